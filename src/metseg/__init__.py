@@ -1,0 +1,13 @@
+"""Outline lesions in brain MRI, check every outline by hand, train on what was checked.
+
+Importing this package is cheap: torch, Qt and napari are imported where they are used.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    __version__ = version("napari-metseg")
+except PackageNotFoundError:  # a source tree that was never installed
+    __version__ = "0+unknown"
+
+__all__ = ["__version__"]

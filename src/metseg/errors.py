@@ -1,0 +1,57 @@
+"""The errors a user can meet. Each says what is wrong and, where there is one, what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class MetsegError(Exception):
+    """Base of every error that is shown to a user without a traceback."""
+
+
+class UnreadableFileError(MetsegError):
+    """A file cannot be read as what it claims to be.
+
+    Parameters
+    ----------
+    path : Path
+        The offending file.
+    reason : str
+        Why, in words for the person who owns the file.
+    """
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = Path(path)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type, tuple[Path, str]]:
+        return type(self), (self.path, self.reason)
+
+
+class CheckpointError(MetsegError):
+    """A model is unknown, or its file is damaged, foreign or incompatible."""
+
+
+class DataError(MetsegError):
+    """The data set as a whole cannot be used (no patients, no masks, a split that does not fit)."""
+
+
+class MissingExtraError(MetsegError):
+    """An optional dependency is not installed.
+
+    Parameters
+    ----------
+    package : str
+        Import name of the missing package.
+    extra : str
+        Extra of ``napari-metseg`` that brings it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f'{package} is not installed; run: pip install "napari-metseg[{extra}]"')
+        self.package = package
+        self.extra = extra
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.package, self.extra)

@@ -1,0 +1,123 @@
+"""``Study``: what is known about one examination, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.errors import DataError
+
+
+class Sequence(StrEnum):
+    """MR sequence of a channel."""
+
+    PRE = "pre-contrast"
+    FLAIR = "flair"
+    POST = "post-contrast"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+#: Channel order of three-channel TIFFs in the TCGA-LGG data set, and the networks' default input.
+TRIPLET: tuple[Sequence, ...] = (Sequence.PRE, Sequence.FLAIR, Sequence.POST)
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Voxel spacing in mm along (z, y, x); ``None`` when it is not known."""
+
+    spacing: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SliceFile:
+    """Where one slice came from: page ``page`` of ``image``, with its mask file if there is one."""
+
+    image: Path
+    mask: Path | None = None
+    page: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that was found wrong, missing or odd in ``path``."""
+
+    path: Path
+    reason: str
+    #: ``True`` if the file's content could not be used; ``False`` for a remark (a gap, a missing mask).
+    refused: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """One examination.
+
+    Attributes
+    ----------
+    name : str
+        Patient or file name.
+    voxels : ndarray, shape (c, z, y, x), uint8 or uint16
+        Intensities as stored in the files.
+    sequences : tuple of Sequence, length c
+        Which sequence each channel is.
+    mask : ndarray of uint8, shape (z, y, x), or None
+        1 inside the lesion; 0 elsewhere and on slices without a mask file.
+    geometry : Geometry
+        Spacing, when known.
+    slices : tuple of SliceFile, length z
+        Where each slice came from; empty for studies that were never a file.
+    """
+
+    name: str
+    voxels: npt.NDArray[np.uint8 | np.uint16]
+    sequences: tuple[Sequence, ...]
+    mask: npt.NDArray[np.uint8] | None = None
+    geometry: Geometry = field(default_factory=Geometry)
+    slices: tuple[SliceFile, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.voxels.ndim != 4 or 0 in self.voxels.shape:
+            raise DataError(f"{self.name}: voxels must be (c, z, y, x), not {self.voxels.shape}")
+        if len(self.sequences) != self.voxels.shape[0]:
+            raise DataError(f"{self.name}: {len(self.sequences)} sequences for {self.voxels.shape[0]} channels")
+        if self.mask is not None and self.mask.shape != self.voxels.shape[1:]:
+            raise DataError(f"{self.name}: mask {self.mask.shape} does not fit voxels {self.voxels.shape}")
+        if self.slices and len(self.slices) != self.voxels.shape[1]:
+            raise DataError(f"{self.name}: {len(self.slices)} files for {self.voxels.shape[1]} slices")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Size along (z, y, x)."""
+        _, z, y, x = self.voxels.shape
+        return z, y, x
+
+    def channel(self, wanted: Sequence) -> int:
+        """Index of the channel that stands for ``wanted``.
+
+        The sequence itself if it is there; else FLAIR; else an unnamed channel; else the first.
+        """
+        for candidate in (wanted, Sequence.FLAIR, Sequence.UNKNOWN, Sequence.OTHER):
+            if candidate in self.sequences:
+                return self.sequences.index(candidate)
+        return 0
+
+    def select(self, wanted: Seq[Sequence] = TRIPLET) -> npt.NDArray[np.uint8 | np.uint16]:
+        """Voxels of the wanted sequences, shape (len(wanted), z, y, x); missing ones replaced as in :meth:`channel`."""
+        return self.voxels[[self.channel(sequence) for sequence in wanted]]
+
+    def missing(self, wanted: Seq[Sequence] = TRIPLET) -> tuple[Sequence, ...]:
+        """Those of ``wanted`` that no channel is named after."""
+        return tuple(sequence for sequence in wanted if sequence not in self.sequences)
+
+    def only(self, *wanted: Sequence) -> Study:
+        """This study with just the named channels, for instance FLAIR alone."""
+        keep = [self.channel(sequence) for sequence in wanted]
+        return replace(self, voxels=self.voxels[keep], sequences=tuple(self.sequences[i] for i in keep))
