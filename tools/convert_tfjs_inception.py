@@ -1,9 +1,9 @@
 """Turn the InceptionV3 of the npm package `nsfwjs` into weights for SMP's `tu-inception_v3` encoder.
 
 The package (MIT, Infinite Red, Inc.) carries a TensorFlow.js copy of an InceptionV3 that began from Keras's ImageNet
-The package (MIT, Infinite Red, Inc.) carries a TensorFlow.js copy of an InceptionV3 that began from Keras's ImageNet
 weights and was trained further as a classifier of indecent pictures, on photographs and drawings gathered from the
 web. Only general image features are of use here. The weights are 8-bit: one scale and one minimum for each tensor. The
+five-class head is dropped; the 94 convolutions and their batch normalisations are written as float16 under the names
 of the encoder's own `state_dict`.
 
     npm pack nsfwjs@4.3.0
