@@ -1,0 +1,150 @@
+"""The model card: what a set of weights is, what it was trained on, how well it did, and for what it is meant."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from metseg.lesions import PostprocessingConfig
+from metseg.networks import ARCHITECTURES, NetworkSpec
+from metseg.preprocessing import PreprocessingConfig
+
+
+class TrainingRecord(BaseModel):
+    """How the weights came to be.
+
+    Attributes
+    ----------
+    command : str
+        What to run to make them again.
+    config : dict
+        The complete training configuration.
+    patients, held_out : tuple of str
+        Training patients, and those never trained on.
+    epoch : int
+        Epoch whose weights these are.
+    parent : str or None
+        sha256 of the weights this training started from.
+    data : str
+        Source and licence of the images.
+    versions : dict
+        Versions of the packages that matter.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    command: str = ""
+    config: dict[str, Any] = Field(default_factory=dict)
+    patients: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
+    epoch: int = 0
+    parent: str | None = None
+    data: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+class ModelCard(BaseModel):
+    """Everything needed to run the weights and to judge them.
+
+    Attributes
+    ----------
+    name : str
+        Short name.
+    network, preprocessing, postprocessing
+        Rebuild the exact path from image to mask.
+    training : TrainingRecord
+        Where the weights come from.
+    scores : dict
+        Held-out scores by setting, each a JSON summary of :mod:`metseg.metrics`.
+    notes : str
+        What a user must know beside that.
+    created : str
+        ISO 8601 date.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    network: NetworkSpec
+    preprocessing: PreprocessingConfig
+    postprocessing: PostprocessingConfig = PostprocessingConfig()
+    training: TrainingRecord = TrainingRecord()
+    scores: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    notes: str = ""
+    created: str = ""
+
+    @property
+    def title(self) -> str:
+        """The architecture's name in the literature."""
+        return ARCHITECTURES[self.network.architecture].title
+
+    @property
+    def summary(self) -> str:
+        """One line for a list of models."""
+        held_out = self.scores.get("held_out", {}).get("mean_dice")
+        score = f"held-out Dice {held_out:.3f}" if isinstance(held_out, int | float) else "no held-out score"
+        return f"{self.title}, {self.network.encoder.removeprefix('tu-')} encoder; {score}"
+
+
+def card_markdown(card: ModelCard, sha256: str) -> str:
+    """The card as a page of Markdown with the front matter that model hubs read."""
+    record = card.training
+    architecture = ARCHITECTURES[card.network.architecture]
+    scores = [
+        f"| {setting} | {_number(row.get('mean_dice'))} | {_number(row.get('median_dice'))} "
+        f"| {_number(row.get('worst_dice'))} | {_number(row.get('lesion_sensitivity'))} "
+        f"| {_number(row.get('false_lesions_per_patient'))} | {row.get('patients', '')} |"
+        for setting, row in card.scores.items()
+    ]
+    sections = [
+        "---",
+        "library_name: metseg",
+        "pipeline_tag: image-segmentation",
+        "license: cc-by-nc-sa-4.0",
+        "tags: [medical, mri, brain, segmentation]",
+        "---",
+        "",
+        f"# {card.name}: {card.title}",
+        "",
+        f"{architecture.reference}. Encoder `{card.network.encoder}`, {card.network.in_channels} input channels "
+        f"({', '.join(card.preprocessing.sequences)}). sha256 of `model.safetensors`: `{sha256}`.",
+        "",
+        "For research. Not a medical device; every outline must be checked by a person.",
+        "",
+        card.notes,
+        "",
+        "## Scores",
+        "",
+        "| setting | mean Dice | median | worst | lesion sensitivity | false lesions per patient | patients |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        *scores,
+        "",
+        "Volumetric Dice per patient on the patients named under *held out*, which no step of the training saw "
+        "other than to choose the epoch.",
+        "",
+        "## Training",
+        "",
+        f"- Command: `{record.command}`",
+        f"- Epoch kept: {record.epoch}. Parent weights: {record.parent or 'none'}. Date: {card.created}.",
+        f"- Data: {record.data}",
+        f"- Versions: {', '.join(f'{name} {version}' for name, version in record.versions.items())}",
+        f"- Training patients ({len(record.patients)}): {', '.join(record.patients)}",
+        f"- Held out ({len(record.held_out)}): {', '.join(record.held_out)}",
+        "",
+        "## Configuration",
+        "",
+        *_block("preprocessing", card.preprocessing.model_dump(mode="json")),
+        *_block("postprocessing", card.postprocessing.model_dump(mode="json")),
+        *_block("training", record.config),
+    ]
+    return "\n".join(sections).rstrip() + "\n"
+
+
+def _number(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, int | float) else "–"
+
+
+def _block(title: str, content: dict[str, Any]) -> list[str]:
+    return [f"{title.capitalize()}:", "", "```json", json.dumps(content, indent=2), "```", ""]

@@ -1,0 +1,44 @@
+"""Which devices there are, and which one ``auto`` means."""
+
+from __future__ import annotations
+
+import torch
+
+from metseg.errors import MetsegError
+
+
+def available_devices() -> list[str]:
+    """Devices a network can run on here, the fastest first: ``cuda``, ``cuda:1``, …, ``mps``, ``cpu``."""
+    cuda = ["cuda" if index == 0 else f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return [*cuda, *mps, "cpu"]
+
+
+def resolve_device(wanted: str = "auto") -> str:
+    """``wanted`` if it is there; ``auto`` means the fastest.
+
+    Raises
+    ------
+    MetsegError
+        If the device does not exist here.
+    """
+    devices = available_devices()
+    if wanted == "auto":
+        return devices[0]
+    if wanted in devices or (wanted == "cuda:0" and "cuda" in devices):
+        return wanted
+    raise MetsegError(f"no device {wanted!r} here; there is: {', '.join(devices)}")
+
+
+def autocast_dtype(device: str) -> torch.dtype | None:
+    """The lower precision that is faster than fp32 on ``device``, or ``None``.
+
+    bf16 on CPUs with the instructions for it (AVX512-BF16, AMX) and on CUDA from Ampere on, else fp16 on CUDA.
+    """
+    if device.startswith("cuda"):
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if device == "cpu":
+        capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+        if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"):
+            return torch.bfloat16
+    return None

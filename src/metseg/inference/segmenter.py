@@ -1,0 +1,171 @@
+"""``Segmenter``: the one path from a study to its mask, used by every skin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.checkpoints import Checkpoint
+from metseg.errors import MetsegError
+from metseg.events import Event, Finished, Notice, Progress, drain
+from metseg.inference.backend import Backend, DeviceMemoryError, backend_factory
+from metseg.inference.devices import resolve_device
+from metseg.lesions import PostprocessingConfig, mask_from_probabilities
+from metseg.preprocessing import PreprocessingConfig, Preprocessor
+from metseg.study import Sequence, Study
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """A network's answer, with all that is needed to make it again.
+
+    Attributes
+    ----------
+    probabilities : ndarray of float32, shape (z, y, x)
+        Probability of lesion, on the study's grid.
+    mask : ndarray of uint8, shape (z, y, x)
+        1 inside lesions.
+    preprocessing, postprocessing
+        The exact configurations used.
+    model, weights_sha256 : str
+        Name and hash of the weights.
+    device : str
+        Where the last batch ran.
+    """
+
+    probabilities: npt.NDArray[np.float32]
+    mask: npt.NDArray[np.uint8]
+    preprocessing: PreprocessingConfig
+    postprocessing: PostprocessingConfig
+    model: str
+    weights_sha256: str
+    device: str
+
+
+class Segmenter:
+    """Segments studies with one model.
+
+    When a batch does not fit the device's memory the batch is halved, for good; when a single slice does not
+    fit, the network moves to the CPU. Both are said in a :class:`Notice`. Not safe for use by several threads.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The model.
+    device : str
+        ``auto`` or one of :func:`metseg.inference.available_devices`.
+    batch_size : int
+        Slices per forward pass.
+    backend : str
+        What runs the network.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, *, device: str = "auto", batch_size: int = 8, backend: str = "torch"
+    ) -> None:
+        if batch_size < 1:
+            raise MetsegError(f"the batch size must be at least 1, not {batch_size}")
+        self.checkpoint = checkpoint
+        self.batch_size = batch_size
+        self._open = backend_factory(backend)
+        self._device = resolve_device(device)
+        self._backend: Backend | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the device; the next study loads the network again."""
+        if self._backend is not None:
+            self._backend.close()
+            self._backend = None
+
+    def stream(
+        self,
+        study: Study,
+        postprocessing: PostprocessingConfig | None = None,
+        preprocessing: PreprocessingConfig | None = None,
+    ) -> Iterator[Event[Segmentation]]:
+        """Segment ``study``; closing the generator stops the work before the next batch.
+
+        Parameters
+        ----------
+        study : Study
+            Any sequences; missing ones are replaced as in :meth:`Study.select`, and a notice says so.
+        postprocessing, preprocessing : optional
+            In place of those in the model's card.
+
+        Yields
+        ------
+        Progress, Notice, Finished
+            ``Progress`` counts slices; the last event carries the :class:`Segmentation`.
+        """
+        card = self.checkpoint.card
+        preprocessing = preprocessing or card.preprocessing
+        postprocessing = postprocessing or card.postprocessing
+        wanted = [Sequence(name) for name in preprocessing.sequences]
+        if missing := study.missing(wanted):
+            stand_in = study.sequences[study.channel(missing[0])]
+            yield Notice(f"{study.name}: no {' and no '.join(missing)}; {stand_in} channel used in place")
+        preprocessor = Preprocessor(preprocessing, study.select(wanted))
+        probabilities = np.empty(study.shape, np.float32)
+        total = study.shape[0]
+        done = 0
+        yield Progress(0, total, study.name)
+        while done < total:
+            z = range(done, min(done + self.batch_size, total))
+            try:
+                planes = self._ready().probabilities(preprocessor.images(z))
+            except DeviceMemoryError as error:
+                yield self._retreat(error)
+                continue
+            probabilities[z.start : z.stop] = preprocessor.restore(planes)
+            done = z.stop
+            yield Progress(done, total, study.name)
+        yield Finished(
+            Segmentation(
+                probabilities,
+                mask_from_probabilities(probabilities, postprocessing),
+                preprocessing,
+                postprocessing,
+                card.name,
+                self.checkpoint.sha256,
+                self._device,
+            )
+        )
+
+    def segment(self, study: Study, postprocessing: PostprocessingConfig | None = None) -> Segmentation:
+        """Segment ``study`` and wait for the result."""
+        return drain(self.stream(study, postprocessing))
+
+    def _ready(self) -> Backend:
+        if self._backend is None:
+            self._backend = self._open(self.checkpoint, self._device)
+        return self._backend
+
+    def _retreat(self, error: DeviceMemoryError) -> Notice:
+        """Make the next try smaller, and say how.
+
+        Raises
+        ------
+        DeviceMemoryError
+            If a single slice does not fit the CPU's memory either.
+        """
+        if self.batch_size > 1:
+            self.batch_size //= 2
+            return Notice(f"{error}; going on with {self.batch_size} slices at a time")
+        if self._device == "cpu":
+            raise error
+        self.close()
+        self._device = "cpu"
+        return Notice(f"{error}, even for one slice; going on with the CPU")

@@ -1,0 +1,84 @@
+"""PyTorch: CUDA, MPS and CPU."""
+
+from __future__ import annotations
+
+import gc
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from metseg.checkpoints import Checkpoint
+from metseg.inference.backend import DeviceMemoryError
+from metseg.inference.devices import autocast_dtype
+
+
+class TorchBackend:
+    """The checkpoint's network in channels-last layout, in bf16 where the device is faster with it.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Weights and spec.
+    device : str
+        A device that :func:`metseg.inference.available_devices` names.
+
+    Raises
+    ------
+    DeviceMemoryError
+        If the weights alone do not fit.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: str) -> None:
+        self.device = device
+        self._dtype = autocast_dtype(device)
+        try:
+            self._network: torch.nn.Module | None = checkpoint.network().to(device, memory_format=torch.channels_last)
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            raise _memory_error(error, device) from None
+
+    def probabilities(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """See :class:`metseg.inference.Backend`; of several classes the likeliest counts."""
+        if self._network is None:
+            raise RuntimeError("the backend is closed")
+        try:
+            return _run(self._network, images, self.device, self._dtype)
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            memory_error = _memory_error(error, self.device)
+        free_cached(self.device)
+        raise memory_error
+
+    def close(self) -> None:
+        """Drop the network and hand the device's cached memory back."""
+        self._network = None
+        free_cached(self.device)
+
+
+def _run(
+    network: torch.nn.Module, images: npt.NDArray[np.float32], device: str, dtype: torch.dtype | None
+) -> npt.NDArray[np.float32]:
+    batch = torch.from_numpy(images).to(device, memory_format=torch.channels_last)
+    with torch.inference_mode(), torch.autocast(device.partition(":")[0], dtype, enabled=dtype is not None):
+        logits = network(batch)
+    probabilities: npt.NDArray[np.float32] = logits.float().sigmoid().amax(dim=1).cpu().numpy()
+    return probabilities
+
+
+def free_cached(device: str) -> None:
+    """Hand memory that PyTorch keeps for reuse back to the device."""
+    gc.collect()
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+    elif device == "mps":
+        torch.mps.empty_cache()
+
+
+def _memory_error(error: RuntimeError, device: str) -> DeviceMemoryError:
+    """``error`` as :class:`DeviceMemoryError` if it is about memory; anything else is raised as it is.
+
+    CPU and MPS allocators raise a plain RuntimeError.
+    """
+    text = str(error).lower()
+    if isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text:
+        return DeviceMemoryError(f"{device} is out of memory")
+    raise error

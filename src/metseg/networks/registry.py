@@ -1,0 +1,146 @@
+"""One registry of architectures and the spec that rebuilds any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
+
+from metseg.networks import attention_unet, inception_unet, nested_unet
+from metseg.networks.encoders import InputRange, encoder_input_range, load_encoder_weights
+
+ArchitectureName = Literal["nested_unet", "attention_unet", "inception_unet"]
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A network family.
+
+    Attributes
+    ----------
+    title : str
+        Name in the literature.
+    reference : str
+        Where it was published.
+    body : callable
+        ``body(encoder, in_channels, classes) -> nn.Module`` returning logits.
+    encoder : str
+        Default encoder, an SMP or ``tu-`` (timm) name.
+    encoder_weights : str
+        Default source of the encoder's first weights, see :func:`metseg.networks.encoders.load_encoder_weights`.
+    """
+
+    title: str
+    reference: str
+    body: Callable[[str, int, int], nn.Module]
+    encoder: str
+    encoder_weights: str
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "nested_unet": Architecture(
+        "Nested U-Net (U-Net++)",
+        "Zhou et al. 2018, doi 10.1007/978-3-030-00889-5_1",
+        nested_unet.build,
+        "tu-tf_efficientnet_lite0",
+        "bundled",
+    ),
+    "attention_unet": Architecture(
+        "Attention U-Net",
+        "Oktay et al. 2018, arXiv 1804.03999",
+        attention_unet.build,
+        "tu-tf_efficientnet_lite0",
+        "bundled",
+    ),
+    "inception_unet": Architecture(
+        "U-Net with InceptionV3 encoder",
+        "Szegedy et al. 2016, doi 10.1109/CVPR.2016.308; Ronneberger et al. 2015, arXiv 1505.04597",
+        inception_unet.build,
+        "tu-inception_v3",
+        "none",
+    ),
+}
+
+
+class NetworkSpec(BaseModel):
+    """What is needed to rebuild a network.
+
+    Attributes
+    ----------
+    architecture : str
+        Key of :data:`ARCHITECTURES`.
+    encoder : str
+        SMP encoder name, or ``tu-NAME`` for a timm model.
+    in_channels, classes : int
+        Input channels and output channels; each output channel is a sigmoid of its own.
+    input_range : {"unit", "signed"}
+        The encoder expects [0, 1], or [-1, 1] (the network maps [0, 1] there itself).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    architecture: ArchitectureName
+    encoder: str
+    in_channels: Annotated[int, Field(ge=1)] = 3
+    classes: Annotated[int, Field(ge=1)] = 1
+    input_range: InputRange = "signed"
+
+    @classmethod
+    def of(cls, architecture: ArchitectureName, encoder: str | None = None, **overrides: Any) -> NetworkSpec:
+        """The spec of ``architecture`` with its default encoder unless another is named."""
+        encoder = encoder or ARCHITECTURES[architecture].encoder
+        return cls(
+            architecture=architecture, encoder=encoder, input_range=encoder_input_range(encoder), **overrides
+        )
+
+
+class SegmentationNetwork(nn.Module):
+    """A network with its input convention.
+
+    ``forward`` takes float (n, in_channels, height, width) in [0, 1], sides multiples of 32, and returns logits
+    (n, classes, height, width); the sigmoid of a logit is the probability of lesion.
+    """
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.body = ARCHITECTURES[spec.architecture].body(spec.encoder, spec.in_channels, spec.classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits of ``images``."""
+        if self.spec.input_range == "signed":
+            images = images * 2 - 1
+        logits: torch.Tensor = self.body(images)
+        return logits
+
+    @property
+    def encoder(self) -> nn.Module:
+        """The pretrained part."""
+        encoder = self.body.encoder
+        if not isinstance(encoder, nn.Module):
+            raise TypeError(f"{self.spec.architecture} has no encoder module")
+        return encoder
+
+
+def build_network(spec: NetworkSpec, *, encoder_weights: str = "none") -> SegmentationNetwork:
+    """Build the network of ``spec``.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        What to build.
+    encoder_weights : str
+        ``none``, ``bundled``, ``imagenet`` or a ``.safetensors`` file.
+
+    Raises
+    ------
+    CheckpointError
+        If the encoder does not exist or its weights cannot be had.
+    """
+    network = SegmentationNetwork(spec)
+    load_encoder_weights(network.encoder, spec.encoder, spec.in_channels, encoder_weights)
+    return network

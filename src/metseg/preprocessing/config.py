@@ -1,0 +1,64 @@
+"""The frozen configuration that travels in every checkpoint."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class ClaheConfig(BaseModel):
+    """Contrast limited adaptive histogram equalisation (Zuiderveld, Graphics Gems IV, 1994).
+
+    Attributes
+    ----------
+    clip_limit : float
+        Highest bin of a tile's histogram, in multiples of the mean bin (256 bins).
+    tiles : tuple of int
+        Number of tiles along (y, x).
+    mode : {"channel", "luminance"}
+        Equalise every channel by itself, or (three channels only) the luminance Y' of Y'CrCb.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    clip_limit: Annotated[float, Field(gt=0, le=40)] = 2.0
+    tiles: tuple[Annotated[int, Field(ge=1, le=64)], Annotated[int, Field(ge=1, le=64)]] = (8, 8)
+    mode: Literal["channel", "luminance"] = "channel"
+
+
+class PreprocessingConfig(BaseModel):
+    """Everything that happens to intensities before the network sees them.
+
+    Attributes
+    ----------
+    sequences : tuple of str
+        The network's input channels, as :class:`metseg.study.Sequence` values.
+    normalisation : {"percentile", "unit", "zscore"}
+        ``percentile`` maps the two percentiles of each channel's whole volume to 0 and 1 and clips;
+        ``unit`` does so with its minimum and maximum; ``zscore`` is ``percentile`` followed, after CLAHE,
+        by zero mean and unit variance over the voxels of the head.
+    percentiles : tuple of float
+        Lower and upper percentile, in percent.
+    clahe : ClaheConfig or None
+        Applied slice by slice after the window; ``None`` leaves the contrast as it is.
+    size : int or None
+        Longest side, in pixels, to which slices are scaled; ``None`` keeps the file's grid.
+    multiple : int
+        Slices are padded (centred, zeros) to a multiple of this many pixels.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sequences: Annotated[tuple[str, ...], Field(min_length=1)] = ("pre-contrast", "flair", "post-contrast")
+    normalisation: Literal["percentile", "unit", "zscore"] = "percentile"
+    percentiles: tuple[Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(ge=0, le=100)]] = (1.0, 99.5)
+    clahe: ClaheConfig | None = ClaheConfig()
+    size: Annotated[int, Field(ge=32, le=4096)] | None = 256
+    multiple: Annotated[int, Field(ge=1, le=256)] = 32
+
+    @model_validator(mode="after")
+    def _percentiles_ascend(self) -> PreprocessingConfig:
+        if self.percentiles[0] >= self.percentiles[1]:
+            raise ValueError("the lower percentile must be below the upper one")
+        return self

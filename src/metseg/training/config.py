@@ -1,0 +1,143 @@
+"""The complete, frozen description of a training run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from metseg.networks import ARCHITECTURES, NetworkSpec
+from metseg.networks.registry import ArchitectureName
+from metseg.preprocessing import PreprocessingConfig
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class AugmentationConfig(BaseModel):
+    """Random changes to every training slice; zeros switch a change off.
+
+    Attributes
+    ----------
+    horizontal_flip, vertical_flip : float
+        Probabilities.
+    rotation, shear : float
+        Largest angle, degrees.
+    scale, shift : float
+        Largest relative change of size; largest displacement as a share of the side.
+    elastic : float
+        Probability of an elastic deformation (Simard et al. 2003).
+    brightness, contrast, gamma : float
+        Largest offset, relative gain and log-gamma, drawn per channel.
+    noise : float
+        Largest standard deviation of added Gaussian noise.
+    missing_sequence : float
+        Probability, for each sequence but FLAIR, that FLAIR stands in its place; and once more for all of them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    horizontal_flip: Probability = 0.5
+    vertical_flip: Probability = 0.05
+    rotation: Annotated[float, Field(ge=0, le=180)] = 17.0
+    shear: Annotated[float, Field(ge=0, le=45)] = 5.0
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.19
+    shift: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    elastic: Probability = 0.15
+    brightness: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    contrast: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    gamma: Annotated[float, Field(ge=0, lt=2)] = 0.3
+    noise: Annotated[float, Field(ge=0, lt=1)] = 0.03
+    missing_sequence: Probability = 0.12
+
+
+class LossConfig(BaseModel):
+    """Weights of the summed losses; ``gamma`` is the focal loss's exponent (Lin et al. 2017)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dice: Annotated[float, Field(ge=0)] = 1.0
+    focal: Annotated[float, Field(ge=0)] = 1.0
+    bce: Annotated[float, Field(ge=0)] = 0.5
+    gamma: Annotated[float, Field(ge=0)] = 2.0
+
+
+#: Named losses of the command line.
+LOSSES: dict[str, LossConfig] = {
+    "focal_dice_bce": LossConfig(),
+    "focal_dice": LossConfig(bce=0.0),
+    "bce_dice": LossConfig(focal=0.0, bce=1.0),
+}
+
+
+class TrainingConfig(BaseModel):
+    """A training run.
+
+    Attributes
+    ----------
+    architecture, encoder, encoder_weights
+        See :class:`metseg.networks.NetworkSpec` and
+        :func:`metseg.networks.encoders.load_encoder_weights`; ``None`` takes the architecture's default.
+    epochs : int
+        An epoch shows every training slice with lesion once.
+    batch_size, crop : int
+        Slices per step, and the side in pixels of the random crop taken from each.
+    lesion_share : float
+        Share of every batch that has lesion.
+    learning_rate, encoder_learning_rate, weight_decay, warmup
+        AdamW; ``warmup`` is the share of all steps over which the rate rises; then it falls as a half cosine.
+    ema : float
+        Decay per step of the moving average of the weights, which is what is validated and kept.
+    held_out : float
+        Share of the patients that is held out.
+    synthetic_heads : int
+        Synthetic heads added to the training patients.
+    validate_every : int
+        Epochs between validations; the last epoch is always validated.
+    steps_per_epoch : int or None
+        Instead of one pass over the slices with lesion.
+    seed : int
+        Decides split, order, augmentation and random weights.
+    data_source : str
+        Where the images come from and under which licence; goes into the model card.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    architecture: ArchitectureName
+    encoder: str | None = None
+    encoder_weights: str | None = None
+    preprocessing: PreprocessingConfig = PreprocessingConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    loss: LossConfig = LossConfig()
+    epochs: Annotated[int, Field(ge=1)] = 50
+    steps_per_epoch: Annotated[int, Field(ge=1)] | None = None
+    batch_size: Annotated[int, Field(ge=2)] = 16
+    crop: Annotated[int, Field(ge=64, multiple_of=32)] = 192
+    lesion_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    encoder_learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    warmup: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.995
+    held_out: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    synthetic_heads: Annotated[int, Field(ge=0, le=200)] = 0
+    validate_every: Annotated[int, Field(ge=1)] = 1
+    seed: int = 0
+    data_source: str = ""
+
+    @property
+    def network(self) -> NetworkSpec:
+        """The network to train."""
+        return NetworkSpec.of(
+            self.architecture, self.encoder, in_channels=len(self.preprocessing.sequences)
+        )
+
+    @property
+    def first_weights(self) -> str:
+        """Where the encoder's first weights come from; another encoder than the default starts at random."""
+        if self.encoder_weights is not None:
+            return self.encoder_weights
+        default = ARCHITECTURES[self.architecture]
+        return default.encoder_weights if self.encoder in (None, default.encoder) else "none"
+
+

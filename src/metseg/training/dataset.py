@@ -1,0 +1,161 @@
+"""Preprocessed patients in memory, and the plan of an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import Dataset
+
+from metseg.errors import DataError
+from metseg.events import Notice, Progress
+from metseg.preprocessing import PreprocessingConfig, Preprocessor
+from metseg.study import Problem, Sequence, Study, StudyFiles, find_studies, load
+from metseg.training.augmentation import Augmentation, Pair
+from metseg.training.config import TrainingConfig
+
+#: One training example: patient, slice, seed of its augmentation.
+Example = tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedStudy:
+    """The slices of a study whose mask is known, on the network's grid.
+
+    Attributes
+    ----------
+    name : str
+        Patient.
+    images : ndarray of float16, shape (n, c, height, width)
+        Network input.
+    masks : ndarray of uint8, shape (n, height, width)
+        1 inside lesions.
+    """
+
+    name: str
+    images: npt.NDArray[np.float16]
+    masks: npt.NDArray[np.uint8]
+
+
+def masked_slices(study: Study) -> list[int]:
+    """Slices that have a mask of their own; all of them if the study was never a file."""
+    if study.mask is None:
+        return []
+    if not study.slices:
+        return list(range(study.shape[0]))
+    return [z for z, file in enumerate(study.slices) if file.mask is not None]
+
+
+def prepare(study: Study, config: PreprocessingConfig) -> PreparedStudy | None:
+    """Preprocess ``study``; ``None`` if no slice of it has a mask."""
+    z = masked_slices(study)
+    if not z or study.mask is None:
+        return None
+    preprocessor = Preprocessor(config, study.select([Sequence(name) for name in config.sequences]))
+    images = np.stack([preprocessor.images([index])[0].astype(np.float16) for index in z])
+    masks = np.stack([preprocessor.grid.forward_mask(study.mask[index]) for index in z])
+    return PreparedStudy(study.name, images, masks)
+
+
+def masked_patients(data: Path) -> dict[str, list[StudyFiles]]:
+    """Files of every patient that has a mask, by name.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    patients: dict[str, list[StudyFiles]] = {}
+    for files in find_studies(data):
+        if any(file.mask is not None for file in files.slices):
+            patients.setdefault(files.name, []).append(files)
+    if not patients:
+        raise DataError(f"{data}: no slice with a mask (<name>_<k>.tif beside <name>_<k>_mask.tif)")
+    return patients
+
+
+def load_masked(patients: Iterable[StudyFiles]) -> Iterator[tuple[Study, tuple[Problem, ...]]]:
+    """Studies with at least one masked slice, each with the problems of its files."""
+    for files in patients:
+        loaded = load(files)
+        problems = loaded.problems
+        for study in loaded.studies:
+            yield study, problems
+            problems = ()
+
+
+def prepare_patients(
+    patients: dict[str, list[StudyFiles]], names: Iterable[str], config: PreprocessingConfig
+) -> Generator[Progress | Notice, None, list[PreparedStudy]]:
+    """Read and preprocess the named patients; refused files are told as notices."""
+    wanted = list(names)
+    prepared: list[PreparedStudy] = []
+    for count, name in enumerate(wanted):
+        yield Progress(count, len(wanted), f"reading {name}")
+        for study, problems in load_masked(patients[name]):
+            yield from (Notice(f"refused: {problem}") for problem in problems if problem.refused)
+            if (ready := prepare(study, config)) is not None:
+                prepared.append(ready)
+    yield Progress(len(wanted), len(wanted), "patients read")
+    return prepared
+
+
+class TrainingSlices(Dataset[Pair]):
+    """Augmented slices, addressed by :data:`Example`: the same example is always the same pixels."""
+
+    def __init__(self, studies: list[PreparedStudy], config: TrainingConfig) -> None:
+        sequences = config.preprocessing.sequences
+        flair = sequences.index(Sequence.FLAIR) if Sequence.FLAIR in sequences else None
+        self.studies = studies
+        self._augmentation = Augmentation(config.augmentation, config.crop, flair)
+
+    def __getitem__(self, example: Example) -> Pair:
+        """Image float32 (c, crop, crop) and mask uint8 (1, crop, crop)."""
+        study, z, seed = example
+        image = torch.from_numpy(self.studies[study].images[z].astype(np.float32))
+        mask = torch.from_numpy(self.studies[study].masks[z][None])
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self._augmentation(image, mask)
+
+
+class EpochPlan:
+    """Which slices make up each batch of each epoch: seeded, and balanced between slices with and without lesion."""
+
+    def __init__(self, studies: list[PreparedStudy], config: TrainingConfig) -> None:
+        flags = [
+            (index, z, bool(mask.any())) for index, study in enumerate(studies) for z, mask in enumerate(study.masks)
+        ]
+        self._lesion = [(index, z) for index, z, has_lesion in flags if has_lesion]
+        self._empty = [(index, z) for index, z, has_lesion in flags if not has_lesion]
+        if not self._lesion:
+            raise DataError("no training slice has a lesion")
+        self._seed = config.seed
+        self._per_batch = config.batch_size
+        self._lesions_per_batch = (
+            max(1, round(config.batch_size * config.lesion_share)) if self._empty else config.batch_size
+        )
+        self.steps = config.steps_per_epoch or max(1, -(-len(self._lesion) // self._lesions_per_batch))
+
+    def batches(self, epoch: int) -> list[list[Example]]:
+        """The examples of every batch of ``epoch``."""
+        rng = np.random.default_rng([self._seed, epoch])
+        lesions = _endless(self._lesion, rng)
+        empties = _endless(self._empty, rng)
+        seeds = rng.integers(2**62, size=(self.steps, self._per_batch)).tolist()
+        plan: list[list[Example]] = []
+        for row in seeds:
+            slices = [next(lesions if place < self._lesions_per_batch else empties) for place in range(len(row))]
+            plan.append([(index, z, seed) for (index, z), seed in zip(slices, row, strict=True)])
+        return plan
+
+
+def _endless(slices: list[tuple[int, int]], rng: np.random.Generator) -> Iterator[tuple[int, int]]:
+    """Every slice once in random order, then again in another."""
+    while slices:
+        for place in rng.permutation(len(slices)):
+            yield slices[place]

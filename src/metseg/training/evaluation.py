@@ -1,0 +1,121 @@
+"""Scores of a model on patients with known masks, through the same path that users' studies take."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from metseg.checkpoints import Checkpoint
+from metseg.errors import DataError
+from metseg.events import Event, Finished, Notice, Progress
+from metseg.inference import Segmenter
+from metseg.lesions import PostprocessingConfig
+from metseg.metrics import PatientScore, Summary, score_patient, summarise
+from metseg.study import Sequence, Study, StudyFiles
+from metseg.training.dataset import load_masked, masked_patients, masked_slices
+
+
+class Evaluation(BaseModel):
+    """Scores of one model on one set of patients.
+
+    Attributes
+    ----------
+    model, weights_sha256 : str
+        What was measured.
+    postprocessing : PostprocessingConfig
+        Threshold and filters.
+    seen : tuple of str
+        Those of the patients that the model was trained on: their scores say nothing about new patients.
+    summaries : dict of str to Summary
+        By setting: ``all sequences``, and ``FLAIR alone`` where FLAIR is known.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    weights_sha256: str
+    postprocessing: PostprocessingConfig
+    seen: tuple[str, ...]
+    summaries: dict[str, Summary]
+
+
+def evaluate(
+    checkpoint: Checkpoint,
+    data: Path,
+    *,
+    patients: Iterable[str] | None = None,
+    device: str = "auto",
+    postprocessing: PostprocessingConfig | None = None,
+    flair_alone: bool = True,
+) -> Iterator[Event[Evaluation]]:
+    """Segment every patient under ``data`` that has a mask, and score it.
+
+    Only slices with a mask file count. Slices of one patient that differ in size are segmented apart and scored
+    as one patient if they can be stacked, else as patients of their own.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The model.
+    data : Path
+        As for training.
+    patients : iterable of str, optional
+        Just these.
+    device : str
+        See :class:`metseg.inference.Segmenter`.
+    postprocessing : optional
+        In place of the card's.
+    flair_alone : bool
+        Also measure with FLAIR as the only sequence.
+
+    Raises
+    ------
+    DataError
+        If there is no patient with a mask, or a named one is missing.
+    """
+    files = masked_patients(data)
+    names = sorted(files) if patients is None else list(patients)
+    if unknown := set(names) - set(files):
+        raise DataError(f"{data}: no masked slices of {', '.join(sorted(unknown))}")
+    scores: dict[str, list[PatientScore]] = {}
+    with Segmenter(checkpoint, device=device) as segmenter:
+        for done, name in enumerate(names):
+            yield Progress(done, len(names), f"scoring {name}")
+            for setting, score in (yield from _score(segmenter, files[name], postprocessing, flair_alone)):
+                scores.setdefault(setting, []).append(score)
+    yield Progress(len(names), len(names), "scored")
+    trained_on = set(checkpoint.card.training.patients)
+    yield Finished(
+        Evaluation(
+            model=checkpoint.card.name,
+            weights_sha256=checkpoint.sha256,
+            postprocessing=postprocessing or checkpoint.card.postprocessing,
+            seen=tuple(name for name in names if name in trained_on),
+            summaries={setting: summarise(rows) for setting, rows in scores.items()},
+        )
+    )
+
+
+Scored = list[tuple[str, PatientScore]]
+
+
+def _score(
+    segmenter: Segmenter, files: list[StudyFiles], postprocessing: PostprocessingConfig | None, flair_alone: bool
+) -> Generator[Notice, None, Scored]:
+    scored: Scored = []
+    for study, problems in load_masked(files):
+        yield from (Notice(f"refused: {problem}") for problem in problems if problem.refused)
+        z = masked_slices(study)
+        if not z or study.mask is None:
+            continue
+        reference = study.mask[z]
+        settings: dict[str, Study] = {"all sequences": study}
+        if flair_alone and Sequence.FLAIR in study.sequences and len(study.sequences) > 1:
+            settings["FLAIR alone"] = study.only(Sequence.FLAIR)
+        for setting, variant in settings.items():
+            predicted = segmenter.segment(variant, postprocessing).mask[z]
+            scored.append((setting, score_patient(study.name, reference, np.ascontiguousarray(predicted))))
+    return scored

@@ -1,0 +1,193 @@
+"""A training run from a folder of masked slices to a checkpoint with its card."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from statistics import fmean, median
+
+from metseg.checkpoints import ModelCard, TrainingRecord, load_checkpoint, save_checkpoint
+from metseg.checkpoints.store import FILE_NAME
+from metseg.errors import DataError
+from metseg.events import Event, Finished, Notice, Progress
+from metseg.inference import resolve_device
+from metseg.metrics import Summary
+from metseg.study import StudyFiles
+from metseg.synthetic import synthetic_study
+from metseg.training.config import TrainingConfig
+from metseg.training.curves import write_log
+from metseg.training.dataset import PreparedStudy, masked_patients, prepare, prepare_patients
+from metseg.training.evaluation import Evaluation, evaluate
+from metseg.training.split import Split, make_split, read_split, write_split
+from metseg.training.trainer import Trainer
+
+STATE = "state.pt"
+SPLIT = "split.json"
+#: Synthetic heads for training start here, so that the sample study (seed 0) is never among them.
+FIRST_SYNTHETIC_SEED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class EpochFinished(Notice):
+    """One epoch is done and saved; ``row`` is its line in the log."""
+
+    row: dict[str, float]
+
+
+def train(
+    config: TrainingConfig,
+    data: Path,
+    out: Path,
+    *,
+    resume: bool = False,
+    device: str = "auto",
+    split: Path | None = None,
+    command: str = "",
+) -> Iterator[Event[Path]]:
+    """Train a network.
+
+    ``out`` receives ``split.json`` (made if it is not there; may be edited before the first run),
+    ``model.safetensors`` with its card (the best epoch by mean Dice per held-out patient; without held-out
+    patients the last), ``log.csv``, ``curves.png`` and ``state.pt``, from which ``resume`` continues after the last
+    whole epoch, to the same weights as an unbroken run.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        The run.
+    data : Path
+        A folder that :func:`metseg.study.find_studies` understands.
+    out : Path
+        Where results go.
+    resume : bool
+        Continue; starts anew, with a notice, if there is nothing to continue.
+    device : str
+        ``auto`` or one of :func:`metseg.inference.available_devices`.
+    split : Path, optional
+        A split file to use in place of ``out/split.json``.
+    command : str
+        For the card: what was run.
+
+    Yields
+    ------
+    Progress, Notice, EpochFinished, Finished
+        The result is the path of the checkpoint.
+
+    Raises
+    ------
+    DataError
+        If there is nothing to train on, or ``out`` holds another run.
+    """
+    state = out / STATE
+    if state.exists() and not resume:
+        raise DataError(f"{out} already holds a training run; continue it with --resume, or choose another --out")
+    patients = masked_patients(data)
+    chosen = _settle_split(config, patients, out, split)
+    if not chosen.held_out:
+        yield Notice("no patient is held out: the last epoch is kept, and nothing is known about new patients")
+    studies = yield from prepare_patients(patients, chosen.train, config.preprocessing)
+    studies += yield from _synthetic(config)
+    held_out = yield from prepare_patients(patients, chosen.held_out, config.preprocessing)
+    trainer = Trainer(config, studies, resolve_device(device))
+    if resume and state.exists():
+        trainer.restore(state)
+        yield Notice(f"continuing after epoch {trainer.epoch}")
+    elif resume:
+        yield Notice(f"nothing to continue in {out}: starting anew")
+    while trainer.epoch < config.epochs:
+        row = yield from trainer.run_epoch()
+        yield from _conclude_epoch(trainer, row, held_out, out, _record(config, chosen, command))
+    yield from _score_best(data, out, chosen, device)
+    yield Finished(out / FILE_NAME)
+
+
+def _settle_split(config: TrainingConfig, patients: dict[str, list[StudyFiles]], out: Path, given: Path | None) -> Split:
+    kept = out / SPLIT
+    if given is not None:
+        chosen = read_split(given, patients)
+    elif kept.exists():
+        return read_split(kept, patients)
+    else:
+        chosen = make_split(patients, config.held_out, config.seed)
+    write_split(kept, chosen)
+    return chosen
+
+
+def _synthetic(config: TrainingConfig) -> Generator[Progress, None, list[PreparedStudy]]:
+    heads: list[PreparedStudy] = []
+    for count in range(config.synthetic_heads):
+        yield Progress(count, config.synthetic_heads, "drawing synthetic heads")
+        head = prepare(synthetic_study(FIRST_SYNTHETIC_SEED + count), config.preprocessing)
+        if head is not None:
+            heads.append(head)
+    return heads
+
+
+def _conclude_epoch(
+    trainer: Trainer, row: dict[str, float], held_out: list[PreparedStudy], out: Path, record: TrainingRecord
+) -> Generator[Progress | Notice, None, None]:
+    """Validate, keep the checkpoint if it is the best, save the state, write the log."""
+    config = trainer.config
+    last = trainer.epoch == config.epochs
+    if held_out and (last or trainer.epoch % config.validate_every == 0):
+        dice = yield from trainer.validate(held_out)
+        row |= {"mean_dice": fmean(dice), "median_dice": median(dice), "worst_dice": min(dice)}
+    if row.get("mean_dice", trainer.best if held_out else float(trainer.epoch)) > trainer.best:
+        trainer.best = row.get("mean_dice", float(trainer.epoch))
+        card = ModelCard(
+            name=out.resolve().name,
+            network=config.network,
+            preprocessing=config.preprocessing,
+            training=record.model_copy(update={"epoch": trainer.epoch}),
+            created=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        )
+        save_checkpoint(out, trainer.averaged, card)
+    trainer.history.append(row)
+    trainer.save(out / STATE)
+    write_log(out, trainer.history)
+    scores = f", Dice {row['mean_dice']:.3f} (median {row['median_dice']:.3f})" if "mean_dice" in row else ""
+    yield EpochFinished(
+        f"epoch {trainer.epoch} of {config.epochs}: loss {row['loss']:.3f}{scores}, {row['seconds']:.0f} s", row
+    )
+
+
+def _score_best(data: Path, out: Path, split: Split, device: str) -> Generator[Progress | Notice, None, None]:
+    """Score the kept checkpoint on the held-out patients and write the scores into its card."""
+    if not split.held_out:
+        return
+    checkpoint = load_checkpoint(out)
+    evaluation: Evaluation | None = None
+    for event in evaluate(checkpoint, data, patients=split.held_out, device=device):
+        if isinstance(event, Finished):
+            evaluation = event.result
+        else:
+            yield event
+    if evaluation is None:
+        return
+    scores = {
+        ("held_out" if setting == "all sequences" else f"held_out, {setting}"): card_scores(summary)
+        for setting, summary in evaluation.summaries.items()
+    }
+    save_checkpoint(out, checkpoint.network(), checkpoint.card.model_copy(update={"scores": scores}))
+
+
+def card_scores(summary: Summary) -> dict[str, float | int | None]:
+    """The part of a summary that belongs in a card."""
+    content = summary.model_dump(mode="json")
+    keys = ("patients", "mean_dice", "median_dice", "worst_dice", "lesion_sensitivity", "false_lesions_per_patient")
+    return {key: content[key] for key in keys}
+
+
+def _record(config: TrainingConfig, split: Split, command: str) -> TrainingRecord:
+    packages = ("napari-metseg", "torch", "segmentation-models-pytorch", "timm", "opencv-python-headless")
+    return TrainingRecord(
+        command=command,
+        config=config.model_dump(mode="json"),
+        patients=split.train,
+        held_out=split.held_out,
+        data=config.data_source,
+        versions={package: version(package) for package in packages},
+    )

@@ -1,0 +1,59 @@
+"""Patient-wise split, kept in a file that a person may edit before training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from metseg.errors import DataError
+from metseg.study import write_atomically
+
+
+class Split(BaseModel):
+    """Names of the patients to train on and of those held out; no patient is in both."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    train: tuple[str, ...]
+    held_out: tuple[str, ...]
+
+
+def make_split(patients: Iterable[str], held_out: float, seed: int) -> Split:
+    """Hold out a random share of the patients: at least one if there are two or more, and never all."""
+    names = sorted(set(patients))
+    count = min(max(round(len(names) * held_out), 1), len(names) - 1) if held_out else 0
+    chosen = set(np.random.default_rng(seed).permutation(names)[:count].tolist())
+    return Split(
+        train=tuple(name for name in names if name not in chosen), held_out=tuple(sorted(chosen))
+    )
+
+
+def read_split(path: Path, patients: Iterable[str]) -> Split:
+    """Read a split and check it against the patients that are there.
+
+    Raises
+    ------
+    DataError
+        If the file is not a split, names unknown patients, or has one on both sides.
+    """
+    try:
+        split = Split.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise DataError(f"{path}: not a split: {error}") from error
+    if both := set(split.train) & set(split.held_out):
+        raise DataError(f"{path}: on both sides of the split: {', '.join(sorted(both))}")
+    if unknown := (set(split.train) | set(split.held_out)) - set(patients):
+        raise DataError(f"{path}: no such patient in the data: {', '.join(sorted(unknown))}")
+    if not split.train:
+        raise DataError(f"{path}: no patient is left to train on")
+    return split
+
+
+def write_split(path: Path, split: Split) -> None:
+    """Write ``split`` as indented JSON, atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with write_atomically(path) as temporary:
+        temporary.write_text(split.model_dump_json(indent=2) + "\n", encoding="utf-8")
