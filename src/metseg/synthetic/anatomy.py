@@ -1,0 +1,190 @@
+"""Where each tissue of the synthetic head lies: memberships in [0, 1] on the voxel grid.
+
+All lengths are mm in a frame whose origin is the middle of the brain. The proportions are those of an
+adult head; the seed varies size, shape, pose, atrophy and every noise field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metseg.synthetic.cortex import Cortex, fold
+from metseg.synthetic.fields import Float, Space, ellipsoid, grid_noise, soft, tube
+
+#: Lowest and highest slice, in mm; the vertex lies a little below the highest.
+BOTTOM, TOP = -66.0, 90.0
+FIELD_OF_VIEW = 240.0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The voxel grid and the anatomical position of each of its voxels."""
+
+    shape: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+    space: Space
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """Signed distances (mm, positive inside) that everything else hangs on."""
+
+    head: Float
+    skull: Float
+    cavity: Float
+    tentorium: Float
+
+
+def frame(rng: np.random.Generator, slices: int, size: int) -> Frame:
+    """Lay a grid over a head of random size, pose and asymmetry."""
+    shape, spacing = (slices, size, size), ((TOP - BOTTOM) / slices, FIELD_OF_VIEW / size, FIELD_OF_VIEW / size)
+    z = np.linspace(BOTTOM, TOP, slices, dtype=np.float32)[:, None, None]
+    row = ((np.arange(size, dtype=np.float32) + 0.5) / size - 0.5)[None, :, None] * np.float32(FIELD_OF_VIEW)
+    column = ((np.arange(size, dtype=np.float32) + 0.5) / size - 0.5)[None, None, :] * np.float32(FIELD_OF_VIEW)
+    yaw, pitch = np.radians(rng.normal(0, [2.0, 4.0])).astype(np.float32)
+    shift = rng.normal(0, 2.0, 2).astype(np.float32)
+    size_x, size_a, size_z = rng.normal([1.0, 1.0, 1.0], [0.025, 0.025, 0.02]).astype(np.float32)
+    a0, x0 = -(row - shift[0] + 2), column - shift[1]
+    x = (x0 * np.cos(yaw) + a0 * np.sin(yaw)) / size_x
+    a1 = (-x0 * np.sin(yaw) + a0 * np.cos(yaw)) / size_a
+    a, z = a1 * np.cos(pitch) - z * np.sin(pitch), (a1 * np.sin(pitch) + z * np.cos(pitch)) / size_z
+    warp = [1.6 * grid_noise(rng, shape, spacing, 90) + 0.7 * grid_noise(rng, shape, spacing, 40) for _ in range(3)]
+    return Frame(shape, spacing, Space(x + warp[0], a + warp[1], z + warp[2]))
+
+
+def _outline(space: Space) -> Float:
+    """Head, nose and ears without the neck."""
+    low = np.clip(-space.z / 60, 0, 1.3)
+    wedge = 1 - 0.10 * space.a / 97 - low * 0.16 * np.clip(space.a / 97 + 0.2, 0, 1)
+    depth = np.where(space.z > 0, np.float32(87), np.float32(150))
+    scaled = (np.abs(space.x) / (76 * wedge), np.abs(space.a) / 96, np.abs(space.z) / depth)
+    radius = sum(s**2.25 for s in scaled) ** np.float32(1 / 2.25)
+    vault = (1 - radius) * np.minimum(74, 0.9 * np.hypot(np.hypot(space.x, space.a), space.z) + 8)
+    nose = ellipsoid(space, (0, 97, -46), (10 + 0.0, 19, 26))
+    ears = np.maximum(ellipsoid(space, (75, -12, -38), (6, 13, 24)), ellipsoid(space, (-75, -12, -38), (6, 13, 24)))
+    return np.maximum(np.maximum(vault, nose), ears).astype(np.float32)
+
+
+def _floor(space: Space) -> Float:
+    """Height of the skull base: anterior, middle and posterior fossa, with the petrous ridge between the last two."""
+    side = np.abs(space.x)
+    front, back = soft(space.a - 32, 6), soft(-space.a - 14 + 0.25 * (side - 30), 5)
+    lateral = soft(side - 16, 5)
+    middle = lateral * -43 + (1 - lateral) * -24
+    floor = front * -9 + (1 - front) * (back * -70 + (1 - back) * middle)
+    ridge = lateral * np.exp(-(((space.a + 16 - 0.25 * (side - 30)) / 6) ** 2))
+    return floor + ridge * 20
+
+
+def vault(rng: np.random.Generator, grid: Frame) -> Vault:
+    """Layers of the head from the skin to the brain's cavity."""
+    space = grid.space
+    head = _outline(space)
+    uneven = grid_noise(rng, grid.shape, grid.spacing, 30)
+    temporalis = 9 * np.exp(-(((space.a - 22) / 22) ** 2) - ((space.z + 18) / 22) ** 2) * soft(np.abs(space.x) - 45, 8)
+    scalp = rng.uniform(5.0, 7.0) + 0.5 * uneven + temporalis
+    bone = rng.uniform(5.5, 7.0) + 0.6 * np.roll(uneven, 40, axis=2) + 2 * soft(space.a - 78, 6)
+    inner = head - scalp - bone
+    cavity = np.minimum(inner, 0.8 * (space.z - _floor(space)))
+    side = np.abs(space.x)
+    tent = -6 - 0.32 * side - 0.10 * np.clip(-space.a - 40, 0, None)
+    tentorium = np.where(space.a < -12 + 0.2 * side, space.z - tent, np.float32(30))
+    return Vault(head, head - scalp, cavity.astype(np.float32), tentorium.astype(np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Brain:
+    """Memberships of the parts of the brain, and of what lies between them."""
+
+    cavity: Float
+    cerebrum: Float
+    cortex: Cortex
+    cerebellum: Float
+    folia: Float
+    stem: Float
+    ventricles: Float
+    plexus: Float
+    deep_grey: Float
+
+    @property
+    def tissue(self) -> Float:
+        """White and grey matter, without any cerebrospinal fluid."""
+        cerebrum = self.cerebrum * (1 - self.cortex.sulci)
+        return np.maximum(np.maximum(cerebrum, self.cerebellum), self.stem) * (1 - self.ventricles)
+
+
+def _cerebrum(grid: Frame, shell: Vault, gap: float, uneven: Float) -> Float:
+    """Signed distance to the cerebrum's hull: the cavity less its fluid, the posterior fossa and the basal cisterns."""
+    space = grid.space
+    hull = np.minimum(shell.cavity - gap - 0.5 * uneven, shell.tentorium - 1.0)
+    cistern = np.minimum(-10 - space.z, np.minimum(20 + 0.08 * (-10 - space.z) - np.abs(space.x), 24 - space.a))
+    return np.minimum(hull, -cistern)
+
+
+def _ventricles(space: Space, wide: float) -> tuple[Float, Float]:
+    """Signed distance to the ventricles, and to the choroid plexus inside them."""
+    best = tube(space, (0, 8, 2, 1.6 * wide), (0, -7, 0, 1.8 * wide), (0, -20, -8, 1.0), flatten=1.0)
+    fourth = ellipsoid(space, (0, -33, -34), (7 * wide, 4.5 * wide, 10))
+    best = np.maximum(best, fourth)
+    plexus: Float | None = None
+    for s in (-1.0, 1.0):
+        frontal = tube(
+            space, (s * 15, 38, 10, 2.5 * wide), (s * 9, 26, 13, 5 * wide), (s * 6, 8, 14, 4.5 * wide), flatten=1.35
+        )
+        body = tube(
+            space,
+            (s * 6, 8, 15, 4.5 * wide),
+            (s * 11, -12, 21, 4.5 * wide),
+            (s * 20, -30, 15, 5 * wide),
+            (s * 26, -40, 4, 5.5 * wide),
+        )
+        horns = np.maximum(
+            tube(space, (s * 26, -40, 4, 5.5 * wide), (s * 24, -58, 1, 2.2 * wide)),
+            tube(space, (s * 27, -36, -2, 4 * wide), (s * 33, -12, -20, 2.5), (s * 30, 4, -25, 2.2)),
+        )
+        best = np.maximum(np.maximum(best, frontal), np.maximum(body, horns))
+        here = tube(space, (s * 18, -26, 13, 1.8), (s * 25, -38, 5, 3.2))
+        plexus = here if plexus is None else np.maximum(plexus, here)
+    assert plexus is not None  # noqa: S101
+    return best, plexus
+
+
+def _deep_grey(space: Space) -> Float:
+    """Signed distance to thalamus, lentiform nucleus and head of the caudate."""
+    best = ellipsoid(space, (10, -8, 5), (8.5, 15, 10))
+    for s in (-1.0, 1.0):
+        best = np.maximum(best, ellipsoid(space, (s * 10, -8, 5), (8.5, 15, 10)))
+        best = np.maximum(best, tube(space, (s * 22, 20, 3, 6), (s * 27, 6, 3, 7), (s * 28, -10, 4, 4)))
+        best = np.maximum(best, tube(space, (s * 13, 24, 7, 5.5), (s * 15, 10, 18, 3)))
+    return best
+
+
+def brain(rng: np.random.Generator, grid: Frame, shell: Vault) -> Brain:
+    """Fill the cavity."""
+    space = grid.space
+    uneven = grid_noise(rng, grid.shape, grid.spacing, 25)
+    atrophy = rng.uniform(0.0, 1.0)
+    cerebrum = _cerebrum(grid, shell, 1.2 + 1.6 * atrophy, uneven)
+    stem = tube(space, (0, -14, -2, 14), (0, -12, -18, 13), (0, -10, -32, 14), (0, -20, -52, 9), (0, -28, -80, 7))
+    cerebellum = np.minimum(
+        np.minimum(shell.cavity - 2.0, -shell.tentorium - 1.0),
+        np.maximum(ellipsoid(space, (0, -54, -38), (58, 36, 30)), ellipsoid(space, (0, -34, -36), (22, 14, 14))),
+    )
+    notch = 0.9 - np.abs(space.x) - 0.08 * (space.a + 75)
+    cerebellum = np.minimum(cerebellum, np.maximum(-notch, -(space.a + 62)))
+    leaves = np.sin((space.a * 0.55 + np.abs(space.x) * 0.35 - space.z * 0.9 + 2.2 * uneven) * np.float32(2 * np.pi / 6.5))
+    fluid, plexus = _ventricles(space, 0.75 + 0.45 * atrophy + rng.uniform(-0.1, 0.1))
+    fluid = fluid + 0.4 * uneven
+    return Brain(
+        cavity=soft(shell.cavity, 0.8),
+        cerebrum=soft(cerebrum, 0.8),
+        cortex=fold(rng, grid.shape, grid.spacing, space, cerebrum, atrophy),
+        cerebellum=soft(cerebellum, 0.8),
+        folia=(0.5 + 0.5 * leaves) * soft(12 - cerebellum, 4),
+        stem=soft(stem, 0.8) * soft(shell.cavity - 1, 0.8),
+        ventricles=soft(fluid, 0.9) * soft(shell.cavity - 4, 2),
+        plexus=soft(plexus + 0.8 * uneven, 0.9) * soft(fluid, 0.8),
+        deep_grey=soft(_deep_grey(space), 1.2),
+    )

@@ -1,0 +1,104 @@
+"""The synthetic study: a head, its lesions and the true mask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Seq
+
+import numpy as np
+
+from metseg.errors import DataError
+from metseg.study.model import TRIPLET, Geometry, Study
+from metseg.synthetic.anatomy import Brain, Frame, brain, frame, vault
+from metseg.synthetic.fields import Float
+from metseg.synthetic.head import acquire, paint
+from metseg.synthetic.lesion import Kind, LesionSpec, draw_lesion
+
+
+def _scatter(rng: np.random.Generator, grid: Frame, room: Float) -> list[LesionSpec]:
+    """One infiltrative lesion and several metastases, apart from each other and inside the brain."""
+    kinds: list[Kind] = ["infiltrative", *["ring"] * int(rng.integers(2, 4)), *["solid"] * int(rng.integers(1, 4))]
+    spacing = np.asarray(grid.spacing)
+    margin = {"infiltrative": 13.0, "ring": 7.0, "solid": 4.0}
+    placed: list[tuple[LesionSpec, float]] = []
+    for kind in kinds:
+        radius = {"infiltrative": rng.uniform(17, 25), "ring": rng.uniform(6, 12), "solid": rng.uniform(3.5, 7)}[kind]
+        oedema = {"infiltrative": rng.uniform(3, 7), "ring": rng.uniform(4, 13), "solid": rng.uniform(2, 8)}[kind]
+        candidates = np.argwhere(room > margin[kind])
+        if not len(candidates):
+            continue
+        for centre in candidates[rng.integers(len(candidates), size=60)]:
+            clear = [
+                np.linalg.norm((centre - np.asarray(other.centre)) * spacing) > 1.15 * (radius + oedema) + reach
+                for other, reach in placed
+            ]
+            if all(clear):
+                spec = LesionSpec(
+                    kind=kind,
+                    centre=tuple(float(c) for c in centre),
+                    radius=round(float(radius), 2),
+                    oedema=round(float(oedema), 2),
+                    flair=round(float(rng.uniform(1.6, 2.2)), 2),
+                    enhancement=round(float(rng.uniform(1.8, 2.5)), 2),
+                    irregularity=round(float(rng.uniform(0.5, 0.9) if kind == "infiltrative" else rng.uniform(0.2, 0.5)), 2),
+                    seed=int(rng.integers(2**31)),
+                )
+                placed.append((spec, 1.15 * (radius + oedema)))
+                break
+    return [spec for spec, _ in placed]
+
+
+def _whiteness(parts: Brain) -> Float:
+    white = parts.cerebrum * (1 - parts.cortex.grey) * (1 - 0.7 * parts.deep_grey)
+    return np.maximum(white, 0.6 * np.maximum(parts.cerebellum, parts.stem))
+
+
+def synthetic_study(
+    seed: int = 0, *, slices: int = 32, size: int = 256, lesions: Seq[LesionSpec] | None = None
+) -> Study:
+    """Make up an examination of a head with brain lesions.
+
+    Parameters
+    ----------
+    seed : int
+        Everything that varies follows from it: anatomy, pose, contrasts, lesions, bias field, noise.
+    slices : int
+        Axial slices from the skull base to the vertex, at least 8.
+    size : int
+        Rows and columns of each slice, at least 64.
+    lesions : sequence of LesionSpec, optional
+        Exactly these, an empty one for a healthy head; by default one glioma-like lesion and three to six
+        metastases, fewer where the head has no room left.
+
+    Returns
+    -------
+    Study
+        Named ``synthetic-head-<seed>``; uint8 voxels (3, slices, size, size) in the order of ``TRIPLET``, the true
+        mask (what a lesion made abnormal on FLAIR) and the spacing.
+
+    Raises
+    ------
+    DataError
+        If the head would be too small to draw.
+    """
+    if slices < 8 or size < 64:
+        raise DataError(f"a synthetic head needs at least 8 slices of 64 x 64, not {slices} of {size} x {size}")
+    rng = np.random.default_rng(seed)
+    grid = frame(rng, slices, size)
+    shell = vault(rng, grid)
+    parts = brain(rng, grid, shell)
+    voxels = paint(rng, grid, shell, parts)
+    mask = np.zeros(grid.shape, np.uint8)
+    room = np.minimum(shell.cavity, 60) * (parts.tissue > 0.9) * (grid.space.z > -40)
+    specs = _scatter(rng, grid, room) if lesions is None else lesions
+    tissue, white = parts.tissue, _whiteness(parts)
+    for spec in specs:
+        side = np.sign(grid.space.x[tuple(int(c) for c in np.clip(spec.centre, 0, np.array(grid.shape) - 1))])
+        here = tissue * np.clip(1 + side * grid.space.x / 3, 0, 1)
+        voxels, mask = draw_lesion(voxels, mask, spec, spacing=grid.spacing, tissue=here, whiteness=white)
+    return Study(
+        name=f"synthetic-head-{seed}",
+        voxels=acquire(rng, voxels, grid),
+        sequences=TRIPLET,
+        mask=mask,
+        geometry=Geometry(spacing=grid.spacing),
+    )
