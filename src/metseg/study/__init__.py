@@ -1,0 +1,32 @@
+"""A study: voxels, which sequence each channel is, mask, geometry, and where it came from."""
+
+from metseg.study.discovery import StudyFiles, find_studies, natural_key
+from metseg.study.files import sweep_leftovers, write_atomically
+from metseg.study.inspection import Finding, Inspection, StudyInspection, inspect
+from metseg.study.model import TRIPLET, Geometry, Problem, ProblemKind, Sequence, SliceFile, Study
+from metseg.study.reading import Loaded, load, read_study
+from metseg.study.tiff import read_tiff, write_tiff
+
+__all__ = [
+    "TRIPLET",
+    "Finding",
+    "Geometry",
+    "Inspection",
+    "Loaded",
+    "Problem",
+    "ProblemKind",
+    "Sequence",
+    "SliceFile",
+    "Study",
+    "StudyFiles",
+    "StudyInspection",
+    "find_studies",
+    "inspect",
+    "load",
+    "natural_key",
+    "read_study",
+    "read_tiff",
+    "sweep_leftovers",
+    "write_atomically",
+    "write_tiff",
+]

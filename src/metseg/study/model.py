@@ -43,6 +43,22 @@ class SliceFile:
     page: int = 0
 
 
+class ProblemKind(StrEnum):
+    """What sort of thing is wrong."""
+
+    UNREADABLE = "unreadable"
+    MASK = "mask"
+    DUPLICATE = "duplicate"
+    GAP = "gap"
+    NO_MASK = "no mask"
+    ORPHAN_MASK = "mask without image"
+    FORMAT = "other size or type"
+    SEQUENCE = "missing sequence"
+    SPACING = "spacing"
+    NOT_READ = "not read"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something that was found wrong, missing or odd in ``path``."""
@@ -51,6 +67,7 @@ class Problem:
     reason: str
     #: ``True`` if the file's content could not be used; ``False`` for a remark (a gap, a missing mask).
     refused: bool = False
+    kind: ProblemKind = ProblemKind.OTHER
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"

@@ -1,0 +1,147 @@
+"""Writing files so that a crash at any moment leaves the old file or the new one, whole."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from metseg.errors import DataError
+
+#: How the names of unfinished files begin; hidden, so that no reader takes them for data.
+TEMPORARY_PREFIX = ".metseg-tmp-"
+
+_NAME = re.compile(re.escape(TEMPORARY_PREFIX) + r"([0-9a-f]{8})-([0-9]+)-[0-9a-f]{8}-")
+_DAY = 86_400.0
+_MAX_TAIL = 40
+
+
+@contextlib.contextmanager
+def write_atomically(path: str | Path) -> Iterator[Path]:
+    """Replace a file in one step.
+
+    Yields a temporary path in the same folder, with the same suffix. When the block ends it is flushed to the disk
+    and takes the place of ``path``; when the block raises it is removed and ``path`` stays as it was.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to create or replace. Links are followed; permissions of an existing file are kept.
+
+    Yields
+    ------
+    Path
+        Write to this. It exists and is empty.
+
+    Raises
+    ------
+    DataError
+        If the folder does not exist or may not be written to, or the disk is full.
+    """
+    target = Path(os.path.realpath(path))
+    _sweep_once(target.parent)
+    name = f"{TEMPORARY_PREFIX}{_host()}-{os.getpid()}-{secrets.token_hex(4)}-{target.name[-_MAX_TAIL:]}"
+    temporary = target.with_name(name)
+    try:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        if target.exists():
+            shutil.copymode(target, temporary)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        yield temporary
+        try:
+            _flush(temporary)
+            os.replace(temporary, target)
+            _flush_folder(target.parent)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def sweep_leftovers(folder: str | Path) -> list[Path]:
+    """Remove temporary files that writers left in ``folder`` when they were killed.
+
+    A writer of this computer that still runs keeps its files; those of other computers (on a shared disk) are kept
+    for a day.
+
+    Returns
+    -------
+    list of Path
+        What was removed.
+    """
+    removed: list[Path] = []
+    try:
+        names = [name for name in os.listdir(folder) if name.startswith(TEMPORARY_PREFIX)]
+    except OSError:
+        return removed
+    for name in names:
+        path = Path(folder, name)
+        with contextlib.suppress(OSError):
+            if _is_leftover(path):
+                path.unlink()
+                removed.append(path)
+    return removed
+
+
+@lru_cache(maxsize=1024)
+def _sweep_once(folder: Path) -> None:
+    sweep_leftovers(folder)
+
+
+def _is_leftover(path: Path) -> bool:
+    match = _NAME.match(path.name)
+    if match is None:
+        return False
+    if time.time() - path.stat().st_mtime > _DAY:
+        return True
+    return match[1] == _host() and not _is_running(int(match[2]))
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":  # elsewhere os.kill would end the process instead of asking for it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+@lru_cache(maxsize=1)
+def _host() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name != "posix":  # a folder cannot be opened for this elsewhere
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _unwritable(path: str | Path, error: OSError) -> DataError:
+    return DataError(f"{path}: cannot be written: {error.strerror or error}")

@@ -1,0 +1,200 @@
+"""What is in a folder, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+
+from metseg.events import Event, Finished, Progress
+from metseg.study.discovery import StudyFiles, find_studies
+from metseg.study.model import Problem, ProblemKind, Study
+from metseg.study.reading import Loaded, load
+
+
+def _text(path: Path) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+PathText = Annotated[Path, PlainSerializer(_text, return_type=str, when_used="json")]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Finding(_Frozen):
+    """A :class:`~metseg.study.Problem` that can be written as JSON."""
+
+    path: PathText
+    reason: str
+    refused: bool
+    kind: ProblemKind
+
+    def __str__(self) -> str:
+        return f"{_text(self.path)}: {self.reason}"
+
+
+class StudyInspection(_Frozen):
+    """What is known about one study.
+
+    Attributes
+    ----------
+    name, folder
+        Patient and where the files are.
+    slices, pairs, lesion_slices : int
+        Slices that can be read; of these with a mask; of these with any lesion in it.
+    lesion_voxels : int
+        Voxels inside lesions.
+    size : tuple of int or None
+        (y, x) of a slice; ``None`` if nothing could be read.
+    channels : int
+        Channels of a slice.
+    dtype : str
+        ``uint8`` or ``uint16``; empty if nothing could be read.
+    sequences : tuple of str
+        Which sequence each channel is.
+    spacing : tuple of float or None
+        (z, y, x) in mm.
+    gaps : tuple of str
+        Slices that are missing between others.
+    duplicates : tuple of str
+        Files that have the number of another.
+    problems : tuple of Finding
+        All that is odd or refused, gaps and duplicates included.
+    """
+
+    name: str
+    folder: PathText
+    slices: int
+    pairs: int
+    lesion_slices: int
+    lesion_voxels: int
+    size: tuple[int, int] | None
+    channels: int
+    dtype: str
+    sequences: tuple[str, ...]
+    spacing: tuple[float, float, float] | None
+    gaps: tuple[str, ...]
+    duplicates: tuple[str, ...]
+    problems: tuple[Finding, ...]
+
+
+class Inspection(_Frozen):
+    """What is in a folder; ``model_dump_json()`` writes it.
+
+    Attributes
+    ----------
+    path
+        What was looked at.
+    studies : tuple of StudyInspection
+        In natural order; a study whose slices differ in kind appears once for each kind.
+    patients, slices, pairs, lesion_slices : int
+        Sums over the studies.
+    sizes, channels, dtypes : dict of str to int
+        How many slices there are of each.
+    problems : tuple of Finding
+        Everything that is odd or refused.
+    """
+
+    path: PathText
+    studies: tuple[StudyInspection, ...]
+    patients: int
+    slices: int
+    pairs: int
+    lesion_slices: int
+    sizes: dict[str, int]
+    channels: dict[str, int]
+    dtypes: dict[str, int]
+    problems: tuple[Finding, ...]
+
+    @property
+    def refused(self) -> tuple[Finding, ...]:
+        """Those problems for which a file could not be used."""
+        return tuple(finding for finding in self.problems if finding.refused)
+
+
+def inspect(path: str | Path) -> Iterator[Event[Inspection]]:
+    """Read everything at ``path`` and report what is there; one study is in memory at a time.
+
+    Yields
+    ------
+    Progress, then Finished of Inspection
+        One step a study.
+
+    Raises
+    ------
+    DataError, UnreadableFileError
+        As :func:`~metseg.study.find_studies`.
+    """
+    found = find_studies(path)
+    studies: list[StudyInspection] = []
+    for index, files in enumerate(found):
+        yield Progress(index, len(found), files.name)
+        studies += _inspect_study(files, load(files))
+    yield Progress(len(found), len(found), "")
+    yield Finished(_sum_up(Path(path), studies, len(found)))
+
+
+def _inspect_study(files: StudyFiles, loaded: Loaded) -> list[StudyInspection]:
+    """One entry for each kind of slices, the problems with the first; one entry if nothing could be read."""
+    problems = loaded.problems
+    entries: list[StudyInspection] = []
+    for study in loaded.studies or (None,):
+        entries.append(_entry(files, study, problems if not entries else ()))
+    return entries
+
+
+def _entry(files: StudyFiles, study: Study | None, problems: tuple[Problem, ...]) -> StudyInspection:
+    mask = study.mask if study is not None else None
+    return StudyInspection(
+        name=files.name,
+        folder=files.folder,
+        slices=study.shape[0] if study is not None else 0,
+        pairs=sum(entry.mask is not None for entry in study.slices) if study is not None else 0,
+        lesion_slices=int(mask.any(axis=(1, 2)).sum()) if mask is not None else 0,
+        lesion_voxels=int(np.count_nonzero(mask)) if mask is not None else 0,
+        size=study.shape[1:] if study is not None else None,
+        channels=len(study.sequences) if study is not None else 0,
+        dtype=str(study.voxels.dtype) if study is not None else "",
+        sequences=tuple(study.sequences) if study is not None else (),
+        spacing=study.geometry.spacing if study is not None else None,
+        gaps=tuple(problem.reason for problem in problems if problem.kind is ProblemKind.GAP),
+        duplicates=tuple(str(_finding(problem)) for problem in problems if problem.kind is ProblemKind.DUPLICATE),
+        problems=tuple(map(_finding, problems)),
+    )
+
+
+def _finding(problem: Problem) -> Finding:
+    return Finding(path=problem.path, reason=problem.reason, refused=problem.refused, kind=problem.kind)
+
+
+def _sum_up(path: Path, studies: list[StudyInspection], patients: int) -> Inspection:
+    sizes: dict[str, int] = {}
+    channels: dict[str, int] = {}
+    dtypes: dict[str, int] = {}
+    for study in studies:
+        if study.size is None:
+            continue
+        for counts, key in (
+            (sizes, f"{study.size[0]} x {study.size[1]}"),
+            (channels, str(study.channels)),
+            (dtypes, study.dtype),
+        ):
+            counts[key] = counts.get(key, 0) + study.slices
+    return Inspection(
+        path=path,
+        studies=tuple(studies),
+        patients=patients,
+        slices=sum(study.slices for study in studies),
+        pairs=sum(study.pairs for study in studies),
+        lesion_slices=sum(study.lesion_slices for study in studies),
+        sizes=sizes,
+        channels=channels,
+        dtypes=dtypes,
+        problems=tuple(finding for study in studies for finding in study.problems),
+    )

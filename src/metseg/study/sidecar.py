@@ -1,0 +1,79 @@
+"""Voxel spacing beside a TIFF: ``<name>.json`` with ``{"spacing": [z, y, x]}``, nnU-Net's convention.
+
+See "dataset_format.md" in the documentation of nnU-Net (Isensee et al. 2021, doi 10.1038/s41592-020-01008-z).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from metseg.errors import DataError, UnreadableFileError
+from metseg.study.files import write_atomically
+from metseg.study.ifd import open_regular
+
+Spacing = tuple[float, float, float]
+
+_MAX_BYTES = 1 << 16
+_MAX_MM = 1000.0
+
+
+def sidecar_of(path: Path) -> Path:
+    """Where the spacing of the TIFF at ``path`` is kept."""
+    return path.with_suffix(".json")
+
+
+def read_spacing(path: Path) -> Spacing | None:
+    """Spacing (z, y, x) in mm of the TIFF at ``path`` from its sidecar.
+
+    Returns
+    -------
+    tuple of float, or None
+        ``None`` if there is no sidecar or it does not speak of spacing.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the sidecar states a spacing that cannot be used.
+    """
+    sidecar = sidecar_of(path)
+    if not sidecar.is_file():
+        return None
+    with open_regular(sidecar) as file:
+        text = file.read(_MAX_BYTES + 1)
+    if len(text) > _MAX_BYTES:
+        raise UnreadableFileError(sidecar, "too long for a spacing; it was not read")
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableFileError(sidecar, "not valid JSON; the spacing is not known") from error
+    if not isinstance(content, dict) or "spacing" not in content:
+        return None
+    values = content["spacing"]
+    if isinstance(values, list) and len(values) == 2:
+        raise UnreadableFileError(sidecar, "gives no distance between slices; the spacing is not known")
+    if not isinstance(values, list) or len(values) != 3 or not all(_is_length(value) for value in values):
+        raise UnreadableFileError(sidecar, "spacing must be three lengths (z, y, x) in mm; the spacing is not known")
+    z, y, x = (float(value) for value in values)
+    return z, y, x
+
+
+def write_spacing(path: Path, spacing: Spacing) -> None:
+    """Write the sidecar of the TIFF at ``path``.
+
+    Raises
+    ------
+    DataError
+        If ``spacing`` is not three positive lengths in mm, or the file cannot be written.
+    """
+    if not all(_is_length(value) for value in spacing):
+        raise DataError(f"{path}: spacing {spacing} is not three lengths (z, y, x) in mm")
+    with write_atomically(sidecar_of(path)) as temporary:
+        temporary.write_text(json.dumps({"spacing": [float(value) for value in spacing]}) + "\n", encoding="utf-8")
+
+
+def _is_length(value: object) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return math.isfinite(value) and 0 < value <= _MAX_MM

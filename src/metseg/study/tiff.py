@@ -1,0 +1,195 @@
+"""Read and write MRI slices and stacks as TIFF.
+
+The headers are parsed once, by :mod:`metseg.study.preflight`, and the strips are handed straight to the codecs of
+`imagecodecs`. A general TIFF reader would parse the headers a second time by its own rules, and pad, cut or
+guess where a strip does not fit; here a strip that does not decode to exactly its declared size is an error.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.errors import DataError, UnreadableFileError
+from metseg.study.files import write_atomically
+from metseg.study.ifd import MAX_PAGES, open_regular
+from metseg.study.preflight import COMPRESSIONS, MAX_DECODED, Page, TiffHeader, preflight
+from metseg.study.sidecar import Spacing, write_spacing
+
+Voxels = npt.NDArray[np.uint8 | np.uint16]
+
+
+def read_tiff(path: str | Path) -> Voxels:
+    """Read a TIFF of 8- or 16-bit unsigned pixels with 1 or 3 channels.
+
+    Parameters
+    ----------
+    path : str or Path
+        Uncompressed, LZW, deflate or PackBits; strips or tiles; TIFF or BigTIFF; at most 256 MiB decoded.
+
+    Returns
+    -------
+    ndarray, shape (page, c, y, x), uint8 or uint16
+        Exactly what the file declares. ``c`` is 1 or 3; channels that ImageJ, OME or tifffile put on pages
+        of their own are gathered into ``c``.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file is not such a TIFF, is damaged, or would take too much memory.
+    """
+    header = preflight(path)
+    try:
+        pages = np.empty(header.shape, header.dtype)
+    except MemoryError as error:
+        raise UnreadableFileError(path, "not enough memory") from error
+    read_into(header, pages)
+    return pages
+
+
+def read_into(header: TiffHeader, out: Voxels) -> None:
+    """Decode the file that ``header`` describes.
+
+    Parameters
+    ----------
+    header : TiffHeader
+        From :func:`~metseg.study.preflight.preflight`.
+    out : ndarray, shape ``header.shape``, dtype ``header.dtype``
+        Is filled; half filled if an error is raised.
+
+    Raises
+    ------
+    UnreadableFileError
+        If a strip is not there or does not decode to its declared size.
+    """
+    if out.shape != header.shape or out.dtype != header.dtype:
+        raise ValueError(f"out is {out.shape} {out.dtype}; the file declares {header.shape} {header.dtype}")
+    with open_regular(header.path) as file:
+        for number, page in enumerate(header.pages):
+            z, channel = header.arrangement.place(number)
+            target = out[z] if header.format.samples > 1 else out[z, channel : channel + 1]
+            try:
+                _read_page(file, header, page, target)
+            except MemoryError as error:
+                raise UnreadableFileError(header.path, "not enough memory") from error
+            except Exception as error:  # codecs raise what they like; whatever it is, the file is not readable
+                reason = f"damaged: page {number + 1} cannot be decoded ({error})"
+                raise UnreadableFileError(header.path, reason) from error
+
+
+def _read_page(file: BinaryIO, header: TiffHeader, page: Page, out: Voxels) -> None:
+    """Decode one page into ``out`` (c, y, x)."""
+    samples, height, width = out.shape
+    high, wide = page.segment
+    channels = 1 if page.planar else samples
+    dtype = header.dtype.newbyteorder(header.byteorder)
+    down, across = -(-height // high), -(-width // wide)
+    for index in range(len(page.offsets)):
+        plane, place = divmod(index, down * across)
+        y, x = place // across * high, place % across * wide
+        rows = high if page.tiled else min(high, height - y)
+        size = rows * wide * channels * dtype.itemsize
+        file.seek(int(page.offsets[index]))
+        data = _decompress(file.read(int(page.counts[index])), page.compression, size)
+        if len(data) != size:
+            part = "tile" if page.tiled else "strip"
+            raise ValueError(f"{part} {index + 1} holds {len(data)} bytes instead of {size}")
+        pixels: Voxels = np.frombuffer(data, dtype).reshape(rows, wide, channels).astype(header.dtype, copy=False)
+        if page.predictor == 2:
+            pixels = _undo_differences(pixels)
+        pixels = pixels[: height - y, : width - x]
+        first = plane if page.planar else 0
+        out[first : first + channels, y : y + pixels.shape[0], x : x + pixels.shape[1]] = np.moveaxis(pixels, -1, 0)
+
+
+def _decompress(data: bytes, compression: int, size: int) -> bytes:
+    """Decode at most ``size + 1`` bytes, so that a strip that is too long shows and cannot take more memory."""
+    import imagecodecs
+
+    name = COMPRESSIONS[compression]
+    if name == "none":
+        return data
+    decode: Any = {
+        "deflate": imagecodecs.deflate_decode,
+        "LZW": imagecodecs.lzw_decode,
+        "PackBits": imagecodecs.packbits_decode,
+    }[name]
+    decoded: bytes = decode(data, out=size + 1)
+    return decoded
+
+
+def _undo_differences(pixels: Voxels) -> Voxels:
+    """Undo TIFF's horizontal predictor (TIFF 6.0, section 14) along x of (y, x, c)."""
+    import imagecodecs
+
+    undone: Voxels = imagecodecs.delta_decode(pixels, axis=1)
+    return undone
+
+
+def write_tiff(
+    path: str | Path,
+    pages: npt.ArrayLike,
+    *,
+    channels: bool | None = None,
+    spacing: Spacing | None = None,
+) -> None:
+    """Write a TIFF in one step: a reader sees the old file or the new one, never a part.
+
+    Losslessly compressed (deflate); no description, no software and no date is written.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to create or replace; its folder must exist.
+    pages : array of uint8 or uint16, shape (y, x), (z, y, x), (y, x, 3) or (z, y, x, 3)
+        One page for each z.
+    channels : bool, optional
+        Whether the last axis holds three channels. By default it does if there are four axes, or three
+        with the last of length 3; say ``False`` for a stack of slices that are 3 pixels wide.
+    spacing : (float, float, float), optional
+        Along (z, y, x) in mm; written beside the TIFF as ``<name>.json``, as nnU-Net does.
+
+    Raises
+    ------
+    DataError
+        If the array is of another kind, is larger than what :func:`read_tiff` reads, or cannot be written.
+    """
+    path = Path(path)
+    data = np.asarray(pages)
+    if channels is None:
+        channels = data.ndim == 4 or (data.ndim == 3 and data.shape[-1] == 3)
+    _check_writable(path, data, channels)
+    data = data.reshape(-1, *data.shape[-3:] if channels else data.shape[-2:])
+    if spacing is not None:
+        write_spacing(path, spacing)
+    from tifffile import TiffWriter
+
+    try:
+        with write_atomically(path) as temporary, TiffWriter(temporary) as writer:
+            for page in data:
+                writer.write(
+                    page,
+                    photometric="rgb" if channels else "minisblack",
+                    compression="zlib",
+                    predictor=True,
+                    metadata=None,
+                    software=False,
+                    maxworkers=1,
+                )
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def _check_writable(path: Path, data: npt.NDArray[Any], channels: bool) -> None:
+    if data.dtype.kind != "u" or data.dtype.itemsize not in (1, 2):
+        raise DataError(f"{path}: {data.dtype} cannot be written; convert to uint8 or uint16 first")
+    axes = data.ndim - int(channels)
+    if axes not in (2, 3) or 0 in data.shape or (channels and data.shape[-1] != 3):
+        raise DataError(f"{path}: an array of shape {data.shape} is neither slices nor slices of three channels")
+    if data.nbytes > MAX_DECODED:
+        raise DataError(f"{path}: {data.nbytes >> 20} MiB are more than one TIFF may hold ({MAX_DECODED >> 20} MiB)")
+    if axes == 3 and data.shape[0] > MAX_PAGES:
+        raise DataError(f"{path}: {data.shape[0]} slices are more than one TIFF may hold ({MAX_PAGES})")
