@@ -6,7 +6,7 @@ See "dataset_format.md" in the documentation of nnU-Net (Isensee et al. 2021, do
 from __future__ import annotations
 
 import json
-import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from metseg.errors import DataError, UnreadableFileError
@@ -59,7 +59,7 @@ def read_spacing(path: Path) -> Spacing | None:
     return z, y, x
 
 
-def write_spacing(path: Path, spacing: Spacing) -> None:
+def write_spacing(path: Path, spacing: Sequence[float]) -> None:
     """Write the sidecar of the TIFF at ``path``.
 
     Raises
@@ -67,7 +67,7 @@ def write_spacing(path: Path, spacing: Spacing) -> None:
     DataError
         If ``spacing`` is not three positive lengths in mm, or the file cannot be written.
     """
-    if not all(_is_length(value) for value in spacing):
+    if len(spacing) != 3 or not all(_is_length(value) for value in spacing):
         raise DataError(f"{path}: spacing {spacing} is not three lengths (z, y, x) in mm")
     with write_atomically(sidecar_of(path)) as temporary:
         temporary.write_text(json.dumps({"spacing": [float(value) for value in spacing]}) + "\n", encoding="utf-8")
@@ -76,4 +76,4 @@ def write_spacing(path: Path, spacing: Spacing) -> None:
 def _is_length(value: object) -> bool:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
-    return math.isfinite(value) and 0 < value <= _MAX_MM
+    return 0 < value <= _MAX_MM

@@ -7,6 +7,7 @@ guess where a strip does not fit; here a strip that does not decode to exactly i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,7 +18,7 @@ from metseg.errors import DataError, UnreadableFileError
 from metseg.study.files import write_atomically
 from metseg.study.ifd import MAX_PAGES, open_regular
 from metseg.study.preflight import COMPRESSIONS, MAX_DECODED, Page, TiffHeader, preflight
-from metseg.study.sidecar import Spacing, write_spacing
+from metseg.study.sidecar import write_spacing
 
 Voxels = npt.NDArray[np.uint8 | np.uint16]
 
@@ -134,7 +135,7 @@ def write_tiff(
     pages: npt.ArrayLike,
     *,
     channels: bool | None = None,
-    spacing: Spacing | None = None,
+    spacing: Sequence[float] | None = None,
 ) -> None:
     """Write a TIFF in one step: a reader sees the old file or the new one, never a part.
 
