@@ -1,0 +1,5 @@
+"""``python -m metseg.cli`` is ``metseg``."""
+
+from metseg.cli.app import main
+
+main()

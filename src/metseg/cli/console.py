@@ -1,0 +1,48 @@
+"""Where words go: results to standard output, everything said on the way to standard error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from metseg.study import Problem
+
+
+_PIPE_WIDTH = 200
+
+
+def out() -> Console:
+    """Standard output; tables are not squeezed into 80 columns where no terminal asks for it."""
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _PIPE_WIDTH
+    return console
+
+
+def err() -> Console:
+    """Standard error."""
+    return Console(stderr=True, highlight=False)
+
+
+def plain(console: Console, text: str, style: str = "") -> None:
+    """Print ``text`` as it is: paths are neither wrapped nor read as markup."""
+    console.print(Text(text, style=style), soft_wrap=True)
+
+
+def complain(text: str) -> None:
+    """Say why nothing could be done."""
+    console = err()
+    plain(console, f"metseg: {text}", "bold red" if console.is_terminal else "")
+
+
+def list_problems(title: str, problems: Iterable[Problem]) -> None:
+    """List files by name with what is wrong with each, on standard error."""
+    console = err()
+    plain(console, title, "bold")
+    for problem in problems:
+        plain(console, f"  {problem}")

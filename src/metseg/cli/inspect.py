@@ -1,0 +1,71 @@
+"""``metseg inspect``: what is in a folder, and what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from metseg.cli.console import out, plain
+from metseg.cli.progress import follow
+
+if TYPE_CHECKING:
+    from metseg.study import Inspection, StudyInspection
+
+
+def inspect(
+    path: Annotated[Path, typer.Argument(metavar="DIR", help="A TIFF, a patient's folder, a folder of patients.")],
+    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Say what is there: patients, slices, masks, sizes, channels, gaps, and every file that is odd or refused.
+
+    Every file is read. The exit status is 1 if one of them had to be refused.
+    """
+    from metseg.study import inspect as run
+
+    inspection = follow(run(path), "reading")
+    if json:
+        print(inspection.model_dump_json(indent=2))
+    else:
+        _print_studies(inspection)
+        _print_sums(inspection)
+    if inspection.refused:
+        raise typer.Exit(1)
+
+
+def _print_studies(inspection: Inspection) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("study", no_wrap=True)
+    for heading in ("slices", "masks", "lesion", "format", "spacing, mm", "remarks"):
+        table.add_column(heading, justify="right")
+    for study in inspection.studies:
+        table.add_row(*_row(study))
+    out().print(table)
+
+
+def _row(study: StudyInspection) -> tuple[str, ...]:
+    kind = "–" if study.size is None else f"{study.size[0]} x {study.size[1]} x {study.channels} {study.dtype}"
+    spacing = "unknown" if study.spacing is None else " x ".join(f"{mm:g}" for mm in study.spacing)
+    counts = (study.slices, study.pairs, study.lesion_slices)
+    remarks = str(len(study.problems)) if study.problems else ""
+    return (study.name, *map(str, counts), kind, spacing, remarks)
+
+
+def _print_sums(inspection: Inspection) -> None:
+    console = out()
+    one = inspection.patients == 1
+    plain(
+        console,
+        f"\n{inspection.patients} patient{'' if one else 's'}, {inspection.slices} slices, {inspection.pairs} with a "
+        f"mask, {inspection.lesion_slices} with lesion",
+        "bold",
+    )
+    remarks = [finding for finding in inspection.problems if not finding.refused]
+    for title, findings in (("Refused:", inspection.refused), ("Remarks:", remarks)):
+        if findings:
+            plain(console, f"\n{title}", "bold")
+            for finding in findings:
+                plain(console, f"  {finding}")

@@ -1,0 +1,92 @@
+"""How the command leaves: exit statuses, one sentence on standard error, no traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import metseg
+
+
+def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "metseg.cli", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+def test_version() -> None:
+    done = command("--version")
+    assert (done.returncode, done.stdout) == (0, f"metseg {metseg.__version__}\n")
+
+
+def test_help_names_every_command() -> None:
+    done = command("--help")
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in ("predict", "train", "evaluate", "models", "inspect", "demo"))
+
+
+def test_the_installed_command_is_the_same() -> None:
+    script = Path(sys.executable).with_name("metseg")
+    done = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == command("--version").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("predict", "--model", "no-such-model", "--input", ".", "--output", "out"), "no-such-model"),
+        (("inspect", "no-such-folder"), "no-such-folder"),
+        (("evaluate", "--model", "no-such-model", "--data", "."), "no-such-model"),
+        (("train", "--model", "nested_unet", "--data", "no-such-folder", "--out", "out"), "no-such-folder"),
+        (("train", "--model", "vgg", "--data", ".", "--out", "out"), "vgg"),
+        (("predict", "--input", "."), "--output"),
+    ],
+)
+def test_what_cannot_be_done_is_said_without_a_traceback(
+    metseg: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = metseg(*arguments)
+    assert done.status == 2
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert done.out == ""
+
+
+def test_an_impossible_setting_names_its_option(metseg: Any, tmp_path: Path) -> None:
+    done = metseg("train", "--model", "nested_unet", "--data", tmp_path, "--out", tmp_path / "o", "--crop", "100")
+    assert done.status == 2
+    assert "--crop" in done.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send to one process")
+def test_ctrl_c_leaves_with_130_and_the_run_can_be_resumed(write_patient: Any, tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        write_patient(tmp_path / "data" / name)
+    train = [sys.executable, "-m", "metseg.cli", "train", "--model", "attention_unet", "--data", tmp_path / "data"]
+    train += ["--out", tmp_path / "run", "--crop", "64", "--size", "64", "--batch-size", "2", "--steps-per-epoch", "1"]
+    running = subprocess.Popen([*train, "--epochs", "500"], stderr=subprocess.PIPE, text=True, env=_quiet())
+    _wait_for(tmp_path / "run/state.pt", running)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130, said
+    assert "Traceback" not in said
+
+
+def _quiet() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def _wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -1,0 +1,67 @@
+"""What a person gets who installs the wheel, with no repository around."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+MAX_WHEEL_BYTES = 100_000_000
+
+
+@pytest.fixture(scope="module")
+def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
+    out = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(repository)]
+    subprocess.run(build, check=True, capture_output=True, text=True)
+    (built,) = out.glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        yield archive
+
+
+def test_the_plugin_manifest_is_inside_the_import_package(wheel: zipfile.ZipFile, repository: Path) -> None:
+    assert wheel.read("metseg/napari.yaml") == (repository / "src/metseg/napari.yaml").read_bytes()
+
+
+def test_napari_finds_the_manifest_by_its_entry_point(wheel: zipfile.ZipFile) -> None:
+    (entry_points,) = (name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt"))
+    text = wheel.read(entry_points).decode()
+    assert "[napari.manifest]\nnapari-metseg = metseg:napari.yaml" in text
+    assert "metseg = metseg.cli:main" in text
+
+
+def test_every_weight_file_is_inside(wheel: zipfile.ZipFile, repository: Path) -> None:
+    names = set(wheel.namelist())
+    weights = repository / "weights"
+    tracked = [
+        path for path in weights.rglob("*") if path.is_file() and path.name in ("model.safetensors", "README.md")
+    ]
+    missing = [path for path in tracked if f"metseg/weights/{path.relative_to(weights).as_posix()}" not in names]
+    assert missing == []
+
+
+def test_the_package_says_that_it_is_typed_and_under_which_licence(wheel: zipfile.ZipFile) -> None:
+    names = wheel.namelist()
+    assert "metseg/py.typed" in names
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+
+
+def test_no_tests_and_no_images_are_shipped(wheel: zipfile.ZipFile) -> None:
+    stray = [name for name in wheel.namelist() if name.startswith("tests") or name.endswith((".tif", ".tiff", ".dcm"))]
+    assert stray == []
+
+
+def test_it_is_small_enough_for_the_package_index(wheel: zipfile.ZipFile) -> None:
+    assert wheel.filename is not None
+    assert Path(wheel.filename).stat().st_size < MAX_WHEEL_BYTES
+
+
+def test_the_wheel_has_the_version_of_the_project_file(wheel: zipfile.ZipFile, repository: Path) -> None:
+    version = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert wheel.filename is not None
+    assert Path(wheel.filename).name.startswith(f"napari_metseg-{version}-")
