@@ -37,7 +37,7 @@ def demo(
     output: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Write pictures, masks and table here.", show_default="demo-output if headless"
+            metavar="DIR", help="Write pictures, masks and table here; opens no window.", show_default="demo-output"
         ),
     ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Open no window even if there is a display.")] = False,
@@ -45,18 +45,21 @@ def demo(
     device: Device = "auto",
 ) -> None:
     """Segment a sample: a synthetic head, or a real patient where METSEG_DATA names a folder of them."""
-    window = not headless and _can_open_window()
-    if window:
-        _open_window(model)
-    if window and output is None:
-        return
     from metseg.checkpoints import load_checkpoint
 
     checkpoint = load_checkpoint(model)
     sample = choose_sample(checkpoint)
     plain(out(), sample.about)
-    result = _segment(checkpoint, sample.study, device)
-    _write(sample, result, (output or Path("demo-output")) / sample.study.name)
+    if headless or output is not None or not _can_open_window():
+        result = _segment(checkpoint, sample.study, device)
+        _write(sample, result, (output or Path("demo-output")) / sample.study.name)
+        return
+    import napari
+
+    from metseg.cli.window import open_window
+
+    open_window(sample.files and sample.files.folder, model, device)
+    napari.run()
 
 
 def choose_sample(checkpoint: Checkpoint) -> Sample:
@@ -100,10 +103,6 @@ def _can_open_window() -> bool:
         plain(err(), 'napari is not installed (pip install "napari-metseg[napari]"): writing pictures instead')
         return False
     return True
-
-
-def _open_window(model: str) -> None:
-    raise NotImplementedError(model)
 
 
 def _segment(checkpoint: Checkpoint, study: Study, device: str) -> Segmentation:

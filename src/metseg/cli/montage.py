@@ -108,7 +108,8 @@ def _head_box(volume: npt.NDArray[np.uint8 | np.uint16]) -> tuple[slice, slice]:
 
 def _window(volume: npt.NDArray[np.uint8 | np.uint16]) -> npt.NDArray[np.float32]:
     low, high = np.percentile(volume, [1, 99.8])
-    return np.clip((volume.astype(np.float32) - low) / max(high - low, 1), 0, 1)
+    scaled = (volume.astype(np.float32) - np.float32(low)) / np.float32(max(high - low, 1))
+    return scaled.clip(0, 1)
 
 
 def _layout(tall: float) -> tuple[Figure, list[Axes]]:
@@ -140,6 +141,7 @@ def _draw(
     ax: Axes, gray: npt.NDArray[np.float32], predicted: Mask, truth: Mask | None, pixel: float, width: float
 ) -> None:
     ax.imshow(gray, cmap="gray", vmin=0, vmax=1, aspect=pixel, interpolation="lanczos")
+    ax.autoscale(False)
     if truth is not None:
         _outline(ax, truth, KNOWN, 2.4 * width)
     _outline(ax, predicted, PREDICTED, 1.5 * width)
@@ -159,10 +161,9 @@ def _label(ax: Axes, text: str) -> None:
 
 
 def _outline(ax: Axes, mask: Mask, colour: str, width: float) -> None:
-    from skimage.measure import find_contours
-
-    for contour in find_contours(np.pad(mask, 1).astype(float), 0.5):
-        ax.plot(contour[:, 1] - 1, contour[:, 0] - 1, color=colour, linewidth=width, solid_joinstyle="round")
+    if mask.any():
+        y, x = (np.arange(-1, size + 1) for size in mask.shape)
+        ax.contour(x, y, np.pad(mask, 1), levels=[0.5], colors=[colour], linewidths=[width])
 
 
 def _letter(figure: Figure, caption: Caption, shown: str, known: bool) -> None:

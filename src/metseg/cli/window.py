@@ -1,0 +1,60 @@
+"""A napari window in which the sample is being segmented by the plugin's own widget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+_PLUGIN = "napari-metseg"
+_LOOK_AGAIN_MS = 100
+
+
+def open_window(folder: Path | None, model: str, device: str) -> Viewer:
+    """Open napari with the plugin's widget on a study, and press Run as soon as that is possible.
+
+    Parameters
+    ----------
+    folder : Path or None
+        A patient's folder; the plugin's synthetic head if there is none.
+    model : str
+        Name of a network, or its file or folder.
+    device : str
+        See :class:`metseg.inference.Segmenter`.
+    """
+    import napari
+
+    viewer = napari.Viewer(title="metseg demo")
+    _, widget = viewer.window.add_plugin_dock_widget(_PLUGIN, "Segment lesions")
+    if folder is None:
+        viewer.open_sample(_PLUGIN, "synthetic-head")
+    else:
+        viewer.open(str(folder), plugin=_PLUGIN)
+    _run_when_ready(widget, model, device)
+    return viewer
+
+
+def _run_when_ready(widget: Any, model: str, device: str) -> None:
+    """Wait, without holding up the window, until the widget knows its networks; then choose one and run."""
+    from qtpy.QtCore import QTimer
+
+    timer = QTimer(widget)
+    timer.setInterval(_LOOK_AGAIN_MS)
+
+    def look() -> None:
+        state = widget.state
+        if state.searching or state.image is None:
+            return
+        timer.stop()
+        if any(choice.key == model for choice in state.models):
+            state.model = model
+        else:
+            widget.controller.add_model_file(model)
+        state.device = device
+        if not state.obstacle:
+            widget.controller.run()
+
+    timer.timeout.connect(look)
+    timer.start()
