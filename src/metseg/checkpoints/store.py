@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from metseg.checkpoints.card import ModelCard, card_markdown
 from metseg.errors import CheckpointError
@@ -84,7 +84,7 @@ def save_checkpoint(folder: Path, network: SegmentationNetwork, card: ModelCard)
     tensors = {key: _stored(value) for key, value in network.state_dict().items()}
     target = folder / FILE_NAME
     with write_atomically(target) as temporary:
-        save_file(tensors, temporary, metadata={_KEY: card.model_dump_json()})
+        temporary.write_bytes(save(tensors, metadata={_KEY: card.model_dump_json()}))
     with write_atomically(folder / "README.md") as temporary:
         temporary.write_text(card_markdown(card, _sha256(target)), encoding="utf-8")
     return target

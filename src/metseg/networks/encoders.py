@@ -16,18 +16,9 @@ InputRange = Literal["unit", "signed"]
 LITE0 = "tu-tf_efficientnet_lite0"
 
 
-def make_encoder(name: str, in_channels: int, depth: int = 5) -> nn.Module:
-    """An SMP encoder without weights.
-
-    Raises
-    ------
-    CheckpointError
-        If no encoder has that name.
-    """
-    try:
-        encoder: nn.Module = smp.encoders.get_encoder(name, in_channels=in_channels, depth=depth, weights=None)
-    except (KeyError, RuntimeError) as error:
-        raise CheckpointError(f"no encoder is called {name!r}: {error}") from error
+def make_encoder(name: str, in_channels: int) -> nn.Module:
+    """An SMP encoder of five stages, without weights."""
+    encoder: nn.Module = smp.encoders.get_encoder(name, in_channels=in_channels, weights=None)
     return encoder
 
 

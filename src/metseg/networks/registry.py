@@ -10,6 +10,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
+from metseg.errors import CheckpointError
 from metseg.networks import attention_unet, inception_unet, nested_unet
 from metseg.networks.encoders import InputRange, encoder_input_range, load_encoder_weights
 
@@ -141,6 +142,9 @@ def build_network(spec: NetworkSpec, *, encoder_weights: str = "none") -> Segmen
     CheckpointError
         If the encoder does not exist or its weights cannot be had.
     """
-    network = SegmentationNetwork(spec)
+    try:
+        network = SegmentationNetwork(spec)
+    except (KeyError, RuntimeError) as error:  # SMP's and timm's words for an encoder that they do not have
+        raise CheckpointError(f"{spec.architecture} cannot be built on encoder {spec.encoder!r}: {error}") from error
     load_encoder_weights(network.encoder, spec.encoder, spec.in_channels, encoder_weights)
     return network

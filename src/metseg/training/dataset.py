@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from metseg.errors import DataError
 from metseg.events import Notice, Progress
 from metseg.preprocessing import PreprocessingConfig, Preprocessor
-from metseg.study import Problem, Sequence, Study, StudyFiles, find_studies, load
+from metseg.study import Sequence, Study, StudyFiles, find_studies, load
 from metseg.training.augmentation import Augmentation, Pair
 from metseg.training.config import TrainingConfig
 
@@ -78,14 +78,14 @@ def masked_patients(data: Path) -> dict[str, list[StudyFiles]]:
     return patients
 
 
-def load_masked(patients: Iterable[StudyFiles]) -> Iterator[tuple[Study, tuple[Problem, ...]]]:
-    """Studies with at least one masked slice, each with the problems of its files."""
+def load_masked(patients: Iterable[StudyFiles]) -> Generator[Notice, None, list[Study]]:
+    """Read the studies that have a mask; refused files are told as notices."""
+    studies: list[Study] = []
     for files in patients:
         loaded = load(files)
-        problems = loaded.problems
-        for study in loaded.studies:
-            yield study, problems
-            problems = ()
+        yield from (Notice(f"refused: {problem}") for problem in loaded.problems if problem.refused)
+        studies += [study for study in loaded.studies if masked_slices(study)]
+    return studies
 
 
 def prepare_patients(
@@ -96,10 +96,8 @@ def prepare_patients(
     prepared: list[PreparedStudy] = []
     for count, name in enumerate(wanted):
         yield Progress(count, len(wanted), f"reading {name}")
-        for study, problems in load_masked(patients[name]):
-            yield from (Notice(f"refused: {problem}") for problem in problems if problem.refused)
-            if (ready := prepare(study, config)) is not None:
-                prepared.append(ready)
+        studies = yield from load_masked(patients[name])
+        prepared += [ready for study in studies if (ready := prepare(study, config)) is not None]
     yield Progress(len(wanted), len(wanted), "patients read")
     return prepared
 

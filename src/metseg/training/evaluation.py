@@ -53,8 +53,7 @@ def evaluate(
 ) -> Iterator[Event[Evaluation]]:
     """Segment every patient under ``data`` that has a mask, and score it.
 
-    Only slices with a mask file count. Slices of one patient that differ in size are segmented apart and scored
-    as one patient if they can be stacked, else as patients of their own.
+    Only slices with a mask file count. Slices of one patient that differ in size are segmented and scored apart.
 
     Parameters
     ----------
@@ -106,11 +105,10 @@ def _score(
     segmenter: Segmenter, files: list[StudyFiles], postprocessing: PostprocessingConfig | None, flair_alone: bool
 ) -> Generator[Notice, None, Scored]:
     scored: Scored = []
-    for study, problems in load_masked(files):
-        yield from (Notice(f"refused: {problem}") for problem in problems if problem.refused)
-        z = masked_slices(study)
-        if not z or study.mask is None:
+    for study in (yield from load_masked(files)):
+        if study.mask is None:
             continue
+        z = masked_slices(study)
         reference = study.mask[z]
         settings: dict[str, Study] = {"all sequences": study}
         if flair_alone and Sequence.FLAIR in study.sequences and len(study.sequences) > 1:

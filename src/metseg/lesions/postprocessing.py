@@ -1,0 +1,60 @@
+"""From probabilities to a mask."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+from scipy import ndimage
+
+from metseg.lesions.components import label_lesions
+
+
+class PostprocessingConfig(BaseModel):
+    """How probabilities become a mask.
+
+    Attributes
+    ----------
+    threshold : float
+        Voxels at or above this probability are lesion.
+    smallest : int
+        Lesions (26-connected in 3-D) of fewer voxels are dropped; 0 and 1 keep all.
+    fill_holes : bool
+        Fill holes slice by slice.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    smallest: Annotated[int, Field(ge=0)] = 0
+    fill_holes: bool = True
+
+
+def mask_from_probabilities(
+    probabilities: npt.NDArray[np.float32], config: PostprocessingConfig
+) -> npt.NDArray[np.uint8]:
+    """Threshold, fill holes, drop small lesions, in this order.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float32, shape (z, y, x)
+        Probability of lesion.
+    config : PostprocessingConfig
+        Threshold and filters.
+
+    Returns
+    -------
+    ndarray of uint8, shape (z, y, x)
+        1 inside lesions.
+    """
+    mask = probabilities >= config.threshold
+    if config.fill_holes:
+        for plane in mask:
+            if plane.any():
+                ndimage.binary_fill_holes(plane, output=plane)
+    if config.smallest > 1:
+        labels = label_lesions(mask)
+        mask = (np.bincount(labels.ravel()) >= config.smallest)[labels] & mask
+    return mask.astype(np.uint8)

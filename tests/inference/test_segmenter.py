@@ -1,0 +1,182 @@
+"""The segmenter streams progress, stops when asked, and retreats when memory runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from metseg.checkpoints import Checkpoint, ModelCard, load_checkpoint, save_checkpoint
+from metseg.errors import MetsegError
+from metseg.events import Finished, Notice, Progress
+from metseg.inference import Segmenter, available_devices, resolve_device
+from metseg.inference.backend import DeviceMemoryError
+from metseg.inference.torch_backend import TorchBackend
+from metseg.lesions import PostprocessingConfig, mask_from_probabilities
+from metseg.networks import NetworkSpec, build_network
+from metseg.preprocessing import PreprocessingConfig
+from metseg.study import Sequence, Study
+from metseg.synthetic import synthetic_study
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    torch.manual_seed(0)
+    network = build_network(NetworkSpec.of("attention_unet"), encoder_weights="bundled")
+    card = ModelCard(name="random", network=network.spec, preprocessing=PreprocessingConfig(size=None))
+    return load_checkpoint(save_checkpoint(tmp_path_factory.mktemp("weights"), network, card))
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    return synthetic_study(0, slices=8, size=96)
+
+
+class Cramped(TorchBackend):
+    """The real backend on a pretended device that has room for ``room`` slices; the CPU has room for any number."""
+
+    room = 2
+
+    def __init__(self, checkpoint: Checkpoint, device: str) -> None:
+        super().__init__(checkpoint, "cpu")
+        self.device = device
+
+    def probabilities(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        if self.device != "cpu" and len(images) > self.room:
+            raise DeviceMemoryError(f"{self.device} is out of memory")
+        self.device, device = "cpu", self.device
+        try:
+            return super().probabilities(images)
+        finally:
+            self.device = device
+
+
+@pytest.fixture
+def cramped(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    def set_room(room: int) -> None:
+        monkeypatch.setattr(Cramped, "room", room)
+        monkeypatch.setattr("metseg.inference.segmenter.backend_factory", lambda _: Cramped)
+        monkeypatch.setattr("metseg.inference.segmenter.resolve_device", lambda _: "pretended")
+
+    return set_room
+
+
+def test_the_stream_counts_slices_and_ends_with_the_result(checkpoint: Checkpoint, study: Study) -> None:
+    events = list(Segmenter(checkpoint, device="cpu", batch_size=3).stream(study))
+    assert [event.done for event in events if isinstance(event, Progress)] == [0, 3, 6, 8]
+    assert isinstance(events[-1], Finished)
+    result = events[-1].result
+    assert result.probabilities.shape == result.mask.shape == study.shape
+    assert result.probabilities.dtype == np.float32
+    assert 0 <= result.probabilities.min() <= result.probabilities.max() <= 1
+    assert (result.model, result.weights_sha256, result.device) == ("random", checkpoint.sha256, "cpu")
+    np.testing.assert_array_equal(
+        result.mask, mask_from_probabilities(result.probabilities, checkpoint.card.postprocessing)
+    )
+
+
+def test_closing_the_stream_stops_the_work(checkpoint: Checkpoint, study: Study) -> None:
+    ran: list[int] = []
+
+    class Counting(TorchBackend):
+        def probabilities(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+            ran.append(len(images))
+            return super().probabilities(images)
+
+    segmenter = Segmenter(checkpoint, device="cpu", batch_size=2)
+    segmenter._open = Counting
+    stream = segmenter.stream(study)
+    for event in stream:
+        if isinstance(event, Progress) and event.done == 2:
+            break
+    stream.close()  # type: ignore[attr-defined]
+    assert ran == [2]
+
+
+def test_the_batch_size_does_not_change_the_answer(checkpoint: Checkpoint, study: Study) -> None:
+    one = Segmenter(checkpoint, device="cpu", batch_size=1).segment(study)
+    many = Segmenter(checkpoint, device="cpu", batch_size=8).segment(study)
+    np.testing.assert_allclose(one.probabilities, many.probabilities, atol=0.02)
+
+
+def test_other_post_and_preprocessing_than_the_cards(checkpoint: Checkpoint, study: Study) -> None:
+    segmenter = Segmenter(checkpoint, device="cpu")
+    everything = segmenter.segment(study, PostprocessingConfig(threshold=0.0))
+    assert everything.mask.all()
+    plain = PreprocessingConfig(clahe=None, size=None)
+    *_, last = segmenter.stream(study, preprocessing=plain)
+    assert isinstance(last, Finished)
+    assert last.result.preprocessing == plain
+    assert not np.array_equal(last.result.probabilities, everything.probabilities)
+
+
+def test_one_channel_is_segmented_and_said(checkpoint: Checkpoint, study: Study) -> None:
+    events = list(Segmenter(checkpoint, device="cpu").stream(study.only(Sequence.FLAIR)))
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert notices == [f"{study.name}: no pre-contrast and no post-contrast; flair channel used in place"]
+    assert isinstance(events[-1], Finished)
+
+
+def test_a_full_device_gets_smaller_batches(
+    checkpoint: Checkpoint, study: Study, cramped: Callable[[int], None]
+) -> None:
+    cramped(2)
+    segmenter = Segmenter(checkpoint, batch_size=8)
+    events = list(segmenter.stream(study))
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert [text.rsplit(" ", 5)[-5] for text in notices] == ["4", "2"]
+    assert isinstance(events[-1], Finished)
+    assert events[-1].result.device == "pretended"
+    assert segmenter.batch_size == 2
+    expected = Segmenter(checkpoint, device="cpu", batch_size=2)
+    expected._open, expected._device = TorchBackend, "cpu"
+    np.testing.assert_array_equal(events[-1].result.probabilities, expected.segment(study).probabilities)
+
+
+def test_a_device_without_room_for_a_slice_gives_way_to_the_cpu(
+    checkpoint: Checkpoint, study: Study, cramped: Callable[[int], None]
+) -> None:
+    cramped(0)
+    events = list(Segmenter(checkpoint, batch_size=2).stream(study))
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert notices[-1] == "pretended is out of memory, even for one slice; going on with the CPU"
+    assert isinstance(events[-1], Finished)
+    assert events[-1].result.device == "cpu"
+
+
+def test_a_real_allocation_that_fails_is_told_as_memory(checkpoint: Checkpoint) -> None:
+    backend = TorchBackend(checkpoint, "cpu")
+    impossible = np.broadcast_to(np.float32(0), (2**22, 3, 4096, 4096))
+    with pytest.raises(DeviceMemoryError, match="cpu is out of memory"):
+        backend.probabilities(impossible)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_a_full_gpu_is_left_and_freed(checkpoint: Checkpoint, study: Study) -> None:
+    torch.cuda.empty_cache()
+    hog = torch.empty(int(torch.cuda.mem_get_info()[0] * 0.999), dtype=torch.uint8, device="cuda")
+    events = list(Segmenter(checkpoint, device="cuda", batch_size=4).stream(study))
+    del hog
+    torch.cuda.empty_cache()
+    assert any(isinstance(event, Notice) and "CPU" in event.text for event in events)
+    assert isinstance(events[-1], Finished)
+    assert events[-1].result.device == "cpu"
+
+
+def test_unknown_devices_and_backends_are_named(checkpoint: Checkpoint) -> None:
+    assert resolve_device("auto") == available_devices()[0]
+    with pytest.raises(MetsegError, match="no device 'cuda:77' here; there is: .*cpu"):
+        Segmenter(checkpoint, device="cuda:77")
+    with pytest.raises(MetsegError, match="no backend is called 'abacus'"):
+        Segmenter(checkpoint, backend="abacus")
+
+
+def test_a_closed_segmenter_opens_again(checkpoint: Checkpoint, study: Study) -> None:
+    segmenter = Segmenter(checkpoint, device="cpu")
+    first = segmenter.segment(study)
+    segmenter.close()
+    np.testing.assert_array_equal(segmenter.segment(study).mask, first.mask)

@@ -1,0 +1,135 @@
+"""Split, plan, augmentation, loss and average, each by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metseg.preprocessing import PreprocessingConfig
+from metseg.study import SliceFile
+from metseg.synthetic import synthetic_study
+from metseg.training import AugmentationConfig, LossConfig, TrainingConfig, make_split
+from metseg.training.augmentation import Augmentation
+from metseg.training.dataset import EpochPlan, PreparedStudy, TrainingSlices, masked_slices, prepare
+from metseg.training.ema import moving_average
+from metseg.training.losses import SegmentationLoss
+
+STILL = AugmentationConfig(brightness=0, contrast=0, gamma=0, noise=0, missing_sequence=0)
+
+
+@given(st.sets(st.text("abc123", min_size=1), min_size=1, max_size=60), st.floats(0, 0.99), st.integers(0, 9))
+def test_a_split_holds_every_patient_once_and_keeps_some_to_train(names: set[str], share: float, seed: int) -> None:
+    split = make_split(names, share, seed)
+    assert sorted(split.train + split.held_out) == sorted(names)
+    assert split.train
+    assert make_split(names, share, seed) == split
+    if share and len(names) > 1:
+        assert split.held_out
+
+
+def prepared(lesions: list[bool]) -> PreparedStudy:
+    masks = np.zeros((len(lesions), 64, 64), np.uint8)
+    masks[lesions, 20:40, 20:40] = 1
+    return PreparedStudy("p", np.zeros((len(lesions), 3, 64, 64), np.float16), masks)
+
+
+def test_batches_are_balanced_seeded_and_show_every_lesion_slice() -> None:
+    config = TrainingConfig(architecture="nested_unet", batch_size=4)
+    plan = EpochPlan([prepared([True] * 5 + [False] * 20), prepared([True, False])], config)
+    batches = plan.batches(0)
+    assert len(batches) == plan.steps == 3
+    lesion = {(0, z) for z in range(5)} | {(1, 0)}
+    assert all(sum((p, z) in lesion for p, z, _ in batch) == 2 for batch in batches)
+    assert {(p, z) for batch in batches for p, z, _ in batch} >= lesion
+    assert plan.batches(0) == batches
+    assert plan.batches(1) != batches
+
+
+def test_without_empty_slices_batches_are_full() -> None:
+    plan = EpochPlan([prepared([True] * 3)], TrainingConfig(architecture="nested_unet", batch_size=4))
+    assert [len(batch) for batch in plan.batches(0)] == [4]
+
+
+def test_an_example_is_always_the_same_pixels_and_seeds_differ() -> None:
+    study = synthetic_study(1, slices=8, size=96)
+    ready = prepare(study, PreprocessingConfig(size=None))
+    assert ready is not None
+    slices = TrainingSlices([ready], TrainingConfig(architecture="nested_unet", crop=64))
+    before = torch.random.get_rng_state()
+    torch.testing.assert_close(slices[(0, 1, 5)][0], slices[(0, 1, 5)][0], rtol=0, atol=0)
+    assert not torch.equal(slices[(0, 1, 5)][0], slices[(0, 1, 6)][0])
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_image_and_mask_move_together() -> None:
+    mask = torch.zeros(1, 128, 128, dtype=torch.uint8)
+    mask[:, 40:80, 50:95] = 1
+    image = mask.float().repeat(3, 1, 1)
+    augment = Augmentation(STILL, crop=96, flair=1)
+    torch.manual_seed(0)
+    moved = []
+    for _ in range(20):
+        changed, changed_mask = augment(image, mask)
+        assert changed.shape == (3, 96, 96)
+        assert set(changed_mask.unique().tolist()) <= {0, 1}
+        inside = changed_mask[0].bool()
+        overlap = 2 * ((changed[0] > 0.5) & inside).sum() / ((changed[0] > 0.5).sum() + inside.sum())
+        assert overlap > 0.93
+        moved.append(not torch.equal(changed_mask, mask[:, 16:112, 16:112]))
+    assert all(moved)
+
+
+def test_flair_stands_in_for_a_missing_sequence() -> None:
+    image = torch.stack([torch.full((64, 64), value) for value in (0.2, 0.5, 0.8)])
+    mask = torch.zeros(1, 64, 64, dtype=torch.uint8)
+    lost = STILL.model_copy(update={"missing_sequence": 1.0, "rotation": 0.0, "shear": 0.0, "scale": 0.0, "shift": 0.0, "elastic": 0.0})
+    changed, _ = Augmentation(lost, crop=64, flair=1)(image, mask)
+    torch.testing.assert_close(changed, torch.full((3, 64, 64), 0.5))
+    kept, _ = Augmentation(lost, crop=64, flair=None)(image, mask)
+    torch.testing.assert_close(kept, image)
+
+
+def test_the_loss_is_the_named_sum_and_small_for_a_perfect_answer() -> None:
+    torch.manual_seed(0)
+    logits, target = torch.randn(2, 1, 8, 8), (torch.rand(2, 1, 8, 8) > 0.5).to(torch.uint8)
+    truth = target.float()
+    probability = logits.sigmoid()
+    dice = 1 - 2 * (probability * truth).sum() / (probability.sum() + truth.sum())
+    bce = torch.nn.functional.binary_cross_entropy(probability, truth)
+    got = SegmentationLoss(LossConfig(dice=1, focal=0, bce=0.5))(logits, target)
+    torch.testing.assert_close(got, dice + 0.5 * bce, rtol=1e-4, atol=1e-4)
+    assert SegmentationLoss(LossConfig())(40 * (truth - 0.5), target) < 1e-3
+
+
+def test_the_average_follows_the_weights_and_copies_counters() -> None:
+    network = torch.nn.BatchNorm1d(2)
+    average = moving_average(network, 0.5)
+    average.update_parameters(network)
+    network.weight.data.fill_(3.0)
+    network.num_batches_tracked.fill_(9)
+    for _ in range(40):
+        average.update_parameters(network)
+    torch.testing.assert_close(average.module.weight, torch.full((2,), 3.0))
+    assert average.module.num_batches_tracked == 9
+
+
+def test_slices_without_a_mask_of_their_own_are_not_trained_on() -> None:
+    study = synthetic_study(1, slices=8, size=96)
+    files = tuple(SliceFile(Path(f"{z}.tif"), Path(f"{z}_mask.tif") if z != 1 else None) for z in range(8))
+    assert masked_slices(replace(study, slices=files)) == [0, 2, 3, 4, 5, 6, 7]
+    assert masked_slices(replace(study, mask=None)) == []
+    ready = prepare(replace(study, slices=files), PreprocessingConfig(size=None))
+    assert ready is not None
+    assert ready.images.shape == (7, 3, 96, 96)
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"crop": 100}, {"batch_size": 1}, {"lesion_share": 0}, {"typo": 1}])
+def test_a_senseless_configuration_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        TrainingConfig(architecture="nested_unet", **wrong)  # type: ignore[arg-type]
