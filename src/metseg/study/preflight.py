@@ -24,7 +24,7 @@ MAX_DECODED: Final = 256 << 20
 #: Largest decoded size of one strip or tile, in bytes.
 MAX_SEGMENT: Final = 32 << 20
 #: Most strips or tiles in one file.
-MAX_SEGMENTS: Final = 1 << 18
+MAX_SEGMENTS: Final = 1 << 17
 #: Compressions that are decoded, by TIFF number.
 COMPRESSIONS: Final = {1: "none", 5: "LZW", 8: "deflate", 32946: "deflate", 32773: "PackBits"}
 

@@ -7,7 +7,7 @@ guess where a strip does not fit; here a strip that does not decode to exactly i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +19,9 @@ from metseg.study.files import write_atomically
 from metseg.study.ifd import MAX_PAGES, open_regular
 from metseg.study.preflight import COMPRESSIONS, MAX_DECODED, Page, TiffHeader, preflight
 from metseg.study.sidecar import write_spacing
+
+#: Decoded bytes of neighbouring strips that are put together before they are copied into place.
+_BAND = 1 << 20
 
 Voxels = npt.NDArray[np.uint8 | np.uint16]
 
@@ -82,44 +85,59 @@ def read_into(header: TiffHeader, out: Voxels) -> None:
 
 
 def _read_page(file: BinaryIO, header: TiffHeader, page: Page, out: Voxels) -> None:
-    """Decode one page into ``out`` (c, y, x)."""
+    """Decode one page into ``out`` (c, y, x), a tile or a band of strips at a time."""
     samples, height, width = out.shape
     high, wide = page.segment
     channels = 1 if page.planar else samples
     dtype = header.dtype.newbyteorder(header.byteorder)
+    row = wide * channels * dtype.itemsize
     down, across = -(-height // high), -(-width // wide)
-    for index in range(len(page.offsets)):
-        plane, place = divmod(index, down * across)
-        y, x = place // across * high, place % across * wide
-        rows = high if page.tiled else min(high, height - y)
-        size = rows * wide * channels * dtype.itemsize
-        file.seek(int(page.offsets[index]))
-        data = _decompress(file.read(int(page.counts[index])), page.compression, size)
+    band = 1 if page.tiled else max(1, _BAND // (high * row))
+    for plane in range(samples if page.planar else 1):
+        for place in range(0, down * across, band):
+            y, x = place // across * high, place % across * wide
+            number = min(band, down * across - place)
+            rows = [high] if page.tiled else [min(high, height - y - high * strip) for strip in range(number)]
+            first = plane * down * across + place
+            data = _segments(file, page, first, [count * row for count in rows])
+            pixels: Voxels = np.frombuffer(data, dtype).reshape(-1, wide, channels).astype(header.dtype, copy=False)
+            if page.predictor == 2:
+                pixels = _undo_differences(pixels)
+            pixels = np.moveaxis(pixels[: height - y, : width - x], -1, 0)
+            out[plane : plane + channels, y : y + pixels.shape[1], x : x + pixels.shape[2]] = pixels
+
+
+def _segments(file: BinaryIO, page: Page, first: int, sizes: list[int]) -> bytes | bytearray:
+    """Decode consecutive strips or tiles, each of which must have its size in bytes.
+
+    At most one byte more than that is decoded: it shows that a strip is too long, and takes no memory.
+    """
+    decode = _decoder(page.compression)
+    last = first + len(sizes)
+    parts: list[bytes | bytearray] = []
+    for offset, count, size in zip(
+        page.offsets[first:last].tolist(), page.counts[first:last].tolist(), sizes, strict=True
+    ):
+        file.seek(offset)
+        data: bytes | bytearray = file.read(count)
+        if decode is not None:
+            data = decode(data, out=size + 1)
         if len(data) != size:
             part = "tile" if page.tiled else "strip"
-            raise ValueError(f"{part} {index + 1} holds {len(data)} bytes instead of {size}")
-        pixels: Voxels = np.frombuffer(data, dtype).reshape(rows, wide, channels).astype(header.dtype, copy=False)
-        if page.predictor == 2:
-            pixels = _undo_differences(pixels)
-        pixels = pixels[: height - y, : width - x]
-        first = plane if page.planar else 0
-        out[first : first + channels, y : y + pixels.shape[0], x : x + pixels.shape[1]] = np.moveaxis(pixels, -1, 0)
+            raise ValueError(f"{part} {first + len(parts) + 1} holds {len(data)} bytes instead of {size}")
+        parts.append(data)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _decompress(data: bytes, compression: int, size: int) -> bytes:
-    """Decode at most ``size + 1`` bytes, so that a strip that is too long shows and cannot take more memory."""
+def _decoder(compression: int) -> Callable[..., bytes | bytearray] | None:
     import imagecodecs
 
-    name = COMPRESSIONS[compression]
-    if name == "none":
-        return data
-    decode: Any = {
+    decoders: dict[str, Callable[..., bytes | bytearray]] = {
         "deflate": imagecodecs.deflate_decode,
         "LZW": imagecodecs.lzw_decode,
         "PackBits": imagecodecs.packbits_decode,
-    }[name]
-    decoded: bytes = decode(data, out=size + 1)
-    return decoded
+    }
+    return decoders.get(COMPRESSIONS[compression])
 
 
 def _undo_differences(pixels: Voxels) -> Voxels:
