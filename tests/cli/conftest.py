@@ -45,23 +45,30 @@ def metseg(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real checkpoint of a network with random weights that works on 64 pixels."""
+def head() -> Study:
+    return synthetic_study(seed=3, slices=10, size=64)
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory, head: Study) -> Path:
+    """A real checkpoint of a network with random weights, whose threshold calls half of a head a lesion."""
     import torch
 
-    from metseg.checkpoints import ModelCard, save_checkpoint
+    from metseg.checkpoints import ModelCard, load_checkpoint, save_checkpoint
+    from metseg.inference import Segmenter
+    from metseg.lesions import PostprocessingConfig
     from metseg.networks import NetworkSpec, build_network
     from metseg.preprocessing import PreprocessingConfig
 
     torch.manual_seed(0)
     spec = NetworkSpec.of("attention_unet")
     card = ModelCard(name="random", network=spec, preprocessing=PreprocessingConfig(size=64))
-    return save_checkpoint(tmp_path_factory.mktemp("random"), build_network(spec), card)
-
-
-@pytest.fixture(scope="session")
-def head() -> Study:
-    return synthetic_study(seed=3, slices=10, size=64)
+    network = build_network(spec)
+    path = save_checkpoint(tmp_path_factory.mktemp("random"), network, card)
+    with Segmenter(load_checkpoint(path)) as segmenter:
+        median = float(np.median(segmenter.segment(head).probabilities))
+    fitting = PostprocessingConfig(threshold=round(median, 4), fill_holes=False)
+    return save_checkpoint(path.parent, network, card.model_copy(update={"postprocessing": fitting}))
 
 
 WritePatient = Callable[..., Path]

@@ -138,26 +138,34 @@ def test_masks_that_a_person_drew_are_never_overwritten(
 def test_probabilities_are_written_on_request_and_agree_with_the_mask(
     metseg: Any, model: Path, write_patient: Any, tmp_path: Path
 ) -> None:
-    patient = write_patient(tmp_path / "a", slices=2)
+    from metseg.checkpoints import read_card
+
+    patient = write_patient(tmp_path / "a", slices=4)
     out = tmp_path / "out"
-    arguments = ("predict", "--model", model, "--input", patient, "--output", out)
-    assert metseg(*arguments, "--probabilities", "--threshold", "0.5", "--smallest", "0").status == 0
-    probability = read_tiff(out / "a_1_prob.tif")[0, 0]
-    mask = read_tiff(out / "a_1_mask.tif")[0, 0]
+    assert metseg("predict", "--model", model, "--input", patient, "--output", out, "--probabilities").status == 0
+    probability = np.stack([read_tiff(out / f"a_{k}_prob.tif")[0, 0] for k in (1, 2, 3, 4)])
+    lesion = np.stack([read_tiff(out / f"a_{k}_mask.tif")[0, 0] for k in (1, 2, 3, 4)]) == 255
+    threshold = read_card(model).postprocessing.threshold * 255
     assert probability.dtype == np.uint8
-    assert probability[mask == 255].mean() > probability[mask == 0].mean()
-    assert (mask[probability >= 129] == 255).all()
+    assert lesion.any()
+    assert probability[lesion].min() >= threshold - 0.5
+    assert probability[~lesion].max() <= threshold + 0.5
 
 
-def test_the_threshold_decides(metseg: Any, model: Path, write_patient: Any, tmp_path: Path) -> None:
-    patient = write_patient(tmp_path / "a", slices=2)
-    area = {}
-    for threshold in ("0.01", "0.5", "0.99"):
-        out = tmp_path / threshold
-        done = metseg("predict", "--model", model, "--input", patient, "--output", out, "--threshold", threshold)
+def test_threshold_and_smallest_lesion_decide(metseg: Any, model: Path, write_patient: Any, tmp_path: Path) -> None:
+    patient = write_patient(tmp_path / "a", slices=4)
+
+    def area(*options: str) -> int:
+        out = tmp_path / "_".join(("out", *options))
+        done = metseg("predict", "--model", model, "--input", patient, "--output", out, *options)
         assert done.status == 0, done.err
-        area[threshold] = int((read_tiff(out / "a_1_mask.tif") > 0).sum())
-    assert area["0.01"] > area["0.5"] >= area["0.99"]
+        return sum(int((read_tiff(mask) > 0).sum()) for mask in out.iterdir())
+
+    usual = area()
+    assert area("--threshold", "0") == 4 * 64 * 64
+    assert 0 < usual < 4 * 64 * 64
+    assert area("--threshold", "1") == 0
+    assert area("--smallest", "1000000") == 0
 
 
 def test_a_folder_without_images_is_one_sentence_and_status_2(metseg: Any, model: Path, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_a_trained_network_is_evaluated_used_and_trained_on(metseg: Any, data: P
     evaluated = metseg("evaluate", "--model", run, "--data", data, "--json", scores)
     assert evaluated.status == 0, evaluated.err
     assert "FLAIR alone" in evaluated.out
-    assert "mean dice" in evaluated.out
+    assert "Dice per patient, mean" in evaluated.out
     assert "--held-out" in evaluated.err
     written = json.loads(scores.read_text(encoding="utf-8"))
     assert 0 <= written["summaries"]["all sequences"]["mean_dice"] <= 1

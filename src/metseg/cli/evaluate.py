@@ -14,7 +14,6 @@ from metseg.errors import DataError
 
 if TYPE_CHECKING:
     from metseg.checkpoints import Checkpoint
-    from metseg.training import Evaluation
 
 
 def evaluate(
@@ -34,6 +33,7 @@ def evaluate(
 ) -> None:
     """Score a model per patient, per slice and per lesion, with all sequences and with FLAIR alone."""
     from metseg.checkpoints import load_checkpoint
+    from metseg.metrics import as_table
     from metseg.training import evaluate as run
 
     checkpoint = load_checkpoint(model)
@@ -46,7 +46,7 @@ def evaluate(
         flair_alone=flair_alone,
     )
     evaluation = follow(events, f"evaluating {checkpoint.card.name}")
-    _print_table(evaluation)
+    plain(out(), f"{evaluation.model}\n{as_table(evaluation.summaries)}")
     if json is not None:
         from metseg.study import write_atomically
 
@@ -75,26 +75,3 @@ def _held_out(checkpoint: Checkpoint, data: Path) -> list[str]:
     if not names:
         raise DataError(f"{data}: none of the patients held out from {checkpoint.card.name} is here")
     return names
-
-
-def _print_table(evaluation: Evaluation) -> None:
-    """One row a score, one column a setting."""
-    from rich.table import Table
-
-    table = Table(title=evaluation.model, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    table.add_column("score")
-    columns = []
-    for setting, summary in evaluation.summaries.items():
-        table.add_column(setting, justify="right")
-        columns.append(summary.model_dump(mode="json"))
-    for key in columns[0] if columns else ():
-        cells = [column.get(key) for column in columns]
-        if all(cell is None or isinstance(cell, int | float) for cell in cells):
-            table.add_row(key.replace("_", " "), *map(_cell, cells))
-    out().print(table)
-
-
-def _cell(value: float | int | None) -> str:
-    if value is None:
-        return "–"
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
