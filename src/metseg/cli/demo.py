@@ -58,7 +58,7 @@ def demo(
 
     from metseg.cli.window import open_window
 
-    open_window(sample.files and sample.files.folder, model, device)
+    open_window(None if sample.files is None else sample.files.folder, model, device)
     napari.run()
 
 
