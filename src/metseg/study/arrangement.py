@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 
 _SLICE_AXES = "ZIQTR?"
-_PIXELS = re.compile(r"<(?:\w+:)?Pixels\b([^>]{0,4096})>")
+_PIXELS = re.compile(r"<(?:\w+:)?Pixels\b([^<>]{0,4096})>")
 _ATTRIBUTE = re.compile(r'\b(SizeC|SizeZ|SizeT|DimensionOrder)\s*=\s*["\']([^"\']{1,16})["\']')
 
 

@@ -152,8 +152,8 @@ def _header(file: TiffFileHandle) -> TiffHeader:
             raise file.error(f"page {directory.page} is {here}, but page 1 is {form}: the pages do not fit together")
         decoded = here.height * here.width * here.samples * here.bits // 8 * directory.page
         if decoded > MAX_DECODED:
-            size = f"{decoded / 2**20:,.0f} MiB"
-            raise file.error(f"would take {size} when decoded; at most {MAX_DECODED >> 20} MiB are read")
+            what = f"{here}, {directory.page} page{'s or more' if directory.page > 1 else ''}"
+            raise file.error(f"would take more than {MAX_DECODED >> 20} MiB when decoded ({what})")
         page = _page(directory, here)
         segments += len(page.offsets)
         if segments > MAX_SEGMENTS:
