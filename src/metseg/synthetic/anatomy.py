@@ -33,6 +33,7 @@ class Vault:
 
     head: Float
     skull: Float
+    lateral: Float
     cavity: Float
     tentorium: Float
 
@@ -62,20 +63,23 @@ def _outline(space: Space) -> Float:
     scaled = (np.abs(space.x) / (76 * wedge), np.abs(space.a) / 96, np.abs(space.z) / depth)
     radius = sum(s**2.25 for s in scaled) ** np.float32(1 / 2.25)
     vault = (1 - radius) * np.minimum(74, 0.9 * np.hypot(np.hypot(space.x, space.a), space.z) + 8)
-    nose = ellipsoid(space, (0, 97, -46), (10 + 0.0, 19, 26))
+    nose = ellipsoid(space, (0, 94, -48), (14, 20, 26))
     ears = np.maximum(ellipsoid(space, (75, -12, -38), (6, 13, 24)), ellipsoid(space, (-75, -12, -38), (6, 13, 24)))
-    return np.maximum(np.maximum(vault, nose), ears).astype(np.float32)
+    head: Float = np.maximum(np.maximum(vault, nose), ears).astype(np.float32)
+    return head
 
 
 def _floor(space: Space) -> Float:
     """Height of the skull base: anterior, middle and posterior fossa, with the petrous ridge between the last two."""
     side = np.abs(space.x)
-    front, back = soft(space.a - 32, 6), soft(-space.a - 14 + 0.25 * (side - 30), 5)
-    lateral = soft(side - 16, 5)
-    middle = lateral * -43 + (1 - lateral) * -24
-    floor = front * -9 + (1 - front) * (back * -70 + (1 - back) * middle)
-    ridge = lateral * np.exp(-(((space.a + 16 - 0.25 * (side - 30)) / 6) ** 2))
-    return floor + ridge * 20
+    ridge_line = -2 - 0.42 * np.clip(side - 10, 0, None)
+    front, back = soft(space.a - 34 + 0.12 * side, 7), soft(ridge_line - space.a, 5)
+    lateral = soft(side - 17, 7)
+    middle = lateral * (-42 + 0.012 * (side - 42) ** 2) + (1 - lateral) * -24
+    floor = front * (-10 - 6 * soft(9 - side, 4)) + (1 - front) * (back * -70 + (1 - back) * middle)
+    ridge = lateral * np.exp(-(((space.a - ridge_line) / 4.5) ** 2))
+    height: Float = floor + ridge * 16
+    return height
 
 
 def vault(rng: np.random.Generator, grid: Frame) -> Vault:
@@ -85,13 +89,13 @@ def vault(rng: np.random.Generator, grid: Frame) -> Vault:
     uneven = grid_noise(rng, grid.shape, grid.spacing, 30)
     temporalis = 9 * np.exp(-(((space.a - 22) / 22) ** 2) - ((space.z + 18) / 22) ** 2) * soft(np.abs(space.x) - 45, 8)
     scalp = rng.uniform(5.0, 7.0) + 0.5 * uneven + temporalis
-    bone = rng.uniform(5.5, 7.0) + 0.6 * np.roll(uneven, 40, axis=2) + 2 * soft(space.a - 78, 6)
+    bone = rng.uniform(4.5, 6.0) + 0.4 * grid_noise(rng, grid.shape, grid.spacing, 45) + 2 * soft(space.a - 78, 6)
     inner = head - scalp - bone
     cavity = np.minimum(inner, 0.8 * (space.z - _floor(space)))
     side = np.abs(space.x)
-    tent = -6 - 0.32 * side - 0.10 * np.clip(-space.a - 40, 0, None)
+    tent = -6 - 0.32 * side - 0.10 * np.clip(-space.a - 40, 0, None) - 0.45 * np.clip(space.a + 42, 0, None)
     tentorium = np.where(space.a < -12 + 0.2 * side, space.z - tent, np.float32(30))
-    return Vault(head, head - scalp, cavity.astype(np.float32), tentorium.astype(np.float32))
+    return Vault(head, head - scalp, inner, cavity.astype(np.float32), tentorium.astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +115,33 @@ class Brain:
     @property
     def tissue(self) -> Float:
         """White and grey matter, without any cerebrospinal fluid."""
-        cerebrum = self.cerebrum * (1 - self.cortex.sulci)
-        return np.maximum(np.maximum(cerebrum, self.cerebellum), self.stem) * (1 - self.ventricles)
+        return self.bulk * (1 - self.cortex.sulci * (self.cerebrum > 0))
+
+    @property
+    def bulk(self) -> Float:
+        """As :attr:`tissue`, with the sulci filled, as where swelling has closed them."""
+        return np.maximum(np.maximum(self.cerebrum, self.cerebellum), self.stem) * (1 - self.ventricles)
 
 
 def _cerebrum(grid: Frame, shell: Vault, gap: float, uneven: Float) -> Float:
     """Signed distance to the cerebrum's hull: the cavity less its fluid, the posterior fossa and the basal cisterns."""
     space = grid.space
     hull = np.minimum(shell.cavity - gap - 0.5 * uneven, shell.tentorium - 1.0)
-    cistern = np.minimum(-10 - space.z, np.minimum(20 + 0.08 * (-10 - space.z) - np.abs(space.x), 24 - space.a))
-    return np.minimum(hull, -cistern)
+    star = ellipsoid(space, (0, 9, -20), (15, 12, 10)) - 2.5 * np.abs(uneven)
+    around = np.minimum(_stem(space) + 4.0, -6 - space.z)
+    outside: Float = np.minimum(hull, -np.maximum(star, around))
+    return outside
+
+
+def _stem(space: Space) -> Float:
+    """Signed distance to midbrain, pons and medulla."""
+    return tube(space, (0, -16, 2, 14), (0, -18, -14, 12.5), (0, -19, -30, 13), (0, -24, -46, 8), (0, -30, -80, 7))
 
 
 def _ventricles(space: Space, wide: float) -> tuple[Float, Float]:
     """Signed distance to the ventricles, and to the choroid plexus inside them."""
     best = tube(space, (0, 8, 2, 1.6 * wide), (0, -7, 0, 1.8 * wide), (0, -20, -8, 1.0), flatten=1.0)
-    fourth = ellipsoid(space, (0, -33, -34), (7 * wide, 4.5 * wide, 10))
+    fourth = ellipsoid(space, (0, -37, -32), (8 * wide, 4.5 * wide, 10))
     best = np.maximum(best, fourth)
     plexus: Float | None = None
     for s in (-1.0, 1.0):
@@ -167,20 +182,21 @@ def brain(rng: np.random.Generator, grid: Frame, shell: Vault) -> Brain:
     uneven = grid_noise(rng, grid.shape, grid.spacing, 25)
     atrophy = rng.uniform(0.0, 1.0)
     cerebrum = _cerebrum(grid, shell, 1.2 + 1.6 * atrophy, uneven)
-    stem = tube(space, (0, -14, -2, 14), (0, -12, -18, 13), (0, -10, -32, 14), (0, -20, -52, 9), (0, -28, -80, 7))
+    stem = _stem(space)
     cerebellum = np.minimum(
         np.minimum(shell.cavity - 2.0, -shell.tentorium - 1.0),
-        np.maximum(ellipsoid(space, (0, -54, -38), (58, 36, 30)), ellipsoid(space, (0, -34, -36), (22, 14, 14))),
+        np.maximum(ellipsoid(space, (0, -56, -38), (66, 40, 36)), ellipsoid(space, (0, -38, -34), (24, 14, 16))),
     )
     notch = 0.9 - np.abs(space.x) - 0.08 * (space.a + 75)
     cerebellum = np.minimum(cerebellum, np.maximum(-notch, -(space.a + 62)))
-    leaves = np.sin((space.a * 0.55 + np.abs(space.x) * 0.35 - space.z * 0.9 + 2.2 * uneven) * np.float32(2 * np.pi / 6.5))
-    fluid, plexus = _ventricles(space, 0.75 + 0.45 * atrophy + rng.uniform(-0.1, 0.1))
+    across = space.a * 0.55 + np.abs(space.x) * 0.35 - space.z * 0.9 + 2.2 * uneven
+    leaves = np.sin(across * np.float32(2 * np.pi / 6.5))
+    fluid, plexus = _ventricles(space, 0.85 + 0.5 * atrophy + rng.uniform(-0.1, 0.1))
     fluid = fluid + 0.4 * uneven
     return Brain(
         cavity=soft(shell.cavity, 0.8),
         cerebrum=soft(cerebrum, 0.8),
-        cortex=fold(rng, grid.shape, grid.spacing, space, cerebrum, atrophy),
+        cortex=fold(rng, grid.shape, grid.spacing, space, cerebrum, shell.lateral, atrophy),
         cerebellum=soft(cerebellum, 0.8),
         folia=(0.5 + 0.5 * leaves) * soft(12 - cerebellum, 4),
         stem=soft(stem, 0.8) * soft(shell.cavity - 1, 0.8),

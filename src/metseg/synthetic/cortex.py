@@ -19,32 +19,35 @@ class Cortex:
     vessels: Float
 
 
-def _along_surface(space: Space, inside: tuple[Float, ...]) -> tuple[Float, Float, Float]:
+def _along_surface(x: Float, a: Float, z: Float) -> tuple[Float, Float, Float]:
     """Move points outwards to a common shell, so that a noise value persists from the surface inwards."""
-    x, a, z = inside
     core_x = np.where(x < 0, np.float32(-1), np.float32(1)) * np.clip(np.abs(x), 24, 34)
     core_a, core_z = np.clip(a, -42, 42), np.clip(z, -22, 14)
     out = np.stack([x - core_x, a - core_a, z - core_z])
     length = np.sqrt((out**2).sum(0)) + np.float32(1)
     onto = np.float32(38) / length
-    return core_x + out[0] * (0.2 + 0.8 * onto), core_a + out[1] * (0.2 + 0.8 * onto), core_z + out[2] * (0.2 + 0.8 * onto)
+    moved = out * (np.float32(0.2) + np.float32(0.8) * onto)
+    return core_x + moved[0], core_a + moved[1], core_z + moved[2]
 
 
 def _fissure(space: Space) -> Float:
     """Distance (mm) to the midline where a fissure parts the hemispheres, growing where brain joins them."""
     closed = np.minimum(np.minimum(30 - space.z, 46 - space.a), space.a + 52)
     closed = np.maximum(closed, np.minimum(np.minimum(22 - np.abs(space.a + 2), 40), -space.z - 2))
-    return np.abs(space.x) + np.clip(closed, 0, None)
+    parted: Float = np.abs(space.x) + np.clip(closed, 0, None)
+    return parted
 
 
 def _sylvian(space: Space) -> Float:
     """Distance (mm) to the sheet that parts temporal from frontal lobe and covers the insula."""
     side = np.abs(space.x)
-    opercular = np.hypot(np.clip(np.abs(space.a - 6 + 0.2 * side) - 20, 0, None), side - 43 + 0.010 * (space.a - 2) ** 2)
+    insula = side - 43 + 0.010 * (space.a - 2) ** 2
+    opercular = np.hypot(np.clip(np.abs(space.a - 6 + 0.2 * side) - 20, 0, None), insula)
     opercular = np.hypot(opercular, np.clip(np.abs(space.z - 1) - 13, 0, None))
     slope = space.z + 4 - 0.28 * (16 - space.a)
     lateral = np.hypot(np.hypot(slope, np.clip(42 - side, 0, None)), np.clip(np.abs(space.a - 2) - 26, 0, None))
-    return np.minimum(opercular, lateral)
+    sheet: Float = np.minimum(opercular, lateral)
+    return sheet
 
 
 def fold(
@@ -53,6 +56,7 @@ def fold(
     spacing: tuple[float, float, float],
     space: Space,
     depth: Float,
+    lateral: Float,
     atrophy: float,
 ) -> Cortex:
     """Fold the cortex of a cerebrum.
@@ -67,6 +71,8 @@ def fold(
         Anatomical positions of the voxels.
     depth : ndarray, shape (z, y, x)
         Signed distance to the cerebrum's hull in mm, positive inside.
+    lateral : ndarray, shape (z, y, x)
+        Depth below the vault's inner table in mm, which limits how deep sulci reach.
     atrophy : float
         0 (narrow sulci) to 1 (wide sulci).
     """
@@ -75,19 +81,19 @@ def fold(
     within = depth > -2
     points = [np.broadcast_to(p, shape)[within] for p in (space.x + meander[0], space.a + meander[1], space.z)]
     pattern = np.full(shape, 3, np.float32)
-    pattern[within] = PointNoise(rng, 24)(*_along_surface(space, tuple(points)))
+    pattern[within] = PointNoise(rng, 24)(*_along_surface(*points))
     slope = np.hypot(np.gradient(pattern, spacing[1], axis=1), np.gradient(pattern, spacing[2], axis=2))
     to_sulcus = np.abs(pattern) / (slope + np.float32(0.035))
     parted = _fissure(Space(space.x + 0.3 * meander[0], space.a, space.z))
-    beneath = np.minimum(depth, np.where(parted - np.abs(space.x) < 1, parted, np.float32(99)))
-    reach = 15 + 5 * uneven
+    beneath = np.minimum(lateral - 2, np.where(parted - np.abs(space.x) < 1, parted, np.float32(99)))
+    reach = 13 + 5 * uneven
     buried = np.clip(beneath - reach, 0, None)
-    wide = (0.25 + 0.5 * atrophy) * np.clip(1.5 - beneath / 18, 0.3, 1.5)
+    wide = (0.15 + 0.5 * atrophy) * np.clip(1.8 - beneath / 9, 0.0, 1.8) + 0.4 * uneven - 0.2
     to_sulcus = np.hypot(to_sulcus, 1.5 * buried)
-    to_sylvius = _sylvian(space) - 0.3 * (1 + atrophy)
+    to_sylvius = _sylvian(Space(space.x, space.a + meander[1], space.z + meander[0])) - 0.6 * (1 + atrophy)
     to_fluid = np.minimum(np.minimum(to_sulcus - wide, parted - 0.5 - 0.4 * atrophy), to_sylvius)
     thick = np.float32(2.9) + 0.35 * uneven
     grey = np.maximum(soft(thick - to_fluid, 0.9), soft(thick - depth, 0.9))
     fluid = soft(-to_fluid, 0.6)
-    vessels = soft(uneven - 1.1, 0.25) * soft(1.0 - to_fluid, 0.6)
+    vessels = soft(np.abs(meander[0]) - 3.6, 0.4) * soft(0.3 - to_fluid, 0.5)
     return Cortex(fluid, grey, soft(1.0 - parted, 0.6), vessels)

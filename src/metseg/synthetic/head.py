@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
 
 from metseg.synthetic.anatomy import Brain, Frame, Vault
 from metseg.synthetic.fields import Float, Space, ellipsoid, grid_noise, soft, tube
 
-#: Mean intensity of each tissue before contrast, on FLAIR and after contrast, measured by eye in public slices.
+#: Typical 8-bit intensity of each tissue before contrast, on FLAIR and after contrast.
 SIGNAL: dict[str, tuple[float, float, float]] = {
     "air": (4, 3, 4),
     "skin": (70, 75, 80),
-    "fat": (165, 150, 140),
+    "fat": (148, 138, 118),
     "bone": (12, 12, 14),
     "marrow": (62, 55, 60),
     "muscle": (52, 42, 58),
@@ -50,7 +52,7 @@ class Painter:
 def varied_contrast(rng: np.random.Generator) -> dict[str, tuple[float, float, float]]:
     """Each sequence's contrast, varied a little as between scanners."""
     gain = rng.normal(1.0, 0.08, 3)
-    flatness = rng.uniform(0.0, 0.7, 3)
+    flatness = rng.uniform(0.0, 0.5, 3)
     level = {tissue: np.array(signal) * gain for tissue, signal in SIGNAL.items()}
     mean = (level["white"] + level["grey"]) / 2
     for tissue in ("white", "grey", "nuclei"):
@@ -61,14 +63,19 @@ def varied_contrast(rng: np.random.Generator) -> dict[str, tuple[float, float, f
 def _face(painter: Painter, space: Space, shell: Vault, noise: Float, fine: Float) -> None:
     """Everything outside the brain's cavity: muscle, fat, bone, air spaces, orbits, skin."""
     inside = soft(shell.head, 0.8)
-    painter.lay("muscle", inside, 1 + 0.22 * fine)
-    painter.lay("fat", inside * soft(noise - 0.55, 0.35) * soft(-22 - space.z, 6), 0.85)
-    base = soft(-space.z - 4, 8) * soft(7 + shell.cavity, 2) * soft(3 * noise + 2 - np.abs(space.z + 30) / 14, 1.5)
+    painter.lay("muscle", inside, 1 + 0.14 * fine)
+    planes = np.maximum(soft(0.10 - np.abs(noise), 0.12), soft(noise - 1.1, 0.3))
+    painter.lay("fat", inside * planes * soft(-14 - space.z, 8), 0.8)
+    from_middle = np.abs(space.x)
+    behind_ridge = np.abs(space.a + 2 + 0.42 * np.clip(from_middle - 10, 0, None))
+    petrous = soft(9 - behind_ridge, 2) * soft(from_middle - 12, 3) * soft(space.z + 50, 3)
+    base = soft(-space.z - 4, 6) * np.maximum(soft(3.2 + 0.8 * noise + shell.cavity, 1), petrous) * soft(shell.skull, 1)
     painter.lay("bone", inside * base)
-    painter.lay("marrow", inside * base * soft(fine - 0.5, 0.4))
-    dome = inside * soft(shell.skull, 0.8) * soft(8 + shell.cavity + 0 * noise, 1.0)
+    painter.lay("marrow", inside * base * soft(fine - 0.5, 0.5), 0.8)
+    ends = soft(space.z + 42 + 0.8 * np.clip(-space.a, 0, 32), 5)
+    dome = inside * soft(shell.skull, 0.8) * soft(8 + shell.cavity, 1.0) * soft(2 - shell.lateral, 1) * ends
     painter.lay("bone", dome)
-    painter.lay("marrow", dome * soft(2.3 - np.abs(shell.cavity + 3.4), 0.9), 0.9 + 0.25 * noise)
+    painter.lay("marrow", dome * soft(1.6 - np.abs(shell.cavity + 2.6), 0.9), 0.9 + 0.25 * noise)
     for side in (-1.0, 1.0):
         _orbit(painter, space, side)
         painter.lay("air", inside * soft(ellipsoid(space, (side * 29, 58, -54), (15, 17, 16)) + 2 * noise, 0.9))
@@ -88,7 +95,8 @@ def _face(painter: Painter, space: Space, shell: Vault, noise: Float, fine: Floa
 
 def _orbit(painter: Painter, space: Space, side: float) -> None:
     """Fat cone, muscles and nerve, globe and lens of one eye."""
-    painter.lay("fat", soft(tube(space, (side * 32, 72, -24, 17), (side * 16, 34, -22, 4)), 0.9))
+    cone = tube(space, (side * 32, 68, -24, 14.5), (side * 27, 52, -22, 11), (side * 16, 34, -21, 4))
+    painter.lay("fat", soft(cone, 0.9))
     painter.lay("muscle", soft(tube(space, (side * 43, 68, -24, 2.4), (side * 17, 36, -23, 1.6)), 0.7))
     painter.lay("muscle", soft(tube(space, (side * 21, 70, -24, 2.4), (side * 12, 38, -23, 1.6)), 0.7))
     painter.lay("white", soft(tube(space, (side * 31, 62, -25, 1.8), (side * 13, 28, -21, 1.8)), 0.7))
@@ -139,10 +147,8 @@ def paint(rng: np.random.Generator, grid: Frame, shell: Vault, parts: Brain) -> 
     return painter.voxels
 
 
-def acquire(rng: np.random.Generator, clean: Float, grid: Frame) -> np.ndarray:
+def acquire(rng: np.random.Generator, clean: Float, grid: Frame) -> npt.NDArray[np.uint8]:
     """Bias field, coil sensitivity, point spread and Rician noise; uint8, same shape as ``clean``."""
-    from scipy import ndimage
-
     out = np.empty(clean.shape, np.uint8)
     for channel, picture in enumerate(clean):
         bias = np.exp(0.09 * grid_noise(rng, grid.shape, grid.spacing, 160))

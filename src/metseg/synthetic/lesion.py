@@ -74,7 +74,8 @@ class _Block:
         self.empty = any(w.start >= w.stop for w in self.window)
         if self.empty:
             return
-        self.shape = tuple(w.stop - w.start for w in self.window)
+        depth, rows, columns = (w.stop - w.start for w in self.window)
+        self.shape = (depth, rows, columns)
         rng = np.random.default_rng([spec.seed, 77])
         self.noise = [grid_noise(rng, self.shape, spacing, wave) for wave in (max(8.0, 1.3 * spec.radius), 9.0, 4.0)]
         stretch = rng.uniform(0.8, 1.25, 3)
@@ -113,15 +114,23 @@ def _memberships(spec: LesionSpec, block: _Block, tissue: Float, whiteness: Floa
     depth = spec.radius + ragged - block.distance
     if spec.kind == "infiltrative":
         spread = depth + spec.oedema * (0.8 * whiteness + 0.5 * coarse)
-        return {"infiltrative": soft(spread, 1.6) * tissue}
+        return {"infiltrative": _in_one_piece(soft(spread, 2.4) * tissue, block.distance)}
     spread = depth + spec.oedema * (0.35 + 0.9 * whiteness + 0.5 * coarse + 0.2 * middle)
     spread = np.where(spec.oedema > 0, spread, depth)
-    parts = {"oedema": soft(spread, 1.3) * tissue, "solid": soft(depth, 0.7) * np.maximum(tissue, soft(depth - 1, 1))}
+    oedema = _in_one_piece(soft(spread, 1.8) * tissue, block.distance)
+    parts = {"oedema": oedema, "solid": soft(depth, 0.7) * np.maximum(tissue, soft(depth - 1, 1))}
     if spec.kind == "ring":
         thick = max(1.6, 0.28 * spec.radius) * (1 + 0.35 * middle)
         parts["rim"] = parts.pop("solid")
         parts["necrosis"] = soft(depth - thick, 0.8)
     return parts
+
+
+def _in_one_piece(membership: Float, distance: Float) -> Float:
+    """Drop islands: a lesion spreads from its centre through tissue, it does not jump."""
+    islands, _ = ndimage.label(membership > 0.15)
+    within = islands[distance < max(float(distance.min()), 4.0)]
+    return membership * np.isin(islands, np.unique(within[within > 0]))
 
 
 def _levels(spec: LesionSpec, part: str, channels: Seq[Sequence]) -> list[float]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence as Seq
 
 import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
 
 from metseg.errors import DataError
 from metseg.study.model import TRIPLET, Geometry, Study
@@ -13,43 +15,53 @@ from metseg.synthetic.fields import Float
 from metseg.synthetic.head import acquire, paint
 from metseg.synthetic.lesion import Kind, LesionSpec, draw_lesion
 
+#: Ranges that lesions are drawn from: radius and oedema in mm, irregularity, distance from the skull in mm.
+_RANGES: dict[Kind, tuple[tuple[float, float], tuple[float, float], tuple[float, float], float]] = {
+    "infiltrative": ((17, 25), (3, 7), (0.5, 0.9), 13.0),
+    "ring": ((6, 12), (4, 13), (0.2, 0.5), 7.0),
+    "solid": ((3.5, 7), (2, 8), (0.2, 0.5), 4.0),
+}
+
 
 def _scatter(rng: np.random.Generator, grid: Frame, room: Float) -> list[LesionSpec]:
     """One infiltrative lesion and several metastases, apart from each other and inside the brain."""
-    kinds: list[Kind] = ["infiltrative", *["ring"] * int(rng.integers(2, 4)), *["solid"] * int(rng.integers(1, 4))]
-    spacing = np.asarray(grid.spacing)
-    margin = {"infiltrative": 13.0, "ring": 7.0, "solid": 4.0}
-    placed: list[tuple[LesionSpec, float]] = []
-    for kind in kinds:
-        radius = {"infiltrative": rng.uniform(17, 25), "ring": rng.uniform(6, 12), "solid": rng.uniform(3.5, 7)}[kind]
-        oedema = {"infiltrative": rng.uniform(3, 7), "ring": rng.uniform(4, 13), "solid": rng.uniform(2, 8)}[kind]
-        candidates = np.argwhere(room > margin[kind])
-        if not len(candidates):
-            continue
-        for centre in candidates[rng.integers(len(candidates), size=60)]:
-            clear = [
-                np.linalg.norm((centre - np.asarray(other.centre)) * spacing) > 1.15 * (radius + oedema) + reach
-                for other, reach in placed
-            ]
-            if all(clear):
-                spec = LesionSpec(
-                    kind=kind,
-                    centre=tuple(float(c) for c in centre),
-                    radius=round(float(radius), 2),
-                    oedema=round(float(oedema), 2),
-                    flair=round(float(rng.uniform(1.6, 2.2)), 2),
-                    enhancement=round(float(rng.uniform(1.8, 2.5)), 2),
-                    irregularity=round(float(rng.uniform(0.5, 0.9) if kind == "infiltrative" else rng.uniform(0.2, 0.5)), 2),
-                    seed=int(rng.integers(2**31)),
-                )
-                placed.append((spec, 1.15 * (radius + oedema)))
+    counts: dict[Kind, int] = {"infiltrative": 1, "ring": int(rng.integers(2, 4)), "solid": int(rng.integers(1, 4))}
+    placed: list[LesionSpec] = []
+    for kind in (kind for kind, count in counts.items() for _ in range(count)):
+        candidates = np.argwhere(room > _RANGES[kind][-1])
+        for centre in candidates[rng.integers(len(candidates), size=60)] if len(candidates) else ():
+            spec = _random_lesion(rng, kind, centre)
+            if all(_apart(spec, other, grid.spacing) for other in placed):
+                placed.append(spec)
                 break
-    return [spec for spec, _ in placed]
+    return placed
+
+
+def _random_lesion(rng: np.random.Generator, kind: Kind, centre: npt.NDArray[np.int64]) -> LesionSpec:
+    radius, oedema, irregularity, _ = _RANGES[kind]
+    z, y, x = (float(c) for c in centre)
+    return LesionSpec(
+        kind=kind,
+        centre=(z, y, x),
+        radius=rng.uniform(*radius),
+        oedema=rng.uniform(*oedema),
+        flair=rng.uniform(1.6, 2.2),
+        enhancement=rng.uniform(1.8, 2.5),
+        irregularity=rng.uniform(*irregularity),
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def _apart(one: LesionSpec, other: LesionSpec, spacing: tuple[float, float, float]) -> bool:
+    between = np.linalg.norm((np.subtract(one.centre, other.centre)) * np.asarray(spacing))
+    return bool(between > 1.15 * (one.radius + one.oedema + other.radius + other.oedema))
 
 
 def _whiteness(parts: Brain) -> Float:
     white = parts.cerebrum * (1 - parts.cortex.grey) * (1 - 0.7 * parts.deep_grey)
-    return np.maximum(white, 0.6 * np.maximum(parts.cerebellum, parts.stem))
+    white = np.maximum(white, 0.6 * np.maximum(parts.cerebellum, parts.stem))
+    spread: Float = ndimage.gaussian_filter(white, (0.5, 2.2, 2.2))
+    return spread
 
 
 def synthetic_study(
@@ -90,10 +102,10 @@ def synthetic_study(
     mask = np.zeros(grid.shape, np.uint8)
     room = np.minimum(shell.cavity, 60) * (parts.tissue > 0.9) * (grid.space.z > -40)
     specs = _scatter(rng, grid, room) if lesions is None else lesions
-    tissue, white = parts.tissue, _whiteness(parts)
+    tissue, white = parts.bulk * (1 - parts.cortex.fissure), _whiteness(parts)
     for spec in specs:
         side = np.sign(grid.space.x[tuple(int(c) for c in np.clip(spec.centre, 0, np.array(grid.shape) - 1))])
-        here = tissue * np.clip(1 + side * grid.space.x / 3, 0, 1)
+        here = tissue * np.clip(1 + side * grid.space.x / 6, 0, 1)
         voxels, mask = draw_lesion(voxels, mask, spec, spacing=grid.spacing, tissue=here, whiteness=white)
     return Study(
         name=f"synthetic-head-{seed}",
