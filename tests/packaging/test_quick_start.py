@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -20,7 +20,8 @@ HEAVY = (
     "cv2",
     "scipy",
 )
-SECONDS = 4.0
+#: Processor time, not time on the clock: other work on the machine does not count.
+PROCESSOR_SECONDS = 2.0
 
 
 def modules_after(statement: str) -> set[str]:
@@ -43,10 +44,10 @@ def test_nothing_heavy_is_imported(statement: str) -> None:
     assert modules_after(statement).isdisjoint(HEAVY)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no count of a child's processor time there")
 def test_help_is_quick() -> None:
-    taken = []
-    for _ in range(3):
-        started = time.monotonic()
-        subprocess.run([sys.executable, "-m", "metseg.cli", "--help"], check=True, capture_output=True)
-        taken.append(time.monotonic() - started)
-    assert min(taken) < SECONDS
+    before = os.times()
+    subprocess.run([sys.executable, "-m", "metseg.cli", "--help"], check=True, capture_output=True)
+    after = os.times()
+    worked = after.children_user + after.children_system - before.children_user - before.children_system
+    assert 0 < worked < PROCESSOR_SECONDS

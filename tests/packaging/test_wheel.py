@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -11,7 +12,33 @@ from pathlib import Path
 
 import pytest
 
+import metseg
+
 MAX_WHEEL_BYTES = 100_000_000
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: zipfile.ZipFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel in it, without its dependencies."""
+    folder = tmp_path_factory.mktemp("installed")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(folder)]
+    assert wheel.filename is not None
+    subprocess.run([*pip, wheel.filename], check=True, capture_output=True)
+    return folder
+
+
+def printed(code: str, *, path: Path) -> list[str]:
+    """Lines that ``code`` prints with ``path`` in front of everything else that can be imported."""
+    environment = {key: value for key, value in os.environ.items() if key != "METSEG_WEIGHTS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=path,
+        env={**environment, "PYTHONPATH": str(path)},
+    )
+    return done.stdout.splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +92,22 @@ def test_the_wheel_has_the_version_of_the_project_file(wheel: zipfile.ZipFile, r
     version = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     assert wheel.filename is not None
     assert Path(wheel.filename).name.startswith(f"napari_metseg-{version}-")
+
+
+def test_it_finds_its_weights_with_no_repository_around(installed: Path, repository: Path) -> None:
+    code = "from metseg.checkpoints import list_models\nfor one in list_models(): print(one.name, one.path)"
+    found = dict(line.split(" ", 1) for line in printed(code, path=installed))
+    assert set(found) == {path.parent.name for path in (repository / "weights").glob("*/model.safetensors")}
+    assert all(Path(path).is_relative_to(installed.resolve()) for path in found.values())
+
+
+def test_napari_would_list_the_plugin(installed: Path) -> None:
+    code = (
+        "from npe2 import PluginManager\n"
+        "manager = PluginManager(); manager.discover()\n"
+        "print(manager.get_manifest('napari-metseg').package_metadata.version)\n"
+        "import metseg; print(metseg.__file__)"
+    )
+    version, file = printed(code, path=installed)
+    assert version == metseg.__version__
+    assert Path(file).is_relative_to(installed.resolve())
