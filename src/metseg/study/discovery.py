@@ -123,7 +123,7 @@ def _walk(top: Path) -> Iterator[tuple[list[StudyFiles], list[Problem]]]:
             reason = f"folder cannot be opened: {error.strerror or error}"
             yield [], [Problem(folder, reason, refused=True, kind=ProblemKind.UNREADABLE)]
             continue
-        folders = [folder / name for name in names if (folder / name).is_dir()]
+        folders = [folder / name for name in names if os.path.isdir(folder / name)]
         waiting += reversed(folders)
         inner = {entry.name for entry in folders}
         yield _Folder(folder, [name for name in names if name not in inner]).studies(is_leaf=not folders)
@@ -183,7 +183,9 @@ class _Folder:
         slices: dict[int, SliceFile] = {}
         for number, file in sorted(found, key=lambda entry: (entry[0], len(entry[1]), entry[1])):
             if number in slices:
-                reason = f"has the same number as {slices[number].image.name} and was left out"
+                first = slices[number].image.name
+                same = "name" if Path(first).stem == Path(file).stem else "number"
+                reason = f"has the same {same} as {first} and was left out"
                 problems.append(Problem(self.path / file, reason, refused=True, kind=ProblemKind.DUPLICATE))
                 continue
             mask, remarks = _choose_mask(masks.get(Path(file).stem, []))

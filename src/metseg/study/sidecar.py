@@ -6,6 +6,7 @@ See "dataset_format.md" in the documentation of nnU-Net (Isensee et al. 2021, do
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,10 +39,13 @@ def read_spacing(path: Path) -> Spacing | None:
         If the sidecar states a spacing that cannot be used.
     """
     sidecar = sidecar_of(path)
-    if not sidecar.is_file():
+    if not os.path.isfile(sidecar):
         return None
-    with open_regular(sidecar) as file:
-        text = file.read(_MAX_BYTES + 1)
+    try:
+        with open_regular(sidecar) as file:
+            text = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise UnreadableFileError(sidecar, f"cannot be read: {error.strerror or error}") from error
     if len(text) > _MAX_BYTES:
         raise UnreadableFileError(sidecar, "too long for a spacing; it was not read")
     try:
