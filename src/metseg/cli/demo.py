@@ -116,7 +116,8 @@ def _write(sample: Sample, result: Segmentation, folder: Path) -> None:
     """Write masks, the lesion table and the picture into ``folder``, and say what was found."""
     import numpy as np
 
-    from metseg.lesions import label_lesions, measure, write_lesion_table
+    from metseg.lesions import label_lesions, lesion_table_csv, measure
+    from metseg.study import write_atomically
 
     study = sample.study
     root = folder if sample.files is None else sample.files.folder
@@ -124,7 +125,8 @@ def _write(sample: Sample, result: Segmentation, folder: Path) -> None:
     masks = write_slices(study, result.mask * np.uint8(255), root=root, out=folder, suffix="_mask")
     spacing = study.geometry.spacing
     lesions = measure(label_lesions(result.mask), spacing=spacing, probabilities=result.probabilities)
-    write_lesion_table(lesions, folder / "lesion_table.csv")
+    with write_atomically(folder / "lesion_table.csv") as temporary:
+        temporary.write_text(lesion_table_csv(lesions), encoding="utf-8")
     found = f"{len(lesions)} lesion{'s' * (len(lesions) != 1)}, {_size(int(result.mask.sum()), spacing)}"
     agreement = _agreement(study, result)
     subtitle = "   ·   ".join(filter(None, (result.model, found, agreement)))

@@ -69,7 +69,7 @@ def write_montage(path: Path, study: Study, predicted: Mask, caption: Caption) -
     figure, axes = _layout(gray.shape[1] * pixel / gray.shape[2])
     for ax, z in zip(axes, [hero, *others], strict=False):
         _draw(ax, gray[z], cut[z], None if truth is None else truth[z], pixel, width=1.0 if ax is axes[0] else 0.6)
-        _label(ax, f"slice {z + 1}")
+        _label(ax, f"z {z}")
     _letter(figure, caption, shown, truth is not None)
     with write_atomically(path) as temporary:
         figure.savefig(temporary, format="png", dpi=_DPI, facecolor=BACKGROUND)
@@ -107,7 +107,7 @@ def _head_box(volume: npt.NDArray[np.uint8 | np.uint16]) -> tuple[slice, slice]:
 
 
 def _window(volume: npt.NDArray[np.uint8 | np.uint16]) -> npt.NDArray[np.float32]:
-    low, high = np.percentile(volume, [1, 99.8])
+    low, high = np.percentile(volume, [1, 99.5])
     scaled = (volume.astype(np.float32) - np.float32(low)) / np.float32(max(high - low, 1))
     return scaled.clip(0, 1)
 
