@@ -1,6 +1,15 @@
 """Lesions: the mask from probabilities, its components, and what can be measured of them."""
 
 from metseg.lesions.components import label_lesions
+from metseg.lesions.measurement import Lesion, measure
 from metseg.lesions.postprocessing import PostprocessingConfig, mask_from_probabilities
+from metseg.lesions.table import lesion_table_csv
 
-__all__ = ["PostprocessingConfig", "label_lesions", "mask_from_probabilities"]
+__all__ = [
+    "Lesion",
+    "PostprocessingConfig",
+    "label_lesions",
+    "lesion_table_csv",
+    "mask_from_probabilities",
+    "measure",
+]
