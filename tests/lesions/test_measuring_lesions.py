@@ -1,0 +1,171 @@
+"""Each lesion is measured; what needs a spacing stays unknown without one."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.spatial.distance import pdist
+
+from metseg.lesions import Lesion, label_lesions, lesion_table_csv, measure
+
+
+def one(mask: np.ndarray, **known: object) -> Lesion:
+    (lesion,) = measure(label_lesions(mask), **known)  # type: ignore[arg-type]
+    return lesion
+
+
+def block() -> np.ndarray:
+    """Slices 1 to 2, rows 3 to 5, columns 2 to 5: 24 voxels."""
+    mask = np.zeros((5, 9, 9), np.uint8)
+    mask[1:3, 3:6, 2:6] = 1
+    return mask
+
+
+def test_a_block_is_measured_as_by_hand() -> None:
+    lesion = one(block(), spacing=(5.0, 0.5, 0.5))
+    assert lesion.id == 1
+    assert lesion.slices == (1, 2)
+    assert lesion.n_voxels == 24
+    assert lesion.volume_mm3 == pytest.approx(24 * 5 * 0.25)
+    assert lesion.centroid == pytest.approx((1.5, 4.0, 3.5))
+    assert lesion.diameter_px == pytest.approx(np.hypot(4, 2))
+    assert lesion.diameter_mm == pytest.approx(np.hypot(4, 2) / 2)
+    assert lesion.mean_probability is None
+    assert not lesion.touches_border
+
+
+def test_without_a_spacing_millimetres_are_unknown() -> None:
+    lesion = one(block())
+    assert lesion.volume_mm3 is None
+    assert lesion.diameter_mm is None
+    assert lesion.diameter_px > 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "expected"), [([4], [4], 1.0), ([4] * 5, range(2, 7), 5.0), (range(2, 7), [4] * 5, 5.0)]
+)
+def test_one_pixel_is_one_wide_and_five_in_a_row_are_five(rows: list[int], columns: list[int], expected: float) -> None:
+    mask = np.zeros((1, 9, 9), np.uint8)
+    mask[0, list(rows), list(columns)] = 1
+    assert one(mask).diameter_px == pytest.approx(expected)
+
+
+def test_pixels_that_are_not_square_are_measured_along_each_side() -> None:
+    mask = np.zeros((1, 9, 9), np.uint8)
+    mask[0, 2:7, 4] = 1
+    assert one(mask, spacing=(3.0, 2.0, 1.0)).diameter_mm == pytest.approx(10.0)
+    assert one(mask.swapaxes(1, 2), spacing=(3.0, 2.0, 1.0)).diameter_mm == pytest.approx(5.0)
+
+
+def test_the_diameter_is_that_of_the_widest_slice_not_across_slices() -> None:
+    mask = np.zeros((3, 20, 20), np.uint8)
+    mask[0, 5, 5] = 1
+    mask[1, 6, 6:9] = 1
+    mask[2, 7, 9] = 1
+    assert one(mask).diameter_px == pytest.approx(3.0)
+
+
+def test_a_disc_is_as_wide_as_its_diameter() -> None:
+    y, x = np.mgrid[:64, :64]
+    disc = (np.hypot(y - 32, x - 31) <= 20)[None]
+    assert one(disc, spacing=(1.0, 0.5, 0.5)).diameter_mm == pytest.approx(20.5, abs=0.3)
+
+
+@given(hnp.arrays(bool, st.tuples(st.just(1), st.integers(1, 24), st.integers(1, 24))))
+@settings(deadline=None)
+def test_the_diameter_agrees_with_every_pair_of_pixels(mask: np.ndarray) -> None:
+    edges = np.array([(0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5)])
+    labels = label_lesions(mask)
+    for lesion in measure(labels):
+        pixels = np.argwhere(labels[0] == lesion.id)
+        points = (pixels[:, None] + edges).reshape(-1, 2)
+        assert lesion.diameter_px == pytest.approx(pdist(points).max())
+
+
+@pytest.mark.parametrize("place", [(0, 4, 4), (4, 4, 4), (2, 0, 4), (2, 8, 4), (2, 4, 0), (2, 4, 8)])
+def test_a_lesion_on_any_face_touches_the_border(place: tuple[int, int, int]) -> None:
+    mask = np.zeros((5, 9, 9), np.uint8)
+    mask[place] = 1
+    assert one(mask).touches_border
+
+
+def test_mean_probability_is_over_the_lesion_only() -> None:
+    probabilities = np.full((5, 9, 9), 0.1, np.float32)
+    probabilities[1, 3:6, 2:6] = 0.9
+    probabilities[2, 3:6, 2:6] = 0.7
+    assert one(block(), probabilities=probabilities).mean_probability == pytest.approx(0.8)
+
+
+def test_touching_labels_are_measured_apart_and_missing_numbers_are_passed_over() -> None:
+    labels = np.zeros((3, 5, 8), np.int32)
+    labels[1, 2, 1:4] = 2
+    labels[1, 2, 4:6] = 5
+    assert [(lesion.id, lesion.n_voxels) for lesion in measure(labels)] == [(2, 3), (5, 2)]
+
+
+def test_no_lesions_give_no_rows() -> None:
+    assert measure(np.zeros((3, 4, 4), np.int32)) == []
+
+
+def test_volumes_add_up_to_the_mask() -> None:
+    mask = np.random.default_rng(1).random((6, 20, 20)) > 0.9
+    lesions = measure(label_lesions(mask), spacing=(2.0, 1.0, 1.0))
+    assert sum(lesion.n_voxels for lesion in lesions) == mask.sum()
+    assert sum(lesion.volume_mm3 or 0 for lesion in lesions) == pytest.approx(2.0 * mask.sum())
+
+
+@pytest.mark.parametrize("spacing", [(0.0, 1.0, 1.0), (1.0, -1.0, 1.0), (1.0, 1.0, float("nan"))])
+def test_a_spacing_that_is_none_is_refused(spacing: tuple[float, float, float]) -> None:
+    with pytest.raises(ValueError, match="positive"):
+        measure(label_lesions(block()), spacing=spacing)
+
+
+def test_arrays_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="do not fit"):
+        measure(label_lesions(block()), probabilities=np.zeros((5, 9, 8), np.float32))
+    with pytest.raises(ValueError, match=r"\(z, y, x\)"):
+        measure(np.zeros((4, 4), np.int32))
+
+
+def test_a_thousand_lesions_are_measured_within_a_second_of_cpu() -> None:
+    labels = np.zeros((60, 256, 256), np.int32)
+    grid = [(z, y, x) for z in range(2, 58, 6) for y in range(4, 250, 25) for x in range(4, 250, 25)]
+    for number, (z, y, x) in enumerate(grid, start=1):
+        labels[z : z + 3, y : y + 18, x : x + 18] = number
+    start = time.process_time()
+    lesions = measure(labels, spacing=(3.0, 1.0, 1.0), probabilities=np.ones(labels.shape, np.float32))
+    assert len(lesions) == 1000
+    assert time.process_time() - start < 1.5
+
+
+def test_the_table_has_a_line_per_lesion_and_leaves_the_unknown_empty() -> None:
+    mask = block()
+    mask[4, 8, 8] = 1
+    rows = list(csv.DictReader(io.StringIO(lesion_table_csv(measure(label_lesions(mask))))))
+    assert [row["lesion"] for row in rows] == ["1", "2"]
+    assert rows[0]["first_slice"] == "1"
+    assert rows[0]["last_slice"] == "2"
+    assert rows[0]["voxels"] == "24"
+    assert rows[0]["volume_mm3"] == rows[0]["diameter_mm"] == rows[0]["mean_probability"] == ""
+    assert float(rows[0]["diameter_px"]) == pytest.approx(np.hypot(4, 2), abs=0.01)
+    assert [row["touches_border"] for row in rows] == ["no", "yes"]
+
+
+def test_the_table_of_a_known_spacing_is_in_millimetres() -> None:
+    lesions = measure(label_lesions(block()), spacing=(5.0, 0.5, 0.5), probabilities=np.full((5, 9, 9), 0.75))
+    (row,) = csv.DictReader(io.StringIO(lesion_table_csv(lesions)))
+    assert float(row["volume_mm3"]) == pytest.approx(30.0)
+    assert float(row["mean_probability"]) == pytest.approx(0.75)
+    assert (row["centroid_z"], row["centroid_y"], row["centroid_x"]) == ("1.50", "4.00", "3.50")
+
+
+def test_a_table_without_lesions_is_its_header() -> None:
+    assert lesion_table_csv([]).splitlines()[0].startswith("lesion,first_slice")
+    assert len(lesion_table_csv([]).splitlines()) == 1
