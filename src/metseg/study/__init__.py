@@ -1,13 +1,16 @@
 """A study: voxels, which sequence each channel is, mask, geometry, and where it came from."""
 
-from metseg.study.discovery import StudyFiles, find_studies, natural_key
+from metseg.study.discovery import MASK_ENDING, SUFFIXES, StudyFiles, find_studies, natural_key
 from metseg.study.files import sweep_leftovers, write_atomically
 from metseg.study.inspection import Finding, Inspection, StudyInspection, inspect
 from metseg.study.model import TRIPLET, Geometry, Problem, ProblemKind, Sequence, SliceFile, Study
 from metseg.study.reading import Loaded, load, read_study
+from metseg.study.sidecar import read_spacing, sidecar_of, write_spacing
 from metseg.study.tiff import read_tiff, write_tiff
 
 __all__ = [
+    "MASK_ENDING",
+    "SUFFIXES",
     "TRIPLET",
     "Finding",
     "Geometry",
@@ -24,9 +27,12 @@ __all__ = [
     "inspect",
     "load",
     "natural_key",
+    "read_spacing",
     "read_study",
     "read_tiff",
+    "sidecar_of",
     "sweep_leftovers",
     "write_atomically",
+    "write_spacing",
     "write_tiff",
 ]
