@@ -38,7 +38,7 @@ def test_a_trained_network_is_evaluated_used_and_trained_on(metseg: Any, data: P
     held_out = json.loads((run / "split.json").read_text(encoding="utf-8"))["held_out"]
     only = metseg("evaluate", "--model", run, "--data", data, "--held-out", "--json", scores)
     assert only.status == 0, only.err
-    assert "trained on" not in only.err
+    assert "Trained on" not in only.err
     assert json.loads(scores.read_text(encoding="utf-8"))["summaries"]["all sequences"]["patients"] == len(held_out)
 
     used = metseg("predict", "--model", run / "model.safetensors", "--input", data / "a", "--output", tmp_path / "out")

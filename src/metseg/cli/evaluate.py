@@ -55,7 +55,7 @@ def evaluate(
     if evaluation.seen:
         plain(
             err(),
-            f"{len(evaluation.seen)} of these patients were trained on, so these scores say little about new ones; "
+            f"Trained on {len(evaluation.seen)} of these patients, so these scores say little about new ones; "
             "--held-out leaves them away.",
         )
 

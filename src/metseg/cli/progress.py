@@ -56,7 +56,7 @@ class EventBar:
     def _show(self, event: Event[T], task: progress.TaskID, title: str) -> None:
         match event:
             case Progress(done, total, what):
-                label = title if what in ("", title) else f"{title}: {what}"
+                label = title if title.startswith(what) else f"{title}: {what}"
                 self._bar.update(task, completed=done, total=total or None, description=label)
                 if self._bar.disable and time.monotonic() - self._last_line >= _PLAIN_INTERVAL_S:
                     self._say(f"{label} ({done} of {total})")
