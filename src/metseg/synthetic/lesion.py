@@ -26,6 +26,10 @@ _PARTS: dict[str, tuple[float, float, float]] = {
 }
 
 
+#: Areas of fewer pixels in a slice are not outlined.
+_SPECK = 12
+
+
 class LesionSpec(BaseModel):
     """One lesion.
 
@@ -215,5 +219,5 @@ def _outline(membership: Float) -> npt.NDArray[np.uint8]:
         closed = ndimage.binary_fill_holes(ndimage.binary_closing(drawn[z], iterations=1) | drawn[z])
         labels, count = ndimage.label(closed)
         areas = np.bincount(labels.ravel(), minlength=count + 1)
-        drawn[z] = (areas >= 6)[labels] & (labels > 0)
+        drawn[z] = (areas >= _SPECK)[labels] & (labels > 0)
     return drawn.astype(np.uint8)

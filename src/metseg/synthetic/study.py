@@ -24,11 +24,12 @@ _RANGES: dict[Kind, tuple[tuple[float, float], tuple[float, float], tuple[float,
 
 
 def _scatter(rng: np.random.Generator, grid: Frame, room: Float) -> list[LesionSpec]:
-    """One infiltrative lesion and several metastases, apart from each other and inside the brain."""
+    """One infiltrative lesion of the cerebrum and several metastases anywhere in the brain, apart from each other."""
     counts: dict[Kind, int] = {"infiltrative": 1, "ring": int(rng.integers(2, 4)), "solid": int(rng.integers(1, 4))}
     placed: list[LesionSpec] = []
     for kind in (kind for kind, count in counts.items() for _ in range(count)):
-        candidates = np.argwhere(room > _RANGES[kind][-1])
+        allowed = room * (grid.space.z > 4) if kind == "infiltrative" else room
+        candidates = np.argwhere(allowed > _RANGES[kind][-1])
         for centre in candidates[rng.integers(len(candidates), size=60)] if len(candidates) else ():
             spec = _random_lesion(rng, kind, centre)
             if all(_apart(spec, other, grid.spacing) for other in placed):
