@@ -175,7 +175,11 @@ def test_the_mask_is_there_before_its_image(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("mask", "z", "said"),
-    [(np.zeros((4, 20, 23)), None, "does not fit"), (np.zeros((4, 20, 24)), [], "no slice"), (np.zeros((4, 20, 24)), [4], "0 to 3")],
+    [
+        (np.zeros((4, 20, 23)), None, "does not fit"),
+        (np.zeros((4, 20, 24)), [], "no slice"),
+        (np.zeros((4, 20, 24)), [4], "0 to 3"),
+    ],
 )
 def test_what_cannot_be_exported_is_said_and_nothing_is_written(
     tmp_path: Path, mask: np.ndarray, z: list[int] | None, said: str
@@ -193,7 +197,9 @@ def test_what_cannot_be_exported_is_said_and_nothing_is_written(
     ),
     data=st.data(),
 )
-def test_any_voxels_and_any_mask_survive(tmp_path_factory: pytest.TempPathFactory, voxels: np.ndarray, data: st.DataObject) -> None:
+def test_any_voxels_and_any_mask_survive(
+    tmp_path_factory: pytest.TempPathFactory, voxels: np.ndarray, data: st.DataObject
+) -> None:
     out = tmp_path_factory.mktemp("pairs")
     sequences = TRIPLET if len(voxels) == 3 else (Sequence.UNKNOWN,)
     mask = data.draw(hnp.arrays(np.uint8, voxels.shape[1:], elements=st.integers(0, 1)))

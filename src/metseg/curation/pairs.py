@@ -146,7 +146,8 @@ def _note_spacing(study: Study, folder: Path, *, overwrite: bool) -> None:
     if spacing == stated:
         return
     if stated is not None and not overwrite:
-        raise DataError(f"{sidecar_of(stack)}: states the spacing {stated}, the study's is {spacing}; nothing was written")
+        sidecar = sidecar_of(stack)
+        raise DataError(f"{sidecar}: states the spacing {stated}, the study's is {spacing}; nothing was written")
     if spacing is None:
         sidecar_of(stack).unlink()
     else:

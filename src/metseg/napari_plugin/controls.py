@@ -1,0 +1,167 @@
+"""Small Qt parts that the widget's sections are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from metseg.napari_plugin.state import Follower, SegmentationState
+
+_CAPTION_WIDTH = 112
+
+
+class Part(Follower, QWidget):
+    """A part of the widget that shows some of the state."""
+
+    def __init__(self, state: SegmentationState) -> None:
+        super().__init__()
+        self.state = state
+
+
+class Section(Part):
+    """A titled group of rows."""
+
+    def __init__(self, title: str, state: SegmentationState) -> None:
+        super().__init__(state)
+        heading = QLabel(title)
+        heading.setObjectName("sectionTitle")
+        line = QFrame()
+        line.setObjectName("sectionLine")
+        line.setFixedHeight(1)
+        top = QHBoxLayout()
+        top.setSpacing(8)
+        top.addWidget(heading)
+        top.addWidget(line, 1)
+        self._rows = QGridLayout()
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self._rows.setHorizontalSpacing(8)
+        self._rows.setVerticalSpacing(6)
+        self._rows.setColumnMinimumWidth(0, _CAPTION_WIDTH)
+        self._rows.setColumnStretch(1, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addLayout(top)
+        layout.addLayout(self._rows)
+
+    def add_row(self, caption: str, field: QWidget, extra: QWidget | None = None) -> None:
+        """Add a captioned field, with something small to its right if need be."""
+        row = self._rows.rowCount()
+        label = QLabel(caption)
+        label.setBuddy(field)
+        self._rows.addWidget(label, row, 0)
+        self._rows.addWidget(field, row, 1, 1, 1 if extra else 2)
+        if extra is not None:
+            self._rows.addWidget(extra, row, 2)
+
+    def add_wide(self, widget: QWidget) -> None:
+        """Add something over the whole width."""
+        self._rows.addWidget(widget, self._rows.rowCount(), 0, 1, 3)
+
+
+class Hint(QLabel):
+    """A quiet line of text that takes no room while it is empty."""
+
+    def __init__(self, name: str = "hint") -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setWordWrap(True)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.hide()
+
+    def say(self, text: str) -> None:
+        """Show ``text``, or nothing."""
+        self.setText(text)
+        self.setVisible(bool(text))
+
+
+class Choice(QComboBox):
+    """A list to choose from that knows values beside their titles.
+
+    Parameters
+    ----------
+    chosen : callable
+        Called with the value when the user chooses another one.
+    empty : str
+        Shown, greyed, when there is nothing to choose.
+    """
+
+    def __init__(self, chosen: Callable[[Any], object], empty: str = "") -> None:
+        super().__init__()
+        self._values: list[Any] = []
+        self._chosen = chosen
+        self._empty = empty
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(10)
+        self.currentIndexChanged.connect(self._on_index)
+        self.offer((), None)
+
+    def offer(self, options: Iterable[tuple[Any, str, str]], current: Any) -> None:
+        """Show options, each a value, a title and a tooltip, with ``current`` chosen."""
+        options = list(options)
+        with QSignalBlocker(self):
+            self.clear()
+            self._values = [value for value, _, _ in options]
+            for index, (_, title, tip) in enumerate(options):
+                self.addItem(title)
+                self.setItemData(index, tip, Qt.ItemDataRole.ToolTipRole)
+            if not options:
+                self.addItem(self._empty)
+            self.setEnabled(bool(options))
+        self.show_chosen(current)
+
+    def show_chosen(self, current: Any) -> None:
+        """Show ``current`` as chosen."""
+        with QSignalBlocker(self):
+            self.setCurrentIndex(self._values.index(current) if current in self._values else -1 if self._values else 0)
+
+    def _on_index(self, index: int) -> None:
+        if 0 <= index < len(self._values):
+            self._chosen(self._values[index])
+
+
+class Column(QScrollArea):
+    """Widgets one below the other; scrolls down when the window is low, and is never narrower than they are."""
+
+    def __init__(self, widgets: Iterable[QWidget]) -> None:
+        super().__init__()
+        self._content = QWidget()
+        layout = QVBoxLayout(self._content)
+        layout.setContentsMargins(10, 8, 10, 10)
+        layout.setSpacing(16)
+        for widget in widgets:
+            layout.addWidget(widget)
+        layout.addStretch(1)
+        self.setWidget(self._content)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def sizeHint(self) -> QSize:
+        """The whole content."""
+        return QSize(self._needed_width(), self._content.sizeHint().height())
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Keep the minimal width in step with the content, whose fonts and texts change."""
+        if watched is self._content and event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.setMinimumWidth(self._needed_width())
+        return bool(super().eventFilter(watched, event))
+
+    def _needed_width(self) -> int:
+        bar = self.verticalScrollBar()
+        room = 0 if bar is None else bar.sizeHint().width()
+        return self._content.minimumSizeHint().width() + room

@@ -1,0 +1,27 @@
+"""The few questions asked in windows of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+
+def ask_folder(parent: QWidget | None) -> Path | None:
+    """Folder to export to; ``None`` if the user changed their mind."""
+    chosen = QFileDialog.getExistingDirectory(parent, "Export training pairs to")
+    return Path(chosen) if chosen else None
+
+
+def ask_model_file(parent: QWidget | None) -> str:
+    """A checkpoint file; empty if the user changed their mind."""
+    chosen, _ = QFileDialog.getOpenFileName(parent, "Open a network", "", "Networks (*.safetensors)")
+    return str(chosen)
+
+
+def confirm_replacement(parent: QWidget | None, there: list[Path]) -> bool:
+    """Whether files that exist may be replaced."""
+    question = f"{len(there)} of these files exist already in\n{there[0].parent}\n\nReplace them?"
+    buttons = QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.Cancel
+    answer = QMessageBox.question(parent, "Replace files?", question, buttons, QMessageBox.StandardButton.Cancel)
+    return bool(answer == QMessageBox.StandardButton.Yes)

@@ -1,0 +1,73 @@
+"""From an outline in the viewer to training pairs. No Qt, no writing to layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg import curation
+from metseg.errors import DataError
+from metseg.events import Event
+from metseg.napari_plugin import outlines
+from metseg.napari_plugin.layers import source_of
+from metseg.napari_plugin.pipeline import Failed
+from metseg.napari_plugin.state import Slices
+from metseg.study import Study
+
+
+@dataclass(frozen=True, eq=False)
+class ExportOrder:
+    """What the user asked for. The labels are a copy: painting may go on meanwhile."""
+
+    study: Study
+    labels: npt.NDArray[np.integer[Any]]
+    z: tuple[int, ...]
+    folder: Path
+    overwrite: bool = False
+
+
+def order(image: Any, outline: Any, slices: Slices, folder: Path, *, overwrite: bool = False) -> ExportOrder:
+    """The export of ``outline``, a labels layer, drawn on ``image``, an image layer.
+
+    Raises
+    ------
+    DataError
+        If there is no slice of the wanted kind, or the image's axes cannot be told apart.
+    """
+    entry = outlines.outline_of(outline)
+    study = source_of(image).study if entry is None else entry.study
+    labels = outlines.volume(outline).copy()
+    z = _chosen(outline, labels, slices)
+    if not z:
+        raise DataError(f"{outline.name}: there are no {slices}")
+    return ExportOrder(study, labels, z, folder, overwrite)
+
+
+def replaced(order: ExportOrder) -> list[Path]:
+    """Files that the export would replace."""
+    return curation.existing_pairs(order.study, order.folder, z=order.z)
+
+
+def run(order: ExportOrder) -> Iterator[Event[list[Path]] | Failed]:
+    """Write the pairs. Errors are yielded, see :func:`metseg.napari_plugin.pipeline.run`."""
+    try:
+        yield from curation.exporting_pairs(
+            order.study, order.labels, order.folder, z=order.z, overwrite=order.overwrite
+        )
+    except Exception as error:
+        yield Failed(error)
+
+
+def _chosen(outline: Any, labels: npt.NDArray[np.integer[Any]], slices: Slices) -> tuple[int, ...]:
+    match slices:
+        case Slices.ALL:
+            return tuple(range(len(labels)))
+        case Slices.LESION:
+            return tuple(int(z) for z in np.flatnonzero(labels.any(axis=(1, 2))))
+        case Slices.EDITED:
+            return tuple(outlines.edited_slices(outline))

@@ -1,0 +1,197 @@
+"""A study as napari layers, and layers as a study. No Qt here, and napari only as a duck."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.errors import DataError
+from metseg.napari_plugin.arrays import as_channels, as_stored, grid_of
+from metseg.study import TRIPLET, Geometry, Sequence, Study
+
+if TYPE_CHECKING:
+    from metseg.inference import Segmentation
+
+Spacing = tuple[float, float, float]
+LayerData = tuple[Any, dict[str, Any], str]
+
+#: Key of our entry in ``layer.metadata``.
+KEY = "metseg"
+AXES = ("z", "y", "x")
+#: Colour of what a network proposes, of what a mask file holds, and of any further label.
+_PROPOSED, _GIVEN, _FURTHER = (1.0, 0.62, 0.10, 1.0), (0.20, 0.85, 0.95, 1.0), (0.90, 0.35, 0.75, 1.0)
+
+TITLES = {
+    Sequence.PRE: "pre-contrast",
+    Sequence.FLAIR: "FLAIR",
+    Sequence.POST: "post-contrast",
+    Sequence.OTHER: "other",
+    Sequence.UNKNOWN: "image",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Channel:
+    """What ``layer.metadata[KEY]`` of an image layer holds: the study and which channel the layer shows."""
+
+    study: Study
+    index: int
+
+
+@dataclass(eq=False)
+class Outline:
+    """What ``layer.metadata[KEY]`` of a labels layer holds.
+
+    Attributes
+    ----------
+    study : Study
+        What is outlined.
+    proposal : ndarray of uint8, shape (z, y, x)
+        The outline as it was before anybody edited it: the network's, or the mask file's.
+    segmentation : Segmentation or None
+        The run that made it; ``None`` for an outline that was read from a file.
+    image : weak reference or None
+        The image layer it was made for.
+    """
+
+    study: Study
+    proposal: npt.NDArray[np.uint8]
+    segmentation: Segmentation | None = None
+    image: weakref.ref[Any] | None = None
+
+
+def study_layers(study: Study, *, visible: bool = True) -> list[LayerData]:
+    """Layer data tuples of ``study``: hidden sequences first, then FLAIR, then the outline if there is a mask.
+
+    Parameters
+    ----------
+    study : Study
+        What to show.
+    visible : bool
+        ``False`` hides FLAIR and the outline as well.
+    """
+    shown = study.channel(Sequence.FLAIR)
+    order = [index for index in range(len(study.sequences)) if index != shown] + [shown]
+    layers = [_image_layer(study, index, visible and index == shown) for index in order]
+    if study.mask is not None:
+        entry = {KEY: Outline(study, study.mask.copy())}
+        extra = {"name": f"mask · {study.name}", "visible": visible, "metadata": entry}
+        layers.append((study.mask.copy(), _placement(study.geometry.spacing) | _given_look() | extra, "labels"))
+    return layers
+
+
+def mask_layer(name: str, pages: npt.NDArray[np.uint8 | np.uint16], spacing: Spacing | None) -> LayerData:
+    """A mask file by itself, pages (z, 1, y, x), as layer data: 0 and 255 become 0 and 1, other labels stay.
+
+    Raises
+    ------
+    DataError
+        If the pages have three channels.
+    """
+    if pages.shape[1] != 1:
+        raise DataError(f"{name}: a mask has one channel, this file has {pages.shape[1]}")
+    labels = pages[:, 0]
+    if not np.any((labels != 0) & (labels != 255)):
+        labels = (labels > 0).astype(np.uint8)
+    return labels, _placement(spacing) | _given_look() | {"name": name}, "labels"
+
+
+def proposed_look() -> dict[str, Any]:
+    """How a network's outline looks, as keywords of a labels layer."""
+    return {"opacity": 0.5, "colormap": _colours(_PROPOSED)}
+
+
+def _given_look() -> dict[str, Any]:
+    return {"opacity": 0.4, "colormap": _colours(_GIVEN)}
+
+
+def _colours(lesion: tuple[float, ...]) -> Any:
+    from napari.utils.colormaps import DirectLabelColormap
+
+    return DirectLabelColormap(color_dict={0: (0.0, 0.0, 0.0, 0.0), 1: lesion, None: _FURTHER})
+
+
+def _image_layer(study: Study, index: int, visible: bool) -> LayerData:
+    voxels = study.voxels[index]
+    low, high = (float(value) for value in np.percentile(voxels, (0, 99.8)))
+    extra = {
+        "name": f"{TITLES[study.sequences[index]]} · {study.name}",
+        "visible": visible,
+        "colormap": "gray",
+        "contrast_limits": (low, max(high, low + 1)),
+        "metadata": {KEY: Channel(study, index)},
+    }
+    return voxels, _placement(study.geometry.spacing) | extra, "image"
+
+
+def _placement(spacing: Spacing | None) -> dict[str, Any]:
+    placement: dict[str, Any] = {"axis_labels": AXES}
+    return placement if spacing is None else placement | {"scale": spacing, "units": ("mm",) * 3}
+
+
+def spacing_in_mm(scale: Iterable[float], units: Iterable[Any]) -> Spacing | None:
+    """Spacing along (z, y, x) in mm, or ``None`` when the units are no lengths or there are not three axes."""
+    import pint
+
+    try:
+        quantities = [pint.Quantity(step, unit) for step, unit in zip(scale, units, strict=True)]
+        lengths = [abs(float(quantity.to("mm").magnitude)) for quantity in quantities]
+    except (pint.errors.PintError, ValueError):
+        return None
+    return (lengths[0], lengths[1], lengths[2]) if len(lengths) == 3 and all(lengths) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """An image layer as a study.
+
+    Attributes
+    ----------
+    study : Study
+        The layer's voxels, together with the study's other sequences where they are known.
+    grid : tuple of int
+        Shape of a labels layer that lies on the image layer.
+    notices : tuple of str
+        What the user must know about the conversion.
+    """
+
+    study: Study
+    grid: tuple[int, ...]
+    notices: tuple[str, ...] = ()
+
+
+def source_of(layer: Any) -> Source:
+    """Make a study of an image layer, whoever made the layer.
+
+    Layers of our reader give their whole study. Other layers may be (y, x), (z, y, x), RGB(A), or have three or
+    four channels first or last; three channels are taken for pre-contrast, FLAIR and post-contrast.
+
+    Raises
+    ------
+    DataError
+        If the array's axes cannot be told apart.
+    """
+    channel = layer.metadata.get(KEY)
+    if isinstance(channel, Channel) and np.array_equal(np.asarray(layer.data), channel.study.voxels[channel.index]):
+        return Source(channel.study, channel.study.shape)
+    data = np.asarray(layer.data[0] if layer.multiscale else layer.data)
+    grid = grid_of(data.shape, rgb=layer.rgb)
+    if grid is None:
+        raise DataError(f"{layer.name}: {data.shape} is the shape of neither slices nor slices with three channels")
+    voxels, notices = as_stored(as_channels(data, rgb=layer.rgb))
+    if len(voxels) == 4:
+        voxels = voxels[:3]
+        notices = [*notices, "the fourth (alpha) channel is ignored"]
+    sequences = TRIPLET if len(voxels) == 3 else (Sequence.UNKNOWN,) * len(voxels)
+    spacing = spacing_in_mm(layer.scale, layer.units) if len(layer.scale) == len(grid) == 3 else None
+    study = Study(_plain_name(layer.name), voxels, sequences, geometry=Geometry(spacing))
+    return Source(study, grid, tuple(f"{layer.name}: {notice}" for notice in notices))
+
+
+def _plain_name(layer_name: str) -> str:
+    return layer_name.partition(" · ")[2] or layer_name

@@ -1,0 +1,44 @@
+"""What the user is told, in one place and in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from metseg.errors import MetsegError
+from metseg.study import Problem
+
+_MOST_LINES = 8
+
+
+def tell(headline: str, details: Iterable[object] = ()) -> None:
+    """Show a warning: a headline and the first few details."""
+    from napari.utils.notifications import show_warning
+
+    show_warning(_listing(headline, [str(detail) for detail in details]))
+
+
+def tell_problems(problems: Iterable[Problem]) -> None:
+    """Show what was found wrong while reading, refused files first. Nothing is shown when nothing is wrong."""
+    problems = sorted(problems, key=lambda problem: not problem.refused)
+    if not problems:
+        return
+    refused = sum(problem.refused for problem in problems)
+    counts = [f"{refused} refused"] * bool(refused) + [f"{len(problems) - refused} odd"] * (refused < len(problems))
+    tell(f"Files: {', '.join(counts)}", (f"{problem.path.name}: {problem.reason}" for problem in problems))
+
+
+def tell_error(error: BaseException) -> None:
+    """Show an error: ours as its plain sentence, any other the way napari shows errors, with its traceback."""
+    from napari.utils.notifications import notification_manager, show_error
+
+    if isinstance(error, MetsegError | OSError):
+        show_error(str(error))
+    else:
+        notification_manager.receive_error(type(error), error, error.__traceback__)
+
+
+def _listing(headline: str, lines: list[str]) -> str:
+    shown = lines[:_MOST_LINES]
+    if len(lines) > len(shown):
+        shown.append(f"... and {len(lines) - len(shown)} more")
+    return "\n".join([headline, *shown])

@@ -1,0 +1,142 @@
+"""Outlines as labels layers: added beside what a person drew, replaced undoably, never written over edits."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.napari_plugin.arrays import grid_of, volume_of
+from metseg.napari_plugin.layers import AXES, KEY, Channel, Outline, proposed_look, spacing_in_mm
+from metseg.napari_plugin.pipeline import Outcome
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels
+
+    from metseg.inference import Segmentation
+
+
+def outline_of(layer: Any) -> Outline | None:
+    """Our entry in a labels layer's metadata."""
+    entry = layer.metadata.get(KEY)
+    return entry if isinstance(entry, Outline) else None
+
+
+def volume(layer: Labels) -> npt.NDArray[np.integer[Any]]:
+    """The layer's labels on the study's grid, (z, y, x)."""
+    data = np.asarray(layer.data)
+    return data.reshape(volume_of(data.shape))
+
+
+def spacing_of(layer: Labels) -> tuple[float, float, float] | None:
+    """Voxel size of a labels layer in mm, along (z, y, x), if it is known."""
+    outline = outline_of(layer)
+    return spacing_in_mm(layer.scale, layer.units) if outline is None else outline.study.geometry.spacing
+
+
+def is_edited(layer: Labels) -> bool:
+    """Whether the layer differs from what was proposed; ``True`` for a layer that nobody proposed."""
+    outline = outline_of(layer)
+    return outline is None or not np.array_equal(volume(layer), outline.proposal)
+
+
+def edited_slices(layer: Labels) -> list[int]:
+    """Slices whose mask differs from what was proposed; of a layer drawn from nothing, those with a lesion."""
+    outline = outline_of(layer)
+    before = 0 if outline is None else outline.proposal
+    return [int(z) for z in np.flatnonzero((volume(layer) != before).any(axis=(1, 2)))]
+
+
+def show(viewer: ViewerModel, outcome: Outcome) -> Labels:
+    """Show a run's mask: in its own unedited layer as one undoable step, else in a new layer."""
+    image, mask = outcome.layer, outcome.segmentation.mask
+    for layer in network_outlines(viewer, image):
+        if layer.data.shape == outcome.source.grid and not is_edited(layer):
+            propose(layer, mask)
+            layer.metadata[KEY] = _outline(outcome)
+            return layer
+    return add_outline(viewer, outcome)
+
+
+def add_outline(viewer: ViewerModel, outcome: Outcome) -> Labels:
+    """Add a run's mask as a new labels layer that lies on its image."""
+    from napari.layers import Labels
+
+    layer = Labels(
+        outcome.segmentation.mask.reshape(outcome.source.grid).copy(),
+        name=f"lesions · {outcome.source.study.name}",
+        metadata={KEY: _outline(outcome)},
+        **proposed_look(),
+        **_placed_like(outcome.layer, len(outcome.source.grid)),
+    )
+    viewer.add_layer(layer)
+    return layer
+
+
+def propose(layer: Labels, mask: npt.NDArray[np.uint8]) -> None:
+    """Set the layer to ``mask``, shape (z, y, x), as one step of its undo history."""
+    wanted = mask.reshape(layer.data.shape).astype(layer.data.dtype)
+    changed = np.nonzero(layer.data != wanted)
+    if changed[0].size:
+        layer.data_setitem(changed, wanted[changed])
+
+
+def repropose(layer: Labels, segmentation: Segmentation) -> bool:
+    """Replace an unedited outline by what other post-processing makes of the same run; ``False`` if it was edited."""
+    outline = outline_of(layer)
+    if outline is None or is_edited(layer):
+        return False
+    propose(layer, segmentation.mask)
+    outline.proposal = segmentation.mask.copy()
+    outline.segmentation = segmentation
+    return True
+
+
+def network_outlines(viewer: ViewerModel, image: Image) -> Iterator[Labels]:
+    """Labels layers that a network made for ``image``, the newest first."""
+    for layer in outlines_on(viewer, image):
+        outline = outline_of(layer)
+        if outline is not None and outline.segmentation is not None:
+            yield layer
+
+
+def outlines_on(viewer: ViewerModel, image: Image) -> Iterator[Labels]:
+    """Labels layers of ``image``, the topmost first; layers that belong to no image count when they fit."""
+    from napari.layers import Labels
+
+    grid = grid_of(np.shape(image.data[0] if image.multiscale else image.data), rgb=image.rgb)
+    for layer in reversed(viewer.layers):
+        if not isinstance(layer, Labels):
+            continue
+        outline = outline_of(layer)
+        if layer.data.shape == grid if outline is None else _belongs(outline, image):
+            yield layer
+
+
+def _belongs(outline: Outline, image: Image) -> bool:
+    channel = image.metadata.get(KEY)
+    if isinstance(channel, Channel) and outline.study is channel.study:
+        return True
+    return outline.image is not None and outline.image() is image
+
+
+def _outline(outcome: Outcome) -> Outline:
+    mask = outcome.segmentation.mask.copy()
+    return Outline(outcome.source.study, mask, outcome.segmentation, weakref.ref(outcome.layer))
+
+
+def _placed_like(image: Image, ndim: int) -> dict[str, Any]:
+    placement: dict[str, Any] = {
+        "scale": tuple(image.scale)[-ndim:],
+        "translate": tuple(image.translate)[-ndim:],
+        "units": tuple(image.units)[-ndim:],
+    }
+    if len(image.scale) == ndim:
+        placement |= {"rotate": image.rotate, "shear": image.shear, "affine": image.affine}
+    if ndim == len(AXES):
+        placement["axis_labels"] = AXES
+    return placement

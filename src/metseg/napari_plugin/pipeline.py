@@ -1,0 +1,182 @@
+"""What runs outside the window's thread: from a layer to a segmentation. No Qt, no writing to layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.events import Event, Finished, Notice, Progress
+from metseg.lesions import PostprocessingConfig, label_lesions, mask_from_probabilities
+from metseg.napari_plugin.layers import Source, source_of
+from metseg.napari_plugin.native_libraries import keep_llvm_apart
+from metseg.napari_plugin.state import ModelChoice, SegmentationState
+from metseg.preprocessing import ClaheConfig, PreprocessingConfig, Preprocessor
+from metseg.study import Sequence
+
+if TYPE_CHECKING:
+    from metseg.checkpoints import ModelCard
+    from metseg.inference import Segmentation
+
+#: Slices per forward pass: few, so that progress is fine and Cancel acts soon.
+SLICES_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The work ended with an error."""
+
+    error: Exception
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A finished run: the layer, the layer as a study, and what the network made of it."""
+
+    layer: Any
+    source: Source
+    segmentation: Segmentation
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the user asked for, taken from the state at the press of Run."""
+
+    layer: Any
+    model: str
+    device: str
+    preprocessing: PreprocessingConfig
+    postprocessing: PostprocessingConfig
+
+
+def order_from(state: SegmentationState, card: ModelCard) -> Order:
+    """The run that ``state`` describes."""
+    postprocessing = card.postprocessing.model_copy(update={"threshold": state.threshold, "smallest": state.smallest})
+    return Order(state.image, state.model, state.device, preprocessing_from(state, card), postprocessing)
+
+
+def preprocessing_from(state: SegmentationState, card: ModelCard) -> PreprocessingConfig:
+    """The card's preprocessing with the user's enhancement."""
+    usual = card.preprocessing.clahe or ClaheConfig()
+    wanted = ClaheConfig(clip_limit=state.clip_limit, tiles=usual.tiles, mode=usual.mode) if state.clahe else None
+    return card.preprocessing.model_copy(update={"clahe": wanted})
+
+
+def run(order: Order) -> Iterator[Event[Outcome] | Failed]:
+    """Segment one layer. Errors are yielded: Qt workers swallow a ``RuntimeError`` that is raised."""
+    try:
+        yield from _run(order)
+    except Exception as error:
+        yield Failed(error)
+
+
+def _run(order: Order) -> Iterator[Event[Outcome]]:
+    keep_llvm_apart()
+    from metseg.checkpoints import load_checkpoint
+    from metseg.inference import Segmenter
+
+    yield Progress(0, 0, "loading the network")
+    source = source_of(order.layer)
+    yield from map(Notice, source.notices)
+    checkpoint = load_checkpoint(order.model)
+    with Segmenter(checkpoint, device=order.device, batch_size=SLICES_AT_ONCE) as segmenter:
+        for event in segmenter.stream(source.study, order.postprocessing, order.preprocessing):
+            yield Finished(Outcome(order.layer, source, event.result)) if isinstance(event, Finished) else event
+
+
+def find_choices() -> tuple[tuple[ModelChoice, ...], tuple[str, ...]]:
+    """Networks and devices of this computer. Imports torch: seconds, once."""
+    keep_llvm_apart()
+    from metseg.checkpoints import list_models
+    from metseg.inference import available_devices
+
+    models = tuple(ModelChoice(info.name, info.name, info.card) for info in list_models())
+    return models, ("auto", *available_devices())
+
+
+def model_from_file(path: str) -> ModelChoice:
+    """The network in one file.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is damaged or not ours.
+    """
+    keep_llvm_apart()
+    from metseg.checkpoints import load_checkpoint
+
+    checkpoint = load_checkpoint(path)
+    return ModelChoice(str(checkpoint.path), f"{checkpoint.card.name} (file)", checkpoint.card)
+
+
+def rederive(segmentation: Segmentation, postprocessing: PostprocessingConfig) -> Segmentation:
+    """The same run with the mask that other post-processing makes of its probabilities."""
+    mask = mask_from_probabilities(segmentation.probabilities, postprocessing)
+    return replace(segmentation, mask=mask, postprocessing=postprocessing)
+
+
+@dataclass(frozen=True, eq=False)
+class Enhancer:
+    """Slices of one layer as the network would see them."""
+
+    layer: Any
+    preprocessor: Preprocessor
+    channel: int
+    rgb: bool
+
+    def slice(self, z: int) -> npt.NDArray[np.float32]:
+        """Slice ``z`` in [0, 1], shape (y, x), or (y, x, 3) for a colour layer."""
+        image = self.preprocessor.enhanced(z)
+        return np.moveaxis(image[:3], 0, -1) if self.rgb else image[self.channel]
+
+
+def fit_enhancer(layer: Any, shown: Sequence, config: PreprocessingConfig) -> Enhancer:
+    """Fit the intensity windows of the layer's volume; ``shown`` is the sequence to look at."""
+    study = source_of(layer).study
+    wanted = [Sequence(name) for name in config.sequences]
+    channel = next((wanted.index(name) for name in (shown, Sequence.FLAIR) if name in wanted), 0)
+    rgb = bool(layer.rgb) and len(wanted) == 3
+    return Enhancer(layer, Preprocessor(config, study.select(wanted)), channel, rgb)
+
+
+@dataclass(frozen=True)
+class Review:
+    """What an outline holds."""
+
+    lesions: int
+    voxels: int
+    millilitres: float | None
+    edited: bool
+
+    def __str__(self) -> str:
+        if not self.lesions:
+            return "no lesion"
+        volume = f"{self.voxels:,} voxels" if self.millilitres is None else f"{self.millilitres:.1f} ml"
+        return f"{self.lesions} lesion{'s' * (self.lesions != 1)}, {volume}"
+
+
+def review(
+    labels: npt.NDArray[np.integer[Any]],
+    proposal: npt.NDArray[np.uint8] | None,
+    spacing: tuple[float, float, float] | None,
+) -> Review:
+    """Count lesions and their volume.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (z, y, x)
+        The outline as it is now; every label counts as lesion.
+    proposal : ndarray of uint8, shape (z, y, x), or None
+        The outline before anybody edited it.
+    spacing : tuple of float or None
+        Voxel size in mm.
+    """
+    mask = (labels > 0).astype(np.uint8)
+    voxels = int(np.count_nonzero(mask))
+    millilitres = None if spacing is None else voxels * float(np.prod(spacing)) / 1000
+    lesions = int(label_lesions(mask).max()) if voxels else 0
+    edited = proposal is not None and not np.array_equal(labels, proposal)
+    return Review(lesions, voxels, millilitres, edited)

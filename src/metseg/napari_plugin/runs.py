@@ -1,0 +1,112 @@
+"""One run in a thread, with progress in the widget and in napari's activity bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from napari.qt.threading import create_worker
+from napari.utils import cancelable_progress
+
+from metseg.events import Event, Finished, Notice, Progress
+from metseg.napari_plugin.messages import tell_error
+from metseg.napari_plugin.pipeline import Failed
+from metseg.napari_plugin.state import Activity, SegmentationState
+
+
+class Run:
+    """Drives one stream of events at a time and keeps ``state.activity``, ``progress`` and ``notices`` in step.
+
+    Parameters
+    ----------
+    state : SegmentationState
+        Shared with the view.
+    """
+
+    def __init__(self, state: SegmentationState) -> None:
+        self._state = state
+        self._worker: Any = None
+        self._bar: cancelable_progress | None = None
+        self._done: Callable[[Any], object] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a thread works."""
+        return self._worker is not None
+
+    def start(
+        self,
+        activity: Activity,
+        what: str,
+        done: Callable[[Any], object],
+        stream: Callable[..., Any],
+        *arguments: object,
+    ) -> None:
+        """Consume the generator function ``stream(*arguments)`` in a thread.
+
+        Parameters
+        ----------
+        activity : Activity
+            State's activity meanwhile.
+        what : str
+            Title in the activity bar.
+        done : callable
+            Called in the window's thread with the result, unless the run was cancelled or failed.
+        stream : generator function
+            Yields :data:`metseg.events.Event` or :class:`~metseg.napari_plugin.pipeline.Failed`.
+        """
+        self._done = done
+        self._state.notices = ()
+        self._state.progress = Progress(0, 0)
+        self._state.activity = activity
+        self._bar = cancelable_progress(desc=what, total=0)
+        self._worker = create_worker(stream, *arguments, _start_thread=False, _ignore_errors=True)
+        self._worker.yielded.connect(self._on_event)
+        self._worker.finished.connect(self._on_ended)
+        self._worker.start()
+
+    def cancel(self) -> None:
+        """Stop before the next step; no result is delivered."""
+        if self._worker is not None:
+            self._state.activity = Activity.CANCELLING
+            self._worker.quit()
+
+    def close(self) -> None:
+        """Cancel and never call back."""
+        self._done = None
+        if self._worker is not None:
+            self._worker.yielded.disconnect(self._on_event)
+            self._worker.finished.disconnect(self._on_ended)
+            self._worker.quit()
+            self._on_ended()
+
+    def _on_event(self, event: Event[Any] | Failed) -> None:
+        if self._bar is not None and self._bar.is_canceled:
+            self.cancel()
+        if self._state.activity is Activity.CANCELLING:
+            return
+        match event:
+            case Progress():
+                self._advance(event)
+            case Notice(text):
+                self._state.notices = (*self._state.notices, text)
+            case Failed(error):
+                self._state.notices = (*self._state.notices, str(error))
+                tell_error(error)
+            case Finished(result):
+                if self._done is not None:
+                    self._done(result)
+
+    def _advance(self, event: Progress) -> None:
+        self._state.progress = event
+        if self._bar is not None and event.total:
+            self._bar.total = event.total
+            self._bar.update(event.done - self._bar.n)
+
+    def _on_ended(self) -> None:
+        self._worker = None
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        self._state.progress = Progress(0, 0)
+        self._state.activity = Activity.IDLE

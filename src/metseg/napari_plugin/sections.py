@@ -1,0 +1,265 @@
+"""The widget's sections: each shows part of the state and puts the user's choices into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSpinBox,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QLabeledDoubleSlider
+
+from metseg.napari_plugin.controls import Choice, Hint, Part, Section
+from metseg.napari_plugin.state import Activity, SegmentationState, Slices
+
+_DEVICE_TITLES = {"auto": "Automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
+_MOST_VOXELS = 1_000_000
+_MOST_CLIP = 8.0
+
+
+class InputSection(Section):
+    """Which image, which network, where it runs."""
+
+    def __init__(self, state: SegmentationState, open_model: Callable[[], object]) -> None:
+        super().__init__("Image and network", state)
+        self.image = Choice(lambda layer: setattr(state, "image", layer), "No image is open")
+        self.image.setToolTip("The study to segment. Its sequences are gathered from all its layers.")
+        self.model = Choice(lambda key: setattr(state, "model", key), "No network found")
+        self.open_model = QToolButton()
+        self.open_model.setText("…")
+        self.open_model.setObjectName("openModel")
+        self.open_model.setToolTip("Open a network from a .safetensors file, such as one that metseg train wrote.")
+        self.open_model.clicked.connect(open_model)
+        self.summary = Hint()
+        self.device = Choice(lambda device: setattr(state, "device", device))
+        self.device.setToolTip("Where the network runs. Automatic takes the fastest device of this computer.")
+        self.add_row("Image", self.image)
+        self.add_row("Network", self.model, self.open_model)
+        self.add_wide(self.summary)
+        self.add_row("Device", self.device)
+        self.follow(state.events, ("images", "image"), self._show_images)
+        self.follow(state.events, ("models", "model", "searching"), self._show_models)
+        self.follow(state.events, ("devices", "device"), self._show_devices)
+        self._show_images()
+        self._show_models()
+        self._show_devices()
+
+    def _show_images(self) -> None:
+        options = [(choice.layer, choice.title, choice.layer.name) for choice in self.state.images]
+        self.image.offer(options, self.state.image)
+
+    def _show_models(self) -> None:
+        models = [(choice.key, choice.title, choice.summary) for choice in self.state.models]
+        self.model.offer(models, self.state.model)
+        card = self.state.card
+        if self.state.searching:
+            self.summary.say("Looking for networks …")
+        elif card is None:
+            self.summary.say("No network is installed. Open one with the … button, or train one with metseg train.")
+        else:
+            self.summary.say(card.summary)
+        self.model.setToolTip(card.notes or card.summary if card else "The network that proposes the outline.")
+
+    def _show_devices(self) -> None:
+        options = [(name, _device_title(name), "") for name in self.state.devices]
+        self.device.offer(options, self.state.device)
+
+
+class EnhanceSection(Section):
+    """Contrast enhancement before the network, with a look at it."""
+
+    def __init__(self, state: SegmentationState) -> None:
+        super().__init__("Contrast", state)
+        self.clahe = QCheckBox("Equalise (CLAHE)")
+        self.clahe.setToolTip("Adaptive histogram equalisation before the network. Best left as it was in training.")
+        self.clahe.toggled.connect(lambda on: setattr(state, "clahe", on))
+        self.preview = QCheckBox("Preview")
+        self.preview.setToolTip("Show the current slice as the network will see it, in a temporary layer.")
+        self.preview.toggled.connect(lambda on: setattr(state, "preview", on))
+        self.clip_limit = _slider(0.5, _MOST_CLIP, 1)
+        self.clip_limit.setToolTip("How far contrast may be raised: higher shows more, noise included.")
+        self.clip_limit.valueChanged.connect(lambda value: setattr(state, "clip_limit", round(value, 2)))
+        self.usual = Hint()
+        boxes = QWidget()
+        row = QHBoxLayout(boxes)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.clahe)
+        row.addStretch(1)
+        row.addWidget(self.preview)
+        self.add_wide(boxes)
+        self.add_row("Clip limit", self.clip_limit)
+        self.add_wide(self.usual)
+        self.follow(state.events, ("clahe", "clip_limit", "preview", "model", "models", "image"), self._show)
+        self._show()
+
+    def _show(self) -> None:
+        state = self.state
+        with QSignalBlocker(self.clahe), QSignalBlocker(self.preview), QSignalBlocker(self.clip_limit):
+            self.clahe.setChecked(state.clahe)
+            self.preview.setChecked(state.preview)
+            self.clip_limit.setValue(state.clip_limit)
+        self.clip_limit.setEnabled(state.clahe)
+        ready = state.image is not None and state.card is not None
+        self.preview.setEnabled(ready)
+        self.usual.say(_difference_from_training(state))
+
+
+class OutlineSection(Section):
+    """Where the outline begins."""
+
+    def __init__(self, state: SegmentationState) -> None:
+        super().__init__("Outline", state)
+        self.threshold = _slider(0.01, 0.99, 2)
+        self.threshold.setToolTip("Probability from which a voxel is lesion. Acts on the last run at once.")
+        self.threshold.valueChanged.connect(lambda value: setattr(state, "threshold", round(value, 3)))
+        self.smallest = QSpinBox()
+        self.smallest.setRange(0, _MOST_VOXELS)
+        self.smallest.setSuffix(" voxels")
+        self.smallest.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.smallest.setToolTip("Lesions of fewer voxels are dropped. Acts on the last run at once.")
+        self.smallest.valueChanged.connect(lambda value: setattr(state, "smallest", value))
+        self.add_row("Threshold", self.threshold)
+        self.add_row("Smallest lesion", self.smallest)
+        self.follow(state.events, ("threshold", "smallest"), self._show)
+        self._show()
+
+    def _show(self) -> None:
+        with QSignalBlocker(self.threshold), QSignalBlocker(self.smallest):
+            self.threshold.setValue(self.state.threshold)
+            self.smallest.setValue(self.state.smallest)
+
+
+class RunSection(Part):
+    """Run and Cancel; below them how far it is, then what came of it."""
+
+    def __init__(self, state: SegmentationState, run: Callable[[], object], cancel: Callable[[], object]) -> None:
+        super().__init__(state)
+        self.run = QPushButton("Run")
+        self.run.setObjectName("primary")
+        self.run.clicked.connect(run)
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setObjectName("secondary")
+        self.cancel.clicked.connect(cancel)
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(True)
+        self.summary = QLabel()
+        self.summary.setObjectName("result")
+        self._below = QStackedWidget()
+        self._below.setFixedHeight(26)
+        self._below.addWidget(self.summary)
+        self._below.addWidget(self.progress)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addWidget(self.run, 1)
+        buttons.addWidget(self.cancel)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addLayout(buttons)
+        layout.addWidget(self._below)
+        shown = ("activity", "progress", "image", "model", "models", "searching", "summary")
+        self.follow(state.events, shown, self._show)
+        self._show()
+
+    def _show(self) -> None:
+        state = self.state
+        idle = state.activity is Activity.IDLE
+        self.run.setEnabled(not state.obstacle)
+        self.run.setToolTip(state.obstacle or "Outline the lesions of this study.")
+        self.cancel.setEnabled(state.activity in (Activity.RUNNING, Activity.EXPORTING))
+        self.cancel.setToolTip("Nothing is running." if idle else "Stop. Nothing is changed.")
+        self.summary.setText(state.summary or "No outline yet")
+        self.summary.setEnabled(bool(state.summary))
+        done, total, what = state.progress.done, state.progress.total, state.progress.what
+        self.progress.setRange(0, total)
+        self.progress.setValue(done)
+        self.progress.setFormat(_progress_text(state.activity, done, total, what))
+        self._below.setCurrentWidget(self.summary if idle else self.progress)
+
+
+class ResultSection(Section):
+    """Which outline that is, what to know about it, and its export."""
+
+    def __init__(self, state: SegmentationState, anew: Callable[[], object], export: Callable[[], object]) -> None:
+        super().__init__("Result", state)
+        self.outline = Choice(lambda layer: setattr(state, "outline", layer), "No outline yet")
+        self.outline.setToolTip("The labels layer that is counted and exported; every label counts as lesion.")
+        self.edited = Hint()
+        self.anew = QPushButton("Outline anew in another layer")
+        self.anew.setToolTip("The outline as threshold and smallest lesion give it now, beside the edited one.")
+        self.anew.clicked.connect(anew)
+        self.notices = Hint("notice")
+        self.slices = Choice(lambda slices: setattr(state, "slices", slices))
+        self.slices.setToolTip("Training takes a slice without lesion as healthy: export only what you checked.")
+        self.slices.offer([(slices, slices.value.capitalize(), "") for slices in Slices], state.slices)
+        self.export = QPushButton("Export training pairs …")
+        self.export.setObjectName("secondary")
+        self.export.clicked.connect(export)
+        self.add_row("Layer", self.outline)
+        self.add_wide(self.edited)
+        self.add_wide(self.anew)
+        self.add_row("Slices", self.slices)
+        self.add_wide(self.export)
+        self.add_wide(self.notices)
+        shown = ("outlines", "outline", "slices", "activity", "edited", "outdated", "notices")
+        self.follow(state.events, shown, self._show)
+        self._show()
+
+    def _show(self) -> None:
+        state = self.state
+        self.outline.offer([(choice.layer, choice.title, "") for choice in state.outlines], state.outline)
+        self.slices.show_chosen(state.slices)
+        self.export.setEnabled(not state.export_obstacle)
+        self.export.setToolTip(
+            state.export_obstacle or "Write <slice>.tif and <slice>_mask.tif, which metseg train reads as they are."
+        )
+        if state.outdated:
+            self.edited.say("Edited by hand: threshold and smallest lesion leave it alone.")
+        else:
+            self.edited.say("Edited by hand: the next run makes a layer of its own." if state.edited else "")
+        self.anew.setVisible(state.outdated)
+        self.notices.say("\n".join(state.notices))
+
+
+def _slider(low: float, high: float, decimals: int) -> QLabeledDoubleSlider:
+    slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+    slider.setRange(low, high)
+    slider.setDecimals(decimals)
+    slider.setSingleStep(10.0**-decimals)
+    return slider
+
+
+def _device_title(name: str) -> str:
+    kind, _, index = name.partition(":")
+    title = _DEVICE_TITLES.get(kind, kind)
+    return f"{title} {index}" if index else title
+
+
+def _difference_from_training(state: SegmentationState) -> str:
+    card = state.card
+    if card is None:
+        return ""
+    usual = card.preprocessing.clahe
+    if usual is None:
+        return "This network was trained without equalisation." if state.clahe else ""
+    if state.clahe and abs(state.clip_limit - usual.clip_limit) < 0.05:
+        return ""
+    return f"This network was trained with a clip limit of {usual.clip_limit:g}."
+
+
+def _progress_text(activity: Activity, done: int, total: int, what: str) -> str:
+    if activity is Activity.CANCELLING:
+        return "cancelling …"
+    if not total:
+        return what or "preparing"
+    return f"slice {min(done + 1, total)} of {total}" if done < total else "finishing"

@@ -1,0 +1,157 @@
+"""What the segmentation widget shows and the user chooses: plain values with signals, no Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from psygnal import SignalGroupDescriptor
+
+from metseg.events import Progress
+
+if TYPE_CHECKING:
+    from metseg.checkpoints import ModelCard
+
+
+class Activity(StrEnum):
+    """What is going on."""
+
+    IDLE = "idle"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    EXPORTING = "exporting"
+
+
+class Slices(StrEnum):
+    """Which slices are exported."""
+
+    ALL = "all slices"
+    LESION = "slices with a lesion"
+    EDITED = "slices edited by hand"
+
+
+class Follower:
+    """Something that listens to signals, and can stop."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self._followed: list[tuple[Any, Callable[..., object]]] = []
+
+    def follow(self, events: Any, names: Iterable[str], slot: Callable[..., object]) -> None:
+        """Call ``slot`` on each of the named signals of ``events``."""
+        for name in names:
+            signal = getattr(events, name)
+            signal.connect(slot)
+            self._followed.append((signal, slot))
+
+    def unfollow(self) -> None:
+        """Listen to nothing any more."""
+        for signal, slot in self._followed:
+            signal.disconnect(slot)
+        self._followed.clear()
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A network to choose: ``key`` is its name or its file."""
+
+    key: str
+    title: str
+    card: ModelCard
+
+    @property
+    def summary(self) -> str:
+        """One line about it."""
+        return self.card.summary
+
+
+@dataclass(frozen=True)
+class LayerChoice:
+    """A layer to choose."""
+
+    layer: Any
+    title: str
+
+
+@dataclass
+class SegmentationState:
+    """The state that view, controller and preview share. Every field has a signal in ``events``.
+
+    Attributes
+    ----------
+    images, image
+        Image layers, one for each study, and the chosen one.
+    models, model
+        Networks, and the chosen one's key.
+    searching : bool
+        Networks and devices are still being looked up.
+    devices, device
+        ``auto`` and what this computer has.
+    clahe, clip_limit, preview
+        Enhancement before the network, and whether the current slice shows it.
+    threshold, smallest
+        Probability from which a voxel is lesion; voxels below which a lesion is dropped.
+    activity, progress
+        What is going on and how far it is.
+    summary, notices
+        What the outline holds; what the last run had to say.
+    edited : bool
+        A person has edited the network's outline.
+    outdated : bool
+        The outline was edited, so threshold and smallest lesion no longer act on it.
+    outlines, outline, slices
+        Labels layers that fit the image, the one to export, and which of its slices.
+    """
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    images: tuple[LayerChoice, ...] = ()
+    image: Any = None
+    models: tuple[ModelChoice, ...] = ()
+    model: str = ""
+    searching: bool = True
+    devices: tuple[str, ...] = ("auto",)
+    device: str = "auto"
+    clahe: bool = True
+    clip_limit: float = 2.0
+    preview: bool = False
+    threshold: float = 0.5
+    smallest: int = 0
+    activity: Activity = Activity.IDLE
+    progress: Progress = Progress(0, 0)
+    summary: str = ""
+    notices: tuple[str, ...] = ()
+    edited: bool = False
+    outdated: bool = False
+    outlines: tuple[LayerChoice, ...] = ()
+    outline: Any = None
+    slices: Slices = Slices.ALL
+
+    @property
+    def card(self) -> ModelCard | None:
+        """Card of the chosen network."""
+        return next((choice.card for choice in self.models if choice.key == self.model), None)
+
+    @property
+    def obstacle(self) -> str:
+        """Why Run cannot be pressed now, in words; empty if it can."""
+        if self.activity is not Activity.IDLE:
+            return "Wait for the current work to end."
+        if self.image is None:
+            return "Open an image first: File > Open Folder, or File > Open Sample > Metseg."
+        if self.searching:
+            return "Still looking for networks."
+        if self.card is None:
+            return "Choose a network first."
+        return ""
+
+    @property
+    def export_obstacle(self) -> str:
+        """Why Export cannot be pressed now, in words; empty if it can."""
+        if self.activity is not Activity.IDLE:
+            return "Wait for the current work to end."
+        if self.outline is None:
+            return "There is no outline on this image yet: run a network, or draw one in a labels layer."
+        return ""

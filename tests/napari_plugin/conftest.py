@@ -1,0 +1,140 @@
+"""A real viewer, a real (untrained) network in a real checkpoint, a small head."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from metseg.study import TRIPLET, Geometry, Study
+
+pytest.importorskip("napari", reason="napari is not installed")
+
+
+def _has_screen() -> bool:
+    if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        return True
+    return os.environ.get("QT_QPA_PLATFORM") == "offscreen" or importlib.util.find_spec("pytest_xvfb") is not None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not _has_screen():
+        here = Path(__file__).parent
+        skip = pytest.mark.skip(reason="no display, and Qt's offscreen platform was not asked for")
+        for item in items:
+            if here in item.path.parents:
+                item.add_marker(skip)
+
+
+def _head(
+    name: str = "head", *, slices: int = 6, size: int = 64, spacing: Any = (5.0, 0.9, 0.9), seed: int = 0
+) -> Study:
+    """A ball of tissue with a bright lesion, and the lesion's mask."""
+    rng = np.random.default_rng(seed)
+    z, y, x = np.ogrid[:slices, :size, :size]
+    tissue = (y - size / 2) ** 2 + (x - size / 2) ** 2 < (size * 0.42) ** 2
+    lesion = (z - slices / 2) ** 2 * 9 + (y - size * 0.4) ** 2 + (x - size * 0.6) ** 2 < (size * 0.12) ** 2
+    flair = 40 + 80.0 * tissue + 90.0 * lesion
+    channels = [0.7 * flair, flair, 0.9 * flair + 20 * lesion]
+    voxels = np.stack([np.clip(channel + rng.normal(0, 4, flair.shape), 0, 255) for channel in channels])
+    return Study(name, voxels.astype(np.uint8), TRIPLET, lesion.astype(np.uint8), Geometry(spacing))
+
+
+@pytest.fixture
+def study() -> Study:
+    return _head()
+
+
+@pytest.fixture
+def make_head() -> Callable[..., Study]:
+    return _head
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as METSEG_WEIGHTS names it, with one checkpoint called ``tiny``.
+
+    It has learnt nothing, but its normalisation layers know the head and its logits spread about 0, so that its
+    outlines depend on what it is shown.
+    """
+    import torch
+
+    from metseg.checkpoints import ModelCard, save_checkpoint
+    from metseg.networks import NetworkSpec, build_network
+    from metseg.preprocessing import PreprocessingConfig, Preprocessor
+
+    torch.manual_seed(1)
+    spec = NetworkSpec.of("nested_unet")
+    network = build_network(spec)
+    card = ModelCard(name="tiny", network=spec, preprocessing=PreprocessingConfig(size=64))
+    images = torch.from_numpy(Preprocessor(card.preprocessing, _head().voxels).images(range(6)))
+    norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    last = [module for module in network.modules() if isinstance(module, torch.nn.Conv2d)][-1]
+    with torch.no_grad():
+        for norm in norms:
+            norm.momentum = 1.0
+        network.train()(images)
+        logits = network.eval()(images)
+        gain = 2 / logits.std()
+        last.weight *= gain
+        last.bias.copy_((last.bias - logits.mean()) * gain)
+    folder = tmp_path_factory.mktemp("weights")
+    save_checkpoint(folder / "tiny", network, card)
+    return folder
+
+
+@pytest.fixture
+def patiently(qtbot: Any) -> Callable[[Callable[[], object]], None]:
+    """Let Qt work until something is true."""
+
+    def wait(condition: Callable[[], object], seconds: float = 90) -> None:
+        qtbot.waitUntil(lambda: bool(condition()), timeout=int(seconds * 1000))
+
+    return wait
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
+    """A viewer as plugins get it: public attributes only, layers written in the window's thread only."""
+    return make_napari_viewer_proxy()
+
+
+@pytest.fixture
+def open_widget(
+    viewer: Any, weights: Path, monkeypatch: pytest.MonkeyPatch, patiently: Callable[..., None]
+) -> Iterator[Callable[[], Any]]:
+    """Open the widget from napari's menu of plugins, with ``tiny`` as its network."""
+    monkeypatch.setenv("METSEG_WEIGHTS", str(weights))
+    opened = []
+
+    def open_one() -> Any:
+        _, widget = viewer.window.add_plugin_dock_widget("napari-metseg", "Segment lesions")
+        opened.append(widget)
+        patiently(lambda: not widget.state.searching)
+        widget.state.model = "tiny"
+        return widget
+
+    yield open_one
+    for widget in opened:
+        widget.close_session()
+
+
+@pytest.fixture
+def notifications() -> Iterator[list[str]]:
+    """What napari was told to show."""
+    from napari.utils.notifications import notification_manager
+
+    shown: list[str] = []
+
+    def keep(notification: Any) -> None:
+        shown.append(f"{notification.severity}: {notification.message}")
+
+    notification_manager.notification_ready.connect(keep)
+    yield shown
+    notification_manager.notification_ready.disconnect(keep)

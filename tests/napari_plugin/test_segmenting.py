@@ -1,0 +1,325 @@
+"""A run through the widget: a real viewer, a real thread, a real network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QTimer
+
+from metseg.lesions import mask_from_probabilities
+from metseg.napari_plugin.layers import study_layers
+from metseg.napari_plugin.outlines import outline_of
+from metseg.napari_plugin.state import Activity
+from metseg.study import Study
+
+Wait = Callable[..., None]
+Make = Callable[..., Study]
+
+#: Generous: other work may share the machine. What is measured is printed.
+LONGEST_STALL = 0.5
+
+
+def add(viewer: Any, study: Study) -> None:
+    """Show a study as the reader does, without its mask."""
+    for data, keywords, kind in study_layers(study):
+        if kind == "image":
+            viewer.add_image(data, **keywords)
+
+
+@pytest.fixture
+def ready(viewer: Any, open_widget: Callable[[], Any], study: Study) -> Any:
+    add(viewer, study)
+    return open_widget()
+
+
+def run(widget: Any, patiently: Wait) -> None:
+    assert widget.run.run.isEnabled(), widget.run.run.toolTip()
+    widget.run.run.click()
+    assert widget.state.activity is Activity.RUNNING
+    patiently(lambda: not widget.controller.busy)
+
+
+def outlines(viewer: Any) -> list[Any]:
+    return [layer for layer in viewer.layers if layer.name.startswith("lesions")]
+
+
+def test_a_run_adds_an_editable_outline_on_the_image(viewer: Any, ready: Any, study: Study, patiently: Wait) -> None:
+    run(ready, patiently)
+    (layer,) = outlines(viewer)
+    segmentation = outline_of(layer).segmentation
+    np.testing.assert_array_equal(layer.data, segmentation.mask)
+    assert segmentation.probabilities.shape == study.shape
+    assert segmentation.model == "tiny"
+    assert layer.name == "lesions · head"
+    assert layer.editable
+    flair = viewer.layers["FLAIR · head"]
+    assert tuple(layer.scale) == tuple(flair.scale)
+    assert layer.units == flair.units
+    assert tuple(layer.axis_labels) == ("z", "y", "x")
+    assert viewer.layers.selection.active == layer
+    assert "ml" in ready.state.summary or ready.state.summary == "no lesion"
+    assert ready.state.activity is Activity.IDLE
+    layer.paint((1, 3, 3), 1)
+    assert layer.data[1, 3, 3] == 1
+
+
+def test_a_new_run_replaces_an_unedited_outline_as_one_undoable_step(viewer: Any, ready: Any, patiently: Wait) -> None:
+    run(ready, patiently)
+    (layer,) = outlines(viewer)
+    before = layer.data.copy()
+    ready.state.clip_limit = 5.0
+    ready.state.threshold = 0.7
+    patiently(lambda: not ready.controller.busy)
+    derived = layer.data.copy()
+    run(ready, patiently)
+    assert outlines(viewer) == [layer]
+    after = layer.data.copy()
+    assert not np.array_equal(after, derived)
+    layer.undo()
+    np.testing.assert_array_equal(layer.data, derived)
+    layer.undo()
+    np.testing.assert_array_equal(layer.data, before)
+    layer.redo()
+    layer.redo()
+    np.testing.assert_array_equal(layer.data, after)
+
+
+def test_an_edited_outline_is_left_alone_by_the_next_run(viewer: Any, ready: Any, patiently: Wait) -> None:
+    run(ready, patiently)
+    (first,) = outlines(viewer)
+    first.paint((2, 20, 20), 2)
+    edited = first.data.copy()
+    patiently(lambda: ready.state.edited)
+    run(ready, patiently)
+    np.testing.assert_array_equal(first.data, edited)
+    assert len(outlines(viewer)) == 2
+    assert ready.state.outline == outlines(viewer)[-1]
+
+
+def test_what_a_person_drew_is_left_alone(viewer: Any, ready: Any, study: Study, patiently: Wait) -> None:
+    drawn = viewer.add_labels(
+        np.zeros(study.shape, np.uint8), name="lesions drawn", scale=(5, 0.9, 0.9), units=("mm",) * 3
+    )
+    drawn.paint((2, 10, 10), 1)
+    before = drawn.data.copy()
+    run(ready, patiently)
+    ready.state.threshold = 0.3
+    patiently(lambda: not ready.controller.busy)
+    np.testing.assert_array_equal(drawn.data, before)
+    assert len(outlines(viewer)) == 2
+
+
+def test_edits_made_during_a_run_survive_it(viewer: Any, ready: Any, patiently: Wait) -> None:
+    run(ready, patiently)
+    (first,) = outlines(viewer)
+    ready.run.run.click()
+    first.paint((2, 20, 20), 2)
+    edited = first.data.copy()
+    patiently(lambda: not ready.controller.busy)
+    np.testing.assert_array_equal(first.data, edited)
+    assert len(outlines(viewer)) == 2
+
+
+def test_threshold_and_smallest_act_on_the_last_run_at_once(viewer: Any, ready: Any, patiently: Wait) -> None:
+    run(ready, patiently)
+    (layer,) = outlines(viewer)
+    probabilities = outline_of(layer).segmentation.probabilities
+    ready.outline.threshold.setValue(0.8)
+    ready.outline.smallest.setValue(30)
+    patiently(lambda: not ready.controller.busy)
+    segmentation = outline_of(layer).segmentation
+    assert segmentation.postprocessing.threshold == ready.state.threshold
+    assert segmentation.postprocessing.smallest == 30
+    expected = mask_from_probabilities(probabilities, segmentation.postprocessing)
+    assert 0 < expected.mean() < 1
+    np.testing.assert_array_equal(layer.data, expected)
+    assert segmentation.probabilities is probabilities
+
+
+def test_threshold_never_touches_an_edited_outline_but_offers_a_new_one(
+    viewer: Any, ready: Any, patiently: Wait
+) -> None:
+    run(ready, patiently)
+    (layer,) = outlines(viewer)
+    layer.paint((2, 20, 20), 2)
+    edited = layer.data.copy()
+    ready.state.threshold = 0.8
+    patiently(lambda: ready.state.outdated)
+    np.testing.assert_array_equal(layer.data, edited)
+    assert not ready.result.anew.isHidden()
+    ready.result.anew.click()
+    np.testing.assert_array_equal(layer.data, edited)
+    second = outlines(viewer)[-1]
+    assert second != layer
+    np.testing.assert_array_equal(second.data, outline_of(second).segmentation.mask)
+    assert outline_of(second).segmentation.postprocessing.threshold == ready.state.threshold
+    patiently(lambda: not ready.controller.busy)
+    assert not ready.state.outdated
+
+
+def test_cancel_stops_and_leaves_no_layer(
+    make_head: Make, viewer: Any, open_widget: Callable[[], Any], patiently: Wait
+) -> None:
+    add(viewer, make_head(slices=120))
+    widget = open_widget()
+    before = list(viewer.layers)
+    widget.run.run.click()
+    patiently(lambda: widget.state.progress.done >= 4)
+    widget.run.cancel.click()
+    assert widget.state.activity is Activity.CANCELLING
+    patiently(lambda: widget.state.activity is Activity.IDLE)
+    assert list(viewer.layers) == before
+    assert not widget.controller.busy
+    assert widget.run.run.isEnabled()
+    widget.run.run.click()  # and it can be started again
+    patiently(lambda: widget.state.progress.done >= 4)
+    widget.run.cancel.click()
+    patiently(lambda: not widget.controller.busy)
+
+
+def test_the_window_stays_alive_while_the_network_works(
+    make_head: Make, viewer: Any, open_widget: Callable[[], Any], patiently: Wait, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(viewer, make_head(slices=16, size=128))
+    widget = open_widget()
+    beats: list[float] = []
+    timer = QTimer()
+    timer.timeout.connect(lambda: beats.append(time.perf_counter()))
+    timer.start(5)
+    run(widget, patiently)
+    timer.stop()
+    longest = float(np.diff(beats).max())
+    with capsys.disabled():
+        print(f"\nlongest stall of the window during a run: {longest * 1000:.0f} ms over {beats[-1] - beats[0]:.1f} s")
+    assert longest < LONGEST_STALL
+
+
+def test_closing_the_dock_ends_a_run_and_leaves_nothing(
+    make_head: Make, viewer: Any, open_widget: Callable[[], Any], patiently: Wait
+) -> None:
+    add(viewer, make_head(slices=120))
+    widget = open_widget()
+    widget.state.preview = True
+    patiently(lambda: any("preview" in layer.name for layer in viewer.layers))
+    widget.run.run.click()
+    patiently(lambda: widget.state.progress.done >= 4)
+    viewer.window.remove_dock_widget(widget)
+    assert not widget.controller.busy
+    assert [layer.name.partition(" ")[0] for layer in viewer.layers] == ["pre-contrast", "post-contrast", "FLAIR"]
+    viewer.layers.clear()
+
+
+def test_a_closed_image_drops_its_run(viewer: Any, ready: Any, patiently: Wait, notifications: list[str]) -> None:
+    ready.run.run.click()
+    viewer.layers.clear()
+    patiently(lambda: not ready.controller.busy)
+    assert len(viewer.layers) == 0
+    assert any("closed during the run" in said for said in notifications)
+
+
+def test_a_damaged_checkpoint_is_named_and_the_widget_goes_on(
+    viewer: Any, ready: Any, weights: Path, tmp_path: Path, patiently: Wait, notifications: list[str]
+) -> None:
+    whole = (weights / "tiny" / "model.safetensors").read_bytes()
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(whole)
+    ready.controller.add_model_file(str(damaged))
+    assert ready.state.model == str(damaged)
+    damaged.write_bytes(whole[: len(whole) // 2])
+    ready.run.run.click()
+    patiently(lambda: not ready.controller.busy)
+    assert any("damaged.safetensors" in said for said in notifications)
+    assert "damaged.safetensors" in ready.result.notices.text()
+    assert not outlines(viewer)
+    ready.state.model = "tiny"
+    run(ready, patiently)
+    assert outlines(viewer)
+
+
+def test_a_file_that_is_no_network_is_refused_when_opened(ready: Any, tmp_path: Path, notifications: list[str]) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"not weights at all")
+    ready.controller.add_model_file(str(tmp_path / "model.safetensors"))
+    assert any("model.safetensors" in said for said in notifications)
+    assert ready.state.model == "tiny"
+
+
+def test_run_says_why_it_cannot(viewer: Any, open_widget: Callable[[], Any], study: Study) -> None:
+    widget = open_widget()
+    assert not widget.run.run.isEnabled()
+    assert "Open an image first" in widget.run.run.toolTip()
+    assert "no outline" in widget.result.export.toolTip()
+    add(viewer, study)
+    assert widget.run.run.isEnabled()
+    viewer.layers.clear()
+    assert not widget.run.run.isEnabled()
+
+
+@pytest.mark.parametrize(
+    ("shape", "keywords", "expected", "said"),
+    [
+        ((40, 50), {}, (40, 50), "used in place"),
+        ((3, 40, 50), {}, (3, 40, 50), "used in place"),
+        ((40, 50, 3), {"rgb": True}, (40, 50), ""),
+        ((2, 40, 50, 4), {"rgb": True}, (2, 40, 50), "alpha"),
+        ((2, 40, 50, 3), {"rgb": False}, (2, 40, 50, 1), ""),
+        ((3, 2, 40, 50), {}, (2, 40, 50), ""),
+    ],
+)
+def test_any_image_layer_can_be_segmented(
+    viewer: Any, open_widget: Callable[[], Any], patiently: Wait, shape: Any, keywords: Any, expected: Any, said: str
+) -> None:
+    data = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+    image = viewer.add_image(data, name="plain", **keywords)
+    image.scale = np.arange(1, image.ndim + 1)
+    widget = open_widget()
+    run(widget, patiently)
+    (layer,) = outlines(viewer)
+    assert layer.data.shape == expected
+    assert tuple(layer.scale) == tuple(image.scale)[-layer.ndim :]
+    assert said in widget.result.notices.text()
+    run(widget, patiently)
+    assert len(outlines(viewer)) == 1
+
+
+def test_float_images_are_stretched_and_it_is_said(
+    make_head: Make, viewer: Any, open_widget: Callable[[], Any], patiently: Wait
+) -> None:
+    image = make_head().voxels[1] / 37.0 - 2
+    image[0, 0, 0] = np.nan
+    viewer.add_image(image, name="floats", contrast_limits=(-2, 5))
+    widget = open_widget()
+    run(widget, patiently)
+    assert "stretched to 16 bit" in widget.result.notices.text()
+    assert "not finite" in widget.result.notices.text()
+    study = outline_of(outlines(viewer)[0]).study
+    assert study.voxels.dtype == np.uint16
+    assert study.voxels.max() == 65535
+    assert study.geometry.spacing is None
+    assert "voxels" in widget.state.summary or widget.state.summary == "no lesion"
+
+
+def test_axes_that_make_no_sense_are_said(
+    viewer: Any, open_widget: Callable[[], Any], patiently: Wait, notifications: list[str]
+) -> None:
+    viewer.add_image(np.zeros((5, 6, 7, 8), np.uint8), name="what")
+    widget = open_widget()
+    widget.run.run.click()
+    patiently(lambda: not widget.controller.busy)
+    assert any("what" in said and "(5, 6, 7, 8)" in said for said in notifications)
+
+
+def test_a_newly_opened_study_is_chosen_and_keeps_its_own_outline(
+    make_head: Make, viewer: Any, ready: Any, patiently: Wait
+) -> None:
+    run(ready, patiently)
+    add(viewer, make_head("second", seed=3))
+    assert ready.state.image.name == "FLAIR · second"
+    assert ready.state.outline is None
+    run(ready, patiently)
+    assert [layer.name for layer in outlines(viewer)] == ["lesions · head", "lesions · second"]
+    assert [choice.title for choice in ready.state.images] == ["head", "second"]
