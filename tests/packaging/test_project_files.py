@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
-from importlib.metadata import version
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import metseg
+
+#: The viewer itself and what it brings; what torch brings on Linux.
+COME_WITH_OTHERS = {"napari", "pint", "triton"}
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +44,26 @@ def test_every_dependency_is_pinned_at_a_version_it_allows(project: dict[str, An
     wanted = [Requirement(text) for text in (*project["dependencies"], *extras["napari"], *extras["dev"])]
     wrong = [str(one) for one in wanted if pins.get(canonicalize_name(one.name), "none") not in one.specifier]
     assert wrong == []
+
+
+def test_the_dependencies_are_what_is_imported(project: dict[str, Any], repository: Path) -> None:
+    imported = {name for file in (repository / "src").rglob("*.py") for name in imports_of(file)}
+    brought_by = packages_distributions()
+    needed = {
+        canonicalize_name(brought_by[name][0])
+        for name in imported - sys.stdlib_module_names - {"metseg"}
+        if name in brought_by or pytest.fail(f"{name} is imported but not installed")
+    }
+    declared = {canonicalize_name(Requirement(text).name) for text in project["dependencies"]}
+    assert needed - COME_WITH_OTHERS == declared
+
+
+def imports_of(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield str(node.module).partition(".")[0]
 
 
 def test_no_qt_and_no_napari_are_forced_on_who_installs_the_plugin(project: dict[str, Any]) -> None:
