@@ -73,7 +73,8 @@ def synthetic_study(
     Parameters
     ----------
     seed : int
-        Everything that varies follows from it: anatomy, pose, contrasts, lesions, bias field, noise.
+        Everything that varies follows from it: anatomy, pose, contrasts, lesions, bias field, noise. With other
+        ``lesions`` the same seed gives the same head, bias field and noise.
     slices : int
         Axial slices from the skull base to the vertex, at least 8.
     size : int
@@ -95,14 +96,14 @@ def synthetic_study(
     """
     if slices < 8 or size < 64:
         raise DataError(f"a synthetic head needs at least 8 slices of 64 x 64, not {slices} of {size} x {size}")
-    rng = np.random.default_rng(seed)
+    rng, lesion_rng, scanner_rng = np.random.default_rng(seed).spawn(3)
     grid = frame(rng, slices, size)
     shell = vault(rng, grid)
     parts = brain(rng, grid, shell)
     voxels = paint(rng, grid, shell, parts)
     mask = np.zeros(grid.shape, np.uint8)
     room = np.minimum(shell.cavity, 60) * (parts.tissue > 0.9) * (grid.space.z > -40)
-    specs = _scatter(rng, grid, room) if lesions is None else lesions
+    specs = _scatter(lesion_rng, grid, room) if lesions is None else lesions
     tissue, white = parts.bulk * (1 - parts.cortex.fissure), _whiteness(parts)
     for spec in specs:
         side = np.sign(grid.space.x[tuple(int(c) for c in np.clip(spec.centre, 0, np.array(grid.shape) - 1))])
@@ -110,7 +111,7 @@ def synthetic_study(
         voxels, mask = draw_lesion(voxels, mask, spec, spacing=grid.spacing, tissue=here, whiteness=white)
     return Study(
         name=f"synthetic-head-{seed}",
-        voxels=acquire(rng, voxels, grid),
+        voxels=acquire(scanner_rng, voxels, grid),
         sequences=TRIPLET,
         mask=mask,
         geometry=Geometry(spacing=grid.spacing),
