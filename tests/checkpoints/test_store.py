@@ -81,3 +81,8 @@ def test_a_card_whose_network_does_not_fit_is_refused(
     save_checkpoint(tmp_path, network, other)
     with pytest.raises(CheckpointError, match="do not fit"):
         load_checkpoint(tmp_path).network()
+
+
+def test_a_card_whose_parts_do_not_fit_each_other_is_refused(network: SegmentationNetwork) -> None:
+    with pytest.raises(ValueError, match="takes 3 channels, preprocessing makes 9"):
+        ModelCard(name="odd", network=network.spec, preprocessing=PreprocessingConfig(neighbours=1))

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from metseg.preprocessing import PreprocessingConfig
 from metseg.study import write_tiff
 from metseg.synthetic import synthetic_study
 from metseg.training import TrainingConfig
@@ -38,5 +37,5 @@ def quick() -> TrainingConfig:
         steps_per_epoch=2,
         batch_size=4,
         crop=64,
-        preprocessing=PreprocessingConfig(size=None),
+        preprocessing=TrainingConfig(architecture="attention_unet").preprocessing.model_copy(update={"size": None}),
     )

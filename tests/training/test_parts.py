@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metseg.preprocessing import PreprocessingConfig
+from metseg.preprocessing import ClaheConfig, PreprocessingConfig, Preprocessor
 from metseg.study import SliceFile
 from metseg.synthetic import synthetic_study
 from metseg.training import AugmentationConfig, LossConfig, TrainingConfig, make_split
@@ -36,7 +36,8 @@ def test_a_split_holds_every_patient_once_and_keeps_some_to_train(names: set[str
 def prepared(lesions: list[bool]) -> PreparedStudy:
     masks = np.zeros((len(lesions), 64, 64), np.uint8)
     masks[lesions, 20:40, 20:40] = 1
-    return PreparedStudy("p", np.zeros((len(lesions), 3, 64, 64), np.float16), masks)
+    views = np.zeros((len(lesions), 1, 3, 64, 64), np.float16)
+    return PreparedStudy("p", views, masks, tuple(range(len(lesions))))
 
 
 def test_batches_are_balanced_seeded_and_show_every_lesion_slice() -> None:
@@ -60,7 +61,9 @@ def test_an_example_is_always_the_same_pixels_and_seeds_differ() -> None:
     study = synthetic_study(1, slices=8, size=96)
     ready = prepare(study, PreprocessingConfig(size=None))
     assert ready is not None
-    slices = TrainingSlices([ready], TrainingConfig(architecture="nested_unet", crop=64))
+    slices = TrainingSlices(
+        [ready], TrainingConfig(architecture="nested_unet", crop=64, preprocessing=PreprocessingConfig(size=None))
+    )
     before = torch.random.get_rng_state()
     torch.testing.assert_close(slices[(0, 1, 5)][0], slices[(0, 1, 5)][0], rtol=0, atol=0)
     assert not torch.equal(slices[(0, 1, 5)][0], slices[(0, 1, 6)][0])
@@ -71,7 +74,7 @@ def test_image_and_mask_move_together() -> None:
     mask = torch.zeros(1, 128, 128, dtype=torch.uint8)
     mask[:, 40:80, 50:95] = 1
     image = mask.float().repeat(3, 1, 1)
-    augment = Augmentation(STILL, crop=96, flair=1)
+    augment = Augmentation(STILL, crop=96, preprocessing=PreprocessingConfig())
     torch.manual_seed(0)
     moved = []
     for _ in range(20):
@@ -85,14 +88,30 @@ def test_image_and_mask_move_together() -> None:
     assert all(moved)
 
 
-def test_flair_stands_in_for_a_missing_sequence() -> None:
-    image = torch.stack([torch.full((64, 64), value) for value in (0.2, 0.5, 0.8)])
+def test_flair_stands_in_for_a_missing_sequence_on_every_plane() -> None:
+    config = PreprocessingConfig(clahe=ClaheConfig(keep_plain=True), neighbours=1)
+    planes = torch.arange(1, 5)[:, None] / 10 + torch.tensor([0.0, 0.03, 0.06])
+    image = planes.flatten()[:, None, None].expand(12, 64, 64)
     mask = torch.zeros(1, 64, 64, dtype=torch.uint8)
-    lost = STILL.model_copy(update={"missing_sequence": 1.0, "rotation": 0.0, "shear": 0.0, "scale": 0.0, "shift": 0.0, "elastic": 0.0})
-    changed, _ = Augmentation(lost, crop=64, flair=1)(image, mask)
-    torch.testing.assert_close(changed, torch.full((3, 64, 64), 0.5))
-    kept, _ = Augmentation(lost, crop=64, flair=None)(image, mask)
+    still = {"rotation": 0.0, "shear": 0.0, "scale": 0.0, "shift": 0.0, "elastic": 0.0}
+    lost = STILL.model_copy(update=still | {"missing_sequence": 1.0})
+    changed, _ = Augmentation(lost, crop=64, preprocessing=config)(image, mask)
+    torch.testing.assert_close(changed[:, 0, 0].view(4, 3), planes[:, 1:2].expand(4, 3))
+    without_flair = config.model_copy(update={"sequences": ("pre-contrast", "other", "post-contrast")})
+    kept, _ = Augmentation(lost, crop=64, preprocessing=without_flair)(image, mask)
     torch.testing.assert_close(kept, image)
+
+
+def test_neighbouring_slices_change_in_brightness_together() -> None:
+    config = PreprocessingConfig(clahe=ClaheConfig(keep_plain=True), neighbours=1)
+    image = torch.full((12, 64, 64), 0.5)
+    mask = torch.zeros(1, 64, 64, dtype=torch.uint8)
+    augmentation = AugmentationConfig(noise=0, missing_sequence=0, rotation=0, shear=0, scale=0, shift=0, elastic=0)
+    changed, _ = Augmentation(augmentation, crop=64, preprocessing=config)(image, mask)
+    planes = changed[:, 0, 0].view(4, 3)
+    torch.testing.assert_close(planes[0], planes[1])
+    torch.testing.assert_close(planes[1], planes[2])
+    assert not torch.allclose(planes[2], planes[3])
 
 
 def test_the_loss_is_the_named_sum_and_small_for_a_perfect_answer() -> None:
@@ -119,6 +138,17 @@ def test_the_average_follows_the_weights_and_copies_counters() -> None:
     assert average.module.num_batches_tracked == 9
 
 
+def test_training_sees_what_inference_sees() -> None:
+    study = synthetic_study(1, slices=8, size=96)
+    config = PreprocessingConfig(size=None, clahe=ClaheConfig(keep_plain=True), neighbours=2)
+    ready = prepare(study, config)
+    assert ready is not None
+    served = Preprocessor(config, study.voxels).images(range(8))
+    assert served.shape == (8, config.channels, 96, 96) == (8, 18, 96, 96)
+    for z in range(8):
+        np.testing.assert_allclose(ready.image(z), served[z], atol=1e-3)
+
+
 def test_slices_without_a_mask_of_their_own_are_not_trained_on() -> None:
     study = synthetic_study(1, slices=8, size=96)
     files = tuple(SliceFile(Path(f"{z}.tif"), Path(f"{z}_mask.tif") if z != 1 else None) for z in range(8))
@@ -126,7 +156,9 @@ def test_slices_without_a_mask_of_their_own_are_not_trained_on() -> None:
     assert masked_slices(replace(study, mask=None)) == []
     ready = prepare(replace(study, slices=files), PreprocessingConfig(size=None))
     assert ready is not None
-    assert ready.images.shape == (7, 3, 96, 96)
+    assert ready.masked == (0, 2, 3, 4, 5, 6, 7)
+    plan = EpochPlan([ready], TrainingConfig(architecture="nested_unet", batch_size=8))
+    assert 1 not in {z for batch in plan.batches(0) for _, z, _ in batch}
 
 
 @pytest.mark.parametrize("wrong", [{"epochs": 0}, {"crop": 100}, {"batch_size": 1}, {"lesion_share": 0}, {"typo": 1}])

@@ -11,8 +11,8 @@ import torch
 from metseg.checkpoints import load_checkpoint
 from metseg.errors import DataError
 from metseg.events import Notice, Progress, drain
-from metseg.metrics import score_patient
 from metseg.inference import Segmenter
+from metseg.metrics import score_patient
 from metseg.study import read_study, write_tiff
 from metseg.training import EpochFinished, Split, TrainingConfig, train, write_split
 
@@ -54,7 +54,7 @@ def test_resume_ends_with_the_same_weights_as_an_unbroken_run(
 
 def test_a_network_learns_a_head_by_heart(heads: Path, quick: TrainingConfig, tmp_path: Path) -> None:
     write_split(tmp_path / "run" / "split.json", Split(train=("head0",), held_out=()))
-    config = quick.model_copy(update={"epochs": 3, "steps_per_epoch": 15, "batch_size": 6})
+    config = quick.model_copy(update={"epochs": 3, "steps_per_epoch": 25, "batch_size": 6, "learning_rate": 2e-3})
     notices: list[object] = []
     file = drain(train(config, heads, tmp_path / "run"), notices.append)
     assert any(isinstance(event, Notice) and "no patient is held out" in event.text for event in notices)

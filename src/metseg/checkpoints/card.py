@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metseg.lesions import PostprocessingConfig
 from metseg.networks import ARCHITECTURES, NetworkSpec
@@ -75,6 +75,15 @@ class ModelCard(BaseModel):
     notes: str = ""
     created: str = ""
 
+    @model_validator(mode="after")
+    def _channels_agree(self) -> ModelCard:
+        if self.network.in_channels != self.preprocessing.channels:
+            raise ValueError(
+                f"the network takes {self.network.in_channels} channels, "
+                f"preprocessing makes {self.preprocessing.channels}"
+            )
+        return self
+
     @property
     def title(self) -> str:
         """The architecture's name in the literature."""
@@ -108,8 +117,10 @@ def card_markdown(card: ModelCard, sha256: str) -> str:
         "",
         f"# {card.name}: {card.title}",
         "",
-        f"{architecture.reference}. Encoder `{card.network.encoder}`, {card.network.in_channels} input channels "
-        f"({', '.join(card.preprocessing.sequences)}). sha256 of `model.safetensors`: `{sha256}`.",
+        f"{architecture.reference}. Encoder `{card.network.encoder}`, {card.network.in_channels} input channels: "
+        f"{', '.join(card.preprocessing.sequences)}, {card.preprocessing.planes} planes of each.",
+        "",
+        f"sha256 of `model.safetensors`: `{sha256}`",
         "",
         "For research. Not a medical device; every outline must be checked by a person.",
         "",

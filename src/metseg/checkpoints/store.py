@@ -160,7 +160,9 @@ def _resolve(name_or_path: str | Path) -> Path:
     for folder in _weight_folders():
         if path.name == str(name_or_path) and (folder / path.name / FILE_NAME).is_file():
             return folder / path.name / FILE_NAME
-    known = ", ".join(sorted({file.parent.name for folder in _weight_folders() for file in folder.glob(f"*/{FILE_NAME}")}))
+    known = ", ".join(
+        sorted({file.parent.name for folder in _weight_folders() for file in folder.glob(f"*/{FILE_NAME}")})
+    )
     raise CheckpointError(f"no model is called {str(name_or_path)!r}; there are: {known or 'none'}; or give a file")
 
 

@@ -33,7 +33,9 @@ class TorchBackend:
         self.device = device
         self._dtype = autocast_dtype(device)
         try:
-            self._network: torch.nn.Module | None = checkpoint.network().to(device, memory_format=torch.channels_last)
+            self._network: torch.nn.Module | None = (
+                checkpoint.network().to(device).to(memory_format=torch.channels_last)
+            )
         except (torch.OutOfMemoryError, RuntimeError) as error:
             raise _memory_error(error, device) from None
 

@@ -16,7 +16,7 @@ from metseg.metrics.overlap import overlap
 Score = Annotated[
     float,
     BeforeValidator(lambda value: float("nan") if value is None else value),
-    PlainSerializer(lambda value: None if value != value else value, return_type=float | None, when_used="json"),  # noqa: PLR0124
+    PlainSerializer(lambda value: None if value != value else value, return_type=float | None, when_used="json"),
 ]
 
 
@@ -93,9 +93,7 @@ class Summary(BaseModel):
     scores: tuple[PatientScore, ...]
 
 
-def score_patient(
-    name: str, reference: npt.NDArray[np.generic], predicted: npt.NDArray[np.generic]
-) -> PatientScore:
+def score_patient(name: str, reference: npt.NDArray[np.generic], predicted: npt.NDArray[np.generic]) -> PatientScore:
     """Score one patient.
 
     Parameters

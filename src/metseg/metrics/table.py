@@ -35,6 +35,6 @@ def as_table(summaries: Mapping[str, Summary]) -> str:
 
 
 def _cell(value: float) -> str:
-    if value != value:  # noqa: PLR0124 - nan
+    if value != value:
         return "–"
     return str(value) if isinstance(value, int) else f"{value:.3f}"

@@ -31,10 +31,11 @@ class AttentionGate(nn.Module):
         self.skip = nn.Conv2d(skip_channels, inner, kernel_size=2, stride=2, bias=False)
         self.gate = nn.Conv2d(gate_channels, inner, kernel_size=1)
         self.psi = nn.Conv2d(inner, 1, kernel_size=1)
+        if self.psi.bias is not None:
+            nn.init.constant_(self.psi.bias, 1.0)  # the gates start open
         self.output = nn.Sequential(
             nn.Conv2d(skip_channels, skip_channels, kernel_size=1, bias=False), nn.BatchNorm2d(skip_channels)
         )
-        nn.init.constant_(self.psi.bias, 1.0)  # the gates start open
 
     def coefficients(self, x: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
         """Attention in [0, 1], shape (n, 1, height, width) of ``x`` (n, skip_channels, height, width)."""
@@ -74,7 +75,8 @@ class AttentionUnet(nn.Module):
     def __init__(self, encoder: str, in_channels: int, classes: int) -> None:
         super().__init__()
         self.encoder = make_encoder(encoder, in_channels)
-        features = list(self.encoder.out_channels)[:0:-1]
+        stages: list[int] = self.encoder.out_channels  # type: ignore[assignment]  # SMP's encoders have no types
+        features = stages[:0:-1]
         widths = [features[0], *DECODER_CHANNELS]
         skips = [*features[1:], 0]
         self.blocks = nn.ModuleList(

@@ -94,9 +94,7 @@ class NetworkSpec(BaseModel):
     def of(cls, architecture: ArchitectureName, encoder: str | None = None, **overrides: Any) -> NetworkSpec:
         """The spec of ``architecture`` with its default encoder unless another is named."""
         encoder = encoder or ARCHITECTURES[architecture].encoder
-        return cls(
-            architecture=architecture, encoder=encoder, input_range=encoder_input_range(encoder), **overrides
-        )
+        return cls(architecture=architecture, encoder=encoder, input_range=encoder_input_range(encoder), **overrides)
 
 
 class SegmentationNetwork(nn.Module):

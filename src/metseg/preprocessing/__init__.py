@@ -3,6 +3,14 @@
 from metseg.preprocessing.config import ClaheConfig, PreprocessingConfig
 from metseg.preprocessing.enhancement import apply_clahe
 from metseg.preprocessing.grid import Grid
-from metseg.preprocessing.preprocessor import Preprocessor
+from metseg.preprocessing.preprocessor import Preprocessor, neighbourhood, network_input
 
-__all__ = ["ClaheConfig", "Grid", "PreprocessingConfig", "Preprocessor", "apply_clahe"]
+__all__ = [
+    "ClaheConfig",
+    "Grid",
+    "PreprocessingConfig",
+    "Preprocessor",
+    "apply_clahe",
+    "neighbourhood",
+    "network_input",
+]

@@ -18,6 +18,8 @@ class ClaheConfig(BaseModel):
         Number of tiles along (y, x).
     mode : {"channel", "luminance"}
         Equalise every channel by itself, or (three channels only) the luminance Y' of Y'CrCb.
+    keep_plain : bool
+        The network sees the equalised slice beside the plain one instead of in its place.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -25,6 +27,7 @@ class ClaheConfig(BaseModel):
     clip_limit: Annotated[float, Field(gt=0, le=40)] = 2.0
     tiles: tuple[Annotated[int, Field(ge=1, le=64)], Annotated[int, Field(ge=1, le=64)]] = (8, 8)
     mode: Literal["channel", "luminance"] = "channel"
+    keep_plain: bool = False
 
 
 class PreprocessingConfig(BaseModel):
@@ -33,7 +36,7 @@ class PreprocessingConfig(BaseModel):
     Attributes
     ----------
     sequences : tuple of str
-        The network's input channels, as :class:`metseg.study.Sequence` values.
+        The sequences the network looks at, as :class:`metseg.study.Sequence` values.
     normalisation : {"percentile", "unit", "zscore"}
         ``percentile`` maps the two percentiles of each channel's whole volume to 0 and 1 and clips;
         ``unit`` does so with its minimum and maximum; ``zscore`` is ``percentile`` followed, after CLAHE,
@@ -42,6 +45,8 @@ class PreprocessingConfig(BaseModel):
         Lower and upper percentile, in percent.
     clahe : ClaheConfig or None
         Applied slice by slice after the window; ``None`` leaves the contrast as it is.
+    neighbours : int
+        Slices on either side that the network sees with the one it outlines; the last one is repeated at the ends.
     size : int or None
         Longest side, in pixels, to which slices are scaled; ``None`` keeps the file's grid.
     multiple : int
@@ -54,8 +59,19 @@ class PreprocessingConfig(BaseModel):
     normalisation: Literal["percentile", "unit", "zscore"] = "percentile"
     percentiles: tuple[Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(ge=0, le=100)]] = (1.0, 99.5)
     clahe: ClaheConfig | None = ClaheConfig()
+    neighbours: Annotated[int, Field(ge=0, le=8)] = 0
     size: Annotated[int, Field(ge=32, le=4096)] | None = 256
     multiple: Annotated[int, Field(ge=1, le=256)] = 32
+
+    @property
+    def planes(self) -> int:
+        """How often each sequence occurs in the input: neighbours and slice, then the equalised slice if kept apart."""
+        return 2 * self.neighbours + 1 + int(self.clahe is not None and self.clahe.keep_plain)
+
+    @property
+    def channels(self) -> int:
+        """Input channels of the network, plane by plane, sequence by sequence."""
+        return self.planes * len(self.sequences)
 
     @model_validator(mode="after")
     def _percentiles_ascend(self) -> PreprocessingConfig:

@@ -35,4 +35,4 @@ def apply_clahe(image: npt.NDArray[np.float32], config: ClaheConfig) -> npt.NDAr
         levels = cv2.cvtColor(luma, cv2.COLOR_YCrCb2RGB).transpose(2, 0, 1)
     else:
         levels = np.stack([clahe.apply(channel) for channel in levels])
-    return (levels / np.float32(255.0)).astype(np.float32)
+    return np.asarray(levels / np.float32(255.0), np.float32)

@@ -54,7 +54,8 @@ class Grid:
 
     def forward_mask(self, mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """Lay a mask, uint8 (y, x), on the network's grid: a pixel is lesion if at least half of it is."""
-        return (self.forward(mask[None].astype(np.float32))[0] >= 0.5).astype(np.uint8)
+        share = self.forward(mask[None].astype(np.float32))[0]
+        return np.asarray(share >= 0.5, np.uint8)
 
 
 def _resize(plane: npt.NDArray[np.float32], shape: tuple[int, int]) -> npt.NDArray[np.float32]:

@@ -15,6 +15,28 @@ from metseg.preprocessing.grid import Grid
 _HEAD = 0.05
 
 
+def neighbourhood(z: int, depth: int, neighbours: int) -> list[int]:
+    """Slices from ``z - neighbours`` to ``z + neighbours``; the first or last one stands for those beyond it."""
+    return [min(max(z + offset, 0), depth - 1) for offset in range(-neighbours, neighbours + 1)]
+
+
+def network_input(views: npt.NDArray[np.floating], around: list[npt.NDArray[np.floating]]) -> npt.NDArray[np.float32]:
+    """Arrange one slice as the network wants it: the planes ``around`` it, itself among them, then its equalised view.
+
+    Parameters
+    ----------
+    views : ndarray, shape (v, c, height, width)
+        From :meth:`Preprocessor.views`.
+    around : list of ndarray, shape (c, height, width)
+        The first view of every slice of the neighbourhood.
+
+    Returns
+    -------
+    ndarray of float32, shape (channels, height, width)
+    """
+    return np.concatenate([*around, *views[1:]]).astype(np.float32)
+
+
 class Preprocessor:
     """Turns slices of a volume into network input and network output back into slices.
 
@@ -34,27 +56,49 @@ class Preprocessor:
         self.grid = Grid.fit(voxels.shape[2:], config.size, config.multiple)
         self._voxels = voxels
         self._low, self._range = _windows(voxels, config)
-        self._mean = self._deviation = None
-        if config.normalisation == "zscore":
-            self._mean, self._deviation = self._head_statistics()
+        self._head = self._head_statistics() if config.normalisation == "zscore" else None
 
     def enhanced(self, z: int) -> npt.NDArray[np.float32]:
         """Slice ``z`` after window and CLAHE on the file's own grid, float32 (c, y, x) in [0, 1]."""
-        image = np.clip((self._voxels[:, z] - self._low) / self._range, 0, 1).astype(np.float32)
+        image = self.plain(z)
         return image if self.config.clahe is None else apply_clahe(image, self.config.clahe)
 
+    def plain(self, z: int) -> npt.NDArray[np.float32]:
+        """Slice ``z`` after the window alone on the file's own grid, float32 (c, y, x) in [0, 1]."""
+        windowed = (self._voxels[:, z].astype(np.float32) - self._low) / self._range
+        return np.asarray(np.clip(windowed, 0, 1), np.float32)
+
+    def views(self, z: int) -> npt.NDArray[np.float32]:
+        """Slice ``z`` on the network's grid, float32 (v, c, height, width).
+
+        ``v`` is 2, plain and equalised, if both are wanted, else 1.
+        """
+        clahe = self.config.clahe
+        kinds = [self.plain(z), self.enhanced(z)] if clahe is not None and clahe.keep_plain else [self.enhanced(z)]
+        return np.stack([self.grid.forward(self._standardised(kind)) for kind in kinds])
+
     def images(self, z: Iterable[int]) -> npt.NDArray[np.float32]:
-        """Network input for the slices ``z``, float32 (n, c, height, width)."""
-        return np.stack([self.grid.forward(self._standardised(self.enhanced(index))) for index in z])
+        """Network input for the slices ``z``, float32 (n, channels, height, width)."""
+        views: dict[int, npt.NDArray[np.float32]] = {}
+        depth = self._voxels.shape[1]
+        images = []
+        for index in z:
+            around = neighbourhood(index, depth, self.config.neighbours)
+            for other in around:
+                if other not in views:
+                    views[other] = self.views(other)
+            images.append(network_input(views[index], [views[other][0] for other in around]))
+        return np.stack(images)
 
     def restore(self, planes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Network output, float32 (n, height, width), on the file's grid, float32 (n, y, x)."""
         return self.grid.backward(planes)
 
     def _standardised(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        if self._mean is None:
+        if self._head is None:
             return image
-        return ((image - self._mean) / self._deviation).astype(np.float32)
+        mean, deviation = self._head
+        return np.asarray((image - mean) / deviation, np.float32)
 
     def _head_statistics(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         volume = np.stack([self.enhanced(z) for z in range(self._voxels.shape[1])], axis=1)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metseg.networks import ARCHITECTURES, NetworkSpec
 from metseg.networks.registry import ArchitectureName
-from metseg.preprocessing import PreprocessingConfig
+from metseg.preprocessing import ClaheConfig, PreprocessingConfig
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -42,7 +42,7 @@ class AugmentationConfig(BaseModel):
     shear: Annotated[float, Field(ge=0, le=45)] = 5.0
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.19
     shift: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    elastic: Probability = 0.15
+    elastic: Probability = 0.1
     brightness: Annotated[float, Field(ge=0, lt=1)] = 0.1
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.15
     gamma: Annotated[float, Field(ge=0, lt=2)] = 0.3
@@ -106,7 +106,7 @@ class TrainingConfig(BaseModel):
     architecture: ArchitectureName
     encoder: str | None = None
     encoder_weights: str | None = None
-    preprocessing: PreprocessingConfig = PreprocessingConfig()
+    preprocessing: PreprocessingConfig = PreprocessingConfig(clahe=ClaheConfig(keep_plain=True), neighbours=1)
     augmentation: AugmentationConfig = AugmentationConfig()
     loss: LossConfig = LossConfig()
     epochs: Annotated[int, Field(ge=1)] = 50
@@ -128,9 +128,7 @@ class TrainingConfig(BaseModel):
     @property
     def network(self) -> NetworkSpec:
         """The network to train."""
-        return NetworkSpec.of(
-            self.architecture, self.encoder, in_channels=len(self.preprocessing.sequences)
-        )
+        return NetworkSpec.of(self.architecture, self.encoder, in_channels=self.preprocessing.channels)
 
     @property
     def first_weights(self) -> str:
@@ -139,5 +137,3 @@ class TrainingConfig(BaseModel):
             return self.encoder_weights
         default = ARCHITECTURES[self.architecture]
         return default.encoder_weights if self.encoder in (None, default.encoder) else "none"
-
-

@@ -27,8 +27,14 @@ def _plot(path: Path, history: list[dict[str, float]]) -> None:
     loss.plot([row["epoch"] for row in history], [row["loss"] for row in history], color="#b5432a")
     loss.set(xlabel="epoch", title="training loss")
     measured = [row for row in history if "mean_dice" in row]
-    for key, label, style in (("mean_dice", "mean", "-"), ("median_dice", "median", "--"), ("worst_dice", "worst", ":")):
-        dice.plot([row["epoch"] for row in measured], [row[key] for row in measured], style, label=label, color="#23628f")
+    for key, label, style in (
+        ("mean_dice", "mean", "-"),
+        ("median_dice", "median", "--"),
+        ("worst_dice", "worst", ":"),
+    ):
+        dice.plot(
+            [row["epoch"] for row in measured], [row[key] for row in measured], style, label=label, color="#23628f"
+        )
     dice.set(xlabel="epoch", title="Dice per held-out patient", ylim=(0, 1))
     if measured:
         dice.legend(loc="lower right", frameon=False)

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from metseg.errors import DataError
 from metseg.events import Notice, Progress
-from metseg.preprocessing import PreprocessingConfig, Preprocessor
+from metseg.preprocessing import PreprocessingConfig, Preprocessor, neighbourhood, network_input
 from metseg.study import Sequence, Study, StudyFiles, find_studies, load
 from metseg.training.augmentation import Augmentation, Pair
 from metseg.training.config import TrainingConfig
@@ -24,21 +24,32 @@ Example = tuple[int, int, int]
 
 @dataclass(frozen=True, eq=False)
 class PreparedStudy:
-    """The slices of a study whose mask is known, on the network's grid.
+    """A study on the network's grid.
 
     Attributes
     ----------
     name : str
         Patient.
-    images : ndarray of float16, shape (n, c, height, width)
-        Network input.
-    masks : ndarray of uint8, shape (n, height, width)
+    views : ndarray of float16, shape (z, v, c, height, width)
+        Every slice, see :meth:`metseg.preprocessing.Preprocessor.views`.
+    masks : ndarray of uint8, shape (z, height, width)
         1 inside lesions.
+    masked : tuple of int
+        Slices whose mask is known.
+    neighbours : int
+        Slices on either side that the network sees too.
     """
 
     name: str
-    images: npt.NDArray[np.float16]
+    views: npt.NDArray[np.float16]
     masks: npt.NDArray[np.uint8]
+    masked: tuple[int, ...]
+    neighbours: int = 0
+
+    def image(self, z: int) -> npt.NDArray[np.float32]:
+        """Network input for slice ``z``, float32 (channels, height, width)."""
+        around = neighbourhood(z, len(self.views), self.neighbours)
+        return network_input(self.views[z], [self.views[other, 0] for other in around])
 
 
 def masked_slices(study: Study) -> list[int]:
@@ -56,9 +67,9 @@ def prepare(study: Study, config: PreprocessingConfig) -> PreparedStudy | None:
     if not z or study.mask is None:
         return None
     preprocessor = Preprocessor(config, study.select([Sequence(name) for name in config.sequences]))
-    images = np.stack([preprocessor.images([index])[0].astype(np.float16) for index in z])
-    masks = np.stack([preprocessor.grid.forward_mask(study.mask[index]) for index in z])
-    return PreparedStudy(study.name, images, masks)
+    views = np.stack([preprocessor.views(index).astype(np.float16) for index in range(study.shape[0])])
+    masks = np.stack([preprocessor.grid.forward_mask(plane) for plane in study.mask])
+    return PreparedStudy(study.name, views, masks, tuple(z), config.neighbours)
 
 
 def masked_patients(data: Path) -> dict[str, list[StudyFiles]]:
@@ -106,15 +117,13 @@ class TrainingSlices(Dataset[Pair]):
     """Augmented slices, addressed by :data:`Example`: the same example is always the same pixels."""
 
     def __init__(self, studies: list[PreparedStudy], config: TrainingConfig) -> None:
-        sequences = config.preprocessing.sequences
-        flair = sequences.index(Sequence.FLAIR) if Sequence.FLAIR in sequences else None
         self.studies = studies
-        self._augmentation = Augmentation(config.augmentation, config.crop, flair)
+        self._augmentation = Augmentation(config.augmentation, config.crop, config.preprocessing)
 
     def __getitem__(self, example: Example) -> Pair:
-        """Image float32 (c, crop, crop) and mask uint8 (1, crop, crop)."""
+        """Image float32 (channels, crop, crop) and mask uint8 (1, crop, crop)."""
         study, z, seed = example
-        image = torch.from_numpy(self.studies[study].images[z].astype(np.float32))
+        image = torch.from_numpy(self.studies[study].image(z))
         mask = torch.from_numpy(self.studies[study].masks[z][None])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -125,9 +134,7 @@ class EpochPlan:
     """Which slices make up each batch of each epoch: seeded, and balanced between slices with and without lesion."""
 
     def __init__(self, studies: list[PreparedStudy], config: TrainingConfig) -> None:
-        flags = [
-            (index, z, bool(mask.any())) for index, study in enumerate(studies) for z, mask in enumerate(study.masks)
-        ]
+        flags = [(index, z, bool(study.masks[z].any())) for index, study in enumerate(studies) for z in study.masked]
         self._lesion = [(index, z) for index, z, has_lesion in flags if has_lesion]
         self._empty = [(index, z) for index, z, has_lesion in flags if not has_lesion]
         if not self._lesion:

@@ -104,7 +104,9 @@ def train(
     yield Finished(out / FILE_NAME)
 
 
-def _settle_split(config: TrainingConfig, patients: dict[str, list[StudyFiles]], out: Path, given: Path | None) -> Split:
+def _settle_split(
+    config: TrainingConfig, patients: dict[str, list[StudyFiles]], out: Path, given: Path | None
+) -> Split:
     kept = out / SPLIT
     if given is not None:
         chosen = read_split(given, patients)

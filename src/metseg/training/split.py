@@ -26,9 +26,7 @@ def make_split(patients: Iterable[str], held_out: float, seed: int) -> Split:
     names = sorted(set(patients))
     count = min(max(round(len(names) * held_out), 1), len(names) - 1) if held_out else 0
     chosen = set(np.random.default_rng(seed).permutation(names)[:count].tolist())
-    return Split(
-        train=tuple(name for name in names if name not in chosen), held_out=tuple(sorted(chosen))
-    )
+    return Split(train=tuple(name for name in names if name not in chosen), held_out=tuple(sorted(chosen)))
 
 
 def read_split(path: Path, patients: Iterable[str]) -> Split:

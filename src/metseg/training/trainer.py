@@ -49,7 +49,7 @@ class Trainer:
         self._plan = EpochPlan(studies, config)
         self._slices = TrainingSlices(studies, config)
         self._network = build_network(config.network, encoder_weights=config.first_weights)
-        self._network.to(device, memory_format=torch.channels_last)
+        self._network.to(device).to(memory_format=torch.channels_last)
         self._average = moving_average(self._network, config.ema)
         self._loss = SegmentationLoss(config.loss)
         self._optimiser = _optimiser(self._network, config)
@@ -84,7 +84,7 @@ class Trainer:
         return {
             "epoch": self.epoch,
             "loss": total / len(batches),
-            "learning_rate": self._schedule.get_last_lr()[0],
+            "learning_rate": float(self._schedule.get_last_lr()[0]),
             "seconds": time.monotonic() - started,
         }
 
@@ -109,10 +109,10 @@ class Trainer:
         for done, study in enumerate(studies):
             yield Progress(done, len(studies), f"validating {study.name}")
             overlap = counts.setdefault(study.name, np.zeros(2, np.int64))
-            for start in range(0, len(study.images), self.config.batch_size):
-                part = slice(start, start + self.config.batch_size)
-                predicted = self._predict(network, study.images[part].astype(np.float32))
-                truth = study.masks[part].astype(bool)
+            for start in range(0, len(study.masked), self.config.batch_size):
+                part = study.masked[start : start + self.config.batch_size]
+                predicted = self._predict(network, np.stack([study.image(z) for z in part]))
+                truth = study.masks[list(part)].astype(bool)
                 overlap += (2 * int((predicted & truth).sum()), int(predicted.sum()) + int(truth.sum()))
         return [1.0 if union == 0 else float(twice / union) for twice, union in counts.values()]
 
@@ -153,8 +153,8 @@ class Trainer:
         now = self.config.model_dump()
         if differing := [key for key in now if now[key] != before[key]]:
             raise DataError(
-                f"{path} was made with other settings ({', '.join(differing)}); repeat the first command with --resume, "
-                "or choose another --out"
+                f"{path} was made with other settings ({', '.join(differing)}); repeat the first command with "
+                "--resume, or choose another --out"
             )
         self.epoch, self.best, self.history = state["epoch"], state["best"], state["history"]
         self._network.load_state_dict(state["network"])
