@@ -61,7 +61,7 @@ def test_the_card_remembers_the_command_and_the_recipe(metseg: Any, data: Path, 
 
     run = tmp_path / "run"
     train = ("train", "--model", "nested_unet", "--epochs", "1", "--data", data, "--out", run, *SMALL)
-    done = metseg(*train, "--no-clahe", "--normalisation", "zscore", "--loss", "bce_dice", "--seed", "7")
+    done = metseg(*train, "--clahe", "none", "--normalisation", "zscore", "--loss", "bce_dice", "--seed", "7")
     assert done.status == 0, done.err
     card = load_checkpoint(run).card
     assert card.network.architecture == "nested_unet"

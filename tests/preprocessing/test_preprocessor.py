@@ -88,7 +88,7 @@ def test_a_flat_volume_gives_finite_numbers(value: int, normalisation: str) -> N
 
 
 def test_planes_are_neighbours_slice_and_equalised_slice_in_this_order() -> None:
-    config = PreprocessingConfig(size=None, clahe=ClaheConfig(keep_plain=True), neighbours=1)
+    config = PreprocessingConfig(size=None, keep_plain=True, neighbours=1)
     preprocessor = Preprocessor(config, VOXELS)
     image = preprocessor.images([0])[0].reshape(4, 3, 96, 96)
     for plane, z in zip(image, (0, 0, 1), strict=False):

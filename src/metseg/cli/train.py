@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -41,7 +42,13 @@ def train(
     loss: Annotated[
         Literal["focal_dice_bce", "focal_dice", "bce_dice"], typer.Option(help="Losses that are added up.")
     ] = "focal_dice_bce",
-    clahe: Annotated[bool, typer.Option("--clahe/--no-clahe", help="Equalise the contrast of every slice.")] = True,
+    clahe: Annotated[
+        Literal["beside", "only", "none"],
+        typer.Option(help="Equalised slice beside the plain one, in its place, or not at all."),
+    ] = "beside",
+    neighbours: Annotated[
+        int | None, typer.Option(min=0, max=8, help="Slices on either side that the network sees too (1).", **_UNSET)
+    ] = None,
     normalisation: Annotated[
         Literal["percentile", "unit", "zscore"] | None, typer.Option(help="How intensities are scaled.", **_UNSET)
     ] = None,
@@ -57,6 +64,10 @@ def train(
     synthetic_heads: Annotated[
         int | None, typer.Option(min=0, max=200, help="Synthetic heads added to the training patients.", **_UNSET)
     ] = None,
+    validate_every: Annotated[int | None, typer.Option(min=1, help="Epochs between validations (1).", **_UNSET)] = None,
+    data_source: Annotated[
+        str | None, typer.Option(help="Where the images come from and their licence, for the card.", **_UNSET)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Decides split, order, augmentation and random weights.")] = 0,
 ) -> None:
     """Train a network on images with masks, patient-wise split.
@@ -64,6 +75,7 @@ def train(
     --out receives model.safetensors with its card, split.json (may be edited before a first run), log.csv,
     curves.png, and the state that --resume continues from.
     """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve whatever else runs here
     from metseg.training import train as run
 
     config = _config(
@@ -74,13 +86,14 @@ def train(
         encoder_weights=encoder_weights,
         loss=loss,
         clahe=clahe,
-        normalisation=normalisation,
-        size=size,
+        preprocessing={"neighbours": neighbours, "normalisation": normalisation, "size": size},
         crop=crop,
         batch_size=batch_size,
         steps_per_epoch=steps_per_epoch,
         learning_rate=learning_rate,
         synthetic_heads=synthetic_heads,
+        validate_every=validate_every,
+        data_source=data_source,
         seed=seed,
     )
     command = "metseg " + " ".join(sys.argv[1:])
@@ -88,7 +101,7 @@ def train(
     plain(out(), str(follow(events, f"training {model}")))
 
 
-def _config(*, loss: str, clahe: bool, normalisation: str | None, size: int | None, **settings: Any) -> TrainingConfig:
+def _config(*, loss: str, clahe: str, preprocessing: dict[str, Any], **settings: Any) -> TrainingConfig:
     """What was asked for as a configuration; what was not asked for keeps its default there.
 
     Raises
@@ -100,13 +113,17 @@ def _config(*, loss: str, clahe: bool, normalisation: str | None, size: int | No
 
     from metseg.training import LOSSES, TrainingConfig
 
-    preprocessing: dict[str, Any] = {"normalisation": normalisation, "size": size}
-    given = {key: value for key, value in preprocessing.items() if value is not None}
-    if not clahe:
-        given["clahe"] = None
     settings = {key: value for key, value in settings.items() if value is not None}
+    default = TrainingConfig.model_fields["preprocessing"].default.model_dump()
+    equalisation = {
+        "beside": {"keep_plain": True},
+        "only": {"keep_plain": False},
+        "none": {"keep_plain": False, "clahe": None},
+    }
+    asked = {key: value for key, value in preprocessing.items() if value is not None}
+    chosen = default | asked | equalisation[clahe]
     try:
-        return TrainingConfig.model_validate({**settings, "loss": LOSSES[loss], "preprocessing": given})
+        return TrainingConfig.model_validate({**settings, "loss": LOSSES[loss], "preprocessing": chosen})
     except ValidationError as error:
         reasons = [f"--{'-'.join(map(str, e['loc'])).replace('_', '-')}: {e['msg']}" for e in error.errors()]
         raise DataError("; ".join(reasons)) from None

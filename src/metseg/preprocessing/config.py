@@ -18,8 +18,6 @@ class ClaheConfig(BaseModel):
         Number of tiles along (y, x).
     mode : {"channel", "luminance"}
         Equalise every channel by itself, or (three channels only) the luminance Y' of Y'CrCb.
-    keep_plain : bool
-        The network sees the equalised slice beside the plain one instead of in its place.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,7 +25,6 @@ class ClaheConfig(BaseModel):
     clip_limit: Annotated[float, Field(gt=0, le=40)] = 2.0
     tiles: tuple[Annotated[int, Field(ge=1, le=64)], Annotated[int, Field(ge=1, le=64)]] = (8, 8)
     mode: Literal["channel", "luminance"] = "channel"
-    keep_plain: bool = False
 
 
 class PreprocessingConfig(BaseModel):
@@ -45,6 +42,9 @@ class PreprocessingConfig(BaseModel):
         Lower and upper percentile, in percent.
     clahe : ClaheConfig or None
         Applied slice by slice after the window; ``None`` leaves the contrast as it is.
+    keep_plain : bool
+        The network sees the equalised slice beside the plain one instead of in its place (without ``clahe``, the
+        plain one twice).
     neighbours : int
         Slices on either side that the network sees with the one it outlines; the last one is repeated at the ends.
     size : int or None
@@ -59,6 +59,7 @@ class PreprocessingConfig(BaseModel):
     normalisation: Literal["percentile", "unit", "zscore"] = "percentile"
     percentiles: tuple[Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(ge=0, le=100)]] = (1.0, 99.5)
     clahe: ClaheConfig | None = ClaheConfig()
+    keep_plain: bool = False
     neighbours: Annotated[int, Field(ge=0, le=8)] = 0
     size: Annotated[int, Field(ge=32, le=4096)] | None = 256
     multiple: Annotated[int, Field(ge=1, le=256)] = 32
@@ -66,7 +67,7 @@ class PreprocessingConfig(BaseModel):
     @property
     def planes(self) -> int:
         """How often each sequence occurs in the input: neighbours and slice, then the equalised slice if kept apart."""
-        return 2 * self.neighbours + 1 + int(self.clahe is not None and self.clahe.keep_plain)
+        return 2 * self.neighbours + 1 + int(self.keep_plain)
 
     @property
     def channels(self) -> int:

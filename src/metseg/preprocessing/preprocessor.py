@@ -71,10 +71,9 @@ class Preprocessor:
     def views(self, z: int) -> npt.NDArray[np.float32]:
         """Slice ``z`` on the network's grid, float32 (v, c, height, width).
 
-        ``v`` is 2, plain and equalised, if both are wanted, else 1.
+        ``v`` is 2, plain and equalised, if the plain one is kept, else 1.
         """
-        clahe = self.config.clahe
-        kinds = [self.plain(z), self.enhanced(z)] if clahe is not None and clahe.keep_plain else [self.enhanced(z)]
+        kinds = [self.plain(z), self.enhanced(z)] if self.config.keep_plain else [self.enhanced(z)]
         return np.stack([self.grid.forward(self._standardised(kind)) for kind in kinds])
 
     def images(self, z: Iterable[int]) -> npt.NDArray[np.float32]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metseg.networks import ARCHITECTURES, NetworkSpec
 from metseg.networks.registry import ArchitectureName
-from metseg.preprocessing import ClaheConfig, PreprocessingConfig
+from metseg.preprocessing import PreprocessingConfig
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -106,7 +106,7 @@ class TrainingConfig(BaseModel):
     architecture: ArchitectureName
     encoder: str | None = None
     encoder_weights: str | None = None
-    preprocessing: PreprocessingConfig = PreprocessingConfig(clahe=ClaheConfig(keep_plain=True), neighbours=1)
+    preprocessing: PreprocessingConfig = PreprocessingConfig(keep_plain=True, neighbours=1)
     augmentation: AugmentationConfig = AugmentationConfig()
     loss: LossConfig = LossConfig()
     epochs: Annotated[int, Field(ge=1)] = 50
