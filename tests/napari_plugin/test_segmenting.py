@@ -72,7 +72,7 @@ def test_a_new_run_replaces_an_unedited_outline_as_one_undoable_step(viewer: Any
     run(ready, patiently)
     (layer,) = outlines(viewer)
     before = layer.data.copy()
-    ready.state.clip_limit = 5.0
+    ready.state.clahe = False
     ready.state.threshold = 0.7
     patiently(lambda: not ready.controller.busy)
     derived = layer.data.copy()
@@ -185,17 +185,23 @@ def test_cancel_stops_and_leaves_no_layer(
 def test_the_window_stays_alive_while_the_network_works(
     make_head: Make, viewer: Any, open_widget: Callable[[], Any], patiently: Wait, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    add(viewer, make_head(slices=16, size=128))
+    add(viewer, make_head(slices=24, size=128))
     widget = open_widget()
     beats: list[float] = []
     timer = QTimer()
     timer.timeout.connect(lambda: beats.append(time.perf_counter()))
     timer.start(5)
-    run(widget, patiently)
+    widget.run.run.click()
+    patiently(lambda: widget.state.progress.done == 24)
+    predicting = np.diff(beats)
+    patiently(lambda: not widget.controller.busy)
     timer.stop()
-    longest = float(np.diff(beats).max())
+    longest, altogether = float(predicting.max()), float(np.diff(beats).max())
     with capsys.disabled():
-        print(f"\nlongest stall of the window during a run: {longest * 1000:.0f} ms over {beats[-1] - beats[0]:.1f} s")
+        print(
+            f"\nlongest stall of the window: {longest * 1000:.0f} ms while the network works"
+            f" ({predicting.sum():.1f} s), {altogether * 1000:.0f} ms until the new layer is drawn"
+        )
     assert longest < LONGEST_STALL
 
 

@@ -13,7 +13,8 @@ def keep_llvm_apart() -> None:
     On Linux, PyTorch's CUDA wheels import Triton, whose library has LLVM built in. Once Mesa has drawn anything
     (software rendering, AMD graphics), its own LLVM is in the process, the two mix, and the import ends the
     process. Loaded with ``RTLD_DEEPBIND`` Triton keeps to its own. Does nothing where no such LLVM is loaded, where
-    Triton is loaded already or not installed, and on other systems.
+    Triton is loaded already or not installed, and on other systems. The clash is that of
+    https://github.com/tensorflow/tensorflow/issues/124205, with Mesa in TensorFlow's place.
     """
     if "triton" in sys.modules or not hasattr(os, "RTLD_DEEPBIND") or not _llvm_is_loaded():
         return

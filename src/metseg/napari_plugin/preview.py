@@ -125,9 +125,9 @@ class Preview(Follower):
         layers.selection.active = active
 
     def _remove(self) -> None:
-        if self._layer is not None and self._layer in self._viewer.layers:
-            self._viewer.layers.remove(self._layer)
-        self._layer = None
+        layer, self._layer = self._layer, None  # first, so that its removal is not taken for the user's
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
 
     def _on_removed(self, event: Any) -> None:
         if event.value is self._layer:

@@ -1,0 +1,163 @@
+"""From a corrected outline in the viewer to pairs that training reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from metseg.curation import export_pairs
+from metseg.napari_plugin import dialogs, export_command
+from metseg.napari_plugin.state import Slices
+from metseg.study import Study, read_study
+
+Wait = Callable[..., None]
+
+
+@pytest.fixture
+def source(study: Study, tmp_path: Path) -> Path:
+    """A patient's folder."""
+    return export_pairs(study, study.mask, tmp_path / "source")[0].parent
+
+
+@pytest.fixture
+def ready(viewer: Any, open_widget: Callable[[], Any], source: Path) -> Any:
+    viewer.open(str(source), plugin="napari-metseg")
+    return open_widget()
+
+
+@pytest.fixture
+def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that the user chooses in the dialog."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    monkeypatch.setattr(dialogs.QFileDialog, "getExistingDirectory", lambda *_: str(folder))
+    return folder
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, button: Any) -> list[str]:
+    """Answer every question with ``button``; returns what was asked."""
+    asked: list[str] = []
+
+    def question(_parent: Any, _title: str, text: str, *_: Any) -> Any:
+        asked.append(text)
+        return button
+
+    monkeypatch.setattr(dialogs.QMessageBox, "question", question)
+    return asked
+
+
+def test_a_corrected_network_outline_reads_back_as_training_data(
+    viewer: Any, ready: Any, source: Path, chosen: Path, study: Study, patiently: Wait
+) -> None:
+    ready.run.run.click()
+    patiently(lambda: not ready.controller.busy)
+    outline = viewer.layers["lesions · head"]
+    outline.fill((3, 30, 30), 3)
+    outline.paint((3, 8, 8), 1)
+    ready.result.export.click()
+    patiently(lambda: not ready.controller.busy)
+    read = read_study(chosen)
+    np.testing.assert_array_equal(read.voxels, study.voxels)
+    np.testing.assert_array_equal(read.mask, outline.data > 0)
+    assert read.sequences == study.sequences
+    assert read.geometry == study.geometry
+    for image in source.glob("head_?.tif"):
+        assert (chosen / "head" / image.name).read_bytes() == image.read_bytes()
+    assert "6 slices with mask exported" in ready.result.notices.text()
+
+
+def test_only_slices_edited_by_hand(viewer: Any, ready: Any, chosen: Path, patiently: Wait) -> None:
+    mask = viewer.layers["mask · head"]
+    assert ready.state.outline == mask
+    mask.paint((1, 8, 8), 1)
+    mask.paint((4, 8, 8), 1)
+    ready.result.slices.setCurrentIndex(list(Slices).index(Slices.EDITED))
+    ready.result.export.click()
+    patiently(lambda: not ready.controller.busy)
+    assert sorted(path.name for path in (chosen / "head").glob("*.tif")) == [
+        "head_2.tif",
+        "head_2_mask.tif",
+        "head_5.tif",
+        "head_5_mask.tif",
+    ]
+
+
+def test_only_slices_with_a_lesion(ready: Any, chosen: Path, study: Study, patiently: Wait) -> None:
+    ready.state.slices = Slices.LESION
+    ready.result.export.click()
+    patiently(lambda: not ready.controller.busy)
+    assert len(list((chosen / "head").glob("*_mask.tif"))) == int(study.mask.any(axis=(1, 2)).sum())
+
+
+def test_no_slice_of_the_wanted_kind_is_said(
+    ready: Any, chosen: Path, patiently: Wait, notifications: list[str]
+) -> None:
+    ready.state.slices = Slices.EDITED
+    ready.result.export.click()
+    patiently(lambda: not ready.controller.busy)
+    assert any("no slices edited by hand" in said for said in notifications)
+    assert not list(chosen.iterdir())
+
+
+def test_files_are_replaced_only_after_a_yes(
+    viewer: Any, ready: Any, chosen: Path, patiently: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buttons = dialogs.QMessageBox.StandardButton
+    ready.result.export.click()
+    patiently(lambda: not ready.controller.busy)
+    before = read_study(chosen).mask
+    mask = viewer.layers["mask · head"]
+    mask.paint((0, 8, 8), 1)
+    asked = answer(monkeypatch, buttons.Cancel)
+    ready.result.export.click()
+    patiently(lambda: not ready.controller.busy)
+    assert len(asked) == 1
+    assert "12 of these files exist" in asked[0]
+    np.testing.assert_array_equal(read_study(chosen).mask, before)
+    answer(monkeypatch, buttons.Yes)
+    ready.result.export.click()
+    patiently(lambda: not ready.controller.busy)
+    np.testing.assert_array_equal(read_study(chosen).mask, mask.data)
+
+
+def test_a_layer_drawn_on_a_plain_image_can_be_exported(
+    viewer: Any, open_widget: Callable[[], Any], chosen: Path, patiently: Wait
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 9000, (3, 30, 40)).astype(np.uint16)
+    viewer.add_image(pixels, name="plain")
+    drawn = viewer.add_labels(np.zeros(pixels.shape, np.uint8))
+    drawn.paint((1, 10, 10), 1)
+    widget = open_widget()
+    assert widget.state.outline == drawn
+    widget.result.export.click()
+    patiently(lambda: not widget.controller.busy)
+    read = read_study(chosen)
+    np.testing.assert_array_equal(read.voxels[0], pixels)
+    np.testing.assert_array_equal(read.mask, drawn.data)
+
+
+def test_the_menu_exports_the_selected_layer(
+    viewer: Any, source: Path, chosen: Path, study: Study, patiently: Wait, notifications: list[str]
+) -> None:
+    viewer.open(str(source), plugin="napari-metseg")
+    export_command.export_selected_outline(viewer)
+    patiently(lambda: any("exported" in said for said in notifications))
+    np.testing.assert_array_equal(read_study(chosen).mask, study.mask)
+
+
+def test_the_menu_says_what_to_select(viewer: Any, notifications: list[str]) -> None:
+    export_command.export_selected_outline(viewer)
+    assert any("Select a labels layer" in said for said in notifications)
+
+
+def test_a_folder_that_cannot_be_written_is_said(
+    ready: Any, chosen: Path, patiently: Wait, notifications: list[str]
+) -> None:
+    (chosen / "head").write_text("a file where the folder should be")
+    ready.result.export.click()
+    patiently(lambda: not ready.controller.busy)
+    assert any("head" in said and "ERROR" in said.upper() for said in notifications)
