@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -96,7 +97,7 @@ def train(
         data_source=data_source,
         seed=seed,
     )
-    command = "metseg " + " ".join(sys.argv[1:])
+    command = shlex.join(["metseg", *sys.argv[1:]])
     events = run(config, data, out_, resume=resume, device=device, split=split, command=command)
     plain(out(), str(follow(events, f"training {model}")))
 
