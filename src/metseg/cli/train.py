@@ -44,11 +44,11 @@ def train(
         Literal["focal_dice_bce", "focal_dice", "bce_dice"], typer.Option(help="Losses that are added up.")
     ] = "focal_dice_bce",
     clahe: Annotated[
-        Literal["beside", "only", "none"],
-        typer.Option(help="Equalised slice beside the plain one, in its place, or not at all."),
-    ] = "beside",
+        Literal["only", "beside", "none"],
+        typer.Option(help="Equalised slice in place of the plain one, beside it, or not at all."),
+    ] = "only",
     neighbours: Annotated[
-        int | None, typer.Option(min=0, max=8, help="Slices on either side that the network sees too (1).", **_UNSET)
+        int | None, typer.Option(min=0, max=8, help="Slices on either side that the network sees too (0).", **_UNSET)
     ] = None,
     normalisation: Annotated[
         Literal["percentile", "unit", "zscore"] | None, typer.Option(help="How intensities are scaled.", **_UNSET)
@@ -117,8 +117,8 @@ def _config(*, loss: str, clahe: str, preprocessing: dict[str, Any], **settings:
     settings = {key: value for key, value in settings.items() if value is not None}
     default = TrainingConfig.model_fields["preprocessing"].default.model_dump()
     equalisation = {
-        "beside": {"keep_plain": True},
         "only": {"keep_plain": False},
+        "beside": {"keep_plain": True},
         "none": {"keep_plain": False, "clahe": None},
     }
     asked = {key: value for key, value in preprocessing.items() if value is not None}

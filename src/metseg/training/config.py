@@ -106,7 +106,7 @@ class TrainingConfig(BaseModel):
     architecture: ArchitectureName
     encoder: str | None = None
     encoder_weights: str | None = None
-    preprocessing: PreprocessingConfig = PreprocessingConfig(keep_plain=True, neighbours=1)
+    preprocessing: PreprocessingConfig = PreprocessingConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     loss: LossConfig = LossConfig()
     epochs: Annotated[int, Field(ge=1)] = 50
