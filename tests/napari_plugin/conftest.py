@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import sys
@@ -87,6 +88,15 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     save_checkpoint(folder / "tiny", network, card)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_garbage_collection(weights: Path) -> Iterator[None]:
+    """Take what was imported up to here out of garbage collection, which every viewer asks for when it closes."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

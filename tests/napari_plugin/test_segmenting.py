@@ -288,8 +288,17 @@ def test_any_image_layer_can_be_segmented(
     assert layer.data.shape == expected
     assert tuple(layer.scale) == tuple(image.scale)[-layer.ndim :]
     assert said in widget.result.notices.text()
+
+
+def test_a_second_run_on_a_plain_image_replaces_its_outline(
+    viewer: Any, open_widget: Callable[[], Any], patiently: Wait
+) -> None:
+    viewer.add_image(np.random.default_rng(0).integers(0, 255, (3, 40, 50)).astype(np.uint8), name="plain")
+    widget = open_widget()
     run(widget, patiently)
-    assert len(outlines(viewer)) == 1
+    widget.state.clahe = False
+    run(widget, patiently)
+    assert [layer.name for layer in outlines(viewer)] == ["lesions · plain"]
 
 
 def test_float_images_are_stretched_and_it_is_said(

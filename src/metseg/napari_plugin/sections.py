@@ -235,7 +235,7 @@ def _slider(low: float, high: float, decimals: int) -> QLabeledDoubleSlider:
     slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
     slider.setRange(low, high)
     slider.setDecimals(decimals)
-    slider.setSingleStep(10.0**-decimals)
+    slider.setSingleStep(10.0**-decimals)  # type: ignore[arg-type]  # superqt declares the integer slider's
     return slider
 
 

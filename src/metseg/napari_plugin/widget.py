@@ -30,7 +30,7 @@ _STYLE = """
 #primary:disabled {{ background-color: {foreground}; color: {quiet}; border: none; }}
 #secondary {{ padding: 8px 14px; border-radius: 3px; }}
 #secondary:disabled {{ background-color: {background}; border: 1px solid {foreground}; color: {quiet}; }}
-#openModel {{ background-color: {primary}; border-radius: 2px; padding: 3px 8px; }}
+#openModel {{ background-color: {primary}; border-radius: 2px; padding: 3px 5px; }}
 #openModel:hover {{ background-color: {hover}; }}
 """
 

@@ -1,0 +1,45 @@
+"""Take ``docs/images/widget.png``: a real napari window in which the synthetic head has been segmented.
+
+xvfb-run -s "-screen 0 1600x1000x24" python docs/scripts/screenshot_widget.py [--model NAME_OR_FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import napari
+import numpy as np
+from window import PLUGIN, open_widget, segment, settle
+
+IMAGES = Path(__file__).resolve().parents[1] / "images"
+
+
+def main() -> None:
+    """Open, segment, show the slice with most lesion, take the picture."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--model", help="network to use; by default the first one installed")
+    options.add_argument("--output", type=Path, default=IMAGES / "widget.png")
+    options.add_argument("--size", type=int, nargs=2, default=(1440, 900), metavar=("WIDTH", "HEIGHT"))
+    given = options.parse_args()
+
+    viewer = napari.Viewer(show_welcome_screen=False)
+    viewer.window.resize(*given.size)
+    viewer.open_sample(PLUGIN, "synthetic-head")
+    widget = open_widget(viewer, given.model)
+    for layer in viewer.layers:
+        if layer.name.startswith("mask"):
+            layer.visible = False
+    outline = segment(viewer, widget)
+    largest = int(np.argmax((np.asarray(outline.data) > 0).sum(axis=(1, 2))))
+    viewer.dims.set_current_step(0, largest)
+    viewer.reset_view(margin=0.02)
+    settle()
+    given.output.parent.mkdir(parents=True, exist_ok=True)
+    viewer.window.screenshot(str(given.output), flash=False, canvas_only=False)
+    print(f"{given.output}: slice {largest + 1}, {widget.state.summary}")
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()
