@@ -92,13 +92,13 @@ def _start(command: list[str | Path]) -> subprocess.Popen[str]:
 def _interrupt(process: subprocess.Popen[str]) -> str:
     """Press Ctrl-C; what is said then, less the log of the epochs."""
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == 130, said
     return "".join(line for line in said.splitlines(keepends=True) if not re.match("epoch|training", line))
 
 
 def _wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 900
     while not path.exists():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
