@@ -41,6 +41,8 @@ def main() -> None:
     study = outline.metadata["metseg"].study
     corrected = correct(viewer, outline, study.mask, given.slices)
     wait_until(lambda: widget.state.edited and not widget.controller.busy, "counting again")
+    if len(corrected) < given.slices:
+        print(f"no more than {len(corrected)} slices needed a correction")
     print(f"corrected slices {', '.join(str(z + 1) for z in corrected)}: {widget.state.summary}")
     if given.screenshot:
         settle()

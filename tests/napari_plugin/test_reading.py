@@ -59,9 +59,17 @@ def test_what_is_odd_is_shown(viewer: Any, patient: Path, notifications: list[st
     (patient / "head_5.tif").write_bytes((patient / "head_5.tif").read_bytes()[:300])
     viewer.open(str(patient), plugin="napari-metseg")
     (said,) = notifications
-    for word in ("missing slices 3", "head_2.tif", "head_5.tif", "1 refused"):
+    for word in ("missing slices 3", "head_2.tif", "head_5.tif", "1 file refused"):
         assert word in said
     assert viewer.layers["FLAIR · head"].data.shape[0] == 4
+
+
+def test_a_single_remark_is_the_message(viewer: Any, patient: Path, notifications: list[str]) -> None:
+    (patient / "head_3.tif").unlink()
+    (patient / "head_3_mask.tif").unlink()
+    viewer.open(str(patient), plugin="napari-metseg")
+    (said,) = notifications
+    assert "missing slices 3" in said.splitlines()[0]
 
 
 def test_nothing_readable_is_an_error_that_names_the_file(tmp_path: Path) -> None:

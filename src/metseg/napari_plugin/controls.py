@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt
+from qtpy.QtGui import QPaintEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QFrame,
@@ -14,6 +15,9 @@ from qtpy.QtWidgets import (
     QLabel,
     QScrollArea,
     QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     QVBoxLayout,
     QWidget,
 )
@@ -21,6 +25,8 @@ from qtpy.QtWidgets import (
 from metseg.napari_plugin.state import Follower, SegmentationState
 
 _CAPTION_WIDTH = 112
+#: Of a list's title and arrow, as napari's style sheet has them.
+_TITLE_MARGIN, _ARROW_WIDTH = 8, 26
 
 
 class Part(Follower, QWidget):
@@ -128,6 +134,16 @@ class Choice(QComboBox):
         """Show ``current`` as chosen."""
         with QSignalBlocker(self):
             self.setCurrentIndex(self._values.index(current) if current in self._values else -1 if self._values else 0)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Shorten a title that is too long in its middle, so that a patient's number stays readable."""
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        painter = QStylePainter(self)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        room = self.width() - _ARROW_WIDTH - 2 * _TITLE_MARGIN
+        option.currentText = self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideMiddle, room)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     def _on_index(self, index: int) -> None:
         if 0 <= index < len(self._values):

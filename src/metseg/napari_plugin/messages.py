@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from metseg.errors import MetsegError
 from metseg.study import Problem
@@ -17,14 +17,21 @@ def tell(headline: str, details: Iterable[object] = ()) -> None:
     show_warning(_listing(headline, [str(detail) for detail in details]))
 
 
-def tell_problems(problems: Iterable[Problem]) -> None:
-    """Show what was found wrong while reading, refused files first. Nothing is shown when nothing is wrong."""
-    problems = sorted(problems, key=lambda problem: not problem.refused)
-    if not problems:
-        return
+def tell_problems(problems: Sequence[Problem]) -> None:
+    """Show what was found wrong while reading, refused files first. Nothing is shown when nothing is wrong.
+
+    napari shows the first line of a message until it is opened, so a single problem is that line.
+    """
+    lines = [
+        f"{problem.path.name}: {problem.reason}" for problem in sorted(problems, key=lambda entry: not entry.refused)
+    ]
     refused = sum(problem.refused for problem in problems)
-    counts = [f"{refused} refused"] * bool(refused) + [f"{len(problems) - refused} odd"] * (refused < len(problems))
-    tell(f"Files: {', '.join(counts)}", (f"{problem.path.name}: {problem.reason}" for problem in problems))
+    if len(lines) == 1:
+        tell(lines[0])
+    elif lines:
+        counts = [_count(refused, "file") + " refused"] * bool(refused)
+        counts += [_count(len(lines) - refused, "remark")] * (refused < len(lines))
+        tell(f"{', '.join(counts)} (open this message to read them)", lines)
 
 
 def tell_error(error: BaseException) -> None:
@@ -42,3 +49,7 @@ def _listing(headline: str, lines: list[str]) -> str:
     if len(lines) > len(shown):
         shown.append(f"... and {len(lines) - len(shown)} more")
     return "\n".join([headline, *shown])
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"

@@ -217,16 +217,16 @@ class ResultSection(Section):
 
     def _show(self) -> None:
         state = self.state
-        self.outline.offer([(choice.layer, choice.title, "") for choice in state.outlines], state.outline)
+        self.outline.offer([(choice.layer, choice.title, choice.title) for choice in state.outlines], state.outline)
         self.slices.show_chosen(state.slices)
         self.export.setEnabled(not state.export_obstacle)
         self.export.setToolTip(
             state.export_obstacle or "Write <slice>.tif and <slice>_mask.tif, which metseg train reads as they are."
         )
         if state.outdated:
-            self.edited.say("Edited by hand: threshold and smallest lesion leave it alone.")
+            self.edited.say("Edited by hand: these settings leave it alone.")
         else:
-            self.edited.say("Edited by hand: the next run makes a layer of its own." if state.edited else "")
+            self.edited.say("Edited by hand: a run will add a new layer." if state.edited else "")
         self.anew.setVisible(state.outdated)
         self.notices.say("\n".join(state.notices))
 
