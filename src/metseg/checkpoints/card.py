@@ -118,7 +118,7 @@ def card_markdown(card: ModelCard, sha256: str) -> str:
         f"# {card.name}: {card.title}",
         "",
         f"{architecture.reference}. Encoder `{card.network.encoder}`, {card.network.in_channels} input channels: "
-        f"{', '.join(card.preprocessing.sequences)}, {card.preprocessing.planes} planes of each.",
+        f"{', '.join(card.preprocessing.sequences)}, {card.preprocessing.planes} × each.",
         "",
         f"sha256 of `model.safetensors`: `{sha256}`",
         "",
