@@ -86,7 +86,14 @@ def test_ctrl_c_leaves_with_130_and_the_run_can_be_resumed(write_patient: Any, t
 
 def _start(command: list[str | Path]) -> subprocess.Popen[str]:
     quiet = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=quiet)
+    return subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=quiet, preexec_fn=_heed_ctrl_c
+    )
+
+
+def _heed_ctrl_c() -> None:
+    """A job in the background of a script inherits that Ctrl-C is ignored; a terminal's does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _interrupt(process: subprocess.Popen[str]) -> str:
