@@ -149,8 +149,10 @@ def test_the_menu_exports_the_selected_layer(
     np.testing.assert_array_equal(read_study(chosen).mask, study.mask)
 
 
-def test_the_menu_says_what_to_select(viewer: Any, notifications: list[str]) -> None:
-    export_command.export_selected_outline(viewer)
+def test_the_menu_entry_finds_the_viewer_and_says_what_to_select(viewer: Any, notifications: list[str]) -> None:
+    from napari._app_model import get_app_model
+
+    get_app_model().commands.execute_command("napari-metseg.export_pairs").result()
     assert any("Select a labels layer" in said for said in notifications)
 
 
