@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent
@@ -25,7 +25,7 @@ _STYLE = """
 #notice {{ color: {text}; background-color: {foreground}; border-radius: 3px; padding: 6px; }}
 #result {{ font-size: {large}pt; font-weight: 600; color: {text}; }}
 #result:disabled {{ color: {quiet}; font-weight: 400; }}
-#primary {{ background-color: {current}; color: white; font-weight: 600; padding: 8px; border-radius: 3px; }}
+#primary {{ background-color: {current}; color: {on_current}; font-weight: 600; padding: 8px; border-radius: 3px; }}
 #primary:hover {{ background-color: {hover}; }}
 #primary:disabled {{ background-color: {foreground}; color: {quiet}; border: none; }}
 #secondary {{ padding: 8px 14px; border-radius: 3px; }}
@@ -92,6 +92,7 @@ class SegmentationWidget(QWidget):
                 text=theme.text.as_hex(),
                 quiet=f"rgba({text[0]}, {text[1]}, {text[2]}, 62%)",
                 current=theme.current.as_hex(),
+                on_current="white" if _is_dark(theme.current) else "black",
                 hover=theme.highlight.as_hex(),
                 large=self.font().pointSize() + 3,
             )
@@ -106,3 +107,9 @@ class SegmentationWidget(QWidget):
         folder = ask_folder(self)
         if folder is not None:
             self.controller.export(folder, lambda there: confirm_replacement(self, there))
+
+
+def _is_dark(colour: Any) -> bool:
+    """Whether white can be read on ``colour``: relative luminance as in WCAG 2, without its gamma."""
+    red, green, blue = colour.as_rgb_tuple()[:3]
+    return bool(0.2126 * red + 0.7152 * green + 0.0722 * blue < 140)
