@@ -68,6 +68,8 @@ def _run(
 
 def free_cached(device: str) -> None:
     """Hand memory that PyTorch keeps for reuse back to the device."""
+    if device == "cpu":
+        return
     gc.collect()
     if device.startswith("cuda"):
         torch.cuda.empty_cache()

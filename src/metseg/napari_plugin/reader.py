@@ -64,7 +64,7 @@ def read(path: Paths) -> list[LayerData]:
 def _one(path: Paths) -> Path | None:
     """The only path given; a stack of several is left to napari's own reader."""
     entries = [path] if isinstance(path, str | os.PathLike) else list(path)
-    return Path(entries[0]) if len(entries) == 1 else None
+    return Path(entries[0]) if len(entries) == 1 and entries[0] != "" else None
 
 
 def _looks_readable(path: Path) -> bool:
