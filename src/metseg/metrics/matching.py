@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from metseg.metrics.overlap import as_lesion
+
 #: Reference lesions of fewer voxels are not counted (nor are predictions there held against the network).
 SMALLEST_LESION = 2
 
@@ -55,9 +57,7 @@ def match_lesions(reference: npt.NDArray[np.generic], predicted: npt.NDArray[np.
     ValueError
         If the shapes differ.
     """
-    if reference.shape != predicted.shape:
-        raise ValueError(f"masks of different shapes: {reference.shape} and {predicted.shape}")
-    truth, guess = reference != 0, predicted != 0
+    truth, guess = as_lesion(reference, predicted)
     dilated, lesions = ndimage.label(ndimage.binary_dilation(truth, _TOUCHING), _TOUCHING)
     sizes = np.bincount(dilated[truth], minlength=lesions + 1)[1:]
     touched = np.bincount(dilated[guess], minlength=lesions + 1)[1:] > 0

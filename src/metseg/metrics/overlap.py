@@ -53,11 +53,24 @@ def overlap(reference: npt.NDArray[np.generic], predicted: npt.NDArray[np.generi
     ValueError
         If the shapes differ.
     """
-    if reference.shape != predicted.shape:
-        raise ValueError(f"masks of different shapes: {reference.shape} and {predicted.shape}")
-    truth, guess = reference != 0, predicted != 0
+    truth, guess = as_lesion(reference, predicted)
     common = int(np.count_nonzero(truth & guess))
     return Overlap(common, int(np.count_nonzero(guess)) - common, int(np.count_nonzero(truth)) - common)
+
+
+def as_lesion(
+    reference: npt.NDArray[np.generic], predicted: npt.NDArray[np.generic]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Both masks as bool, ``True`` where they are not zero.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if reference.shape != predicted.shape:
+        raise ValueError(f"masks of different shapes: {reference.shape} and {predicted.shape}")
+    return np.asarray(reference != 0), np.asarray(predicted != 0)
 
 
 def _ratio(part: int, whole: int, empty: float = float("nan")) -> float:
