@@ -10,7 +10,7 @@ from torch import nn
 
 from metseg.networks.encoders import make_encoder
 
-DECODER_CHANNELS = (256, 128, 64, 32, 16)
+DECODER_CHANNELS = (256, 128, 64, 32)
 
 
 class AttentionGate(nn.Module):
@@ -78,17 +78,17 @@ class AttentionUnet(nn.Module):
         stages: list[int] = self.encoder.out_channels  # type: ignore[assignment]  # SMP's encoders have no types
         features = stages[:0:-1]
         widths = [features[0], *DECODER_CHANNELS]
-        skips = [*features[1:], 0]
+        skips = features[1:]
         self.blocks = nn.ModuleList(
             DecoderBlock(before, skip, after) for (before, after), skip in zip(pairwise(widths), skips, strict=True)
         )
-        self.head = nn.Conv2d(widths[-1], classes, kernel_size=3, padding=1)
+        self.head = nn.Sequential(nn.Conv2d(widths[-1], 4 * classes, kernel_size=3, padding=1), nn.PixelShuffle(2))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (n, classes, height, width) of ``images`` (n, in_channels, height, width)."""
         _, *skips, x = self.encoder(images)
-        for block, skip in zip(self.blocks, [*reversed(skips), None], strict=True):
-            x = block(x, images.shape[2:] if skip is None else skip.shape[2:], skip)
+        for block, skip in zip(self.blocks, reversed(skips), strict=True):
+            x = block(x, skip.shape[2:], skip)
         logits: torch.Tensor = self.head(x)
         return logits
 
