@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from metseg.checkpoints import Checkpoint, ModelCard, load_checkpoint, save_checkpoint
+from metseg.checkpoints import Checkpoint, InferenceConfig, ModelCard, load_checkpoint, save_checkpoint
 from metseg.errors import MetsegError
 from metseg.events import Finished, Notice, Progress
 from metseg.inference import Segmenter, available_devices, resolve_device
@@ -179,3 +180,20 @@ def test_a_closed_segmenter_opens_again(checkpoint: Checkpoint, study: Study) ->
     first = segmenter.segment(study)
     segmenter.close()
     np.testing.assert_array_equal(segmenter.segment(study).mask, first.mask)
+
+
+def test_mirroring_makes_the_answer_symmetric(checkpoint: Checkpoint, study: Study) -> None:
+    card = checkpoint.card.model_copy(update={"inference": InferenceConfig(mirror=True)})
+    mirrored_study = dataclasses.replace(study, voxels=np.ascontiguousarray(study.voxels[..., ::-1]))
+    with Segmenter(dataclasses.replace(checkpoint, card=card), device="cpu") as segmenter:
+        one, other = segmenter.segment(study), segmenter.segment(mirrored_study)
+    np.testing.assert_allclose(one.probabilities, other.probabilities[..., ::-1], atol=0.02)
+
+
+def test_temperature_flattens_probabilities_and_keeps_the_mask(checkpoint: Checkpoint, study: Study) -> None:
+    card = checkpoint.card.model_copy(update={"inference": InferenceConfig(temperature=2.0)})
+    with Segmenter(checkpoint, device="cpu") as plain, Segmenter(dataclasses.replace(checkpoint, card=card)) as warm:
+        before, after = plain.segment(study), warm.segment(study)
+    np.testing.assert_array_equal(before.mask, after.mask)
+    odds = before.probabilities / (1 - before.probabilities)
+    np.testing.assert_allclose(after.probabilities, np.sqrt(odds) / (1 + np.sqrt(odds)), atol=1e-3)

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metseg.lesions import PostprocessingConfig
-from metseg.networks import ARCHITECTURES, NetworkSpec
+from metseg.networks import EnsembleSpec, NetworkSpec
 from metseg.preprocessing import PreprocessingConfig
+
+
+class InferenceConfig(BaseModel):
+    """How logits become probabilities.
+
+    Attributes
+    ----------
+    mirror : bool
+        Average with the answer for the slice mirrored left to right.
+    temperature : float
+        Logits are divided by this, so that probabilities mean what they say (Guo et al. 2017, arXiv 1706.04599);
+        a mask at threshold 0.5 does not change.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mirror: bool = False
+    temperature: Annotated[float, Field(gt=0)] = 1.0
 
 
 class TrainingRecord(BaseModel):
@@ -52,7 +70,7 @@ class ModelCard(BaseModel):
     ----------
     name : str
         Short name.
-    network, preprocessing, postprocessing
+    network, preprocessing, inference, postprocessing
         Rebuild the exact path from image to mask.
     training : TrainingRecord
         Where the weights come from.
@@ -67,8 +85,9 @@ class ModelCard(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    network: NetworkSpec
+    network: Annotated[NetworkSpec | EnsembleSpec, Field(discriminator="architecture")]
     preprocessing: PreprocessingConfig
+    inference: InferenceConfig = InferenceConfig()
     postprocessing: PostprocessingConfig = PostprocessingConfig()
     training: TrainingRecord = TrainingRecord()
     scores: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -85,22 +104,16 @@ class ModelCard(BaseModel):
         return self
 
     @property
-    def title(self) -> str:
-        """The architecture's name in the literature."""
-        return ARCHITECTURES[self.network.architecture].title
-
-    @property
     def summary(self) -> str:
         """One line for a list of models."""
         held_out = self.scores.get("held_out", {}).get("mean_dice")
         score = f"held-out Dice {held_out:.3f}" if isinstance(held_out, int | float) else "no held-out score"
-        return f"{self.title}, {self.network.encoder.removeprefix('tu-')} encoder; {score}"
+        return f"{self.network.title}; {score}"
 
 
-def card_markdown(card: ModelCard, sha256: str) -> str:
-    """The card as a page of Markdown with the front matter that model hubs read."""
+def card_markdown(card: ModelCard, file: str, sha256: str) -> str:
+    """The card of ``file`` as a page of Markdown with the front matter that model hubs read."""
     record = card.training
-    architecture = ARCHITECTURES[card.network.architecture]
     scores = [
         f"| {setting} | {_number(row.get('mean_dice'))} | {_number(row.get('median_dice'))} "
         f"| {_number(row.get('worst_dice'))} | {_number(row.get('lesion_sensitivity'))} "
@@ -115,12 +128,12 @@ def card_markdown(card: ModelCard, sha256: str) -> str:
         "tags: [medical, mri, brain, segmentation]",
         "---",
         "",
-        f"# {card.name}: {card.title}",
+        f"# {card.name}: {card.network.title}",
         "",
-        f"{architecture.reference}. Encoder `{card.network.encoder}`, {card.network.in_channels} input channels: "
+        f"{card.network.description}. {card.network.in_channels} input channels: "
         f"{', '.join(card.preprocessing.sequences)}, {card.preprocessing.planes} × each.",
         "",
-        f"sha256 of `model.safetensors`: `{sha256}`",
+        f"sha256 of `{file}`: `{sha256}`",
         "",
         "For research. Not a medical device; every outline must be checked by a person.",
         "",
@@ -147,6 +160,7 @@ def card_markdown(card: ModelCard, sha256: str) -> str:
         "## Configuration",
         "",
         *_block("preprocessing", card.preprocessing.model_dump(mode="json")),
+        *_block("inference", card.inference.model_dump(mode="json")),
         *_block("postprocessing", card.postprocessing.model_dump(mode="json")),
         *_block("training", record.config),
     ]

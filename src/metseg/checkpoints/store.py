@@ -1,38 +1,81 @@
 """Reading, writing and finding checkpoints.
 
 A checkpoint is one ``.safetensors`` file: matrices and kernels in fp16, vectors (biases, normalisation) in fp32,
-and the :class:`ModelCard` as JSON under the metadata key ``metseg``. No pickle is ever read.
+and the :class:`ModelCard` as JSON under the metadata key ``metseg``. No pickle is ever read. An ensemble may also
+be one ``ensemble.json``: its card, and the names and hashes of the models beside it that it averages.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
-from metseg.checkpoints.card import ModelCard, card_markdown
+from metseg.checkpoints.card import ModelCard, TrainingRecord, card_markdown
 from metseg.errors import CheckpointError
-from metseg.networks import SegmentationNetwork, build_network
+from metseg.networks import Ensemble, EnsembleSpec, SegmentationNetwork, build_ensemble, build_network
 from metseg.study import write_atomically
 
 FILE_NAME = "model.safetensors"
+ENSEMBLE_NAME = "ensemble.json"
 _KEY = "metseg"
+
+Network = SegmentationNetwork | Ensemble
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A model that can be asked for by name."""
+    """A model that can be asked for by name.
+
+    Attributes
+    ----------
+    name : str
+        The name.
+    path : Path
+        Its file.
+    card : ModelCard or None
+        What it is; ``None`` if it cannot be used.
+    problem : str or None
+        Why it cannot be used.
+    """
 
     name: str
     path: Path
+    card: ModelCard | None
+    problem: str | None = None
+
+
+class Member(BaseModel):
+    """A model that an ensemble averages: the folder of this name beside the ensemble's own.
+
+    Attributes
+    ----------
+    name : str
+        Folder.
+    sha256 : str
+        Hash of its ``model.safetensors``, in hex.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    sha256: str
+
+
+class EnsembleFile(BaseModel):
+    """Content of ``ensemble.json``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     card: ModelCard
+    members: tuple[Member, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +85,11 @@ class Checkpoint:
     Attributes
     ----------
     path : Path
-        The ``.safetensors`` file.
+        The ``.safetensors`` file, or the ``ensemble.json``.
     card : ModelCard
         What it is.
     sha256 : str
-        Hash of the whole file, in hex.
+        Hash of the whole file, in hex; that of an ``ensemble.json`` covers the hashes of its members.
     state : dict of str to Tensor
         fp32 weights.
     """
@@ -56,7 +99,7 @@ class Checkpoint:
     sha256: str
     state: dict[str, torch.Tensor]
 
-    def network(self) -> SegmentationNetwork:
+    def network(self) -> Network:
         """A network with these weights, in evaluation mode on the CPU.
 
         Raises
@@ -64,7 +107,8 @@ class Checkpoint:
         CheckpointError
             If the weights do not fit the network that the card names.
         """
-        network = build_network(self.card.network)
+        spec = self.card.network
+        network = build_ensemble(spec) if isinstance(spec, EnsembleSpec) else build_network(spec)
         try:
             network.load_state_dict(self.state, strict=True)
         except RuntimeError as error:
@@ -72,7 +116,7 @@ class Checkpoint:
         return network.eval()
 
 
-def save_checkpoint(folder: Path, network: SegmentationNetwork, card: ModelCard) -> Path:
+def save_checkpoint(folder: Path, network: Network, card: ModelCard) -> Path:
     """Write ``model.safetensors`` and its ``README.md`` into ``folder``, atomically.
 
     Returns
@@ -85,19 +129,78 @@ def save_checkpoint(folder: Path, network: SegmentationNetwork, card: ModelCard)
     target = folder / FILE_NAME
     with write_atomically(target) as temporary:
         temporary.write_bytes(save(tensors, metadata={_KEY: card.model_dump_json()}))
-    with write_atomically(folder / "README.md") as temporary:
-        temporary.write_text(card_markdown(card, _sha256(target)), encoding="utf-8")
+    _write_readme(target, card)
     return target
 
 
+def save_ensemble(folder: Path, members: Sequence[Checkpoint], card: ModelCard) -> Path:
+    """Write an ``ensemble.json`` that names its members, and its ``README.md``, into ``folder``, atomically.
+
+    Raises
+    ------
+    CheckpointError
+        If a member's folder does not lie beside ``folder``.
+    """
+    for member in members:
+        if member.path.resolve().parent.parent != folder.resolve().parent or member.path.name != FILE_NAME:
+            raise CheckpointError(f"{member.path}: a member must lie beside {folder}, in a folder of its own")
+    named = tuple(Member(name=member.path.resolve().parent.name, sha256=member.sha256) for member in members)
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / ENSEMBLE_NAME
+    with write_atomically(target) as temporary:
+        content = EnsembleFile(card=card, members=named).model_dump_json(indent=2)
+        temporary.write_text(content + "\n", encoding="utf-8")
+    _write_readme(target, card)
+    return target
+
+
+def combine(members: Sequence[Checkpoint], name: str) -> tuple[Ensemble, ModelCard]:
+    """The ensemble of ``members`` and its card, without scores.
+
+    Raises
+    ------
+    CheckpointError
+        If a member is itself an ensemble, or if the members differ in preprocessing.
+    """
+    networks = [member.network() for member in members]
+    singles = [network for network in networks if isinstance(network, SegmentationNetwork)]
+    if not singles or len(singles) < len(networks):
+        raise CheckpointError("an ensemble is made of single networks")
+    cards = [member.card for member in members]
+    if differing := [card.name for card in cards if card.preprocessing != cards[0].preprocessing]:
+        raise CheckpointError(f"{cards[0].name} and {', '.join(differing)} differ in preprocessing")
+    records = [card.training for card in cards]
+    seen = {patient for record in records for patient in record.patients}
+    held_out = set[str]().union(*(record.held_out for record in records)) - seen
+    record = TrainingRecord(
+        patients=tuple(sorted(seen)),
+        held_out=tuple(sorted(held_out)),
+        data=records[0].data,
+        versions=records[0].versions,
+    )
+    card = ModelCard(
+        name=name,
+        network=EnsembleSpec(members=tuple(network.spec for network in singles)),
+        preprocessing=cards[0].preprocessing,
+        inference=cards[0].inference,
+        postprocessing=cards[0].postprocessing,
+        training=record,
+        notes="Mean probability of " + ", ".join(f"`{card.name}`" for card in cards) + ".",
+        created=max(card.created for card in cards),
+    )
+    return Ensemble(singles), card
+
+
 def read_card(path: Path) -> ModelCard:
-    """The card of one ``.safetensors`` file, without its weights.
+    """The card of one checkpoint file, without its weights.
 
     Raises
     ------
     CheckpointError
         If the file is unreadable or not ours.
     """
+    if path.name == ENSEMBLE_NAME:
+        return _read_ensemble(path).card
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -120,6 +223,8 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
         If there is no such model, or its file is damaged or foreign.
     """
     path = _resolve(name_or_path)
+    if path.name == ENSEMBLE_NAME:
+        return _load_ensemble(path)
     card = read_card(path)
     try:
         state = {key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()}
@@ -129,16 +234,28 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
 
 
 def list_models() -> list[ModelInfo]:
-    """Every model that can be asked for by name, in name order.
+    """Every model that can be asked for by name, in name order; damaged ones say what is wrong with them.
 
     Folders are searched in this order, and the first of a name wins: those in the environment variable
     ``METSEG_WEIGHTS``, the installed package's ``weights``, the repository's ``weights``.
     """
     found: dict[str, ModelInfo] = {}
     for folder in _weight_folders():
-        for path in sorted(folder.glob(f"*/{FILE_NAME}")):
-            found.setdefault(path.parent.name, ModelInfo(path.parent.name, path, read_card(path)))
+        for path in _model_files(folder):
+            if path.parent.name not in found:
+                found[path.parent.name] = _describe(path)
     return [found[name] for name in sorted(found)]
+
+
+def _describe(path: Path) -> ModelInfo:
+    name = path.parent.name
+    try:
+        card = read_card(path)
+        if path.name == ENSEMBLE_NAME:
+            _member_paths(path)
+    except CheckpointError as error:
+        return ModelInfo(name, path, None, str(error))
+    return ModelInfo(name, path, card)
 
 
 def _weight_folders() -> Iterator[Path]:
@@ -149,21 +266,54 @@ def _weight_folders() -> Iterator[Path]:
     yield package.parents[1] / "weights"
 
 
+def _model_files(folder: Path) -> list[Path]:
+    return sorted([*folder.glob(f"*/{FILE_NAME}"), *folder.glob(f"*/{ENSEMBLE_NAME}")])
+
+
 def _resolve(name_or_path: str | Path) -> Path:
     path = Path(name_or_path).expanduser()
-    if path.is_dir() and (path / FILE_NAME).is_file():
-        return path / FILE_NAME
+    for inside in (path / FILE_NAME, path / ENSEMBLE_NAME):
+        if inside.is_file():
+            return inside
     if path.is_file():
-        if path.suffix != ".safetensors":
+        if path.suffix != ".safetensors" and path.name != ENSEMBLE_NAME:
             raise CheckpointError(f"{path}: only .safetensors checkpoints are read; a pickle could run code")
         return path
-    for folder in _weight_folders():
-        if path.name == str(name_or_path) and (folder / path.name / FILE_NAME).is_file():
-            return folder / path.name / FILE_NAME
-    known = ", ".join(
-        sorted({file.parent.name for folder in _weight_folders() for file in folder.glob(f"*/{FILE_NAME}")})
-    )
+    named = [file for folder in _weight_folders() for file in _model_files(folder)]
+    for file in named:
+        if file.parent.name == str(name_or_path):
+            return file
+    known = ", ".join(sorted({file.parent.name for file in named}))
     raise CheckpointError(f"no model is called {str(name_or_path)!r}; there are: {known or 'none'}; or give a file")
+
+
+def _read_ensemble(path: Path) -> EnsembleFile:
+    try:
+        return EnsembleFile.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise CheckpointError(f"{path}: not an ensemble: {error}") from error
+
+
+def _member_paths(path: Path) -> list[tuple[Member, Path]]:
+    members = [(member, path.parent.parent / member.name / FILE_NAME) for member in _read_ensemble(path).members]
+    if missing := [member.name for member, file in members if not file.is_file()]:
+        raise CheckpointError(f"{path}: its members are missing: {', '.join(missing)}")
+    return members
+
+
+def _load_ensemble(path: Path) -> Checkpoint:
+    state: dict[str, torch.Tensor] = {}
+    for index, (member, file) in enumerate(_member_paths(path)):
+        checkpoint = load_checkpoint(file)
+        if checkpoint.sha256 != member.sha256:
+            raise CheckpointError(f"{file}: not the weights that {path} was made of; make the ensemble anew")
+        state |= {f"members.{index}.{key}": value for key, value in checkpoint.state.items()}
+    return Checkpoint(path, read_card(path), _sha256(path), state)
+
+
+def _write_readme(target: Path, card: ModelCard) -> None:
+    with write_atomically(target.parent / "README.md") as temporary:
+        temporary.write_text(card_markdown(card, target.name, _sha256(target)), encoding="utf-8")
 
 
 def _stored(tensor: torch.Tensor) -> torch.Tensor:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from metseg import __version__
+from metseg.cli.combine import combine
 from metseg.cli.console import complain
 from metseg.cli.demo import demo
 from metseg.cli.evaluate import evaluate
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (predict, train, evaluate, models, inspect, demo):
+for command in (predict, train, evaluate, combine, models, inspect, demo):
     app.command(help=_unwrapped(command.__doc__ or ""))(command)
 
 

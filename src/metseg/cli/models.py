@@ -21,5 +21,5 @@ def models() -> None:
     for heading in ("name", "what it is", "file"):
         table.add_column(heading, overflow="fold")
     for info in found:
-        table.add_row(info.name, info.card.summary, str(info.path))
+        table.add_row(info.name, info.card.summary if info.card else f"cannot be used: {info.problem}", str(info.path))
     out().print(table)

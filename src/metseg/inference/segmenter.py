@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, logit
 
 from metseg.checkpoints import Checkpoint
 from metseg.errors import MetsegError
@@ -18,6 +19,9 @@ from metseg.inference.devices import resolve_device
 from metseg.lesions import PostprocessingConfig, mask_from_probabilities
 from metseg.preprocessing import PreprocessingConfig, Preprocessor
 from metseg.study import Sequence, Study
+
+#: Probabilities nearer to 0 or 1 than this have no finite logit in fp32.
+_LEAST = np.float32(1e-6)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +129,7 @@ class Segmenter:
         while done < total:
             z = range(done, min(done + self.batch_size, total))
             try:
-                planes = self._ready().probabilities(preprocessor.images(z))
+                planes = self._probabilities(preprocessor.images(z))
             except DeviceMemoryError as error:
                 yield self._retreat(error)
                 continue
@@ -147,6 +151,17 @@ class Segmenter:
     def segment(self, study: Study, postprocessing: PostprocessingConfig | None = None) -> Segmentation:
         """Segment ``study`` and wait for the result."""
         return drain(self.stream(study, postprocessing))
+
+    def _probabilities(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """What the network says of a batch, averaged over its mirror image and calibrated as the card asks."""
+        config = self.checkpoint.card.inference
+        backend = self._ready()
+        planes: npt.NDArray[np.floating] = backend.probabilities(images)
+        if config.mirror:
+            planes = (planes + backend.probabilities(images[..., ::-1].copy())[..., ::-1]) / 2
+        if config.temperature != 1:
+            planes = expit(logit(np.clip(planes, _LEAST, 1 - _LEAST)) / config.temperature)
+        return planes.astype(np.float32, copy=False)
 
     def _ready(self) -> Backend:
         if self._backend is None:

@@ -96,6 +96,16 @@ class NetworkSpec(BaseModel):
         encoder = encoder or ARCHITECTURES[architecture].encoder
         return cls(architecture=architecture, encoder=encoder, input_range=encoder_input_range(encoder), **overrides)
 
+    @property
+    def title(self) -> str:
+        """The architecture's name in the literature, and its encoder."""
+        return f"{ARCHITECTURES[self.architecture].title}, {self.encoder.removeprefix('tu-')} encoder"
+
+    @property
+    def description(self) -> str:
+        """For a model card: with the publication."""
+        return f"{self.title} ({ARCHITECTURES[self.architecture].reference})"
+
 
 class SegmentationNetwork(nn.Module):
     """A network with its input convention.

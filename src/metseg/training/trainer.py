@@ -170,7 +170,7 @@ def _depthwise_in_full_precision(network: nn.Module) -> None:
     """Keep depthwise convolutions out of autocast: oneDNN's bf16 backward pass is up to 20 times slower than fp32."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1:
-            module.forward = _full_precision(module.forward)  # type: ignore[method-assign]
+            module.forward = _full_precision(module.forward)  # type: ignore[assignment,method-assign]
 
 
 def _full_precision(forward: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -1,0 +1,34 @@
+"""``metseg combine``: several models into one that averages them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from metseg.cli.console import out, plain
+
+
+def combine(
+    model: Annotated[
+        list[str], typer.Option("--model", metavar="NAME_OR_PATH", help="A member; give two or more. Repeat for each.")
+    ],
+    out_: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the ensemble goes; its name.")],
+    by_name: Annotated[
+        bool,
+        typer.Option(
+            "--by-name", help="Name the members instead of copying their weights; they must lie beside --out."
+        ),
+    ] = False,
+) -> None:
+    """Combine networks into an ensemble: the mean of their probabilities.
+
+    All members must share one preprocessing. The ensemble is a model like any other: --model takes it.
+    """
+    from metseg.checkpoints import combine as run
+    from metseg.checkpoints import load_checkpoint, save_checkpoint, save_ensemble
+
+    members = [load_checkpoint(name) for name in model]
+    network, card = run(members, out_.resolve().name)
+    plain(out(), str(save_ensemble(out_, members, card) if by_name else save_checkpoint(out_, network, card)))

@@ -1,0 +1,90 @@
+"""An ensemble answers with the mean of its members, whichever way it is stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from metseg.checkpoints import (
+    Checkpoint,
+    ModelCard,
+    TrainingRecord,
+    combine,
+    list_models,
+    load_checkpoint,
+    save_checkpoint,
+    save_ensemble,
+)
+from metseg.errors import CheckpointError
+from metseg.networks import NetworkSpec, build_network
+from metseg.preprocessing import PreprocessingConfig
+
+
+def saved(folder: Path, seed: int, held_out: tuple[str, ...], preprocessing: PreprocessingConfig) -> Checkpoint:
+    torch.manual_seed(seed)
+    network = build_network(NetworkSpec.of("attention_unet")).eval()
+    patients = tuple(name for name in "ABCD" if name not in held_out)
+    record = TrainingRecord(patients=patients, held_out=held_out)
+    card = ModelCard(name=folder.name, network=network.spec, preprocessing=preprocessing, training=record)
+    return load_checkpoint(save_checkpoint(folder, network, card))
+
+
+@pytest.fixture
+def members(tmp_path: Path) -> list[Checkpoint]:
+    config = PreprocessingConfig(clahe=None)
+    return [saved(tmp_path / "one", 1, ("A", "B"), config), saved(tmp_path / "two", 2, ("B", "C"), config)]
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_probabilities_are_the_mean_of_the_members(tmp_path: Path, members: list[Checkpoint], by_name: bool) -> None:
+    network, card = combine(members, "both")
+    target = tmp_path / "both"
+    loaded = load_checkpoint(
+        save_ensemble(target, members, card) if by_name else save_checkpoint(target, network, card)
+    )
+    images = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        expected = sum(member.network()(images).sigmoid() for member in members) / 2
+        torch.testing.assert_close(loaded.network()(images).sigmoid(), expected, atol=1e-4, rtol=1e-3)
+    assert loaded.sha256 in (target / "README.md").read_text(encoding="utf-8")
+
+
+def test_only_patients_that_no_member_saw_are_held_out(members: list[Checkpoint]) -> None:
+    record = combine(members, "both")[1].training
+    assert (record.patients, record.held_out) == (("A", "C", "D"), ("B",))
+
+
+def test_a_member_that_changed_is_refused(
+    tmp_path: Path, members: list[Checkpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_ensemble(tmp_path / "both", members, combine(members, "both")[1])
+    saved(tmp_path / "two", 3, (), members[0].card.preprocessing)
+    with pytest.raises(CheckpointError, match="not the weights that"):
+        load_checkpoint(tmp_path / "both")
+    members[1].path.unlink()
+    monkeypatch.setenv("METSEG_WEIGHTS", str(tmp_path))
+    problems = {model.name: model.problem for model in list_models()}
+    assert problems["one"] is None
+    assert "missing: two" in str(problems["both"])
+
+
+def test_members_must_agree(tmp_path: Path, members: list[Checkpoint]) -> None:
+    equalised = saved(tmp_path / "three", 3, (), PreprocessingConfig())
+    with pytest.raises(CheckpointError, match="one and three differ in preprocessing"):
+        combine([members[0], equalised], "both")
+    elsewhere = saved(tmp_path / "elsewhere" / "four", 4, (), PreprocessingConfig(clahe=None))
+    with pytest.raises(CheckpointError, match="must lie beside"):
+        save_ensemble(tmp_path / "both", [elsewhere], members[0].card)
+
+
+def test_damaged_models_are_listed_with_what_is_wrong(
+    tmp_path: Path, members: list[Checkpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members[0].path.write_bytes(members[0].path.read_bytes()[:1000])
+    monkeypatch.setenv("METSEG_WEIGHTS", str(tmp_path))
+    listed = {model.name: model for model in list_models()}
+    assert listed["one"].card is None
+    assert "not a readable safetensors file" in str(listed["one"].problem)
+    assert listed["two"].card is not None
