@@ -153,10 +153,8 @@ def summarise(scores: Iterable[PatientScore]) -> Summary:
 
 
 def _mean(values: Sequence[float]) -> float:
-    defined = [value for value in values if not np.isnan(value)]
-    return float(np.mean(defined)) if defined else float("nan")
+    return float("nan") if np.isnan(values).all() else float(np.nanmean(values))
 
 
 def _median(values: Sequence[float]) -> float:
-    defined = [value for value in values if not np.isnan(value)]
-    return float(np.median(defined)) if defined else float("nan")
+    return float("nan") if np.isnan(values).all() else float(np.nanmedian(values))

@@ -1,0 +1,111 @@
+"""How sure a mean over patients is, and whether two models differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from metseg.metrics.scores import Score
+
+#: Level of every interval, and one minus that of every test.
+CONFIDENCE = 0.95
+
+_RESAMPLES = 9999
+
+
+class Interval(BaseModel):
+    """Bounds of a confidence interval; ``nan`` where there are too few patients for one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    low: Score
+    high: Score
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+class PairedTest(BaseModel):
+    """Two models on the same patients.
+
+    Attributes
+    ----------
+    patients : int
+        Number of pairs.
+    difference : float
+        Mean of first minus second.
+    interval : Interval
+        Bootstrap interval of that mean.
+    p_value : float
+        Two-sided Wilcoxon signed-rank test (Wilcoxon 1945); 1 if all pairs are equal.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    patients: int
+    difference: Score
+    interval: Interval
+    p_value: Score
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether both the interval and the test exclude that the models are alike."""
+        return self.interval.low == self.interval.low and 0 not in self.interval and self.p_value < 1 - CONFIDENCE
+
+
+def mean_interval(values: Sequence[float]) -> Interval:
+    """95 % interval of a mean over patients, by the bootstrap (BCa, Efron 1987; 9999 resamples, seeded).
+
+    Parameters
+    ----------
+    values : sequence of float
+        One a patient; undefined ones (``nan``) do not count.
+
+    Returns
+    -------
+    Interval
+        ``nan`` for fewer than two patients; the value itself if all are equal.
+    """
+    from scipy.stats import bootstrap
+
+    defined = np.sort(np.asarray(values, float))
+    defined = defined[~np.isnan(defined)]
+    if len(defined) < 2:
+        return Interval(low=float("nan"), high=float("nan"))
+    if defined[0] == defined[-1]:
+        return Interval(low=float(defined[0]), high=float(defined[0]))
+    found = bootstrap(
+        (defined,), np.mean, confidence_level=CONFIDENCE, n_resamples=_RESAMPLES, rng=np.random.default_rng(0)
+    ).confidence_interval
+    return Interval(low=float(found.low), high=float(found.high))
+
+
+def compare_paired(first: Sequence[float], second: Sequence[float]) -> PairedTest:
+    """Test whether two models differ on the same patients.
+
+    Parameters
+    ----------
+    first, second : sequence of float
+        One score a patient, in the same order; patients for whom either is undefined do not count.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ.
+    """
+    from scipy.stats import wilcoxon
+
+    if len(first) != len(second):
+        raise ValueError(f"pairs are wanted, not {len(first)} and {len(second)} scores")
+    differences = np.asarray(first, float) - np.asarray(second, float)
+    differences = differences[~np.isnan(differences)]
+    if not len(differences):
+        p_value = mean = float("nan")
+    else:
+        mean = float(differences.mean())
+        p_value = float(wilcoxon(differences).pvalue) if differences.any() else 1.0
+    return PairedTest(
+        patients=len(differences), difference=mean, interval=mean_interval(differences.tolist()), p_value=p_value
+    )
