@@ -52,7 +52,7 @@ def test_clahe_raises_contrast_where_it_is_low() -> None:
     assert faint.std() * 1.2 < mild < strong
 
 
-@pytest.mark.parametrize("normalisation", ["percentile", "unit", "zscore"])
+@pytest.mark.parametrize("normalisation", ["median", "percentile", "unit", "zscore"])
 @pytest.mark.parametrize("factor", [1, 257])
 def test_eight_and_sixteen_bits_look_the_same(normalisation: str, factor: int) -> None:
     config = PreprocessingConfig(normalisation=normalisation, size=None)  # type: ignore[arg-type]
@@ -80,7 +80,7 @@ def test_a_slice_looks_the_same_whatever_is_asked_for_with_it() -> None:
 
 
 @pytest.mark.parametrize("value", [0, 7, 65535])
-@pytest.mark.parametrize("normalisation", ["percentile", "unit", "zscore"])
+@pytest.mark.parametrize("normalisation", ["median", "percentile", "unit", "zscore"])
 def test_a_flat_volume_gives_finite_numbers(value: int, normalisation: str) -> None:
     flat = np.full((3, 2, 40, 50), value, np.uint16)
     images = Preprocessor(PreprocessingConfig(normalisation=normalisation), flat).images([0, 1])  # type: ignore[arg-type]
@@ -95,3 +95,15 @@ def test_planes_are_neighbours_slice_and_equalised_slice_in_this_order() -> None
         np.testing.assert_array_equal(plane, preprocessor.plain(z))
     np.testing.assert_array_equal(image[3], preprocessor.enhanced(0))
     np.testing.assert_array_equal(preprocessor.images([7])[0], preprocessor.images([6, 7])[1])
+
+
+def test_bright_fat_leaves_the_brain_as_it_is_under_median_normalisation() -> None:
+    fat = VOXELS.copy()
+    fat[:, :, :, :8] = 255
+    brain = np.s_[:, :, 32:64, 32:64]
+    difference = {}
+    for normalisation in ("median", "percentile"):
+        config = PreprocessingConfig(normalisation=normalisation, clahe=None, size=None)  # type: ignore[arg-type]
+        before, after = (Preprocessor(config, voxels).images(range(8))[brain] for voxels in (VOXELS, fat))
+        difference[normalisation] = float(np.abs(before - after).mean() / before.mean())
+    assert difference["median"] < 0.5 * difference["percentile"]

@@ -14,6 +14,12 @@ from metseg.preprocessing.grid import Grid
 #: Above this share of the window a voxel counts as head when z-scoring.
 _HEAD = 0.05
 
+#: Above this share of the percentile window a voxel counts as head when looking for its median.
+_BRIGHT = 0.1
+
+#: Where the median of the head goes; lesions reach 2.2 times that on FLAIR.
+_MEDIAN = 0.4
+
 
 def neighbourhood(z: int, depth: int, neighbours: int) -> list[int]:
     """Slices from ``z - neighbours`` to ``z + neighbours``; the first or last one stands for those beyond it."""
@@ -120,6 +126,14 @@ def _windows(
     """Lower end and width of each channel's intensity window, float32 (c, 1, 1)."""
     bounds = (0.0, 100.0) if config.normalisation == "unit" else config.percentiles
     low, high = np.stack([np.percentile(channel, bounds) for channel in voxels], axis=1).astype(np.float32)
+    if config.normalisation == "median":
+        high = np.array([_above_median(*channel) for channel in zip(voxels, low, high, strict=True)], np.float32)
     flat = high <= low
     high[flat] = np.maximum(low[flat], [channel.max() for channel in voxels[flat]]) if flat.any() else high[flat]
     return low[:, None, None], np.maximum(high - low, 1e-6)[:, None, None].astype(np.float32)
+
+
+def _above_median(channel: npt.NDArray[np.generic], low: np.float32, high: np.float32) -> float:
+    """Upper end of the window that puts the median of the head at :data:`_MEDIAN`."""
+    head = channel[channel > low + _BRIGHT * (high - low)]
+    return float(low + (np.median(head) - low) / _MEDIAN) if head.size else float(high)
