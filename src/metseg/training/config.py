@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metseg.networks import ARCHITECTURES, NetworkSpec
 from metseg.networks.registry import ArchitectureName
@@ -77,6 +77,10 @@ class TrainingConfig(BaseModel):
     architecture, encoder, encoder_weights
         See :class:`metseg.networks.NetworkSpec` and
         :func:`metseg.networks.encoders.load_encoder_weights`; ``None`` takes the architecture's default.
+    init : str or None
+        Name or path of a checkpoint to start from, see :func:`metseg.training.transfer.transfer`.
+    freeze_encoder : int
+        Epochs, from the first, in which the encoder and its normalisation statistics stay as they are.
     epochs : int
         An epoch shows every training slice with lesion once.
     batch_size, crop : int
@@ -88,7 +92,11 @@ class TrainingConfig(BaseModel):
     ema : float
         Decay per step of the moving average of the weights, which is what is validated and kept.
     held_out : float
-        Share of the patients that is held out.
+        Share of the patients that is held out, unless ``folds`` say who is.
+    folds, fold : int or None
+        Number of parts of a cross-validation, and which of them (from 0) is held out.
+    threshold : float
+        Probability from which on a voxel is lesion, in validation and in the card.
     synthetic_heads : int
         Synthetic heads added to the training patients.
     validate_every : int
@@ -106,6 +114,8 @@ class TrainingConfig(BaseModel):
     architecture: ArchitectureName
     encoder: str | None = None
     encoder_weights: str | None = None
+    init: str | None = None
+    freeze_encoder: Annotated[int, Field(ge=0)] = 0
     preprocessing: PreprocessingConfig = PreprocessingConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     loss: LossConfig = LossConfig()
@@ -120,10 +130,29 @@ class TrainingConfig(BaseModel):
     warmup: Annotated[float, Field(ge=0, le=0.5)] = 0.05
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.995
     held_out: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    folds: Annotated[int, Field(ge=2)] | None = None
+    fold: Annotated[int, Field(ge=0)] | None = None
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     synthetic_heads: Annotated[int, Field(ge=0, le=200)] = 0
     validate_every: Annotated[int, Field(ge=1)] = 1
     seed: int = 0
     data_source: str = ""
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> Self:
+        if (self.folds is None) != (self.fold is None):
+            raise ValueError("folds and fold go together: how many parts, and which of them is held out")
+        if self.folds is not None and self.fold is not None and self.fold >= self.folds:
+            raise ValueError(f"of {self.folds} folds there is no number {self.fold}; they are counted from 0")
+        return self
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        if self.init is not None and self.encoder_weights is not None:
+            raise ValueError("init and encoder_weights both name the first weights of the encoder; choose one")
+        if self.freeze_encoder and self.init is None and self.first_weights == "none":
+            raise ValueError("an encoder with random weights must not be frozen; choose init or encoder_weights")
+        return self
 
     @property
     def network(self) -> NetworkSpec:
@@ -132,7 +161,7 @@ class TrainingConfig(BaseModel):
 
     @property
     def first_weights(self) -> str:
-        """Where the encoder's first weights come from; another encoder than the default starts at random."""
+        """Where the encoder's first weights come from, if not from ``init``; unknown encoders start at random."""
         if self.encoder_weights is not None:
             return self.encoder_weights
         default = ARCHITECTURES[self.architecture]

@@ -9,11 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean, median
 
-from metseg.checkpoints import ModelCard, TrainingRecord, load_checkpoint, save_checkpoint
+from metseg.checkpoints import Checkpoint, ModelCard, TrainingRecord, load_checkpoint, save_checkpoint
 from metseg.checkpoints.store import FILE_NAME
 from metseg.errors import DataError
 from metseg.events import Event, Finished, Notice, Progress
 from metseg.inference import resolve_device
+from metseg.lesions import PostprocessingConfig
 from metseg.metrics import Summary
 from metseg.study import StudyFiles
 from metseg.synthetic import synthetic_study
@@ -21,8 +22,9 @@ from metseg.training.config import TrainingConfig
 from metseg.training.curves import write_log
 from metseg.training.dataset import PreparedStudy, masked_patients, prepare, prepare_patients
 from metseg.training.evaluation import Evaluation, evaluate
-from metseg.training.split import Split, make_split, read_split, write_split
+from metseg.training.split import Split, make_folds, make_split, read_split, write_split
 from metseg.training.trainer import Trainer
+from metseg.training.transfer import single_network
 
 STATE = "state.pt"
 SPLIT = "split.json"
@@ -49,8 +51,8 @@ def train(
 ) -> Iterator[Event[Path]]:
     """Train a network.
 
-    ``out`` receives ``split.json`` (made if it is not there; may be edited before the first run),
-    ``model.safetensors`` with its card (the best epoch by mean Dice per held-out patient; without held-out
+    ``out`` receives ``split.json`` (made if it is not there; unless a fold is trained it may be edited before the
+    first run), ``model.safetensors`` with its card (the best epoch by mean Dice per held-out patient; without held-out
     patients the last), ``log.csv``, ``curves.png`` and ``state.pt``, from which ``resume`` continues after the last
     whole epoch, to the same weights as an unbroken run.
 
@@ -80,35 +82,61 @@ def train(
     ------
     DataError
         If there is nothing to train on, or ``out`` holds another run.
+    CheckpointError
+        If nothing of the checkpoint to start from fits.
     """
     state = out / STATE
     if state.exists() and not resume:
         raise DataError(f"{out} already holds a training run; continue it with --resume, or choose another --out")
+    continued = resume and state.exists()
+    parent = _parent(config) if not continued else None
     patients = masked_patients(data)
     chosen = _settle_split(config, patients, out, split)
     if not chosen.held_out:
-        yield Notice("no patient is held out: the last epoch is kept, and nothing is known about new patients")
+        yield Notice("no patient is held out: the last epoch is kept, and its scores on new patients are unknown")
     studies = yield from prepare_patients(patients, chosen.train, config.preprocessing)
     studies += yield from _synthetic(config)
     held_out = yield from prepare_patients(patients, chosen.held_out, config.preprocessing)
-    trainer = Trainer(config, studies, resolve_device(device))
-    if resume and state.exists():
+    trainer = Trainer(config, studies, resolve_device(device), parent)
+    if trainer.transferred:
+        yield Notice(trainer.transferred)
+    if seen := set(trainer.seen_by_parent) & set(chosen.held_out):
+        yield Notice(
+            f"{len(seen)} of {len(chosen.held_out)} held-out patients were trained on by {config.init}: "
+            "they choose the epoch, but are not scored"
+        )
+    if continued:
         trainer.restore(state)
         yield Notice(f"continuing after epoch {trainer.epoch}")
     elif resume:
         yield Notice(f"nothing to continue in {out}: starting anew")
     while trainer.epoch < config.epochs:
         row = yield from trainer.run_epoch()
-        yield from _conclude_epoch(trainer, row, held_out, out, _record(config, chosen, command))
-    yield from _score_best(data, out, chosen, device)
+        yield from _conclude_epoch(trainer, row, held_out, out, _record(trainer, chosen, command))
+    yield from _score_best(data, out, device)
     yield Finished(out / FILE_NAME)
+
+
+def _parent(config: TrainingConfig) -> Checkpoint | None:
+    if config.init is None:
+        return None
+    parent = load_checkpoint(config.init)
+    single_network(parent)
+    return parent
 
 
 def _settle_split(
     config: TrainingConfig, patients: dict[str, list[StudyFiles]], out: Path, given: Path | None
 ) -> Split:
+    """Who is trained on: the fold's, else the split that is given, else the one that lies there, else a new one."""
     kept = out / SPLIT
-    if given is not None:
+    if config.folds is not None and config.fold is not None:
+        chosen = make_folds(patients, config.folds, config.seed)[config.fold]
+        if given is not None:
+            raise DataError("a fold decides who is held out; leave --split or --folds away")
+        if kept.exists() and read_split(kept, patients) != chosen:
+            raise DataError(f"{kept} is not fold {config.fold} of {config.folds}; remove it, or choose another --out")
+    elif given is not None:
         chosen = read_split(given, patients)
     elif kept.exists():
         return read_split(kept, patients)
@@ -143,6 +171,7 @@ def _conclude_epoch(
             name=out.resolve().name,
             network=config.network,
             preprocessing=config.preprocessing,
+            postprocessing=PostprocessingConfig(threshold=config.threshold),
             training=record.model_copy(update={"epoch": trainer.epoch}),
             created=datetime.datetime.now(datetime.UTC).date().isoformat(),
         )
@@ -156,13 +185,14 @@ def _conclude_epoch(
     )
 
 
-def _score_best(data: Path, out: Path, split: Split, device: str) -> Generator[Progress | Notice, None, None]:
-    """Score the kept checkpoint on the held-out patients and write the scores into its card."""
-    if not split.held_out:
-        return
+def _score_best(data: Path, out: Path, device: str) -> Generator[Progress | Notice, None, None]:
+    """Score the kept checkpoint on the patients it never saw and write the scores into its card."""
     checkpoint = load_checkpoint(out)
+    held_out = checkpoint.card.training.held_out
+    if not held_out:
+        return
     evaluation: Evaluation | None = None
-    for event in evaluate(checkpoint, data, patients=split.held_out, device=device):
+    for event in evaluate(checkpoint, data, patients=held_out, device=device):
         if isinstance(event, Finished):
             evaluation = event.result
         else:
@@ -183,13 +213,14 @@ def card_scores(summary: Summary) -> dict[str, float | int | None]:
     return {key: content[key] for key in keys}
 
 
-def _record(config: TrainingConfig, split: Split, command: str) -> TrainingRecord:
+def _record(trainer: Trainer, split: Split, command: str) -> TrainingRecord:
     packages = ("napari-metseg", "torch", "segmentation-models-pytorch", "timm", "opencv-python-headless")
     return TrainingRecord(
         command=command,
-        config=config.model_dump(mode="json"),
-        patients=split.train,
-        held_out=split.held_out,
-        data=config.data_source,
+        config=trainer.config.model_dump(mode="json"),
+        patients=tuple(sorted({*split.train, *trainer.seen_by_parent})),
+        held_out=tuple(name for name in split.held_out if name not in trainer.seen_by_parent),
+        parent=trainer.parent,
+        data=trainer.config.data_source,
         versions={package: version(package) for package in packages},
     )

@@ -25,8 +25,36 @@ def make_split(patients: Iterable[str], held_out: float, seed: int) -> Split:
     """Hold out a random share of the patients: at least one if there are two or more, and never all."""
     names = sorted(set(patients))
     count = min(max(round(len(names) * held_out), 1), len(names) - 1) if held_out else 0
-    chosen = set(np.random.default_rng(seed).permutation(names)[:count].tolist())
-    return Split(train=tuple(name for name in names if name not in chosen), held_out=tuple(sorted(chosen)))
+    return _holding_out(names, np.random.default_rng(seed).permutation(names)[:count].tolist())
+
+
+def make_folds(patients: Iterable[str], folds: int, seed: int) -> list[Split]:
+    """The splits of a cross-validation: every patient is held out in exactly one of them.
+
+    Parameters
+    ----------
+    patients : iterable of str
+        All patients.
+    folds : int
+        How many parts, of sizes that differ by one patient at most.
+    seed : int
+        Decides who is in which. Where ``1 / folds`` of the patients is a whole number, the first fold is
+        ``make_split(patients, 1 / folds, seed)``.
+
+    Raises
+    ------
+    DataError
+        If there are fewer patients than folds.
+    """
+    names = sorted(set(patients))
+    if len(names) < folds:
+        raise DataError(f"{len(names)} patients cannot be held out in {folds} folds; choose fewer folds")
+    parts = np.array_split(np.random.default_rng(seed).permutation(names), folds)
+    return [_holding_out(names, part.tolist()) for part in parts]
+
+
+def _holding_out(names: list[str], held_out: list[str]) -> Split:
+    return Split(train=tuple(name for name in names if name not in set(held_out)), held_out=tuple(sorted(held_out)))
 
 
 def read_split(path: Path, patients: Iterable[str]) -> Split:

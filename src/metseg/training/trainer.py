@@ -6,14 +6,15 @@ import math
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 
+from metseg.checkpoints import Checkpoint
 from metseg.errors import DataError
 from metseg.events import Progress
 from metseg.inference.devices import autocast_dtype
@@ -23,6 +24,7 @@ from metseg.training.config import TrainingConfig
 from metseg.training.dataset import EpochPlan, PreparedStudy, TrainingSlices
 from metseg.training.ema import moving_average
 from metseg.training.losses import SegmentationLoss
+from metseg.training.transfer import transfer
 
 _LARGEST_GRADIENT = 1.0
 
@@ -38,18 +40,44 @@ class Trainer:
         Training patients.
     device : str
         A resolved device name.
+    parent : Checkpoint, optional
+        Weights to start from; needed for a first start with ``config.init`` only, since a saved state has its own.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs done.
+    best : float
+        Best mean Dice so far.
+    history : list of dict
+        One row per epoch.
+    parent : str or None
+        sha256 of the weights the training started from.
+    seen_by_parent : tuple of str
+        Patients that these weights were trained on.
+    transferred : str
+        What was taken from the parent, in words.
     """
 
-    def __init__(self, config: TrainingConfig, studies: list[PreparedStudy], device: str) -> None:
+    def __init__(
+        self, config: TrainingConfig, studies: list[PreparedStudy], device: str, parent: Checkpoint | None = None
+    ) -> None:
         torch.manual_seed(config.seed)
         self.config = config
         self.device = device
+        self.parent = parent.sha256 if parent else None
+        self.seen_by_parent = parent.card.training.patients if parent else ()
+        self.transferred = ""
         self.epoch = 0
         self.best = -math.inf
         self.history: list[dict[str, float]] = []
         self._plan = EpochPlan(studies, config)
         self._slices = TrainingSlices(studies, config)
-        self._network = build_network(config.network, encoder_weights=config.first_weights)
+        first_weights = "none" if config.init is not None else config.first_weights
+        self._network = build_network(config.network, encoder_weights=first_weights)
+        if parent is not None:
+            taken = transfer(self._network, parent, config.preprocessing.sequences)
+            self.transferred = taken.describe(parent.card.name)
         self._network.to(device).to(memory_format=torch.channels_last)
         self._average = moving_average(self._network, config.ema)
         self._loss = SegmentationLoss(config.loss)
@@ -75,7 +103,7 @@ class Trainer:
         torch.manual_seed(self.config.seed * 100_003 + self.epoch)
         workers = 0 if self.device == "cpu" else 8
         loader = DataLoader(self._slices, batch_sampler=batches, num_workers=workers, pin_memory=workers > 0)
-        self._network.train()
+        self._set_training_mode()
         total = 0.0
         for step, (images, masks) in enumerate(loader):
             total += self._step(images, masks)
@@ -90,6 +118,13 @@ class Trainer:
             "learning_rate": float(self._schedule.get_last_lr()[0]),
             "seconds": time.monotonic() - started,
         }
+
+    def _set_training_mode(self) -> None:
+        """Everything learns, or all but the encoder, whose normalisation then keeps its statistics too."""
+        frozen = self.epoch < self.config.freeze_encoder
+        self._network.train()
+        self._network.encoder.train(not frozen)
+        self._network.encoder.requires_grad_(not frozen)
 
     def _step(self, images: torch.Tensor, masks: torch.Tensor) -> float:
         images = images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
@@ -106,32 +141,46 @@ class Trainer:
         return float(loss.detach())
 
     def validate(self, studies: list[PreparedStudy]) -> Generator[Progress, None, list[float]]:
-        """Volumetric Dice of the averaged network per patient, on the network's grid at threshold 0.5."""
+        """Volumetric Dice of the averaged network per patient, on the network's grid at the configured threshold."""
+        dice = yield from self.dice_at(studies, [self.config.threshold])
+        return [row[0] for row in dice.values()]
+
+    def dice_at(
+        self, studies: list[PreparedStudy], thresholds: list[float]
+    ) -> Generator[Progress, None, dict[str, list[float]]]:
+        """Volumetric Dice of the averaged network by patient, at each of the thresholds, on the network's grid."""
         network = self.averaged
-        counts: dict[str, np.ndarray[Any, np.dtype[np.int64]]] = {}
+        counts: dict[str, npt.NDArray[np.int64]] = {}
         for done, study in enumerate(studies):
             yield Progress(done, len(studies), f"validating {study.name}")
-            overlap = counts.setdefault(study.name, np.zeros(2, np.int64))
+            overlaps = counts.setdefault(study.name, np.zeros((2, len(thresholds)), np.int64))
             for start in range(0, len(study.masked), self.config.batch_size):
-                part = study.masked[start : start + self.config.batch_size]
-                predicted = self._predict(network, np.stack([study.image(z) for z in part]))
-                truth = study.masks[list(part)].astype(bool)
-                overlap += (2 * int((predicted & truth).sum()), int(predicted.sum()) + int(truth.sum()))
-        return [1.0 if union == 0 else float(twice / union) for twice, union in counts.values()]
+                part = list(study.masked[start : start + self.config.batch_size])
+                probabilities = self._predict(network, np.stack([study.image(z) for z in part]))
+                truth = study.masks[part].astype(bool)
+                for column, threshold in enumerate(thresholds):
+                    predicted = probabilities >= threshold
+                    overlaps[0, column] += 2 * int((predicted & truth).sum())
+                    overlaps[1, column] += int(predicted.sum()) + int(truth.sum())
+        return {
+            name: [1.0 if union == 0 else float(twice / union) for twice, union in overlaps.T]
+            for name, overlaps in counts.items()
+        }
 
-    def _predict(
-        self, network: SegmentationNetwork, images: np.ndarray[Any, np.dtype[np.float32]]
-    ) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def _predict(self, network: SegmentationNetwork, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         batch = torch.from_numpy(images).to(self.device, memory_format=torch.channels_last)
         kind = self.device.partition(":")[0]
         with torch.inference_mode(), torch.autocast(kind, self._dtype, enabled=self._dtype is not None):
-            lesion: np.ndarray[Any, np.dtype[np.bool_]] = (network(batch)[:, 0] > 0).cpu().numpy()
-        return lesion
+            logits = network(batch)[:, 0]
+        probabilities: npt.NDArray[np.float32] = logits.float().sigmoid().cpu().numpy()
+        return probabilities
 
     def save(self, path: Path) -> None:
         """Write the whole state, atomically."""
         state = {
             "config": self.config.model_dump_json(),
+            "parent": self.parent,
+            "seen_by_parent": list(self.seen_by_parent),
             "epoch": self.epoch,
             "best": self.best,
             "history": self.history,
@@ -160,6 +209,7 @@ class Trainer:
                 "--resume, or choose another --out"
             )
         self.epoch, self.best, self.history = state["epoch"], state["best"], state["history"]
+        self.parent, self.seen_by_parent = state.get("parent"), tuple(state.get("seen_by_parent", ()))
         self._network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
         self._optimiser.load_state_dict(state["optimiser"])
