@@ -70,7 +70,7 @@ class Segmenter:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, *, device: str = "auto", batch_size: int = 8, backend: str = "torch"
+        self, checkpoint: Checkpoint, *, device: str = "auto", batch_size: int = 16, backend: str = "torch"
     ) -> None:
         if batch_size < 1:
             raise MetsegError(f"the batch size must be at least 1, not {batch_size}")
@@ -129,7 +129,7 @@ class Segmenter:
         while done < total:
             z = range(done, min(done + self.batch_size, total))
             try:
-                planes = self._probabilities(preprocessor.images(z))
+                planes = self._probabilities(preprocessor, z, total)
             except DeviceMemoryError as error:
                 yield self._retreat(error)
                 continue
@@ -152,15 +152,18 @@ class Segmenter:
         """Segment ``study`` and wait for the result."""
         return drain(self.stream(study, postprocessing))
 
-    def _probabilities(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """What the network says of a batch, averaged over its mirror image and calibrated as the card asks."""
-        config = self.checkpoint.card.inference
+    def _probabilities(self, preprocessor: Preprocessor, z: range, depth: int) -> npt.NDArray[np.float32]:
+        """What the network says of slices ``z``, averaged over their mirror images and calibrated as the card asks."""
+        card = self.checkpoint.card
+        first, last = max(z.start - card.network.margin, 0), min(z.stop + card.network.margin, depth)
+        images = preprocessor.images(range(first, last))
         backend = self._ready()
         planes: npt.NDArray[np.floating] = backend.probabilities(images)
-        if config.mirror:
+        if card.inference.mirror:
             planes = (planes + backend.probabilities(images[..., ::-1].copy())[..., ::-1]) / 2
-        if config.temperature != 1:
-            planes = expit(logit(np.clip(planes, _LEAST, 1 - _LEAST)) / config.temperature)
+        planes = planes[z.start - first : z.stop - first]
+        if card.inference.temperature != 1:
+            planes = expit(logit(np.clip(planes, _LEAST, 1 - _LEAST)) / card.inference.temperature)
         return planes.astype(np.float32, copy=False)
 
     def _ready(self) -> Backend:

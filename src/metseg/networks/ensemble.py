@@ -40,6 +40,11 @@ class EnsembleSpec(BaseModel):
         return self.members[0].in_channels
 
     @property
+    def margin(self) -> int:
+        """Slices on either side that some member wants to see."""
+        return max(member.margin for member in self.members)
+
+    @property
     def title(self) -> str:
         """How many of what."""
         return f"mean of {len(self.members)} networks"

@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
 from metseg.errors import CheckpointError
-from metseg.networks import attention_unet, inception_unet, nested_unet
+from metseg.networks import attention_unet, inception_unet, nested_unet, unet3d
 from metseg.networks.encoders import InputRange, encoder_input_range, load_encoder_weights
 
-ArchitectureName = Literal["nested_unet", "attention_unet", "inception_unet"]
+ArchitectureName = Literal["nested_unet", "attention_unet", "inception_unet", "unet3d"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class Architecture:
         Default encoder, an SMP or ``tu-`` (timm) name.
     encoder_weights : str
         Default source of the encoder's first weights, see :func:`metseg.networks.encoders.load_encoder_weights`.
+    margin : int
+        Slices on either side that help to outline a slice; 0 if the network looks at each slice by itself.
     """
 
     title: str
@@ -40,6 +42,7 @@ class Architecture:
     body: Callable[[str, int, int], nn.Module]
     encoder: str
     encoder_weights: str
+    margin: int = 0
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -63,6 +66,14 @@ ARCHITECTURES: dict[str, Architecture] = {
         inception_unet.build,
         "tu-inception_v3",
         "none",
+    ),
+    "unet3d": Architecture(
+        "3-D U-Net with slice mixing",
+        "Liu et al. 2018, arXiv 1711.08580; Çiçek et al. 2016, arXiv 1606.06650",
+        unet3d.build,
+        "tu-tf_efficientnet_lite0",
+        "bundled",
+        margin=unet3d.MARGIN,
     ),
 }
 
@@ -102,6 +113,11 @@ class NetworkSpec(BaseModel):
         return f"{ARCHITECTURES[self.architecture].title}, {self.encoder.removeprefix('tu-')} encoder"
 
     @property
+    def margin(self) -> int:
+        """Slices on either side that the network wants to see, see :class:`Architecture`."""
+        return ARCHITECTURES[self.architecture].margin
+
+    @property
     def description(self) -> str:
         """For a model card: with the publication."""
         return f"{self.title} ({ARCHITECTURES[self.architecture].reference})"
@@ -111,7 +127,9 @@ class SegmentationNetwork(nn.Module):
     """A network with its input convention.
 
     ``forward`` takes float (n, in_channels, height, width) in [0, 1], sides multiples of 32, and returns logits
-    (n, classes, height, width); the sigmoid of a logit is the probability of lesion.
+    (n, classes, height, width); the sigmoid of a logit is the probability of lesion. To a network with a margin the
+    ``n`` images are consecutive slices of one head; it also takes several such stacks at once,
+    (stacks, n, in_channels, height, width).
     """
 
     def __init__(self, spec: NetworkSpec) -> None:
