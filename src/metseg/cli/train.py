@@ -6,125 +6,127 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from metseg.cli.console import out, plain
 from metseg.cli.options import Data, Device
 from metseg.cli.progress import follow
-from metseg.errors import DataError
+from metseg.cli.recipe import Architecture, ConfigFile, training_config
 
-if TYPE_CHECKING:
-    from metseg.training import TrainingConfig
 
-_UNSET: dict[str, Any] = {"show_default": False}
+def _in(panel: str) -> dict[str, Any]:
+    """Options of a panel of the help page, whose default is told in words."""
+    return {"show_default": False, "rich_help_panel": panel}
+
+
+_WHO: dict[str, Any] = _in("Who is trained on")
+_START: dict[str, Any] = _in("Network and first weights")
+_INPUT: dict[str, Any] = _in("What the network sees")
+_LENGTH: dict[str, Any] = _in("How it is trained")
 
 
 def train(
-    model: Annotated[
-        Literal["nested_unet", "attention_unet", "inception_unet"], typer.Option("--model", help="Architecture.")
-    ],
     data: Data,
     out_: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where checkpoint, card, split and log go.")],
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the slices with lesion.")] = 50,
+    model: Architecture = None,
+    config: ConfigFile = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run in --out to the same result as an unbroken one.")
     ] = False,
     device: Device = "auto",
-    split: Annotated[Path | None, typer.Option(help="A split file to use instead of a random one.", **_UNSET)] = None,
-    held_out: Annotated[
-        float | None, typer.Option(min=0, max=0.9, help="Share of the patients held out (0.2).", **_UNSET)
+    data_source: Annotated[
+        str | None,
+        typer.Option(help="Where the images come from and their licence, for the card.", show_default=False),
     ] = None,
-    encoder: Annotated[str | None, typer.Option(help="Another SMP encoder, or tu-NAME for timm's.", **_UNSET)] = None,
+    held_out: Annotated[float | None, typer.Option(min=0, max=0.9, help="Share held out (0.2).", **_WHO)] = None,
+    folds: Annotated[int | None, typer.Option(min=2, help="Parts of a cross-validation.", **_WHO)] = None,
+    fold: Annotated[int | None, typer.Option(min=0, help="Part that is held out, from 0.", **_WHO)] = None,
+    split: Annotated[Path | None, typer.Option(help="A split file instead of a random one.", **_WHO)] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Decides split, order, augmentation and random weights (0).", **_WHO)
+    ] = None,
+    synthetic_heads: Annotated[
+        int | None, typer.Option(min=0, max=200, help="Synthetic heads added to the training patients (0).", **_WHO)
+    ] = None,
+    init: Annotated[
+        str | None, typer.Option(metavar="NAME_OR_PATH", help="Start from this checkpoint's weights.", **_START)
+    ] = None,
+    freeze_encoder: Annotated[
+        int | None, typer.Option(min=0, help="First epochs in which the encoder does not learn (0).", **_START)
+    ] = None,
+    encoder: Annotated[str | None, typer.Option(help="Another SMP encoder, or tu-NAME for timm's.", **_START)] = None,
     encoder_weights: Annotated[
-        str | None, typer.Option(help="none, bundled, imagenet (downloads) or a .safetensors file.", **_UNSET)
+        str | None, typer.Option(help="none, bundled, imagenet (downloads) or a .safetensors file.", **_START)
     ] = None,
-    loss: Annotated[
-        Literal["focal_dice_bce", "focal_dice", "bce_dice"], typer.Option(help="Losses that are added up.")
-    ] = "focal_dice_bce",
     clahe: Annotated[
-        Literal["only", "beside", "none"],
-        typer.Option(help="Equalised slice in place of the plain one, beside it, or not at all."),
-    ] = "only",
+        Literal["only", "beside", "none"] | None,
+        typer.Option(help="Equalised slice in place of the plain one (only), beside it, or none.", **_INPUT),
+    ] = None,
     neighbours: Annotated[
-        int | None, typer.Option(min=0, max=8, help="Slices on either side that the network sees too (0).", **_UNSET)
+        int | None, typer.Option(min=0, max=8, help="Slices on either side that the network sees too (0).", **_INPUT)
     ] = None,
     normalisation: Annotated[
-        Literal["percentile", "unit", "zscore"] | None, typer.Option(help="How intensities are scaled.", **_UNSET)
+        Literal["median", "percentile", "unit", "zscore"] | None,
+        typer.Option(help="How intensities are scaled (percentile).", **_INPUT),
     ] = None,
-    size: Annotated[int | None, typer.Option(min=32, help="Longest side of a slice, pixels (256).", **_UNSET)] = None,
+    size: Annotated[int | None, typer.Option(min=32, help="Longest side of a slice, pixels (256).", **_INPUT)] = None,
     crop: Annotated[
-        int | None, typer.Option(min=64, help="Side of the training crops, a multiple of 32 (192).", **_UNSET)
+        int | None, typer.Option(min=64, help="Side of the training crops, a multiple of 32 (192).", **_INPUT)
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(min=2, help="Slices per step (16).", **_UNSET)] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the lesion slices (50).", **_LENGTH)] = None,
     steps_per_epoch: Annotated[
-        int | None, typer.Option(min=1, help="Steps of an epoch, in place of one pass.", **_UNSET)
+        int | None, typer.Option(min=1, help="Steps of an epoch, in place of one pass.", **_LENGTH)
     ] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Of the decoder (0.001).", **_UNSET)] = None,
-    synthetic_heads: Annotated[
-        int | None, typer.Option(min=0, max=200, help="Synthetic heads added to the training patients.", **_UNSET)
+    batch_size: Annotated[int | None, typer.Option(min=2, help="Slices per step (16).", **_LENGTH)] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of the decoder (0.001).", **_LENGTH)] = None,
+    encoder_learning_rate: Annotated[float | None, typer.Option(help="Of the encoder (0.0003).", **_LENGTH)] = None,
+    loss: Annotated[
+        Literal["focal_dice_bce", "focal_dice", "bce_dice"] | None,
+        typer.Option(help="Losses that are added up (focal_dice_bce).", **_LENGTH),
     ] = None,
-    validate_every: Annotated[int | None, typer.Option(min=1, help="Epochs between validations (1).", **_UNSET)] = None,
-    data_source: Annotated[
-        str | None, typer.Option(help="Where the images come from and their licence, for the card.", **_UNSET)
+    validate_every: Annotated[
+        int | None, typer.Option(min=1, help="Epochs between validations; the last is always one (1).", **_LENGTH)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Decides split, order, augmentation and random weights.")] = 0,
 ) -> None:
     """Train a network on images with masks, patient-wise split.
 
     --out receives model.safetensors with its card, split.json (may be edited before a first run), log.csv,
     curves.png, and the state that --resume continues from.
+
+    What is not given is taken from --config (a TrainingConfig as JSON), then from the checkpoint of --init
+    (architecture, encoder, preprocessing), then from the defaults in brackets.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve whatever else runs here
+    from metseg.training import keep_freed_memory
     from metseg.training import train as run
 
-    config = _config(
+    chosen = training_config(
+        file=config,
         architecture=model,
-        epochs=epochs,
-        held_out=held_out,
+        init=init,
+        freeze_encoder=freeze_encoder,
         encoder=encoder,
         encoder_weights=encoder_weights,
         loss=loss,
         clahe=clahe,
         preprocessing={"neighbours": neighbours, "normalisation": normalisation, "size": size},
         crop=crop,
-        batch_size=batch_size,
+        epochs=epochs,
         steps_per_epoch=steps_per_epoch,
+        batch_size=batch_size,
         learning_rate=learning_rate,
+        encoder_learning_rate=encoder_learning_rate,
+        held_out=held_out,
+        folds=folds,
+        fold=fold,
         synthetic_heads=synthetic_heads,
         validate_every=validate_every,
         data_source=data_source,
         seed=seed,
     )
+    keep_freed_memory()
     command = shlex.join(["metseg", *sys.argv[1:]])
-    events = run(config, data, out_, resume=resume, device=device, split=split, command=command)
-    plain(out(), str(follow(events, f"training {model}")))
-
-
-def _config(*, loss: str, clahe: str, preprocessing: dict[str, Any], **settings: Any) -> TrainingConfig:
-    """What was asked for as a configuration; what was not asked for keeps its default there.
-
-    Raises
-    ------
-    DataError
-        If a value is not possible; the message names the option.
-    """
-    from pydantic import ValidationError
-
-    from metseg.training import LOSSES, TrainingConfig
-
-    settings = {key: value for key, value in settings.items() if value is not None}
-    default = TrainingConfig.model_fields["preprocessing"].default.model_dump()
-    equalisation = {
-        "only": {"keep_plain": False},
-        "beside": {"keep_plain": True},
-        "none": {"keep_plain": False, "clahe": None},
-    }
-    asked = {key: value for key, value in preprocessing.items() if value is not None}
-    chosen = default | asked | equalisation[clahe]
-    try:
-        return TrainingConfig.model_validate({**settings, "loss": LOSSES[loss], "preprocessing": chosen})
-    except ValidationError as error:
-        reasons = [f"--{'-'.join(map(str, e['loc'])).replace('_', '-')}: {e['msg']}" for e in error.errors()]
-        raise DataError("; ".join(reasons)) from None
+    events = run(chosen, data, out_, resume=resume, device=device, split=split, command=command)
+    plain(out(), str(follow(events, f"training {chosen.architecture}")))

@@ -4,7 +4,10 @@ from metseg.training.allocation import keep_freed_memory
 from metseg.training.config import LOSSES, AugmentationConfig, LossConfig, TrainingConfig
 from metseg.training.evaluation import Evaluation, evaluate
 from metseg.training.fit import EpochFinished, train
+from metseg.training.search_space import SearchSpace
 from metseg.training.split import Split, make_folds, make_split, read_split, write_split
+from metseg.training.transfer import load_parent
+from metseg.training.tuning import TrialRow, TuningConfig, TuningResult, tune
 
 __all__ = [
     "LOSSES",
@@ -12,13 +15,19 @@ __all__ = [
     "EpochFinished",
     "Evaluation",
     "LossConfig",
+    "SearchSpace",
     "Split",
     "TrainingConfig",
+    "TrialRow",
+    "TuningConfig",
+    "TuningResult",
     "evaluate",
     "keep_freed_memory",
+    "load_parent",
     "make_folds",
     "make_split",
     "read_split",
     "train",
+    "tune",
     "write_split",
 ]

@@ -49,6 +49,14 @@ class AugmentationConfig(BaseModel):
     noise: Annotated[float, Field(ge=0, lt=1)] = 0.03
     missing_sequence: Probability = 0.12
 
+    def scaled(self, strength: float) -> AugmentationConfig:
+        """Every change but flips and missing sequences ``strength`` times as large or as likely."""
+        limits = {"rotation": 180.0, "shear": 45.0, "elastic": 1.0, "gamma": 1.9}
+        names = ("rotation", "shear", "scale", "shift", "elastic", "brightness", "contrast", "gamma", "noise")
+        return self.model_copy(
+            update={name: min(getattr(self, name) * strength, limits.get(name, 0.9)) for name in names}
+        )
+
 
 class LossConfig(BaseModel):
     """Weights of the summed losses; ``gamma`` is the focal loss's exponent (Lin et al. 2017)."""

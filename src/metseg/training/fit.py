@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean, median
 
-from metseg.checkpoints import Checkpoint, ModelCard, TrainingRecord, load_checkpoint, save_checkpoint
+from metseg.checkpoints import ModelCard, TrainingRecord, load_checkpoint, save_checkpoint
 from metseg.checkpoints.store import FILE_NAME
 from metseg.errors import DataError
 from metseg.events import Event, Finished, Notice, Progress
@@ -24,7 +24,7 @@ from metseg.training.dataset import PreparedStudy, masked_patients, prepare, pre
 from metseg.training.evaluation import Evaluation, evaluate
 from metseg.training.split import Split, make_folds, make_split, read_split, write_split
 from metseg.training.trainer import Trainer
-from metseg.training.transfer import single_network
+from metseg.training.transfer import load_parent
 
 STATE = "state.pt"
 SPLIT = "split.json"
@@ -89,7 +89,7 @@ def train(
     if state.exists() and not resume:
         raise DataError(f"{out} already holds a training run; continue it with --resume, or choose another --out")
     continued = resume and state.exists()
-    parent = _parent(config) if not continued else None
+    parent = load_parent(config.init)[0] if config.init is not None and not continued else None
     patients = masked_patients(data)
     chosen = _settle_split(config, patients, out, split)
     if not chosen.held_out:
@@ -115,14 +115,6 @@ def train(
         yield from _conclude_epoch(trainer, row, held_out, out, _record(trainer, chosen, command))
     yield from _score_best(data, out, device)
     yield Finished(out / FILE_NAME)
-
-
-def _parent(config: TrainingConfig) -> Checkpoint | None:
-    if config.init is None:
-        return None
-    parent = load_checkpoint(config.init)
-    single_network(parent)
-    return parent
 
 
 def _settle_split(

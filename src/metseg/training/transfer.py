@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from metseg.checkpoints import Checkpoint
+from metseg.checkpoints import Checkpoint, load_checkpoint
 from metseg.errors import CheckpointError
 from metseg.networks import NetworkSpec, SegmentationNetwork
 
@@ -40,14 +40,19 @@ class Transfer:
         return "; ".join(parts)
 
 
-def single_network(parent: Checkpoint) -> NetworkSpec:
-    """The spec of a checkpoint that holds one network.
+def load_parent(name_or_path: str) -> tuple[Checkpoint, NetworkSpec]:
+    """A checkpoint to start from, and the spec of its network.
 
     Raises
     ------
     CheckpointError
-        If it is an ensemble.
+        If it cannot be read, or is an ensemble.
     """
+    parent = load_checkpoint(name_or_path)
+    return parent, _single(parent)
+
+
+def _single(parent: Checkpoint) -> NetworkSpec:
     spec = parent.card.network
     if not isinstance(spec, NetworkSpec):
         raise CheckpointError(f"{parent.card.name} averages several networks; start from one of them")
@@ -76,11 +81,11 @@ def transfer(network: SegmentationNetwork, parent: Checkpoint, sequences: Sequen
     CheckpointError
         If nothing fits, or ``parent`` is an ensemble.
     """
-    old, new = single_network(parent), network.spec
+    old, new = _single(parent), network.spec
     if old.encoder != new.encoder:
         raise CheckpointError(
             f"nothing of {parent.card.name} fits: it is {old.architecture} on encoder {old.encoder}, "
-            f"this is {new.architecture} on {new.encoder}"
+            f"this is {new.architecture} on {new.encoder}; with --encoder {old.encoder} its encoder would"
         )
     prefix = "" if old.architecture == new.architecture else _ENCODER
     same_sequences = tuple(parent.card.preprocessing.sequences) == tuple(sequences)
