@@ -1,22 +1,19 @@
-"""Random changes to a training slice, with torchvision's transforms (v2)."""
+"""Random changes to a training slice, or alike to all slices of a stack."""
 
 from __future__ import annotations
 
 import torch
-from torchvision import tv_tensors
-from torchvision.transforms import v2
 
 from metseg.preprocessing import PreprocessingConfig
 from metseg.study import Sequence
 from metseg.training.config import AugmentationConfig
+from metseg.training.deformation import random_deformation
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 
 
 class Augmentation:
-    """Geometry of image and mask alike, then intensities of the image, then a crop.
-
-    Randomness comes from torch's global generator.
+    """Geometry and crop of image and mask alike, then intensities of the image.
 
     Parameters
     ----------
@@ -31,50 +28,53 @@ class Augmentation:
 
     def __init__(self, config: AugmentationConfig, crop: int, preprocessing: PreprocessingConfig) -> None:
         self.config = config
+        self.crop = crop
         sequences = preprocessing.sequences
         self._sequences = len(sequences)
         self._flair = sequences.index(Sequence.FLAIR) if Sequence.FLAIR in sequences else None
         self._around = 2 * preprocessing.neighbours + 1
-        self._geometry = v2.Compose(
-            [
-                v2.RandomHorizontalFlip(config.horizontal_flip),
-                v2.RandomVerticalFlip(config.vertical_flip),
-                v2.RandomAffine(
-                    degrees=config.rotation,
-                    translate=(config.shift, config.shift),
-                    scale=(1 - config.scale, 1 + config.scale),
-                    shear=config.shear,
-                    interpolation=v2.InterpolationMode.BILINEAR,
-                ),
-                v2.RandomCrop(crop, pad_if_needed=True),
-                v2.RandomApply([v2.ElasticTransform(alpha=60.0, sigma=6.0)], p=config.elastic),
-            ]
-        )
 
-    def __call__(self, image: torch.Tensor, mask: torch.Tensor) -> Pair:
-        """Change and crop ``image``, float32 (channels, y, x) in [0, 1], and ``mask``, uint8 (1, y, x)."""
-        moved, moved_mask = self._geometry(tv_tensors.Image(image), tv_tensors.Mask(mask))
-        planes = moved.as_subclass(torch.Tensor).unflatten(0, (-1, self._sequences))
-        changed = self._intensity(self._without_sequences(planes)).flatten(0, 1)
-        return changed, moved_mask.as_subclass(torch.Tensor)
+    def __call__(self, image: torch.Tensor, mask: torch.Tensor, generator: torch.Generator | None = None) -> Pair:
+        """Change and crop a slice, or a stack of slices with one geometry and one change of brightness for all.
 
-    def _without_sequences(self, planes: torch.Tensor) -> torch.Tensor:
+        Parameters
+        ----------
+        image : Tensor of float32, shape (channels, y, x) or (z, channels, y, x)
+            Intensities in [0, 1].
+        mask : Tensor of uint8, shape (1, y, x) or (z, 1, y, x)
+            1 inside lesions.
+        generator : torch.Generator, optional
+            Source of randomness; torch's global one by default.
+
+        Returns
+        -------
+        tuple of Tensor
+            Image and mask, cropped to ``crop`` rows and columns; else shaped as they came.
+        """
+        height, width = image.shape[-2:]
+        deformation = random_deformation(self.config, self.crop, (height, width), generator)
+        planes = deformation.image(image).view(*image.shape[:-3], -1, self._sequences, self.crop, self.crop)
+        planes = self._intensity(self._without_sequences(planes, generator), generator)
+        return planes.flatten(-4, -3), deformation.mask(mask)
+
+    def _without_sequences(self, planes: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
         if self._flair is None:
             return planes
-        lost = torch.rand(self._sequences) < self.config.missing_sequence
-        if torch.rand(()) < self.config.missing_sequence:
-            lost[:] = True
-        return torch.where(lost[:, None, None], planes[:, self._flair, None], planes)
+        drawn = torch.rand(self._sequences + 1, generator=generator) < self.config.missing_sequence
+        lost = drawn[:-1] | drawn[-1]
+        if not lost.any():
+            return planes
+        return torch.where(lost[:, None, None], planes[..., self._flair, None, :, :], planes)
 
-    def _intensity(self, planes: torch.Tensor) -> torch.Tensor:
+    def _intensity(self, planes: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
         config = self.config
-        gain, offset, gamma = (self._per_view(len(planes)) for _ in range(3))
-        planes = planes.clamp(min=0) ** torch.exp(gamma * config.gamma)
-        planes = planes * (1 + gain * config.contrast) + offset * config.brightness
-        deviation = torch.rand(()) * config.noise
-        return planes + torch.randn_like(planes) * deviation
+        gain, offset, gamma = self._per_view(planes.shape[-4], generator)
+        planes = planes.clamp(min=0).pow_(torch.exp(gamma * config.gamma))
+        planes.mul_(1 + gain * config.contrast).add_(offset * config.brightness)
+        deviation = torch.rand((), generator=generator) * config.noise
+        return planes.add_(torch.randn(planes.shape, generator=generator).mul_(deviation))
 
-    def _per_view(self, planes: int) -> torch.Tensor:
-        """A number in [-1, 1] for every sequence: one for all planes of the first view, another for the second."""
-        drawn = torch.rand(2, self._sequences, 1, 1) * 2 - 1
-        return torch.cat([drawn[:1].expand(self._around, -1, -1, -1), drawn[1:]])[:planes]
+    def _per_view(self, planes: int, generator: torch.Generator | None) -> torch.Tensor:
+        """Three numbers in [-1, 1] for every sequence: one set for the first view's planes, another for the second."""
+        drawn = torch.rand(3, 2, self._sequences, 1, 1, generator=generator) * 2 - 1
+        return torch.cat([drawn[:, :1].expand(-1, self._around, -1, -1, -1), drawn[:, 1:]], dim=1)[:, :planes]

@@ -49,7 +49,12 @@ class PreparedStudy:
     def image(self, z: int) -> npt.NDArray[np.float32]:
         """Network input for slice ``z``, float32 (channels, height, width)."""
         around = neighbourhood(z, len(self.views), self.neighbours)
-        return network_input(self.views[z], [self.views[other, 0] for other in around])
+        return network_input(_widened(self.views[z]), [_widened(self.views[other, 0]) for other in around])
+
+
+def _widened(half: npt.NDArray[np.float16]) -> npt.NDArray[np.float32]:
+    """The same numbers as float32; torch does it twenty times as fast as NumPy."""
+    return np.asarray(torch.from_numpy(half).float().numpy(), np.float32)
 
 
 def masked_slices(study: Study) -> list[int]:
@@ -125,9 +130,7 @@ class TrainingSlices(Dataset[Pair]):
         study, z, seed = example
         image = torch.from_numpy(self.studies[study].image(z))
         mask = torch.from_numpy(self.studies[study].masks[z][None])
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return self._augmentation(image, mask)
+        return self._augmentation(image, mask, torch.Generator().manual_seed(seed))
 
 
 class EpochPlan:
