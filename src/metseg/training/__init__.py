@@ -1,6 +1,7 @@
 """Training a network on checked masks, and measuring it on patients it has not seen."""
 
 from metseg.training.allocation import keep_freed_memory
+from metseg.training.calibration import Calibration, LogitCounts, calibrate, fit_temperature, write_temperature
 from metseg.training.config import LOSSES, AugmentationConfig, LossConfig, TrainingConfig
 from metseg.training.evaluation import Evaluation, evaluate
 from metseg.training.fit import EpochFinished, train
@@ -12,8 +13,10 @@ from metseg.training.tuning import TrialRow, TuningConfig, TuningResult, tune
 __all__ = [
     "LOSSES",
     "AugmentationConfig",
+    "Calibration",
     "EpochFinished",
     "Evaluation",
+    "LogitCounts",
     "LossConfig",
     "SearchSpace",
     "Split",
@@ -21,7 +24,9 @@ __all__ = [
     "TrialRow",
     "TuningConfig",
     "TuningResult",
+    "calibrate",
     "evaluate",
+    "fit_temperature",
     "keep_freed_memory",
     "load_parent",
     "make_folds",
@@ -30,4 +35,5 @@ __all__ = [
     "train",
     "tune",
     "write_split",
+    "write_temperature",
 ]
