@@ -90,7 +90,9 @@ def match_lesions(reference: npt.NDArray[np.generic], predicted: npt.NDArray[np.
         If the shapes differ.
     """
     matched = _match(*as_lesion(reference, predicted))
-    return LesionMatch(int(matched.counted.sum()), int((matched.found & matched.counted).sum()), int(matched.false.sum()))
+    return LesionMatch(
+        int(matched.counted.sum()), int((matched.found & matched.counted).sum()), int(matched.false.sum())
+    )
 
 
 def match_by_size(

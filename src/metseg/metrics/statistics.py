@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,6 +23,11 @@ class Interval(BaseModel):
 
     low: Score
     high: Score
+
+    @property
+    def known(self) -> bool:
+        """Whether there were patients enough."""
+        return not (math.isnan(self.low) or math.isnan(self.high))
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
@@ -52,7 +58,7 @@ class PairedTest(BaseModel):
     @property
     def tells_apart(self) -> bool:
         """Whether both the interval and the test exclude that the models are alike."""
-        return self.interval.low == self.interval.low and 0 not in self.interval and self.p_value < 1 - CONFIDENCE
+        return self.interval.known and 0 not in self.interval and self.p_value < 1 - CONFIDENCE
 
 
 def mean_interval(values: Sequence[float]) -> Interval:

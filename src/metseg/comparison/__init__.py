@@ -1,0 +1,21 @@
+"""Models side by side: every number and picture by which to choose one, on patients that none was trained on."""
+
+from metseg.comparison.compare import compare
+from metseg.comparison.entries import Entry, find_entries, installed_entries
+from metseg.comparison.result import Comparison, LearningCurve, ModelResult, PatientResult, Verdict
+from metseg.comparison.surfaces import TOLERANCE, SurfaceAgreement, compare_surfaces
+
+__all__ = [
+    "TOLERANCE",
+    "Comparison",
+    "Entry",
+    "LearningCurve",
+    "ModelResult",
+    "PatientResult",
+    "SurfaceAgreement",
+    "Verdict",
+    "compare",
+    "compare_surfaces",
+    "find_entries",
+    "installed_entries",
+]

@@ -1,0 +1,121 @@
+"""What is compared: models, and which of their weights may speak about which patient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from metseg.checkpoints import ModelCard, list_models, load_checkpoint
+from metseg.checkpoints.store import FILE_NAME
+from metseg.errors import DataError
+from metseg.study import natural_key
+
+#: Compared unless others are named, as far as they are installed.
+INSTALLED = ("nested_unet", "attention_unet", "inception_unet", "ensemble")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A model under the name it has in the report.
+
+    Attributes
+    ----------
+    name : str
+        Short name.
+    models : tuple of str or Path
+        What :func:`metseg.checkpoints.load_checkpoint` takes; several if these are the folds of a
+        cross-validation, each of which speaks for the patients it never saw.
+    """
+
+    name: str
+    models: tuple[str | Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """An entry with the cards of its models, which say who was trained on."""
+
+    entry: Entry
+    cards: tuple[ModelCard, ...]
+
+    @property
+    def title(self) -> str:
+        """What the network is, and whether it is cross-validated."""
+        folds = f", {len(self.cards)}-fold cross-validation" if len(self.cards) > 1 else ""
+        return self.cards[0].network.title + folds
+
+    def has_seen(self, patient: str) -> bool:
+        """Whether every one of the models was trained on ``patient``."""
+        return all(patient in card.training.patients for card in self.cards)
+
+    def speaker(self, patient: str) -> int:
+        """Which model scores ``patient``: one that held it out, or else never saw it, or else the first."""
+        for index, card in enumerate(self.cards):
+            if patient in card.training.held_out:
+                return index
+        for index, card in enumerate(self.cards):
+            if patient not in card.training.patients:
+                return index
+        return 0
+
+
+def find_entries(names: Iterable[str]) -> list[Entry]:
+    """Entries for models by name, file or folder; a folder of ``fold_*`` runs is one cross-validated model.
+
+    Models of the same name are told apart by their whole path.
+    """
+    given = list(names)
+    short = [_short_name(name) for name in given]
+    return [
+        Entry(name if short.count(name) == 1 else path, _folds(Path(path)) or (path,))
+        for name, path in zip(short, given, strict=True)
+    ]
+
+
+def installed_entries() -> list[Entry]:
+    """The entries of :data:`INSTALLED` that are there and can be used."""
+    usable = {info.name for info in list_models() if info.card is not None}
+    return [Entry(name, (name,)) for name in INSTALLED if name in usable]
+
+
+def read_contender(entry: Entry) -> Contender:
+    """Read the cards of an entry.
+
+    Raises
+    ------
+    CheckpointError
+        If one of its models is unknown or damaged.
+    """
+    return Contender(entry, tuple(load_checkpoint(model).card for model in entry.models))
+
+
+def choose_patients(contenders: Iterable[Contender], there: Iterable[str], wanted: Iterable[str] | None) -> list[str]:
+    """The patients to score: ``wanted``, or else all that no entry was trained on.
+
+    Raises
+    ------
+    DataError
+        If a wanted one is not there, or nobody is left.
+    """
+    known = sorted(there)
+    if wanted is not None:
+        names = sorted(set(wanted))
+        if unknown := set(names) - set(known):
+            raise DataError(f"no masked slices of {', '.join(sorted(unknown))}")
+    else:
+        rivals = list(contenders)
+        names = [name for name in known if not any(rival.has_seen(name) for rival in rivals)]
+    if not names:
+        raise DataError("every patient here was trained on by one of the models; --all scores them nevertheless")
+    return names
+
+
+def _folds(folder: Path) -> tuple[Path, ...]:
+    runs = [file.parent for file in folder.expanduser().glob(f"fold_*/{FILE_NAME}")]
+    return tuple(sorted(runs, key=lambda run: natural_key(run.name)))
+
+
+def _short_name(name: str) -> str:
+    path = Path(name)
+    return path.parent.name if path.name == FILE_NAME and path.parent.name else path.stem or name

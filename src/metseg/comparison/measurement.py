@@ -1,0 +1,221 @@
+"""One model, measured on every patient."""
+
+from __future__ import annotations
+
+import csv
+import platform
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean, median
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.checkpoints import Checkpoint, load_checkpoint
+from metseg.comparison.entries import Contender
+from metseg.comparison.result import LearningCurve, ModelResult, PatientResult
+from metseg.comparison.surfaces import compare_surfaces
+from metseg.errors import DataError
+from metseg.events import Notice, Progress
+from metseg.inference import Segmenter
+from metseg.metrics import (
+    PatientScore,
+    Reliability,
+    match_by_size,
+    mean_interval,
+    pool_reliability,
+    pool_sizes,
+    reliability,
+    score_patient,
+    summarise,
+)
+from metseg.study import Sequence, Study, StudyFiles
+from metseg.training.dataset import load_masked, masked_slices
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Picture:
+    """The slice of a patient on which there is most to see.
+
+    Attributes
+    ----------
+    patient : str
+        Patient.
+    z : int
+        Slice, counted from 0.
+    dice : float
+        Of the whole patient.
+    image : ndarray, shape (y, x)
+        FLAIR, as stored.
+    reference, predicted : ndarray of uint8, shape (y, x)
+        1 inside lesions.
+    """
+
+    patient: str
+    z: int
+    dice: float
+    image: npt.NDArray[np.uint8 | np.uint16]
+    reference: npt.NDArray[np.uint8]
+    predicted: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Measured:
+    """A model's result with what is shown but not kept: pictures of its best, median and worst patient."""
+
+    result: ModelResult
+    pictures: tuple[Picture, ...]
+    device: str
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Row:
+    score: PatientScore
+    patient: PatientResult
+    reliability: Reliability
+    picture: Picture
+    device: str
+
+
+def measure_model(
+    contender: Contender, patients: dict[str, list[StudyFiles]], device: str, done: int, total: int
+) -> Generator[Progress | Notice, None, Measured]:
+    """Segment and score ``patients`` with ``contender``; one network is in memory at a time.
+
+    Parameters
+    ----------
+    contender : Contender
+        The model.
+    patients : dict of str to list of StudyFiles
+        Files by patient.
+    device : str
+        See :class:`metseg.inference.Segmenter`.
+    done, total : int
+        Patients scored before, and of all models together, for the progress.
+
+    Raises
+    ------
+    DataError
+        If no patient could be read.
+    """
+    rows: dict[str, list[_Row]] = {}
+    hashes: list[str] = []
+    curves: list[LearningCurve] = []
+    parameters = 0
+    for index, model in enumerate(contender.entry.models):
+        names = [name for name in patients if contender.speaker(name) == index]
+        if not names:
+            continue
+        checkpoint = load_checkpoint(model)
+        hashes.append(checkpoint.sha256)
+        curves += read_curve(checkpoint.path.parent)
+        parameters = _parameters(checkpoint)
+        with Segmenter(checkpoint, device=device) as segmenter:
+            for name in names:
+                yield Progress(done, total, f"{contender.entry.name}: {name}")
+                if name == names[0]:
+                    yield from _warm_up(segmenter, patients[name])
+                rows[name] = yield from _measure_patient(segmenter, patients[name], contender.has_seen(name))
+                done += 1
+    ordered = [row for name in patients for row in rows[name]]
+    if not ordered:
+        raise DataError("none of the patients could be read")
+    result = _result(contender, ordered, tuple(hashes), parameters, tuple(curves))
+    return Measured(result, _best_median_worst(ordered), ordered[-1].device)
+
+
+def read_curve(folder: Path) -> Iterator[LearningCurve]:
+    """The curve in a training run's ``log.csv``; nothing if there is no such file or it is none."""
+    try:
+        with (folder / "log.csv").open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        yield LearningCurve(
+            epochs=tuple(int(float(row["epoch"])) for row in rows),
+            loss=tuple(float(row["loss"]) for row in rows),
+            dice=tuple(float(row["mean_dice"] or "nan") for row in rows),
+        )
+    except (OSError, KeyError, ValueError):
+        return
+
+
+def device_name(device: str) -> str:
+    """What ``device`` is called by its maker, as far as that is known."""
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{device}, {platform.machine()}, {threads} thread{'' if threads == 1 else 's'}"
+
+
+def _warm_up(segmenter: Segmenter, files: list[StudyFiles]) -> Generator[Notice, None, None]:
+    """Segment one slice, untimed: the first forward pass of a network is slower than all others."""
+    for study in (yield from load_masked(files))[:1]:
+        segmenter.segment(replace(study, voxels=study.voxels[:, :1], mask=None, slices=()))
+
+
+def _measure_patient(
+    segmenter: Segmenter, files: list[StudyFiles], trained_on: bool
+) -> Generator[Notice, None, list[_Row]]:
+    studies = yield from load_masked(files)
+    return [_measure_study(segmenter, study, study.mask, trained_on) for study in studies if study.mask is not None]
+
+
+def _measure_study(segmenter: Segmenter, study: Study, mask: npt.NDArray[np.uint8], trained_on: bool) -> _Row:
+    started = time.perf_counter()
+    segmentation = segmenter.segment(study)
+    seconds = time.perf_counter() - started
+    z = masked_slices(study)
+    reference, predicted = mask[z], np.ascontiguousarray(segmentation.mask[z])
+    score = score_patient(study.name, reference, predicted)
+    surfaces = compare_surfaces(reference, predicted)
+    patient = PatientResult(
+        name=study.name,
+        trained_on=trained_on,
+        hd95=surfaces.hd95,
+        surface_dice=surfaces.surface_dice,
+        sizes=match_by_size(reference, predicted),
+        slices=study.shape[0],
+        seconds=seconds,
+    )
+    most = z[int((reference | predicted).sum(axis=(1, 2)).argmax())]
+    flair = study.voxels[study.channel(Sequence.FLAIR)]
+    picture = Picture(study.name, most, score.dice, flair[most], mask[most], segmentation.mask[most])
+    calibration = reliability(reference, segmentation.probabilities[z])
+    return _Row(score, patient, calibration, picture, segmentation.device)
+
+
+def _parameters(checkpoint: Checkpoint) -> int:
+    return sum(parameter.numel() for parameter in checkpoint.network().parameters())
+
+
+def _result(
+    contender: Contender, rows: list[_Row], hashes: tuple[str, ...], parameters: int, curves: tuple[LearningCurve, ...]
+) -> ModelResult:
+    scores = [row.score for row in rows]
+    patients = [row.patient for row in rows]
+    return ModelResult(
+        name=contender.entry.name,
+        title=contender.title,
+        weights_sha256=hashes,
+        summary=summarise(scores),
+        dice_interval=mean_interval([score.dice for score in scores]),
+        patients=tuple(patients),
+        mean_surface_dice=fmean(patient.surface_dice for patient in patients),
+        median_hd95=median(patient.hd95 for patient in patients),
+        sizes=pool_sizes(patient.sizes for patient in patients),
+        reliability=pool_reliability(row.reliability for row in rows),
+        seconds_per_slice=median(p.seconds / p.slices for p in patients),
+        parameters=parameters,
+        curves=curves,
+    )
+
+
+def _best_median_worst(rows: list[_Row]) -> tuple[Picture, ...]:
+    """Of one or two patients, all there are."""
+    ranked = sorted((row.picture for row in rows), key=lambda picture: -picture.dice)
+    if len(ranked) < 3:
+        return tuple(ranked)
+    return ranked[0], ranked[len(ranked) // 2], ranked[-1]

@@ -1,0 +1,95 @@
+"""A comparison as a page, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from metseg.comparison.figures import SERIES, dice_chart, learning_chart, overlay, reliability_chart
+from metseg.comparison.measurement import Picture
+from metseg.comparison.result import Comparison
+from metseg.comparison.tables import agreement_table, effort_table, lesion_table, patient_table
+from metseg.study import write_atomically
+
+RESEARCH_USE = "For research. Not a medical device; every outline must be checked by a person."
+
+_RANKS = ("Best", "Median", "Worst")
+
+
+def write_report(out: Path, comparison: Comparison, pictures: Sequence[Sequence[Picture]]) -> None:
+    """Write ``report.html``, ``report.md`` and ``scores.json`` into ``out``.
+
+    Parameters
+    ----------
+    out : Path
+        Folder; made if it is not there.
+    comparison : Comparison
+        What was found.
+    pictures : sequence of sequence of Picture
+        For each of the comparison's models, its best, median and worst patient.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    for name, content in (
+        ("report.html", report_html(comparison, pictures)),
+        ("report.md", report_markdown(comparison)),
+        ("scores.json", comparison.model_dump_json(indent=2) + "\n"),
+    ):
+        with write_atomically(out / name) as temporary:
+            temporary.write_text(content, encoding="utf-8")
+
+
+def report_html(comparison: Comparison, pictures: Sequence[Sequence[Picture]]) -> str:
+    """One page with everything in it: it asks the network and the disk for nothing."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader(__package__, "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html").render(
+        comparison=comparison,
+        banner=RESEARCH_USE,
+        whose=whose(comparison),
+        agreement=agreement_table(comparison),
+        lesions=lesion_table(comparison),
+        effort=effort_table(comparison),
+        patients=patient_table(comparison),
+        dice_chart=dice_chart(comparison),
+        reliability_chart=reliability_chart(comparison),
+        learning_chart=learning_chart(comparison),
+        pictures=[
+            (model, [(_rank(index, row), picture, overlay(picture)) for index, picture in enumerate(row)])
+            for model, row in zip(comparison.models, pictures, strict=True)
+        ],
+        series=SERIES,
+    )
+
+
+def report_markdown(comparison: Comparison) -> str:
+    """The tables and the verdict."""
+    parts = [
+        "# Model comparison",
+        f"{RESEARCH_USE}",
+        f"{whose(comparison)} {comparison.created}, {comparison.device}.",
+        *([comparison.verdict.sentence] if comparison.verdict else []),
+        *(make(comparison).markdown() for make in (agreement_table, lesion_table, effort_table, patient_table)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def whose(comparison: Comparison) -> str:
+    """A sentence about the patients: how many, and whether a model was trained on some."""
+    number = f"{comparison.patients} patient{'' if comparison.patients == 1 else 's'}"
+    if not comparison.trained_on:
+        return f"{number}, each scored by weights that were never trained on it."
+    return (
+        f"{number}. On {len(comparison.trained_on)} of them a model was trained, so its scores there measure memory: "
+        "they say little about new patients."
+    )
+
+
+def _rank(index: int, row: Sequence[Picture]) -> str:
+    return _RANKS[index] if len(row) == len(_RANKS) else f"Patient {index + 1}"

@@ -1,0 +1,187 @@
+"""What a comparison found, as values that round-trip through JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from metseg.metrics import Interval, PairedTest, Reliability, Score, SizeClass, Summary
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class PatientResult(_Frozen):
+    """What :class:`metseg.metrics.PatientScore` leaves out.
+
+    Attributes
+    ----------
+    name : str
+        Patient.
+    trained_on : bool
+        Whether the model that segmented this patient was trained on it, so that its scores say nothing.
+    hd95, surface_dice : float
+        See :class:`metseg.comparison.surfaces.SurfaceAgreement`.
+    sizes : tuple of SizeClass
+        Lesions by size.
+    slices : int
+        Slices that were segmented.
+    seconds : float
+        From the study in memory to its mask.
+    """
+
+    name: str
+    trained_on: bool
+    hd95: float
+    surface_dice: float
+    sizes: tuple[SizeClass, ...]
+    slices: int
+    seconds: float
+
+
+class LearningCurve(_Frozen):
+    """The log of one training run.
+
+    Attributes
+    ----------
+    epochs : tuple of int
+        Epochs.
+    loss : tuple of float
+        Training loss of each.
+    dice : tuple of float
+        Mean Dice per held-out patient; ``nan`` where it was not measured.
+    """
+
+    epochs: tuple[int, ...]
+    loss: tuple[Score, ...]
+    dice: tuple[Score, ...]
+
+
+class ModelResult(_Frozen):
+    """One model on all patients.
+
+    Attributes
+    ----------
+    name, title : str
+        Name in the report, and what the network is.
+    weights_sha256 : tuple of str
+        Of every file that was used.
+    summary : Summary
+        Overlap and lesion-wise scores, with those of each patient.
+    dice_interval : Interval
+        Bootstrap interval of the mean Dice.
+    patients : tuple of PatientResult
+        In the order of ``summary.scores``.
+    mean_surface_dice, median_hd95 : float
+        Over patients.
+    sizes : tuple of SizeClass
+        Lesions of all patients by size.
+    reliability : Reliability
+        Calibration over all voxels of all patients.
+    seconds_per_slice : float
+        Median over patients.
+    parameters : int
+        Trainable numbers of the network.
+    curves : tuple of LearningCurve
+        One for each training run that left a log.
+    """
+
+    name: str
+    title: str
+    weights_sha256: tuple[str, ...]
+    summary: Summary
+    dice_interval: Interval
+    patients: tuple[PatientResult, ...]
+    mean_surface_dice: Score
+    median_hd95: Score
+    sizes: tuple[SizeClass, ...]
+    reliability: Reliability
+    seconds_per_slice: Score
+    parameters: int
+    curves: tuple[LearningCurve, ...] = ()
+
+    @property
+    def dice(self) -> list[float]:
+        """Dice of every patient."""
+        return [score.dice for score in self.summary.scores]
+
+
+class Verdict(_Frozen):
+    """The paired test between the two models with the highest mean Dice.
+
+    Attributes
+    ----------
+    first, second : str
+        The models; ``first`` has the higher mean.
+    chosen_from : int
+        Number of models that these two are the best of.
+    test : PairedTest
+        Dice per patient, first minus second.
+    """
+
+    first: str
+    second: str
+    chosen_from: int
+    test: PairedTest
+
+    @property
+    def sentence(self) -> str:
+        """The finding in words; the word "better" is only used where interval and test both allow it."""
+        test = self.test
+        if not test.interval.known:
+            return f"{self.first} has the highest mean Dice; {_count(test.patients)} cannot tell models apart."
+        found = (
+            f"On the same {_count(test.patients)} the mean Dice of {self.first} is {test.difference:.3f} above that of "
+            f"{self.second} (95 % interval {_signed(test.interval.low)} to {_signed(test.interval.high)}, "
+            f"Wilcoxon p {_p_value(test.p_value)})."
+        )
+        if not test.tells_apart:
+            return f"{found} Interval and test do not both exclude chance: these patients do not tell the two apart."
+        chosen = f", chosen from {self.chosen_from} by these same patients" if self.chosen_from > 2 else ""
+        return f"{found} {self.first} is the better of the two{chosen}."
+
+
+class Comparison(_Frozen):
+    """Models side by side on the same patients.
+
+    Attributes
+    ----------
+    created : str
+        ISO 8601 date.
+    device : str
+        Where the networks ran.
+    versions : dict of str to str
+        Of the packages that matter.
+    patients : int
+        Number of patients.
+    models : tuple of ModelResult
+        By mean Dice, highest first.
+    verdict : Verdict or None
+        ``None`` for a single model.
+    """
+
+    created: str
+    device: str
+    versions: dict[str, str]
+    patients: int
+    models: Annotated[tuple[ModelResult, ...], Field(min_length=1)]
+    verdict: Verdict | None
+
+    @property
+    def trained_on(self) -> tuple[str, ...]:
+        """Patients that at least one model was trained on."""
+        return tuple(sorted({row.name for model in self.models for row in model.patients if row.trained_on}))
+
+
+def _count(patients: int) -> str:
+    return "1 patient" if patients == 1 else f"{patients} patients"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _p_value(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
