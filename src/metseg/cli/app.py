@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from metseg import __version__
+from metseg.cli.calibrate import calibrate
 from metseg.cli.combine import combine
 from metseg.cli.console import complain
 from metseg.cli.demo import demo
@@ -16,6 +17,7 @@ from metseg.cli.inspect import inspect
 from metseg.cli.models import models
 from metseg.cli.predict import predict
 from metseg.cli.train import train
+from metseg.cli.tune import tune
 from metseg.errors import MetsegError
 
 
@@ -32,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (predict, train, evaluate, combine, models, inspect, demo):
+for command in (predict, train, tune, evaluate, calibrate, combine, models, inspect, demo):
     app.command(help=_unwrapped(command.__doc__ or ""))(command)
 
 

@@ -127,13 +127,14 @@ def _windows(
     bounds = (0.0, 100.0) if config.normalisation == "unit" else config.percentiles
     low, high = np.stack([np.percentile(channel, bounds) for channel in voxels], axis=1).astype(np.float32)
     if config.normalisation == "median":
-        high = np.array([_above_median(*channel) for channel in zip(voxels, low, high, strict=True)], np.float32)
+        ends = zip(voxels, low.tolist(), high.tolist(), strict=True)
+        high = np.array([_above_median(channel, bottom, top) for channel, bottom, top in ends], np.float32)
     flat = high <= low
     high[flat] = np.maximum(low[flat], [channel.max() for channel in voxels[flat]]) if flat.any() else high[flat]
     return low[:, None, None], np.maximum(high - low, 1e-6)[:, None, None].astype(np.float32)
 
 
-def _above_median(channel: npt.NDArray[np.generic], low: np.float32, high: np.float32) -> float:
+def _above_median(channel: npt.NDArray[np.generic], low: float, high: float) -> float:
     """Upper end of the window that puts the median of the head at :data:`_MEDIAN`."""
     head = channel[channel > low + _BRIGHT * (high - low)]
-    return float(low + (np.median(head) - low) / _MEDIAN) if head.size else float(high)
+    return low + (float(np.median(head)) - low) / _MEDIAN if head.size else high
