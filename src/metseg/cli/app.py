@@ -10,6 +10,7 @@ import typer
 from metseg import __version__
 from metseg.cli.calibrate import calibrate
 from metseg.cli.combine import combine
+from metseg.cli.compare import compare
 from metseg.cli.console import complain
 from metseg.cli.demo import demo
 from metseg.cli.evaluate import evaluate
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (predict, train, tune, evaluate, calibrate, combine, models, inspect, demo):
+for command in (predict, train, tune, evaluate, compare, calibrate, combine, models, inspect, demo):
     app.command(help=_unwrapped(command.__doc__ or ""))(command)
 
 

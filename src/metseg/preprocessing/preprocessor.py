@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -134,7 +135,7 @@ def _windows(
     return low[:, None, None], np.maximum(high - low, 1e-6)[:, None, None].astype(np.float32)
 
 
-def _above_median(channel: npt.NDArray[np.generic], low: float, high: float) -> float:
+def _above_median(channel: npt.NDArray[Any], low: float, high: float) -> float:
     """Upper end of the window that puts the median of the head at :data:`_MEDIAN`."""
     head = channel[channel > low + _BRIGHT * (high - low)]
     return low + (float(np.median(head)) - low) / _MEDIAN if head.size else high
