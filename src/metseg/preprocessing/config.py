@@ -36,9 +36,10 @@ class PreprocessingConfig(BaseModel):
         The sequences the network looks at, as :class:`metseg.study.Sequence` values.
     normalisation : {"median", "percentile", "unit", "zscore"}
         ``median`` maps the background to 0 and the median of the head in each channel's whole volume to 0.4, and
-        clips at 1: brain looks alike in every head, however bright its fat is; ``percentile`` maps the two percentiles of each channel's whole volume to 0 and 1 and clips;
-        ``unit`` does so with its minimum and maximum; ``zscore`` is ``percentile`` followed, after CLAHE,
-        by zero mean and unit variance over the voxels of the head.
+        clips at 1: brain looks alike in every head, however bright its fat is; ``percentile`` maps the two
+        percentiles of each channel's whole volume to 0 and 1 and clips; ``unit`` does so with its minimum and
+        maximum; ``zscore`` is ``percentile`` followed, after CLAHE, by zero mean and unit variance over the voxels
+        of the head.
     percentiles : tuple of float
         Lower and upper percentile, in percent.
     clahe : ClaheConfig or None
