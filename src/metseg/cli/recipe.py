@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from metseg.training import TrainingConfig
 
 Architecture = Annotated[
-    Literal["nested_unet", "attention_unet", "inception_unet"] | None,
+    Literal["nested_unet", "attention_unet", "inception_unet", "unet3d"] | None,
     typer.Option("--model", help="Architecture.", show_default=False),
 ]
 ConfigFile = Annotated[

@@ -93,6 +93,8 @@ class TrainingConfig(BaseModel):
         An epoch shows every training slice with lesion once.
     batch_size, crop : int
         Slices per step, and the side in pixels of the random crop taken from each.
+    depth : int
+        Consecutive slices in a stack, for a network that looks along z; a step has ``batch_size // depth`` stacks.
     lesion_share : float
         Share of every batch that has lesion.
     learning_rate, encoder_learning_rate, weight_decay, warmup
@@ -131,6 +133,7 @@ class TrainingConfig(BaseModel):
     steps_per_epoch: Annotated[int, Field(ge=1)] | None = None
     batch_size: Annotated[int, Field(ge=2)] = 16
     crop: Annotated[int, Field(ge=64, multiple_of=32)] = 192
+    depth: Annotated[int, Field(ge=2, le=64)] = 4
     lesion_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     encoder_learning_rate: Annotated[float, Field(gt=0)] = 3e-4
@@ -155,6 +158,12 @@ class TrainingConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _batch_holds_a_stack(self) -> Self:
+        if self.stack > self.batch_size:
+            raise ValueError(f"a batch of {self.batch_size} slices does not hold a stack of {self.stack}")
+        return self
+
+    @model_validator(mode="after")
     def _one_start(self) -> Self:
         if self.init is not None and self.encoder_weights is not None:
             raise ValueError("init and encoder_weights both name the first weights of the encoder; choose one")
@@ -166,6 +175,11 @@ class TrainingConfig(BaseModel):
     def network(self) -> NetworkSpec:
         """The network to train."""
         return NetworkSpec.of(self.architecture, self.encoder, in_channels=self.preprocessing.channels)
+
+    @property
+    def stack(self) -> int:
+        """Slices of one training example."""
+        return self.depth if self.network.margin else 1
 
     @property
     def first_weights(self) -> str:

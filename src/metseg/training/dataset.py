@@ -119,18 +119,25 @@ def prepare_patients(
 
 
 class TrainingSlices(Dataset[Pair]):
-    """Augmented slices, addressed by :data:`Example`: the same example is always the same pixels."""
+    """Augmented slices or stacks of them, addressed by :data:`Example`: the same example is always the same pixels."""
 
     def __init__(self, studies: list[PreparedStudy], config: TrainingConfig) -> None:
         self.studies = studies
+        self._stack = config.stack
         self._augmentation = Augmentation(config.augmentation, config.crop, config.preprocessing)
 
     def __getitem__(self, example: Example) -> Pair:
-        """Image float32 (channels, crop, crop) and mask uint8 (1, crop, crop)."""
-        study, z, seed = example
-        image = torch.from_numpy(self.studies[study].image(z))
-        mask = torch.from_numpy(self.studies[study].masks[z][None])
-        return self._augmentation(image, mask, torch.Generator().manual_seed(seed))
+        """Image float32 (channels, crop, crop) and mask uint8 (1, crop, crop); before that (z, …) for stacks."""
+        index, z, seed = example
+        study = self.studies[index]
+        generator = torch.Generator().manual_seed(seed)
+        if self._stack == 1:
+            image, mask = study.image(z), study.masks[z, None]
+        else:
+            below = int(torch.randint(self._stack, (), generator=generator))
+            around = np.clip(np.arange(z - below, z - below + self._stack), 0, len(study.views) - 1)
+            image, mask = np.stack([study.image(int(k)) for k in around]), study.masks[around, None]
+        return self._augmentation(torch.from_numpy(image), torch.from_numpy(mask), generator)
 
 
 class EpochPlan:
@@ -143,11 +150,12 @@ class EpochPlan:
         if not self._lesion:
             raise DataError("no training slice has a lesion")
         self._seed = config.seed
-        self._per_batch = config.batch_size
+        self._per_batch = config.batch_size // config.stack
         self._lesions_per_batch = (
-            max(1, round(config.batch_size * config.lesion_share)) if self._empty else config.batch_size
+            max(1, round(self._per_batch * config.lesion_share)) if self._empty else self._per_batch
         )
-        self.steps = config.steps_per_epoch or max(1, -(-len(self._lesion) // self._lesions_per_batch))
+        shown = self._lesions_per_batch * config.stack
+        self.steps = config.steps_per_epoch or max(1, -(-len(self._lesion) // shown))
 
     def batches(self, epoch: int) -> list[list[Example]]:
         """The examples of every batch of ``epoch``."""

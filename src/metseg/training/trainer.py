@@ -127,11 +127,12 @@ class Trainer:
         self._network.encoder.requires_grad_(not frozen)
 
     def _step(self, images: torch.Tensor, masks: torch.Tensor) -> float:
-        images = images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
-        masks = masks.to(self.device, non_blocking=True)
+        images, masks = images.to(self.device, non_blocking=True), masks.to(self.device, non_blocking=True)
+        if images.ndim == 4:
+            images = images.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.partition(":")[0], self._dtype, enabled=self._dtype is not None):
             logits = self._network(images)
-        loss = self._loss(logits, masks)
+        loss = self._loss(*(tensor.flatten(0, -4) for tensor in (logits, masks)))
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), _LARGEST_GRADIENT)
@@ -156,7 +157,7 @@ class Trainer:
             overlaps = counts.setdefault(study.name, np.zeros((2, len(thresholds)), np.int64))
             for start in range(0, len(study.masked), self.config.batch_size):
                 part = list(study.masked[start : start + self.config.batch_size])
-                probabilities = self._predict(network, np.stack([study.image(z) for z in part]))
+                probabilities = self._predict(network, study, part)
                 truth = study.masks[part].astype(bool)
                 for column, threshold in enumerate(thresholds):
                     predicted = probabilities >= threshold
@@ -167,11 +168,15 @@ class Trainer:
             for name, overlaps in counts.items()
         }
 
-    def _predict(self, network: SegmentationNetwork, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def _predict(self, network: SegmentationNetwork, study: PreparedStudy, z: list[int]) -> npt.NDArray[np.float32]:
+        """Probabilities on slices ``z``, ascending; a network that looks along z sees all around them."""
+        margin = network.spec.margin
+        seen = list(range(max(z[0] - margin, 0), min(z[-1] + margin + 1, len(study.views)))) if margin else z
+        images = np.stack([study.image(k) for k in seen])
         batch = torch.from_numpy(images).to(self.device, memory_format=torch.channels_last)
         kind = self.device.partition(":")[0]
         with torch.inference_mode(), torch.autocast(kind, self._dtype, enabled=self._dtype is not None):
-            logits = network(batch)[:, 0]
+            logits = network(batch)[np.searchsorted(seen, z).tolist(), 0]
         probabilities: npt.NDArray[np.float32] = logits.float().sigmoid().cpu().numpy()
         return probabilities
 
