@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from metseg.comparison.entries import Entry, choose_patients, read_contender
+from metseg.comparison.entries import Contender, Entry, choose_patients, read_contender
 from metseg.comparison.measurement import Measured, device_name, measure_model
 from metseg.comparison.report import write_report
 from metseg.comparison.result import Comparison, ModelResult, Verdict
@@ -61,8 +61,10 @@ def compare(
     if not entries:
         raise DataError("no model is installed to compare; name one with --model")
     files = masked_patients(data)
-    yield Progress(0, 0, "reading cards")
-    contenders = [read_contender(entry) for entry in entries]
+    contenders: list[Contender] = []
+    for entry in entries:
+        yield Progress(len(contenders), len(entries), f"reading {entry.name}")
+        contenders.append(read_contender(entry))
     names = choose_patients(contenders, files, patients)
     chosen = {name: files[name] for name in names}
     total = len(names) * len(contenders)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metseg.checkpoints import ModelCard, list_models, load_checkpoint
-from metseg.checkpoints.store import FILE_NAME
+from metseg.checkpoints.store import ENSEMBLE_NAME, FILE_NAME
 from metseg.errors import DataError
 from metseg.study import natural_key
 
@@ -34,10 +34,21 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """An entry with the cards of its models, which say who was trained on."""
+    """An entry with what is known of its models before they run.
+
+    Attributes
+    ----------
+    entry : Entry
+        The entry.
+    cards : tuple of ModelCard
+        Of each of its models; they say who was trained on.
+    parameters : int
+        Trainable numbers of one of its networks.
+    """
 
     entry: Entry
     cards: tuple[ModelCard, ...]
+    parameters: int
 
     @property
     def title(self) -> str:
@@ -80,14 +91,20 @@ def installed_entries() -> list[Entry]:
 
 
 def read_contender(entry: Entry) -> Contender:
-    """Read the cards of an entry.
+    """Read the models of an entry and build each once, so that a damaged one is known before any is measured.
 
     Raises
     ------
     CheckpointError
         If one of its models is unknown or damaged.
     """
-    return Contender(entry, tuple(load_checkpoint(model).card for model in entry.models))
+    cards: list[ModelCard] = []
+    parameters = 0
+    for model in entry.models:
+        checkpoint = load_checkpoint(model)
+        cards.append(checkpoint.card)
+        parameters = sum(parameter.numel() for parameter in checkpoint.network().parameters())
+    return Contender(entry, tuple(cards), parameters)
 
 
 def choose_patients(contenders: Iterable[Contender], there: Iterable[str], wanted: Iterable[str] | None) -> list[str]:
@@ -118,4 +135,6 @@ def _folds(folder: Path) -> tuple[Path, ...]:
 
 def _short_name(name: str) -> str:
     path = Path(name)
-    return path.parent.name if path.name == FILE_NAME and path.parent.name else path.stem or name
+    if path.name in (FILE_NAME, ENSEMBLE_NAME):
+        return path.resolve().parent.name
+    return path.stem if path.suffix == ".safetensors" else path.name or name

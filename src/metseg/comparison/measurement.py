@@ -13,7 +13,7 @@ from statistics import fmean, median
 import numpy as np
 import numpy.typing as npt
 
-from metseg.checkpoints import Checkpoint, load_checkpoint
+from metseg.checkpoints import load_checkpoint
 from metseg.comparison.entries import Contender
 from metseg.comparison.result import LearningCurve, ModelResult, PatientResult
 from metseg.comparison.surfaces import compare_surfaces
@@ -103,7 +103,6 @@ def measure_model(
     rows: dict[str, list[_Row]] = {}
     hashes: list[str] = []
     curves: list[LearningCurve] = []
-    parameters = 0
     for index, model in enumerate(contender.entry.models):
         names = [name for name in patients if contender.speaker(name) == index]
         if not names:
@@ -111,7 +110,6 @@ def measure_model(
         checkpoint = load_checkpoint(model)
         hashes.append(checkpoint.sha256)
         curves += read_curve(checkpoint.path.parent)
-        parameters = _parameters(checkpoint)
         with Segmenter(checkpoint, device=device) as segmenter:
             for name in names:
                 yield Progress(done, total, f"{contender.entry.name}: {name}")
@@ -122,7 +120,7 @@ def measure_model(
     ordered = [row for name in patients for row in rows[name]]
     if not ordered:
         raise DataError("none of the patients could be read")
-    result = _result(contender, ordered, tuple(hashes), parameters, tuple(curves))
+    result = _result(contender, ordered, tuple(hashes), tuple(curves))
     return Measured(result, _best_median_worst(ordered), ordered[-1].device)
 
 
@@ -187,12 +185,8 @@ def _measure_study(segmenter: Segmenter, study: Study, mask: npt.NDArray[np.uint
     return _Row(score, patient, calibration, picture, segmentation.device)
 
 
-def _parameters(checkpoint: Checkpoint) -> int:
-    return sum(parameter.numel() for parameter in checkpoint.network().parameters())
-
-
 def _result(
-    contender: Contender, rows: list[_Row], hashes: tuple[str, ...], parameters: int, curves: tuple[LearningCurve, ...]
+    contender: Contender, rows: list[_Row], hashes: tuple[str, ...], curves: tuple[LearningCurve, ...]
 ) -> ModelResult:
     scores = [row.score for row in rows]
     patients = [row.patient for row in rows]
@@ -208,7 +202,7 @@ def _result(
         sizes=pool_sizes(patient.sizes for patient in patients),
         reliability=pool_reliability(row.reliability for row in rows),
         seconds_per_slice=median(p.seconds / p.slices for p in patients),
-        parameters=parameters,
+        parameters=contender.parameters,
         curves=curves,
     )
 
