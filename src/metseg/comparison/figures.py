@@ -109,6 +109,7 @@ def learning_chart(comparison: Comparison) -> str:
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(color=_RULE, linewidth=0.8)
+    dice.set_xlim(loss.get_xlim())
     _legend(loss)
     logged = ", ".join(model.name for model in comparison.models if model.curves)
     return _svg(figure, f"Training loss and held-out Dice by epoch of {logged}.")

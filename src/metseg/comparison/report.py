@@ -84,7 +84,7 @@ def whose(comparison: Comparison) -> str:
     """A sentence about the patients: how many, and whether a model was trained on some."""
     number = f"{comparison.patients} patient{'' if comparison.patients == 1 else 's'}"
     if not comparison.trained_on:
-        return f"{number}, each scored by weights that were never trained on it."
+        return f"{number}, each scored by weights that were never trained on that patient."
     return (
         f"{number}. On {len(comparison.trained_on)} of them a model was trained, so its scores there measure memory: "
         "they say little about new patients."

@@ -154,7 +154,7 @@ def _found(size: SizeClass) -> str:
     false = f", {size.false} false" if size.false else ""
     if size.reference:
         return f"{size.found} of {size.reference}{false}"
-    return f"none{false}"
+    return f"no lesion{false}"
 
 
 def _found_of_all(model: ModelResult) -> str:
