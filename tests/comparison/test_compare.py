@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from metseg.checkpoints import load_checkpoint
 from metseg.comparison import Comparison, Verdict, compare, find_entries
 from metseg.comparison.entries import choose_patients, read_contender
-from metseg.errors import CheckpointError, DataError
+from metseg.errors import CheckpointError, DataError, MissingExtraError
 from metseg.events import Progress, drain
 from metseg.inference import Segmenter
 from metseg.metrics import PairedTest, compare_paired, score_patient
@@ -132,6 +133,14 @@ def test_who_may_be_scored_is_decided_by_all_cards(single: Path, folds: Path, da
     with pytest.raises(CheckpointError, match="nowhere"):
         drain(compare(find_entries(["nowhere"]), data, tmp_path))
     assert not list(tmp_path.iterdir())
+
+
+def test_without_the_extra_nothing_is_begun(
+    single: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "monai", None)
+    with pytest.raises(MissingExtraError, match=r"napari-metseg\[compare\]"):
+        drain(compare(find_entries([str(single)]), data, tmp_path))
 
 
 def test_names_are_short_and_distinct(single: Path, folds: Path) -> None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from metseg.comparison.entries import Contender, Entry, choose_patients, read_contender
 from metseg.comparison.measurement import Measured, device_name, measure_model
 from metseg.comparison.report import write_report
 from metseg.comparison.result import Comparison, ModelResult, Verdict
-from metseg.errors import DataError
+from metseg.errors import DataError, MissingExtraError
 from metseg.events import Event, Finished, Progress
 from metseg.inference import resolve_device
 from metseg.metrics import compare_paired
 from metseg.training.dataset import masked_patients
 
+_EXTRA = ("monai", "jinja2")
 _PACKAGES = ("napari-metseg", "torch", "monai", "scipy", "numpy")
 
 
@@ -57,7 +59,12 @@ def compare(
         If there is no model, or no patient is left.
     CheckpointError
         If a model is unknown or damaged.
+    MissingExtraError
+        If the package's extra ``compare`` is not installed.
     """
+    for package in _EXTRA:
+        if find_spec(package) is None:
+            raise MissingExtraError(package, "compare")
     if not entries:
         raise DataError("no model is installed to compare; name one with --model")
     files = masked_patients(data)

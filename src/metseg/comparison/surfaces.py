@@ -95,14 +95,14 @@ def _outlines(truth: Mask, guess: Mask) -> Iterator[list[Outline]]:
 
     for z in np.flatnonzero((truth | guess).any(axis=(1, 2))):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # MONAI calls a function of its own in a deprecated way
+            # MONAI warns of empty slices, and calls a function of its own in a deprecated way.
+            warnings.simplefilter("ignore")
             edges, distances, lengths = get_edge_surface_distance(
                 torch.from_numpy(guess[z]),
                 torch.from_numpy(truth[z]),
                 spacing=(1.0, 1.0),
                 use_subvoxels=True,
                 symmetric=True,
-                warn_empty=False,
             )
         yield [
             (distance.numpy(), length[edge].numpy())
