@@ -1,8 +1,17 @@
-"""A synthetic head that looks like one, with lesions whose true mask is known."""
+"""A synthetic head that looks like one, and lesions whose true mask is known, for it and for real heads."""
 
 from __future__ import annotations
 
 from metseg.synthetic.lesion import LesionSpec, draw_lesion
+from metseg.synthetic.metastases import InsertedLesion, Insertion, MetastasisConfig, insert_metastases
 from metseg.synthetic.study import synthetic_study
 
-__all__ = ["LesionSpec", "draw_lesion", "synthetic_study"]
+__all__ = [
+    "InsertedLesion",
+    "Insertion",
+    "LesionSpec",
+    "MetastasisConfig",
+    "draw_lesion",
+    "insert_metastases",
+    "synthetic_study",
+]

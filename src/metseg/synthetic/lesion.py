@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy import ndimage
 
 from metseg.study.model import TRIPLET, Sequence
-from metseg.synthetic.fields import Float, grid_noise, soft
+from metseg.synthetic.fields import Float, soft
+from metseg.synthetic.shape import Block, Form
 
 Kind = Literal["ring", "solid", "infiltrative"]
 Positive = Annotated[float, Field(gt=0)]
@@ -26,8 +27,23 @@ _PARTS: dict[str, tuple[float, float, float]] = {
 }
 
 
-#: Areas of fewer pixels in a slice are not outlined.
+#: By how much those vary from lesion to lesion, in the same order, as a share.
+_VARIETY: dict[str, tuple[float, float, float]] = {
+    "oedema": (0.06, 0.0, 0.06),
+    "rim": (0.10, 0.12, 0.0),
+    "necrosis": (0.12, 0.25, 0.12),
+    "solid": (0.10, 0.15, 0.0),
+    "infiltrative": (0.0, 0.0, 0.0),
+}
+
+#: Unevenness of what is diffuse, and of what is not: of some millimetres, and finer.
+_PATCHY = {True: (0.09, 0.04), False: (0.14, 0.06)}
+#: Areas of oedema of fewer pixels in a slice are not outlined.
 _SPECK = 12
+#: A tumour is seen where it fills at least this share of a voxel.
+_VISIBLE = 0.2
+#: Share of its brightness that oedema has lost at its rim.
+_FADING = 0.4
 
 
 class LesionSpec(BaseModel):
@@ -65,31 +81,10 @@ class LesionSpec(BaseModel):
     irregularity: Annotated[float, Field(ge=0, le=1)] = 0.3
     seed: int = 0
 
-
-class _Block:
-    """The part of a volume that a lesion can reach, with distances from its centre."""
-
-    def __init__(self, spec: LesionSpec, shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> None:
-        reach = 2.2 * (spec.radius + spec.oedema) + 4
-        self.window = tuple(
-            slice(max(0, int(c - reach / s)), min(n, int(c + reach / s) + 2))
-            for c, s, n in zip(spec.centre, spacing, shape, strict=True)
-        )
-        self.empty = any(w.start >= w.stop for w in self.window)
-        if self.empty:
-            return
-        depth, rows, columns = (w.stop - w.start for w in self.window)
-        self.shape = (depth, rows, columns)
-        rng = np.random.default_rng([spec.seed, 77])
-        self.noise = [grid_noise(rng, self.shape, spacing, wave) for wave in (max(8.0, 1.3 * spec.radius), 9.0, 4.0)]
-        stretch = rng.uniform(0.8, 1.25, 3)
-        axes = [
-            ((np.arange(w.start, w.stop) - c) * s / e).astype(np.float32)
-            for w, c, s, e in zip(self.window, spec.centre, spacing, stretch, strict=True)
-        ]
-        self.distance = np.sqrt(
-            axes[0][:, None, None] ** 2 + axes[1][None, :, None] ** 2 + axes[2][None, None, :] ** 2
-        ).astype(np.float32)
+    @property
+    def form(self) -> Form:
+        """What decides its shape."""
+        return Form(self.centre, self.radius, self.oedema, self.irregularity, self.seed)
 
 
 def _tissue_from_intensity(block: Float, flair: int, reference: Float) -> Float:
@@ -111,37 +106,25 @@ def _reference(block: Float, near: npt.NDArray[np.bool_], tissue: Float | None) 
     return np.maximum(np.asarray(levels, np.float32), 1)
 
 
-def _memberships(spec: LesionSpec, block: _Block, tissue: Float, whiteness: Float) -> dict[str, Float]:
-    """How much of each voxel belongs to each part of the lesion."""
-    coarse, middle, fine = block.noise
-    ragged = spec.irregularity * (spec.radius * 0.45 * coarse + min(spec.radius, 6) * 0.35 * middle) + 0.3 * fine
-    depth = spec.radius + ragged - block.distance
+def _memberships(spec: LesionSpec, block: Block, tissue: Float, whiteness: Float) -> dict[str, Float]:
+    """How much of each voxel belongs to each part of the lesion, in the order in which they are laid over it."""
     if spec.kind == "infiltrative":
-        spread = depth + spec.oedema * (0.8 * whiteness + 0.5 * coarse)
-        return {"infiltrative": _in_one_piece(soft(spread, 2.4) * tissue, block.distance)}
-    spread = depth + spec.oedema * (0.35 + 0.9 * whiteness + 0.5 * coarse + 0.2 * middle)
-    spread = np.where(spec.oedema > 0, spread, depth)
-    oedema = _in_one_piece(soft(spread, 1.8) * tissue, block.distance)
-    parts = {"oedema": oedema, "solid": soft(depth, 0.7) * np.maximum(tissue, soft(depth - 1, 1))}
-    if spec.kind == "ring":
-        thick = max(1.6, 0.28 * spec.radius) * (1 + 0.35 * middle)
-        parts["rim"] = parts.pop("solid")
-        parts["necrosis"] = soft(depth - thick, 0.8)
-    return parts
-
-
-def _in_one_piece(membership: Float, distance: Float) -> Float:
-    """Drop islands: a lesion spreads from its centre through tissue, it does not jump."""
-    islands, _ = ndimage.label(membership > 0.15)
-    within = islands[distance < max(float(distance.min()), 4.0)]
-    return membership * np.isin(islands, np.unique(within[within > 0]))
+        return {"infiltrative": block.infiltration(tissue, whiteness)}
+    share = np.random.default_rng([spec.seed, *b"wall"]).uniform(0.16, 0.4)
+    wall = max(1.3, share * spec.radius) if spec.kind == "ring" else None
+    tumour, core = block.tumour(tissue, wall)
+    oedema, outwards = block.swelling(tumour, tissue, whiteness)
+    parts = {"oedema": oedema * (1 - np.float32(_FADING) * outwards)}
+    return parts | ({"solid": tumour} if wall is None else {"rim": tumour, "necrosis": core})
 
 
 def _levels(spec: LesionSpec, part: str, channels: Seq[Sequence]) -> list[float]:
-    pre, flair, post = _PARTS[part]
+    """Brightness of a part in each channel, relative to normal brain; a little different in every lesion."""
+    varied = np.random.default_rng([spec.seed, *part.encode()]).uniform(-1, 1, 3) * _VARIETY[part]
+    pre, flair, post = np.asarray(_PARTS[part]) * (1 + varied)
     post = post * spec.enhancement if part in ("rim", "solid") else post
     of = {Sequence.PRE: pre, Sequence.FLAIR: flair * spec.flair, Sequence.POST: post}
-    return [of.get(sequence, 1.0) for sequence in channels]
+    return [float(of.get(sequence, 1.0)) for sequence in channels]
 
 
 def draw_lesion(
@@ -153,6 +136,7 @@ def draw_lesion(
     sequences: Seq[Sequence] = TRIPLET,
     tissue: Float | None = None,
     whiteness: Float | None = None,
+    fluid: bool = False,
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
     """Draw one lesion.
 
@@ -176,6 +160,8 @@ def draw_lesion(
         Where brain is, in [0, 1]; guessed from the intensities when absent.
     whiteness : ndarray of float32, shape (z, y, x), optional
         Where white matter is, which oedema prefers; absent, oedema spreads evenly.
+    fluid : bool
+        ``tissue`` knows nothing of fluid in sulci and ventricles: find it by its darkness.
 
     Returns
     -------
@@ -185,39 +171,59 @@ def draw_lesion(
         A copy that also covers what the lesion made abnormal on FLAIR.
     """
     voxels, mask = voxels.copy(), mask.copy()
-    block = _Block(spec, mask.shape, spacing)
+    block = Block(spec.form, mask.shape, spacing)
     if block.empty:
         return voxels, mask
     window = (slice(None), *block.window)
     picture = voxels[window].astype(np.float32)
-    flair = sequences.index(Sequence.FLAIR) if Sequence.FLAIR in sequences else 0
+    flair = list(sequences).index(Sequence.FLAIR) if Sequence.FLAIR in sequences else 0
     near = block.distance < spec.radius + spec.oedema + 4
     known = None if tissue is None else tissue[block.window]
     reference = _reference(picture, near, known)
-    brain = _tissue_from_intensity(picture, flair, reference) if known is None else known
+    brain = np.ones(block.shape, np.float32) if known is None else known
+    if known is None or fluid:
+        brain = brain * _tissue_from_intensity(picture, flair, reference)
     white = np.full(block.shape, 0.6, np.float32) if whiteness is None else whiteness[block.window]
     parts = _memberships(spec, block, brain, white)
-    patchy = 1 + 0.09 * block.noise[1] + 0.04 * block.noise[2]
-    grain = picture - ndimage.gaussian_filter(picture, (0, 0, 1.0, 1.0))
-    for part, over in parts.items():
-        for index, level in enumerate(_levels(spec, part, sequences)):
-            target = reference[index] * np.float32(level)
-            own = picture[index] * np.float32(0.35 * level) + 0.65 * target
-            wanted = own * patchy if part in ("oedema", "infiltrative") else target * patchy + grain[index]
-            picture[index] += over * (wanted - picture[index])
+    _lay(picture, parts, spec, block, reference, sequences)
     if np.issubdtype(voxels.dtype, np.integer):
         picture = np.clip(np.rint(picture), 0, np.iinfo(voxels.dtype).max)
     voxels[window] = picture.astype(voxels.dtype)
-    mask[block.window] |= _outline(np.max(list(parts.values()), axis=0))
+    mask[block.window] |= _outline(parts)
     return voxels, mask
 
 
-def _outline(membership: Float) -> npt.NDArray[np.uint8]:
-    """The mask as a reader draws it: slice by slice, without pores and specks."""
-    drawn = membership > 0.5
+def _lay(
+    picture: Float, parts: dict[str, Float], spec: LesionSpec, block: Block, reference: Float, channels: Seq[Sequence]
+) -> None:
+    """Lay the parts of a lesion over ``picture``, float32 (c, z, y, x), in place."""
+    patchy = {diffuse: 1 + a * block.noise[1] + b * block.noise[2] for diffuse, (a, b) in _PATCHY.items()}
+    grain = picture - ndimage.gaussian_filter(picture, (0, 0, 1.0, 1.0))
+    for part, over in parts.items():
+        for index, level in enumerate(_levels(spec, part, channels)):
+            if channels[index] not in TRIPLET:
+                continue
+            target = reference[index] * np.float32(level)
+            own = picture[index] * np.float32(0.35 * level) + 0.65 * target
+            diffuse = part in ("oedema", "infiltrative")
+            wanted = own * patchy[True] if diffuse else target * patchy[False] + grain[index]
+            picture[index] += over * (wanted - picture[index])
+
+
+def _outline(parts: dict[str, Float]) -> npt.NDArray[np.uint8]:
+    """The mask as a reader draws it: slice by slice, without pores and specks; small tumours down to what is seen."""
+    tumour = parts.get("rim", parts.get("solid"))
+    diffuse = parts["oedema"] / (1 - _FADING / 2) if "oedema" in parts else parts["infiltrative"]
+    drawn = diffuse > 0.5
+    seen = np.zeros_like(drawn)
+    if tumour is not None:
+        seen = tumour > max(_VISIBLE, 0.5 * min(1.0, float(tumour.max())))
+        drawn |= seen
     for z in range(len(drawn)):
         closed = ndimage.binary_fill_holes(ndimage.binary_closing(drawn[z], iterations=1) | drawn[z])
         labels, count = ndimage.label(closed)
         areas = np.bincount(labels.ravel(), minlength=count + 1)
-        drawn[z] = (areas >= _SPECK)[labels] & (labels > 0)
+        kept = areas >= _SPECK
+        kept[labels[seen[z]]] = True
+        drawn[z] = kept[labels] & (labels > 0)
     return drawn.astype(np.uint8)
