@@ -109,30 +109,55 @@ def patiently(qtbot: Any) -> Callable[[Callable[[], object]], None]:
     return wait
 
 
+@pytest.fixture(scope="module")
+def window(qapp: Any) -> Iterator[Any]:
+    """One napari window for the tests of a module, since opening one takes longer than most of them; nothing leaks."""
+    from napari import Viewer
+    from napari._qt.qt_main_window import _QtMainWindow
+    from napari._qt.qt_viewer import QtViewer
+    from napari._qt.threads.status_checker import StatusChecker
+    from napari.settings import get_settings
+    from napari.utils._proxies import PublicOnlyProxy
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "True")
+        patch.setattr(StatusChecker, "start", lambda *_: None)
+        patch.setattr(_QtMainWindow, "_save_current_window_settings", lambda *_: None)
+        get_settings().reset()
+        viewer = Viewer(show=False, show_welcome_screen=False)
+        yield PublicOnlyProxy(viewer)
+        viewer.close()
+        del viewer
+        qapp.processEvents()
+        gc.collect()
+        assert not len(QtViewer._instances)
+
+
 @pytest.fixture
-def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
-    """A viewer as plugins get it: public attributes only, layers written in the window's thread only."""
-    return make_napari_viewer_proxy()
+def viewer(window: Any) -> Iterator[Any]:
+    """An empty viewer as plugins get it: public attributes only, layers written in the window's thread only."""
+    yield window
+    window.window.remove_dock_widget("all")
+    window.layers.clear()
+    window.dims.ndisplay = 2
+    window.dims.order = tuple(range(window.dims.ndim))
 
 
 @pytest.fixture
 def open_widget(
     viewer: Any, weights: Path, monkeypatch: pytest.MonkeyPatch, patiently: Callable[..., None]
-) -> Iterator[Callable[[], Any]]:
-    """Open the widget from napari's menu of plugins, with ``tiny`` as its network."""
-    monkeypatch.setenv("METSEG_WEIGHTS", str(weights))
-    opened = []
+) -> Callable[..., Any]:
+    """Open the widget from napari's menu of plugins; with ``tiny`` as its network, if no other folder is given."""
 
-    def open_one() -> Any:
+    def open_one(folder: Path | None = None) -> Any:
+        monkeypatch.setenv("METSEG_WEIGHTS", str(folder or weights))
         _, widget = viewer.window.add_plugin_dock_widget("napari-metseg", "Segment lesions")
-        opened.append(widget)
         patiently(lambda: not widget.state.searching)
-        widget.state.model = "tiny"
+        if folder is None:
+            widget.state.model = "tiny"
         return widget
 
-    yield open_one
-    for widget in opened:
-        widget.close_session()
+    return open_one
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 from qtpy.QtCore import QTimer
 
 from metseg.lesions import mask_from_probabilities
+from metseg.napari_plugin import dialogs
 from metseg.napari_plugin.layers import study_layers
 from metseg.napari_plugin.outlines import outline_of
 from metseg.napari_plugin.state import Activity
@@ -42,6 +43,17 @@ def run(widget: Any, patiently: Wait) -> None:
     widget.run.run.click()
     assert widget.state.activity is Activity.RUNNING
     patiently(lambda: not widget.controller.busy)
+
+
+def open_file(widget: Any, path: Path, patiently: Wait) -> None:
+    """Press … and choose ``path``: the window does not wait for the file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dialogs.QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+        widget.input.open_model.click()
+    assert widget.input.summary.text() == f"Opening {path.name} …"
+    assert "Still opening" in widget.run.run.toolTip()
+    patiently(lambda: not widget.controller.busy)
+    assert widget.state.opening == ""
 
 
 def outlines(viewer: Any) -> list[Any]:
@@ -234,7 +246,7 @@ def test_a_damaged_checkpoint_is_named_and_the_widget_goes_on(
     whole = (weights / "tiny" / "model.safetensors").read_bytes()
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(whole)
-    ready.controller.add_model_file(str(damaged))
+    open_file(ready, damaged, patiently)
     assert ready.state.model == str(damaged)
     damaged.write_bytes(whole[: len(whole) // 2])
     ready.run.run.click()
@@ -247,11 +259,14 @@ def test_a_damaged_checkpoint_is_named_and_the_widget_goes_on(
     assert outlines(viewer)
 
 
-def test_a_file_that_is_no_network_is_refused_when_opened(ready: Any, tmp_path: Path, notifications: list[str]) -> None:
+def test_a_file_that_is_no_network_is_refused_when_opened(
+    ready: Any, tmp_path: Path, patiently: Wait, notifications: list[str]
+) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"not weights at all")
-    ready.controller.add_model_file(str(tmp_path / "model.safetensors"))
+    open_file(ready, tmp_path / "model.safetensors", patiently)
     assert any("model.safetensors" in said for said in notifications)
     assert ready.state.model == "tiny"
+    assert ready.run.run.isEnabled()
 
 
 def test_run_says_why_it_cannot(viewer: Any, open_widget: Callable[[], Any], study: Study) -> None:

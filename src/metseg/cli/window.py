@@ -43,18 +43,24 @@ def _run_when_ready(widget: Any, model: str, device: str) -> None:
     timer = QTimer(widget)
     timer.setInterval(_LOOK_AGAIN_MS)
 
-    def look() -> None:
+    def choose() -> None:
         state = widget.state
         if state.searching or state.image is None:
             return
-        timer.stop()
+        state.device = device
         if any(choice.key == model for choice in state.models):
             state.model = model
         else:
             widget.controller.add_model_file(model)
-        state.device = device
-        if not state.obstacle:
+        timer.timeout.disconnect(choose)
+        timer.timeout.connect(run)
+
+    def run() -> None:
+        if widget.state.opening:
+            return
+        timer.stop()
+        if not widget.state.obstacle:
             widget.controller.run()
 
-    timer.timeout.connect(look)
+    timer.timeout.connect(choose)
     timer.start()

@@ -1,11 +1,32 @@
-"""Work in a thread, the newest request first."""
+"""Work in a thread: started so that the process can end well, and the newest request first."""
 
 from __future__ import annotations
 
+import atexit
+import functools
 from collections.abc import Callable
 from typing import Any
 
-from napari.qt.threading import create_worker
+from napari.qt.threading import WorkerBase, create_worker
+
+#: Milliseconds that a process which wants to end waits for its threads: an import of torch, or a network's few slices.
+_PATIENCE = 60_000
+
+
+def start(worker: WorkerBase) -> None:
+    """Start ``worker``, and let the process wait for it before it ends.
+
+    napari waits when its event loop ends. A process without one (a script, a notebook, Python's prompt) would take the
+    signals from under the thread, and Qt answers that with an abort.
+    """
+    _wait_at_exit()
+    worker.start()
+
+
+@functools.cache
+def _wait_at_exit() -> None:
+    """Have every worker asked to quit and waited for before Qt cleans up: what is registered last runs first."""
+    atexit.register(WorkerBase.await_workers, _PATIENCE)
 
 
 class Latest:
@@ -39,7 +60,10 @@ class Latest:
     def forget(self) -> None:
         """Drop what waits, and the result of what runs."""
         self._waiting = None
-        self._done = self._failed = _nothing
+        if self._worker is not None:
+            self._worker.returned.disconnect(self._on_returned)
+            self._worker.quit()
+            self._worker = None
 
     def _start(self) -> None:
         if self._waiting is None:
@@ -48,7 +72,7 @@ class Latest:
         self._waiting = None
         self._worker = create_worker(_attempt, function, arguments, _start_thread=False, _ignore_errors=True)
         self._worker.returned.connect(self._on_returned)
-        self._worker.start()
+        start(self._worker)
 
     def _on_returned(self, outcome: tuple[Any, Exception | None]) -> None:
         self._worker = None
@@ -65,7 +89,3 @@ def _attempt(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[
         return function(*arguments), None
     except Exception as error:
         return None, error
-
-
-def _nothing(_: object) -> None:
-    return None

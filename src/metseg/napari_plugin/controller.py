@@ -48,6 +48,7 @@ class Controller(Follower):
         self._watch = Follower()
         self._run = Run(state)
         self._searches = Latest(self._on_choices, self._on_search_failed)
+        self._files = Latest(self._on_model_file, self._on_model_file_failed)
         self._rederivations = Latest(self._on_rederived, tell_error)
         self._reviews = Latest(self._on_reviewed, tell_error)
         self._rederive_soon = _resting(self.rederive)
@@ -63,7 +64,7 @@ class Controller(Follower):
     @property
     def busy(self) -> bool:
         """Whether anything is under way or about to be."""
-        threads = (self._run, self._searches, self._rederivations, self._reviews)
+        threads = (self._run, self._searches, self._files, self._rederivations, self._reviews)
         timers = (self._rederive_soon, self._review_soon)
         return any(thread.busy for thread in threads) or any(timer.isActive() for timer in timers)
 
@@ -72,7 +73,7 @@ class Controller(Follower):
         self.unfollow()
         self._watch.unfollow()
         self._run.close()
-        for latest in (self._searches, self._rederivations, self._reviews):
+        for latest in (self._searches, self._files, self._rederivations, self._reviews):
             latest.forget()
         for timer in (self._rederive_soon, self._review_soon):
             timer.stop()
@@ -80,22 +81,25 @@ class Controller(Follower):
     # Networks and devices
 
     def add_model_file(self, path: str) -> None:
-        """Offer the network in ``path`` beside the shipped ones, and choose it."""
-        try:
-            choice = pipeline.model_from_file(path)
-        except Exception as error:
-            tell_error(error)
-            return
+        """Read the network in ``path`` in a thread, offer it beside the shipped ones, and choose it."""
+        self._state.opening = path
+        self._files.submit(pipeline.model_from_file, path)
+
+    def _on_model_file(self, choice: ModelChoice) -> None:
         others = tuple(known for known in self._state.models if known.key != choice.key)
         self._state.models = (*others, choice)
         self._state.model = choice.key
+        self._state.opening = ""
+
+    def _on_model_file_failed(self, error: Exception) -> None:
+        self._state.opening = ""
+        tell_error(error)
 
     def _on_choices(self, found: tuple[tuple[ModelChoice, ...], tuple[str, ...]]) -> None:
         models, self._state.devices = found
         self._state.models = (*models, *self._state.models)
         self._state.searching = False
-        if not self._state.model and models:
-            self._state.model = models[0].key
+        self._state.model = self._state.model or pipeline.preferred(models)
 
     def _on_search_failed(self, error: Exception) -> None:
         self._state.searching = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QPaintEvent
@@ -25,6 +25,8 @@ from qtpy.QtWidgets import (
 from metseg.napari_plugin.state import Follower, SegmentationState
 
 _CAPTION_WIDTH = 112
+#: Role under which a QComboBox's own items keep their flags; 0 greys an item out.
+_FLAGS_ROLE = Qt.ItemDataRole.UserRole - 1
 #: Of a list's title and arrow, as napari's style sheet has them.
 _TITLE_MARGIN, _ARROW_WIDTH = 8, 26
 
@@ -95,6 +97,15 @@ class Hint(QLabel):
         self.setVisible(bool(text))
 
 
+class Option(NamedTuple):
+    """A line of a :class:`Choice`: greyed out, and not to be chosen, unless ``usable``."""
+
+    value: Any
+    title: str
+    tip: str = ""
+    usable: bool = True
+
+
 class Choice(QComboBox):
     """A list to choose from that knows values beside their titles.
 
@@ -116,15 +127,17 @@ class Choice(QComboBox):
         self.currentIndexChanged.connect(self._on_index)
         self.offer((), None)
 
-    def offer(self, options: Iterable[tuple[Any, str, str]], current: Any) -> None:
-        """Show options, each a value, a title and a tooltip, with ``current`` chosen."""
+    def offer(self, options: Iterable[Option], current: Any) -> None:
+        """Show options, with ``current`` chosen."""
         options = list(options)
         with QSignalBlocker(self):
             self.clear()
-            self._values = [value for value, _, _ in options]
-            for index, (_, title, tip) in enumerate(options):
-                self.addItem(title)
-                self.setItemData(index, tip, Qt.ItemDataRole.ToolTipRole)
+            self._values = [option.value for option in options]
+            for index, option in enumerate(options):
+                self.addItem(option.title)
+                self.setItemData(index, option.tip, Qt.ItemDataRole.ToolTipRole)
+                if not option.usable:
+                    self.setItemData(index, 0, _FLAGS_ROLE)
             if not options:
                 self.addItem(self._empty)
             self.setEnabled(bool(options))

@@ -14,8 +14,8 @@ def ask_folder(parent: QWidget | None) -> Path | None:
 
 
 def ask_model_file(parent: QWidget | None) -> str:
-    """A checkpoint file; empty if the user changed their mind."""
-    chosen, _ = QFileDialog.getOpenFileName(parent, "Open a network", "", "Networks (*.safetensors)")
+    """A checkpoint or ensemble file; empty if the user changed their mind."""
+    chosen, _ = QFileDialog.getOpenFileName(parent, "Open a network", "", "Networks (*.safetensors ensemble.json)")
     return str(chosen)
 
 

@@ -12,6 +12,7 @@ from napari.viewer import Viewer
 from metseg.curation import export_pairs
 from metseg.errors import MetsegError
 from metseg.napari_plugin import exporting, outlines
+from metseg.napari_plugin.background import start
 from metseg.napari_plugin.dialogs import ask_folder, confirm_replacement
 from metseg.napari_plugin.messages import tell, tell_error
 from metseg.napari_plugin.state import Slices
@@ -35,7 +36,7 @@ def export_selected_outline(viewer: Viewer) -> None:
         return
     if there and not confirm_replacement(None, there):
         return
-    create_worker(
+    worker = create_worker(
         export_pairs,
         order.study,
         order.labels,
@@ -43,8 +44,10 @@ def export_selected_outline(viewer: Viewer) -> None:
         overwrite=bool(there),
         _connect={"returned": _tell_exported, "errored": tell_error},
         _progress={"desc": "Exporting training pairs"},
+        _start_thread=False,
         _ignore_errors=True,
     )
+    start(worker)
 
 
 def _image_below(viewer: Viewer, outline: Labels) -> Image | None:

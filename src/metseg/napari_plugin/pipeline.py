@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from metseg.checkpoints import ModelCard
     from metseg.inference import Segmentation
 
+#: Name of the network to begin with.
+DEFAULT_MODEL = "best"
+
 #: Slices per forward pass: few, so that progress is fine and Cancel acts soon.
 SLICES_AT_ONCE = 4
 
@@ -93,7 +96,7 @@ def find_choices() -> tuple[tuple[ModelChoice, ...], tuple[str, ...]]:
     from metseg.checkpoints import list_models
     from metseg.inference import available_devices
 
-    models = tuple(ModelChoice(info.name, info.name, info.card) for info in list_models())
+    models = tuple(ModelChoice(info.name, info.name, info.card, info.problem or "") for info in list_models())
     return models, ("auto", *available_devices())
 
 
@@ -110,6 +113,12 @@ def model_from_file(path: str) -> ModelChoice:
 
     checkpoint = load_checkpoint(path)
     return ModelChoice(str(checkpoint.path), f"{checkpoint.card.name} (file)", checkpoint.card)
+
+
+def preferred(models: tuple[ModelChoice, ...]) -> str:
+    """Key of the network to begin with: ``best`` if it can be used, else the first that can; empty if none can."""
+    usable = [choice.key for choice in models if choice.card is not None]
+    return DEFAULT_MODEL if DEFAULT_MODEL in usable else next(iter(usable), "")
 
 
 def rederive(segmentation: Segmentation, postprocessing: PostprocessingConfig) -> Segmentation:

@@ -48,9 +48,13 @@ class Preview(Follower):
 
     def close(self) -> None:
         """Remove the layer and stop listening."""
+        self.abandon()
+        self._remove()
+
+    def abandon(self) -> None:
+        """Stop listening; the layer goes with the window."""
         self.unfollow()
         self._fits.forget()
-        self._remove()
 
     def _refit(self) -> None:
         card = self._state.card

@@ -9,6 +9,7 @@ from napari.qt.threading import create_worker
 from napari.utils import cancelable_progress
 
 from metseg.events import Event, Finished, Notice, Progress
+from metseg.napari_plugin.background import start
 from metseg.napari_plugin.messages import tell_error
 from metseg.napari_plugin.pipeline import Failed
 from metseg.napari_plugin.state import Activity, SegmentationState
@@ -63,7 +64,7 @@ class Run:
         self._worker = create_worker(stream, *arguments, _start_thread=False, _ignore_errors=True)
         self._worker.yielded.connect(self._on_event)
         self._worker.finished.connect(self._on_ended)
-        self._worker.start()
+        start(self._worker)
 
     def cancel(self) -> None:
         """Stop before the next step; no result is delivered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
@@ -19,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
-from metseg.napari_plugin.controls import Choice, Hint, Part, Section
+from metseg.napari_plugin.controls import Choice, Hint, Option, Part, Section
 from metseg.napari_plugin.state import Activity, SegmentationState, Slices
 
 _DEVICE_TITLES = {"auto": "Automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
@@ -48,30 +49,26 @@ class InputSection(Section):
         self.add_wide(self.summary)
         self.add_row("Device", self.device)
         self.follow(state.events, ("images", "image"), self._show_images)
-        self.follow(state.events, ("models", "model", "searching"), self._show_models)
+        self.follow(state.events, ("models", "model", "searching", "opening"), self._show_models)
         self.follow(state.events, ("devices", "device"), self._show_devices)
         self._show_images()
         self._show_models()
         self._show_devices()
 
     def _show_images(self) -> None:
-        options = [(choice.layer, choice.title, choice.layer.name) for choice in self.state.images]
+        options = [Option(choice.layer, choice.title, choice.layer.name) for choice in self.state.images]
         self.image.offer(options, self.state.image)
 
     def _show_models(self) -> None:
-        models = [(choice.key, choice.title, choice.summary) for choice in self.state.models]
-        self.model.offer(models, self.state.model)
+        models = self.state.models
+        options = [Option(choice.key, choice.title, choice.summary, choice.card is not None) for choice in models]
+        self.model.offer(options, self.state.model)
         card = self.state.card
-        if self.state.searching:
-            self.summary.say("Looking for networks …")
-        elif card is None:
-            self.summary.say("No network is installed. Open one with the … button, or train one with metseg train.")
-        else:
-            self.summary.say(card.summary)
+        self.summary.say(_network_line(self.state))
         self.model.setToolTip(card.notes or card.summary if card else "The network that proposes the outline.")
 
     def _show_devices(self) -> None:
-        options = [(name, _device_title(name), "") for name in self.state.devices]
+        options = [Option(name, _device_title(name)) for name in self.state.devices]
         self.device.offer(options, self.state.device)
 
 
@@ -167,7 +164,7 @@ class RunSection(Part):
         layout.setSpacing(8)
         layout.addLayout(buttons)
         layout.addWidget(self._below)
-        shown = ("activity", "progress", "image", "model", "models", "searching", "summary")
+        shown = ("activity", "progress", "image", "model", "models", "searching", "opening", "summary")
         self.follow(state.events, shown, self._show)
         self._show()
 
@@ -201,7 +198,7 @@ class ResultSection(Section):
         self.notices = Hint("notice")
         self.slices = Choice(lambda slices: setattr(state, "slices", slices))
         self.slices.setToolTip("Training takes a slice without lesion as healthy: export only what you checked.")
-        self.slices.offer([(slices, slices.value.capitalize(), "") for slices in Slices], state.slices)
+        self.slices.offer([Option(slices, slices.value.capitalize()) for slices in Slices], state.slices)
         self.export = QPushButton("Export training pairs …")
         self.export.setObjectName("secondary")
         self.export.clicked.connect(export)
@@ -217,7 +214,8 @@ class ResultSection(Section):
 
     def _show(self) -> None:
         state = self.state
-        self.outline.offer([(choice.layer, choice.title, choice.title) for choice in state.outlines], state.outline)
+        outlines = [Option(choice.layer, choice.title, choice.title) for choice in state.outlines]
+        self.outline.offer(outlines, state.outline)
         self.slices.show_chosen(state.slices)
         self.export.setEnabled(not state.export_obstacle)
         self.export.setToolTip(
@@ -243,6 +241,18 @@ def _device_title(name: str) -> str:
     kind, _, index = name.partition(":")
     title = _DEVICE_TITLES.get(kind, kind)
     return f"{title} {index}" if index else title
+
+
+def _network_line(state: SegmentationState) -> str:
+    card = state.card
+    if state.opening:
+        return f"Opening {Path(state.opening).name} …"
+    if state.searching:
+        return "Looking for networks …"
+    if card is not None:
+        return card.summary
+    problem = next((choice.problem for choice in state.models if choice.problem), "No network is installed.")
+    return f"{problem}\nOpen one with the … button, or train one with metseg train."
 
 
 def _difference_from_training(state: SegmentationState) -> str:

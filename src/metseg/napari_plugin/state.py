@@ -55,16 +55,17 @@ class Follower:
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """A network to choose: ``key`` is its name or its file."""
+    """A network to choose: ``key`` is its name or its file; without a card, ``problem`` says why it cannot be used."""
 
     key: str
     title: str
-    card: ModelCard
+    card: ModelCard | None
+    problem: str = ""
 
     @property
     def summary(self) -> str:
         """One line about it."""
-        return self.card.summary
+        return self.problem if self.card is None else self.card.summary
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ class SegmentationState:
         Networks, and the chosen one's key.
     searching : bool
         Networks and devices are still being looked up.
+    opening : str
+        File that a network is being read from; empty if none is.
     devices, device
         ``auto`` and what this computer has.
     clahe, clip_limit, preview
@@ -112,6 +115,7 @@ class SegmentationState:
     models: tuple[ModelChoice, ...] = ()
     model: str = ""
     searching: bool = True
+    opening: str = ""
     devices: tuple[str, ...] = ("auto",)
     device: str = "auto"
     clahe: bool = True
@@ -143,6 +147,8 @@ class SegmentationState:
             return "Open an image first: File > Open Folder, or File > Open Sample > Metseg."
         if self.searching:
             return "Still looking for networks."
+        if self.opening:
+            return "Still opening a network."
         if self.card is None:
             return "Choose a network first."
         return ""

@@ -13,6 +13,7 @@ from metseg.napari_plugin.controls import Column
 from metseg.napari_plugin.dialogs import ask_folder, ask_model_file, confirm_replacement
 from metseg.napari_plugin.preview import Preview
 from metseg.napari_plugin.sections import EnhanceSection, InputSection, OutlineSection, ResultSection, RunSection
+from metseg.napari_plugin.session import Session
 from metseg.napari_plugin.state import Follower, SegmentationState
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ class SegmentationWidget(QWidget):
         self._themes = Follower()
         self._themes.follow(napari_viewer.events, ("theme",), self._restyle)
         self._docked = False
+        session = Session((*self._parts, self._themes), self.controller, self.preview)
+        self.destroyed.connect(lambda: session.end())  # a bound method would be disconnected before it is called
+        self._session = session
 
     def event(self, event: QEvent | None) -> bool:
         """End the session when napari takes the widget out of its dock, which is how it closes one."""
@@ -76,9 +80,7 @@ class SegmentationWidget(QWidget):
 
     def close_session(self) -> None:
         """Stop work, remove the preview, let go of viewer and state."""
-        for follower in (*self._parts, self._themes):
-            follower.unfollow()
-        self.controller.close()
+        self._session.end()
         self.preview.close()
 
     def _restyle(self) -> None:

@@ -1,0 +1,55 @@
+"""From the widget's opening until it goes: out of its dock, with its window, or with the process."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import weakref
+
+from metseg.napari_plugin.controller import Controller
+from metseg.napari_plugin.preview import Preview
+from metseg.napari_plugin.state import Follower
+
+
+class Session:
+    """What works and listens for one widget.
+
+    Parameters
+    ----------
+    parts : tuple of Follower
+        The widget's parts that listen to the state or the viewer.
+    controller, preview
+        See there.
+    """
+
+    def __init__(self, parts: tuple[Follower, ...], controller: Controller, preview: Preview) -> None:
+        self._followers = parts
+        self._controller = controller
+        self._preview = preview
+        self._ended = False
+        _open.add(self)
+        _end_all_at_exit()
+
+    def end(self) -> None:
+        """Stop work and listening, once; no Qt object of the widget is touched, for the window may be gone."""
+        if self._ended:
+            return
+        self._ended = True
+        for follower in self._followers:
+            follower.unfollow()
+        self._controller.close()
+        self._preview.abandon()
+
+
+_open: weakref.WeakSet[Session] = weakref.WeakSet()
+
+
+@functools.cache
+def _end_all_at_exit() -> None:
+    """Have what is open ended before Qt cleans up: what is registered last runs first."""
+    atexit.register(_end_all)
+
+
+def _end_all() -> None:
+    for session in list(_open):
+        session.end()
