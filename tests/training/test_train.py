@@ -54,7 +54,7 @@ def test_resume_ends_with_the_same_weights_as_an_unbroken_run(
 
 def test_a_network_learns_a_head_by_heart(heads: Path, quick: TrainingConfig, tmp_path: Path) -> None:
     write_split(tmp_path / "run" / "split.json", Split(train=("head0",), held_out=()))
-    config = quick.model_copy(update={"epochs": 3, "steps_per_epoch": 25, "batch_size": 6, "learning_rate": 2e-3})
+    config = quick.model_copy(update={"epochs": 3, "steps_per_epoch": 40, "batch_size": 6, "learning_rate": 2e-3})
     notices: list[object] = []
     file = drain(train(config, heads, tmp_path / "run"), notices.append)
     assert any(isinstance(event, Notice) and "no patient is held out" in event.text for event in notices)
