@@ -120,7 +120,8 @@ def tune(
     Parameters
     ----------
     base : TrainingConfig
-        What is not varied, and the first trial. Its epochs, split and folds do not count here.
+        What is not varied, and the first trial. Its epochs, split and folds do not count here, and no synthetic heads
+        or simulated lesions are added.
     data : Path
         As for :func:`metseg.training.train`. Leave the patients out of it that will judge the result.
     out : Path
