@@ -50,6 +50,10 @@ def train(
     synthetic_heads: Annotated[
         int | None, typer.Option(min=0, max=200, help="Synthetic heads added to the training patients (0).", **_WHO)
     ] = None,
+    simulated_lesions: Annotated[
+        float | None,
+        typer.Option(min=0, max=10, help="Copies of each head with simulated metastases, on average (0).", **_WHO),
+    ] = None,
     init: Annotated[
         str | None, typer.Option(metavar="NAME_OR_PATH", help="Start from this checkpoint's weights.", **_START)
     ] = None,
@@ -122,6 +126,7 @@ def train(
         folds=folds,
         fold=fold,
         synthetic_heads=synthetic_heads,
+        simulated_lesions=simulated_lesions,
         validate_every=validate_every,
         data_source=data_source,
         seed=seed,

@@ -6,6 +6,7 @@ from metseg.training.config import LOSSES, AugmentationConfig, LossConfig, Train
 from metseg.training.evaluation import Evaluation, evaluate
 from metseg.training.fit import EpochFinished, train
 from metseg.training.search_space import SearchSpace
+from metseg.training.simulation import SimulatedHead, SimulationScore, score_simulated, simulate_heads
 from metseg.training.split import Split, make_folds, make_split, read_split, write_split
 from metseg.training.transfer import load_parent
 from metseg.training.tuning import TrialRow, TuningConfig, TuningResult, tune
@@ -19,6 +20,8 @@ __all__ = [
     "LogitCounts",
     "LossConfig",
     "SearchSpace",
+    "SimulatedHead",
+    "SimulationScore",
     "Split",
     "TrainingConfig",
     "TrialRow",
@@ -32,6 +35,8 @@ __all__ = [
     "make_folds",
     "make_split",
     "read_split",
+    "score_simulated",
+    "simulate_heads",
     "train",
     "tune",
     "write_split",

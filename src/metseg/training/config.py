@@ -109,6 +109,9 @@ class TrainingConfig(BaseModel):
         Probability from which on a voxel is lesion, in validation and in the card.
     synthetic_heads : int
         Synthetic heads added to the training patients.
+    simulated_lesions : float
+        Copies of each training head, on average, with simulated metastases
+        (:func:`metseg.synthetic.insert_metastases`); in a copy only the slices that hold one are shown.
     validate_every : int
         Epochs between validations; the last epoch is always validated.
     steps_per_epoch : int or None
@@ -145,6 +148,7 @@ class TrainingConfig(BaseModel):
     fold: Annotated[int, Field(ge=0)] | None = None
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     synthetic_heads: Annotated[int, Field(ge=0, le=200)] = 0
+    simulated_lesions: Annotated[float, Field(ge=0, le=10)] = 0.0
     validate_every: Annotated[int, Field(ge=1)] = 1
     seed: int = 0
     data_source: str = ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from metseg.errors import DataError
 from metseg.events import Notice, Progress
 from metseg.preprocessing import PreprocessingConfig, Preprocessor, neighbourhood, network_input
 from metseg.study import Sequence, Study, StudyFiles, find_studies, load
+from metseg.synthetic import insert_metastases
 from metseg.training.augmentation import Augmentation, Pair
 from metseg.training.config import TrainingConfig
 
@@ -77,6 +79,17 @@ def prepare(study: Study, config: PreprocessingConfig) -> PreparedStudy | None:
     return PreparedStudy(study.name, views, masks, tuple(z), config.neighbours)
 
 
+def prepare_simulated(study: Study, config: PreprocessingConfig, seed: tuple[int, ...]) -> PreparedStudy | None:
+    """Preprocess a copy of ``study`` with simulated metastases; ``None`` if there is no room for any.
+
+    Only those slices of the copy count as masked that hold one of them: the others are in the head itself.
+    """
+    insertion = insert_metastases(study, seed)
+    kept = tuple(z for z in masked_slices(study) if insertion.labels[z].any())
+    copy = prepare(insertion.study, config) if kept else None
+    return None if copy is None else replace(copy, masked=kept)
+
+
 def masked_patients(data: Path) -> dict[str, list[StudyFiles]]:
     """Files of every patient that has a mask, by name.
 
@@ -105,17 +118,33 @@ def load_masked(patients: Iterable[StudyFiles]) -> Generator[Notice, None, list[
 
 
 def prepare_patients(
-    patients: dict[str, list[StudyFiles]], names: Iterable[str], config: PreprocessingConfig
+    patients: dict[str, list[StudyFiles]],
+    names: Iterable[str],
+    config: PreprocessingConfig,
+    *,
+    simulated: float = 0.0,
+    seed: int = 0,
 ) -> Generator[Progress | Notice, None, list[PreparedStudy]]:
-    """Read and preprocess the named patients; refused files are told as notices."""
+    """Read and preprocess the named patients; refused files are told as notices.
+
+    ``simulated`` copies of each are added, on average, with metastases that follow from ``seed`` and the name.
+    """
     wanted = list(names)
     prepared: list[PreparedStudy] = []
     for count, name in enumerate(wanted):
         yield Progress(count, len(wanted), f"reading {name}")
-        studies = yield from load_masked(patients[name])
-        prepared += [ready for study in studies if (ready := prepare(study, config)) is not None]
+        for study in (yield from load_masked(patients[name])):
+            made = [prepare(study, config)]
+            made += [prepare_simulated(study, config, (seed, copy)) for copy in range(_copies(name, simulated, seed))]
+            prepared += [ready for ready in made if ready is not None]
     yield Progress(len(wanted), len(wanted), "patients read")
     return prepared
+
+
+def _copies(name: str, simulated: float, seed: int) -> int:
+    """How many copies of one patient are made so that there are ``simulated`` on average."""
+    drawn = np.random.default_rng([seed, zlib.crc32(name.encode())]).random()
+    return int(simulated) + int(drawn < simulated % 1)
 
 
 class TrainingSlices(Dataset[Pair]):

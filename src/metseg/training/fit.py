@@ -94,7 +94,9 @@ def train(
     chosen = _settle_split(config, patients, out, split)
     if not chosen.held_out:
         yield Notice("no patient is held out: the last epoch is kept, and its scores on new patients are unknown")
-    studies = yield from prepare_patients(patients, chosen.train, config.preprocessing)
+    studies = yield from prepare_patients(
+        patients, chosen.train, config.preprocessing, simulated=config.simulated_lesions, seed=config.seed
+    )
     studies += yield from _synthetic(config)
     held_out = yield from prepare_patients(patients, chosen.held_out, config.preprocessing)
     trainer = Trainer(config, studies, resolve_device(device), parent)
