@@ -17,6 +17,7 @@ from metseg.cli.evaluate import evaluate
 from metseg.cli.inspect import inspect
 from metseg.cli.models import models
 from metseg.cli.predict import predict
+from metseg.cli.simulate import simulate
 from metseg.cli.train import train
 from metseg.cli.tune import tune
 from metseg.errors import MetsegError
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (predict, train, tune, evaluate, compare, calibrate, combine, models, inspect, demo):
+for command in (predict, train, tune, evaluate, compare, calibrate, combine, simulate, models, inspect, demo):
     app.command(help=_unwrapped(command.__doc__ or ""))(command)
 
 
