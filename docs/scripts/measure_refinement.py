@@ -1,0 +1,139 @@
+"""Does refining outlines help? Smoothing across slices, edge-aware refinement and filters, on held-out patients.
+
+python docs/scripts/measure_refinement.py --model RUNS --data DIR
+
+RUNS is a run's folder, or one of ``fold_0``, ``fold_1``, …: every patient is segmented by weights that never saw it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from scipy.special import expit, logit
+from skimage.segmentation import random_walker
+
+from metseg.checkpoints import load_checkpoint
+from metseg.comparison import find_entries
+from metseg.inference import Segmenter
+from metseg.lesions import PostprocessingConfig, mask_from_probabilities
+from metseg.metrics import PatientScore, compare_paired, score_patient, summarise
+from metseg.study import Sequence, Study, read_study
+
+Float = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.uint8]
+Refinement = Callable[[Float, Float], Mask]
+
+
+def cut(probabilities: Float, threshold: float = 0.5, smallest: int = 0) -> Mask:
+    """Mask by the function that every skin uses."""
+    return mask_from_probabilities(probabilities, PostprocessingConfig(threshold=threshold, smallest=smallest))
+
+
+def across(probabilities: Float, share: float) -> Float:
+    """Mean of logits with both neighbouring slices, each weighing ``share``."""
+    logits = logit(np.clip(probabilities, 1e-4, 1 - 1e-4))
+    smooth = ndimage.correlate1d(logits, [share, 1 - 2 * share, share], axis=0, mode="nearest")
+    return np.asarray(expit(smooth), np.float32)
+
+
+def guided(probabilities: Float, flair: Float, radius: int, tolerance: float) -> Float:
+    """Guided filter (He, Sun, Tang 2010) of each slice's probabilities by FLAIR."""
+
+    def mean(plane: Float) -> Float:
+        return np.asarray(cv2.boxFilter(plane, -1, (2 * radius + 1,) * 2, borderType=cv2.BORDER_REFLECT), np.float32)
+
+    planes = []
+    for p, guide in zip(probabilities, flair, strict=True):
+        slope = (mean(guide * p) - mean(guide) * mean(p)) / (mean(guide * guide) - mean(guide) ** 2 + tolerance)
+        planes.append(mean(slope) * guide + mean(mean(p) - slope * mean(guide)))
+    return np.asarray(np.clip(planes, 0, 1), np.float32)
+
+
+def walked(probabilities: Float, flair: Float, beta: float) -> Mask:
+    """Random walker (Grady 2006) from sure voxels through unsure ones, slice by slice."""
+    mask = cut(probabilities)
+    for z in np.flatnonzero(((probabilities > 0.1) & (probabilities < 0.9)).any((1, 2))):
+        seeds = np.zeros(probabilities.shape[1:], np.int32)
+        seeds[probabilities[z] >= 0.9], seeds[probabilities[z] <= 0.1] = 1, 2
+        if (seeds == 1).any():
+            mask[z] = random_walker(flair[z], seeds, beta=beta, mode="cg_j") == 1
+    return mask
+
+
+def refinements() -> dict[str, Refinement]:
+    """What is tried, by the name it has in the table; the first is what all others are held against."""
+    tried: dict[str, Refinement] = {"threshold 0.5, nothing else": _cut}
+    for threshold in (0.3, 0.4, 0.6):
+        tried[f"threshold {threshold}"] = partial(_cut, threshold=threshold)
+    for smallest in (10, 20, 30, 50, 100):
+        tried[f"without lesions under {smallest} voxels"] = partial(_cut, smallest=smallest)
+    for share in (0.1, 0.2):
+        tried[f"neighbouring slices weigh {share}"] = partial(_across, share=share)
+    for radius, tolerance in ((2, 1e-3), (2, 1e-2), (4, 1e-3), (4, 1e-2)):
+        tried[f"guided filter, radius {radius}, tolerance {tolerance}"] = partial(
+            _guided, radius=radius, tolerance=tolerance
+        )
+    for beta in (30, 130):
+        tried[f"random walker, beta {beta}"] = partial(walked, beta=beta)
+    return tried
+
+
+def _cut(probabilities: Float, _: Float, threshold: float = 0.5, smallest: int = 0) -> Mask:
+    return cut(probabilities, threshold, smallest)
+
+
+def _across(probabilities: Float, _: Float, share: float) -> Mask:
+    return cut(across(probabilities, share))
+
+
+def _guided(probabilities: Float, flair: Float, radius: int, tolerance: float) -> Mask:
+    return cut(guided(probabilities, flair, radius, tolerance))
+
+
+def segmented(model: str, data: Path, device: str) -> Iterator[tuple[Study, Float]]:
+    """Every held-out patient with the probabilities of the weights that never saw it."""
+    for checkpoint in map(load_checkpoint, find_entries([model])[0].models):
+        with Segmenter(checkpoint, device=device) as segmenter:
+            for name in checkpoint.card.training.held_out:
+                study = read_study(data / name)
+                yield study, segmenter.segment(study).probabilities
+
+
+def main() -> None:
+    """Print one line for each refinement."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--model", required=True)
+    options.add_argument("--data", type=Path, required=True)
+    options.add_argument("--device", default="auto")
+    given = options.parse_args()
+
+    tried = refinements()
+    scores: dict[str, list[PatientScore]] = {name: [] for name in tried}
+    for study, probabilities in segmented(given.model, given.data, given.device):
+        flair = study.select((Sequence.FLAIR,))[0].astype(np.float32)
+        flair /= max(float(np.percentile(flair, 99.5)), 1.0)
+        if study.mask is None:
+            continue
+        for name, refine in tried.items():
+            scores[name].append(score_patient(study.name, study.mask, refine(probabilities, flair)))
+    plain, *_ = scores.values()
+    print(f"{'':38}  mean  median  worst  found  false  difference (95 % interval), p")
+    for name, rows in scores.items():
+        s = summarise(rows)
+        test = compare_paired([row.dice for row in rows], [row.dice for row in plain])
+        print(
+            f"{name:38} {s.mean_dice:.4f} {s.median_dice:.4f} {s.worst_dice:.3f}  {s.lesion_sensitivity:.3f}  "
+            f"{s.false_lesions_per_patient:5.2f}  {test.difference:+.4f} "
+            f"({test.interval.low:+.4f} to {test.interval.high:+.4f}), {test.p_value:.3f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
