@@ -55,3 +55,23 @@ class MissingExtraError(MetsegError):
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
         return type(self), (self.package, self.extra)
+
+
+class CaseBusyError(MetsegError):
+    """Somebody else has the case open for editing.
+
+    Parameters
+    ----------
+    case : str
+        Name of the case.
+    holder : str
+        Who, as far as is known: process, computer and since when.
+    """
+
+    def __init__(self, case: str, holder: str) -> None:
+        super().__init__(f"{case}: is open in {holder}; close it there first. It can be looked at, but not edited")
+        self.case = case
+        self.holder = holder
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.case, self.holder)

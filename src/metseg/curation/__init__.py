@@ -1,5 +1,36 @@
-"""From corrected masks to training data. Neither torch nor Qt is imported here."""
+"""Correcting what a network drew: projects of cases, and training data from them. Neither torch nor Qt is imported."""
 
+from metseg.curation.kinds import EditKind, EntryKind, Origin, Status
 from metseg.curation.pairs import existing_pairs, export_pairs, exporting_pairs
+from metseg.curation.predictions import Prediction, PredictionPlan
+from metseg.curation.project import Project
+from metseg.curation.record import Record
+from metseg.curation.recovery import Recovery
+from metseg.curation.relocation import Relocation, relocate, relocating
+from metseg.curation.session import CaseSession
+from metseg.curation.state import EditStatistics, Provenance
+from metseg.curation.summary import CaseSummary
+from metseg.curation.view import CaseView
 
-__all__ = ["existing_pairs", "export_pairs", "exporting_pairs"]
+__all__ = [
+    "CaseSession",
+    "CaseSummary",
+    "CaseView",
+    "EditKind",
+    "EditStatistics",
+    "EntryKind",
+    "Origin",
+    "Prediction",
+    "PredictionPlan",
+    "Project",
+    "Provenance",
+    "Record",
+    "Recovery",
+    "Relocation",
+    "Status",
+    "existing_pairs",
+    "export_pairs",
+    "exporting_pairs",
+    "relocate",
+    "relocating",
+]

@@ -1,0 +1,140 @@
+"""``case.json``: which images a case is of. They stay where they are; their hashes make sure that they are the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from metseg.curation.documents import file_sha256
+from metseg.curation.record import now
+from metseg.curation.state import Sha256
+from metseg.errors import DataError, UnreadableFileError
+from metseg.study import Geometry, Sequence, SliceFile, Study, read_tiff
+from metseg.study.ifd import MAX_PAGES
+from metseg.study.preflight import MAX_DECODED
+
+Size = Annotated[int, Field(ge=1)]
+Length = Annotated[float, Field(gt=0)]
+
+
+class ImageFile(BaseModel):
+    """One image file: path from the project's folder (absolute on another drive), and hash of its bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    sha256: Sha256
+
+
+class CaseDescription(BaseModel):
+    """What a case is of.
+
+    Attributes
+    ----------
+    name : str
+        The study's.
+    shape : (z, y, x)
+    spacing : (z, y, x) in mm, or None
+    sequences : tuple of str
+        Which sequence each channel is.
+    images : tuple of ImageFile
+    slices : tuple of (image, page)
+        Where each slice comes from.
+    added : datetime
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["metseg-case"] = "metseg-case"
+    version: Literal[1] = 1
+    name: str
+    shape: tuple[Size, Size, Size]
+    spacing: tuple[Length, Length, Length] | None
+    sequences: Annotated[tuple[Sequence, ...], Field(min_length=1)]
+    images: tuple[ImageFile, ...]
+    slices: tuple[tuple[int, int], ...]
+    added: AwareDatetime
+
+    @model_validator(mode="after")
+    def _fits(self) -> CaseDescription:
+        if len(self.slices) != self.shape[0]:
+            raise ValueError(f"{len(self.slices)} slices for a depth of {self.shape[0]}")
+        if any(not 0 <= image < len(self.images) or page < 0 for image, page in self.slices):
+            raise ValueError("a slice names an image that is not listed")
+        if 2 * self.shape[0] * self.shape[1] * self.shape[2] > MAX_DECODED:
+            raise ValueError(f"{self.shape} voxels are too many")
+        return self
+
+    @cached_property
+    def identity(self) -> str:
+        """Hash of name, shape and pixels' files: the same wherever the files are."""
+        slices = [(self.images[image].sha256, page) for image, page in self.slices]
+        text = json.dumps([self.name, self.shape, slices], separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def describe(study: Study, root: Path) -> CaseDescription:
+    """Describe ``study`` for the project in ``root``; its files are hashed.
+
+    Raises
+    ------
+    DataError
+        If the study is not from files, or is too large for one labels file.
+    UnreadableFileError
+        If a file is gone.
+    """
+    if not study.slices:
+        raise DataError(f"{study.name}: is not from a file; save it as TIFF and add that")
+    if 2 * study.voxels[0].size > MAX_DECODED or study.shape[0] > MAX_PAGES:
+        raise DataError(f"{study.name}: {study.shape} voxels are more than a case can have")
+    paths = list(dict.fromkeys(entry.image for entry in study.slices))
+    return CaseDescription(
+        name=study.name,
+        shape=study.shape,
+        spacing=study.geometry.spacing,
+        sequences=study.sequences,
+        images=tuple(ImageFile(path=portable(path, root), sha256=file_sha256(path)) for path in paths),
+        slices=tuple((paths.index(entry.image), entry.page) for entry in study.slices),
+        added=now(),
+    )
+
+
+def portable(path: Path, root: Path) -> str:
+    """``path`` as seen from ``root``, with ``/``; absolute where there is no way between them (two drives)."""
+    try:
+        return Path(os.path.relpath(os.path.realpath(path), os.path.realpath(root))).as_posix()
+    except ValueError:
+        return Path(os.path.realpath(path)).as_posix()
+
+
+def load_images(case: CaseDescription, root: Path) -> Study:
+    """Read the images of a case, without mask.
+
+    Raises
+    ------
+    UnreadableFileError
+        If a file is gone, or its bytes are not those that were added.
+    """
+    pages = [_unchanged_pages(image, root / image.path) for image in case.images]
+    slices = tuple(SliceFile(root / case.images[image].path, None, page) for image, page in case.slices)
+    wanted = (len(case.sequences), *case.shape[1:])
+    for (image, page), entry in zip(case.slices, slices, strict=True):
+        if page >= len(pages[image]) or pages[image].shape[1:] != wanted:
+            raise UnreadableFileError(entry.image, "does not hold the slices that case.json names")
+    voxels = np.stack([pages[image][page] for image, page in case.slices], axis=1)
+    return Study(case.name, voxels, case.sequences, geometry=Geometry(case.spacing), slices=slices)
+
+
+def _unchanged_pages(image: ImageFile, path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8 | np.uint16]]:
+    if not path.exists():
+        raise UnreadableFileError(path, "is gone; if the images were moved, say where to (relocate)")
+    if file_sha256(path) != image.sha256:
+        raise UnreadableFileError(path, "has changed since it was added to the project; put the old file back")
+    return read_tiff(path)

@@ -1,0 +1,313 @@
+"""The files of a journal: segments that are only ever appended to, one record after the other.
+
+A segment ``journal/000124.log`` is named after its first record. That record says from which labels and state the
+segment goes on, so that no older segment need be read. Segments are created whole and never deleted.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from metseg.curation.kinds import EntryKind
+from metseg.curation.record import (
+    Base,
+    DamagedRecordError,
+    Frame,
+    Record,
+    UnknownRecordError,
+    digest_of,
+    encode,
+    now,
+    read_frame,
+    software,
+)
+from metseg.errors import DataError, UnreadableFileError
+from metseg.study import write_atomically
+
+FOLDER = "journal"
+_ADVICE = {
+    errno.ENOSPC: "the disk is full; free some space and go on",
+    errno.EDQUOT: "your share of the disk is used up; free some space and go on",
+    errno.EFBIG: "the file may not grow further; raise the limit and go on",
+    errno.EROFS: "the folder is read-only; make it writable and go on",
+    errno.EACCES: "the folder is read-only; make it writable and go on",
+    errno.EPERM: "the folder is read-only; make it writable and go on",
+    errno.ENOENT: "the folder is gone; put it back where it was and go on, or save the labels elsewhere",
+}
+
+
+def unwritable(path: Path, error: OSError) -> DataError:
+    """What the user is told when a change could not be kept."""
+    advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
+    return DataError(f"{path}: cannot be written: {advice} (what is on the disk is as it was)")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What a segment holds.
+
+    Attributes
+    ----------
+    path : Path
+    frames : tuple of Frame
+        Its whole records, up to the first that is damaged or out of order.
+    valid, size : int
+        Bytes of these records, and of the file.
+    damage : str
+        What is wrong with the rest; empty if there is none.
+    torn : bool
+        Whether the file just ends too early, as it does after a crash.
+    """
+
+    path: Path
+    frames: tuple[Frame, ...]
+    valid: int
+    size: int
+    damage: str = ""
+    torn: bool = False
+
+
+def segment_path(case: Path, seq: int) -> Path:
+    """Where the segment that begins with record ``seq`` is."""
+    return case / FOLDER / f"{seq:06d}.log"
+
+
+def segment_paths(case: Path) -> list[Path]:
+    """The segments of a case, oldest first.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the folder cannot be listed.
+    """
+    folder = case / FOLDER
+    try:
+        names = [name for name in os.listdir(folder) if name.endswith(".log") and name[:-4].isdecimal()]
+    except OSError as error:
+        raise UnreadableFileError(folder, f"cannot be read: {error.strerror or error}") from error
+    return [folder / name for name in sorted(names, key=lambda name: int(name[:-4]))]
+
+
+def read_segment(path: Path) -> Segment:
+    """Read one segment as far as it is sound.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file cannot be opened, or a later version of metseg wrote it.
+    """
+    frames: list[Frame] = []
+    valid = size = 0
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            while (frame := read_frame(file, size - valid)) is not None:
+                _check_order(path, frames, frame)
+                frames.append(frame)
+                valid += frame.size
+    except DamagedRecordError as error:
+        return Segment(path, tuple(frames), valid, size, str(error), error.torn)
+    except UnknownRecordError as error:
+        reason = (
+            f"record {int(path.stem) + len(frames)} is of a later version of metseg; update metseg to open the case"
+        )
+        raise UnreadableFileError(path, reason) from error
+    except OSError as error:
+        raise UnreadableFileError(path, f"cannot be read: {error.strerror or error}") from error
+    if not frames:
+        return Segment(path, (), 0, size, "is empty", torn=True)
+    return Segment(path, tuple(frames), valid, size)
+
+
+def _check_order(path: Path, frames: list[Frame], frame: Frame) -> None:
+    if frame.record.seq != int(path.stem) + len(frames):
+        raise DamagedRecordError("has a record out of order")
+    if bool(frames) != (frame.record.base is None):
+        raise DamagedRecordError("has a beginning in its middle" if frames else "has no beginning")
+    if frames and frame.record.prev != frames[-1].digest:
+        raise DamagedRecordError("has a record that does not follow the one before")
+
+
+def put_aside(segment: Segment | None, later: Sequence[Path]) -> list[Path]:
+    """Take what is not sound out of the journal; nothing is erased.
+
+    Parameters
+    ----------
+    segment : Segment or None
+        Is cut after its ``valid`` bytes; what follows is copied to ``<segment>-<offset>-<crc>.cut`` first.
+    later : sequence of Path
+        Segments that follow; renamed to ``<segment>-<crc>.cut``.
+
+    Returns
+    -------
+    list of Path
+        The new files. Doing it again after a crash gives the same.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be written to.
+    """
+    made: list[Path] = []
+    path = Path()
+    try:
+        for path in later:
+            made.append(_aside(path, path.read_bytes()))
+            os.replace(path, made[-1])
+        if segment is not None and segment.valid < segment.size:
+            path = segment.path
+            with path.open("r+b") as file:
+                file.seek(segment.valid)
+                tail = file.read()
+                made.append(_aside(path, tail, f"-{segment.valid}"))
+                with write_atomically(made[-1]) as temporary:
+                    temporary.write_bytes(tail)
+                file.truncate(segment.valid)
+                os.fsync(file.fileno())
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return made
+
+
+def _aside(path: Path, data: bytes, offset: str = "") -> Path:
+    return path.with_name(f"{path.stem}{offset}-{zlib.crc32(data):08x}.cut")
+
+
+class JournalWriter:
+    """Appends to the newest segment of a case whose lock is held.
+
+    Parameters
+    ----------
+    path : Path
+        The segment.
+    size : int
+        Its size: nobody else may change it.
+    digest : str
+        Hash of its last record.
+    """
+
+    def __init__(self, path: Path, size: int, digest: str) -> None:
+        self.digest = digest
+        self._path = path
+        self._size = size
+        self._file: BinaryIO | None = None
+        self._half_written = False
+
+    def append(self, data: bytes) -> None:
+        """Write one record and wait until the disk has it.
+
+        Raises
+        ------
+        DataError
+            If that failed. The journal is as it was before.
+        """
+        try:
+            file = self._opened()
+            self._check_size(file)
+            self._half_written = True
+            file.seek(self._size)
+            left = memoryview(data)
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+            self._check_in_place(file)
+        except OSError as error:
+            self._cut_half()
+            raise unwritable(self._path, error) from error
+        self._half_written = False
+        self._size += len(data)
+        self.digest = digest_of(data)
+
+    def begin_segment(self, path: Path, data: bytes) -> None:
+        """Go on in a new segment, whose first record is ``data``.
+
+        Raises
+        ------
+        DataError
+            If it cannot be created; the old segment goes on.
+        """
+        try:
+            with write_atomically(path) as temporary:
+                temporary.write_bytes(data)
+        except (DataError, OSError) as error:
+            if not path.exists():  # else it is in place, and must not have a rival
+                raise error if isinstance(error, DataError) else unwritable(path, error) from error
+        self.close()
+        self._path, self._size, self.digest = path, len(data), digest_of(data)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            if self._half_written:
+                self._cut_half()
+            self._file.close()
+            self._file = None
+
+    @property
+    def position(self) -> tuple[str, int]:
+        """Name and size of the segment that is written to."""
+        return self._path.name, self._size
+
+    def _opened(self) -> BinaryIO:
+        if self._file is None:
+            self._file = self._path.open("r+b", buffering=0)
+        return self._file
+
+    def _check_size(self, file: BinaryIO) -> None:
+        if self._half_written:
+            file.truncate(self._size)
+            self._half_written = False
+        if os.fstat(file.fileno()).st_size != self._size:
+            raise DataError(
+                f"{self._path}: was changed by another program; nothing was written. Close the case, "
+                "see that no other program (a synchronised folder?) writes there, and open it again"
+            )
+
+    def _check_in_place(self, file: BinaryIO) -> None:
+        """Notice that the folder was deleted: the open file can be written to for ever, and nobody will find it."""
+        if not os.path.samestat(os.fstat(file.fileno()), os.stat(self._path)):
+            raise OSError(errno.ENOENT, "the folder was deleted or replaced", str(self._path))
+
+    def _cut_half(self) -> None:
+        if self._file is None or not self._half_written:
+            return
+        try:
+            self._file.truncate(self._size)
+            os.fsync(self._file.fileno())
+            self._half_written = False
+        except OSError:  # tried again before the next record; a reader sees that it is not whole
+            return
+
+
+def begin_journal(case: Path, identity: str, annotator: str = "") -> tuple[JournalWriter, Record]:
+    """Write the first segment of the journal in folder ``case``, whose identity is ``identity``.
+
+    Raises
+    ------
+    DataError
+        If it cannot be written.
+    """
+    path = segment_path(case, 1)
+    base = Base(format=1, software=software(), case=identity)
+    record = Record(seq=1, kind=EntryKind.BEGIN, time=now(), annotator=annotator, base=base)
+    writer = JournalWriter(path, 0, "")
+    writer.begin_segment(path, encode(record))
+    return writer, record
+
+
+def read_frames(case: Path) -> Iterator[Frame]:
+    """All sound records of a case, oldest first; the numbers of damaged ones are missing.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the folder cannot be read.
+    """
+    for path in segment_paths(case):
+        yield from read_segment(path).frames

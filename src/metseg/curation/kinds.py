@@ -1,0 +1,61 @@
+"""The words of a case: what can happen to it, where it stands, where a lesion came from."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class EditKind(StrEnum):
+    """What changed the labels."""
+
+    STROKE = "stroke"
+    FILL = "fill"
+    POLYGON = "polygon"
+    UNDO = "undo"
+    REDO = "redo"
+    TOOL = "tool"
+    MODEL = "model"
+    IMPORT = "import"
+    OTHER = "other"
+
+
+class EntryKind(StrEnum):
+    """What else is written to the journal."""
+
+    BEGIN = "begin"
+    SNAPSHOT = "snapshot"
+    STATUS = "status"
+    RECOVERY = "recovery"
+
+
+class Status(StrEnum):
+    """Where a case stands. An edit makes it ``CORRECTED``, also after it was approved or rejected."""
+
+    TODO = "todo"
+    PREDICTED = "predicted"
+    CORRECTED = "corrected"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class Origin(StrEnum):
+    """DICOM's word for how a lesion came to be: Segment Algorithm Type (0062,0008), PS3.3 section C.8.20.4."""
+
+    AUTOMATIC = "AUTOMATIC"
+    SEMIAUTOMATIC = "SEMIAUTOMATIC"
+    MANUAL = "MANUAL"
+
+
+class Maker(StrEnum):
+    """Who had a hand in a lesion's outline."""
+
+    HAND = "hand"
+    TOOL = "tool"
+    MODEL = "model"
+
+
+def maker_of(kind: EditKind) -> Maker:
+    """Who makes an edit of this kind; what no tool and no network did counts as done by hand."""
+    if kind is EditKind.MODEL:
+        return Maker.MODEL
+    return Maker.TOOL if kind is EditKind.TOOL else Maker.HAND

@@ -1,0 +1,114 @@
+"""Find the images of a project again after they were moved."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from metseg.curation.description import CaseDescription, ImageFile, portable
+from metseg.curation.documents import file_sha256, read_document, write_document
+from metseg.curation.locking import CaseLock
+from metseg.curation.project import CASE_FILE, Project
+from metseg.errors import DataError, UnreadableFileError
+from metseg.events import Event, Finished, Progress, drain
+from metseg.study import SUFFIXES
+
+
+@dataclass(frozen=True, slots=True)
+class Relocation:
+    """Which cases have their images now, and which images are missing.
+
+    Attributes
+    ----------
+    found : tuple of str
+        Cases whose images are all known again.
+    changed : tuple of Path
+        Files of the right name, but with other bytes than were added; they are not used.
+    missing : tuple of str
+        Image files, as ``case: file``, that are not there.
+    """
+
+    found: tuple[str, ...]
+    changed: tuple[Path, ...]
+    missing: tuple[str, ...]
+
+
+def relocate(project: Project, data: str | Path) -> Relocation:
+    """Look for missing images below ``data`` and wait; see :func:`relocating`."""
+    return drain(relocating(project, data))
+
+
+def relocating(project: Project, data: str | Path) -> Iterator[Event[Relocation]]:
+    """Look for missing images below ``data``, by name and bytes, and note their new places.
+
+    Parameters
+    ----------
+    project : Project
+    data : str or Path
+        Folder, searched at any depth.
+
+    Yields
+    ------
+    Progress, Finished
+        ``Progress`` counts cases; the last event carries the :class:`Relocation`.
+
+    Raises
+    ------
+    DataError
+        If ``data`` is no folder.
+    CaseBusyError
+        If a case is open for editing.
+    """
+    top = Path(data)
+    if not top.is_dir():
+        raise DataError(f"{top}: is no folder")
+    files: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(top.rglob("*")):
+        if path.suffix.lower() in SUFFIXES:
+            files[path.name].append(path)
+    found: list[str] = []
+    changed: list[Path] = []
+    missing: list[str] = []
+    folders = sorted(path.parent for path in (project.path / "cases").glob(f"*/{CASE_FILE}"))
+    for done, folder in enumerate(folders):
+        description = read_document(folder / CASE_FILE, CaseDescription)
+        yield Progress(done, len(folders), description.name)
+        images = [_place(image, project.path, files, changed) for image in description.images]
+        missing += [
+            f"{description.name}: {image.path}"
+            for image, place in zip(description.images, images, strict=True)
+            if place is None
+        ]
+        places = tuple(place for place in images if place is not None)
+        if len(places) < len(images):
+            continue
+        found.append(description.name)
+        if places != description.images:
+            _note(folder, description.model_copy(update={"images": places}))
+    yield Progress(len(folders), len(folders), "")
+    yield Finished(Relocation(tuple(found), tuple(dict.fromkeys(changed)), tuple(missing)))
+
+
+def _place(image: ImageFile, root: Path, files: dict[str, list[Path]], changed: list[Path]) -> ImageFile | None:
+    """Where ``image`` is now; files of its name with other bytes are added to ``changed`` if it is nowhere."""
+    others: list[Path] = []
+    for path in (root / image.path, *files[Path(image.path).name]):
+        try:
+            if file_sha256(path) == image.sha256:
+                return ImageFile(path=portable(path, root), sha256=image.sha256)
+        except UnreadableFileError:
+            continue
+        others.append(path)
+    changed += others
+    return None
+
+
+def _note(folder: Path, description: CaseDescription) -> None:
+    lock = CaseLock(folder, description.name)
+    lock.acquire()
+    try:
+        write_document(folder / CASE_FILE, description)
+    finally:
+        lock.release()

@@ -1,0 +1,217 @@
+"""What is known of a case besides its labels: a value that every record of the journal carries a step further."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from metseg.curation.kinds import EditKind, EntryKind, Maker, Origin, Status, maker_of
+
+if TYPE_CHECKING:
+    from metseg.curation.record import Record
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_NOBODY_DREW = (EditKind.MODEL, EditKind.IMPORT)
+
+
+class Provenance(BaseModel):
+    """How a prediction came to be.
+
+    Attributes
+    ----------
+    model, weights_sha256 : str
+        Name and hash of the network's weights.
+    threshold : float
+        Voxels at or above this probability were proposed as lesion.
+    preprocessing, postprocessing : dict
+        The exact configurations, as JSON objects.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    weights_sha256: str
+    threshold: Annotated[float, Field(ge=0, le=1)]
+    preprocessing: dict[str, Any] = Field(default_factory=dict)
+    postprocessing: dict[str, Any] = Field(default_factory=dict)
+
+
+class PredictionRef(BaseModel):
+    """Which prediction: hash of its probabilities as stored (uint8, z, y, x), and how it was made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: Sha256
+    provenance: Provenance
+
+
+class EditStatistics(BaseModel):
+    """How a case was edited.
+
+    Attributes
+    ----------
+    edits : dict
+        Number of edits by :class:`EditKind`.
+    added, removed : int
+        Voxels that a person, with or without a tool, made lesion and unmade; models and imports do not count.
+    first, last : datetime or None
+        Time of the first and the last edit in the order in which they were made, as the computer's clock said.
+    annotators : tuple of str
+        Pseudonyms, in the order of their first record.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    edits: dict[EditKind, int] = Field(default_factory=dict)
+    added: int = 0
+    removed: int = 0
+    first: AwareDatetime | None = None
+    last: AwareDatetime | None = None
+    annotators: tuple[str, ...] = ()
+
+    def with_record(self, record: Record) -> EditStatistics:
+        """These statistics and one more record."""
+        known = not record.annotator or record.annotator in self.annotators
+        annotators = self.annotators if known else (*self.annotators, record.annotator)
+        if not isinstance(record.kind, EditKind):
+            return self.model_copy(update={"annotators": annotators})
+        drawn = record.kind not in _NOBODY_DREW
+        changes = record.lesions.values()
+        return EditStatistics(
+            edits={**self.edits, record.kind: self.edits.get(record.kind, 0) + 1},
+            added=self.added + drawn * sum(change.gained for change in changes),
+            removed=self.removed + drawn * sum(change.lost for change in changes),
+            first=self.first or record.time,
+            last=record.time,
+            annotators=annotators,
+        )
+
+
+class LesionState(BaseModel):
+    """One lesion, present or gone.
+
+    Attributes
+    ----------
+    voxels : int
+        Its size; 0 if it is gone.
+    shape_hash : str
+        Fingerprint of the set of its voxels, see :func:`metseg.curation.changes.fingerprints`.
+    makers : tuple of Maker
+        Who had a hand in it.
+    model_hash : str
+        Its fingerprint when it was the model's alone; empty if it never was.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    voxels: int = 0
+    shape_hash: str = "0" * 16
+    makers: tuple[Maker, ...] = ()
+    model_hash: str = ""
+
+    @property
+    def origin(self) -> Origin:
+        """A lesion that was edited and brought back to exactly what the model drew is the model's again."""
+        if self.shape_hash == self.model_hash:
+            return Origin.AUTOMATIC
+        return Origin.MANUAL if self.makers == (Maker.HAND,) else Origin.SEMIAUTOMATIC
+
+    @property
+    def sources(self) -> set[Maker]:
+        """Whose outline it is now."""
+        return {Maker.MODEL} if self.origin is Origin.AUTOMATIC else set(self.makers)
+
+
+class CaseState(BaseModel):
+    """Everything but the labels, after record ``seq``.
+
+    Attributes
+    ----------
+    seq : int
+        Number of the last record.
+    status, reason, status_time, status_by
+        Where the case stands, why, since when, and by whose record.
+    lesions : dict of int to LesionState
+        Every lesion that ever was; ids are not given twice.
+    prediction : PredictionRef or None
+        The newest.
+    statistics : EditStatistics
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seq: int = 0
+    status: Status = Status.TODO
+    reason: str = ""
+    status_time: AwareDatetime | None = None
+    status_by: str = ""
+    lesions: dict[int, LesionState] = Field(default_factory=dict)
+    prediction: PredictionRef | None = None
+    statistics: EditStatistics = EditStatistics()
+
+    @property
+    def present(self) -> dict[int, LesionState]:
+        """Lesions that have voxels, by id."""
+        return {label: lesion for label, lesion in sorted(self.lesions.items()) if lesion.voxels}
+
+    @property
+    def next_label(self) -> int:
+        """The smallest id above all that ever were."""
+        return max(self.lesions, default=0) + 1
+
+    def after(self, record: Record) -> CaseState:
+        """The state one record further."""
+        lesions = {**self.lesions, **_changed_lesions(self.lesions, record)} if record.lesions else self.lesions
+        update: dict[str, Any] = {
+            "seq": record.seq,
+            "lesions": lesions,
+            "statistics": self.statistics.with_record(record),
+        }
+        if record.prediction is not None:
+            update["prediction"] = record.prediction
+        status = _status_after(self.status, lesions, record)
+        if record.kind is EntryKind.STATUS or status is not self.status:
+            update |= {"status": status, "reason": record.reason}
+            update |= {"status_time": record.time, "status_by": record.annotator}
+        return self.model_copy(update=update)
+
+
+def _status_after(status: Status, lesions: Mapping[int, LesionState], record: Record) -> Status:
+    if record.kind is EntryKind.STATUS:
+        return record.status or status
+    if record.kind is EditKind.MODEL:
+        by_hand = any(lesion.voxels and lesion.origin is not Origin.AUTOMATIC for lesion in lesions.values())
+        return Status.CORRECTED if by_hand else Status.PREDICTED
+    return Status.CORRECTED if isinstance(record.kind, EditKind) else status
+
+
+def _changed_lesions(before: Mapping[int, LesionState], record: Record) -> dict[int, LesionState]:
+    """The lesions that ``record`` changed.
+
+    Who moves voxels between a lesion and the background, or splits a lesion, has a hand in its outline. Who gives a
+    whole lesion another id, or puts lesions together, only passes on who made them.
+    """
+    if not isinstance(record.kind, EditKind):
+        return {}
+    maker, steps_back = maker_of(record.kind), record.kind in (EditKind.UNDO, EditKind.REDO)
+    split = {
+        giver
+        for change in record.lesions.values()
+        for giver in change.taken
+        if giver in record.lesions and record.lesions[giver].voxels
+    }
+    after: dict[int, LesionState] = {}
+    for label, change in record.lesions.items():
+        old = before.get(label, LesionState())
+        makers = old.sources if old.voxels or steps_back else set[Maker]()
+        for giver in change.taken:
+            makers |= before.get(giver, LesionState()).sources
+        if change.gained or change.lost or label in split or split & change.taken.keys():
+            makers.add(maker)
+        model_hash = change.shape_hash if makers == {Maker.MODEL} else old.model_hash
+        after[label] = LesionState(
+            voxels=change.voxels, shape_hash=change.shape_hash, makers=tuple(sorted(makers)), model_hash=model_hash
+        )
+    return after

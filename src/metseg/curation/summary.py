@@ -1,0 +1,112 @@
+"""``state.json``: where a case stands, for lists; a cache that is made again when it disagrees with the journal."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from metseg.curation.description import CaseDescription
+from metseg.curation.documents import read_document, write_document
+from metseg.curation.journal import segment_paths
+from metseg.curation.kinds import Status
+from metseg.curation.recovery import recover
+from metseg.curation.state import CaseState
+from metseg.errors import DataError, MetsegError, UnreadableFileError
+
+FILE = "state.json"
+
+
+class CaseSummary(BaseModel):
+    """One line in a list of cases.
+
+    Attributes
+    ----------
+    name : str
+    status, reason, status_time
+        Where the case stands, why, since when.
+    shape : (z, y, x)
+    lesions, voxels : int
+        How many there are, and their size together.
+    records : int
+        Length of the journal.
+    model : str
+        Name of the network that predicted last; empty if none did.
+    edited : datetime or None
+        Last edit.
+    problem : str
+        Why the case cannot be opened; empty if it can. The rest is then not known.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    shape: tuple[int, int, int]
+    status: Status = Status.TODO
+    reason: str = ""
+    status_time: AwareDatetime | None = None
+    lesions: int = 0
+    voxels: int = 0
+    records: int = 0
+    model: str = ""
+    edited: AwareDatetime | None = None
+    problem: str = ""
+
+
+class _Cached(BaseModel):
+    """A summary, and the newest segment and its size, for which it holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    segment: str
+    bytes: int
+    summary: CaseSummary
+
+
+def summarise(case: CaseDescription, state: CaseState) -> CaseSummary:
+    """The summary of a case in ``state``."""
+    present = state.present.values()
+    return CaseSummary(
+        name=case.name,
+        shape=case.shape,
+        status=state.status,
+        reason=state.reason,
+        status_time=state.status_time,
+        lesions=len(present),
+        voxels=sum(lesion.voxels for lesion in present),
+        records=state.seq,
+        model=state.prediction.provenance.model if state.prediction else "",
+        edited=state.statistics.last,
+    )
+
+
+def read_summary(folder: Path, case: CaseDescription) -> CaseSummary:
+    """The summary of the case in ``folder``, from the cache if that is up to date."""
+    try:
+        newest = segment_paths(folder)[-1]
+        cached = read_document(folder / FILE, _Cached)
+        if (cached.segment, cached.bytes, cached.summary.name) == (newest.name, newest.stat().st_size, case.name):
+            return cached.summary
+    except (UnreadableFileError, IndexError, OSError):
+        pass
+    try:
+        return summarise(case, recover(folder, case).state)
+    except MetsegError as error:
+        return CaseSummary(name=case.name, shape=case.shape, problem=str(error))
+
+
+def write_summary(folder: Path, position: tuple[str, int], summary: CaseSummary) -> None:
+    """Keep ``summary``, which holds while the newest segment is at ``position`` (name, size)."""
+    with contextlib.suppress(DataError):  # it can always be made again
+        write_document(folder / FILE, _Cached(segment=position[0], bytes=position[1], summary=summary))
+
+
+def known_records(folder: Path) -> int:
+    """How many records the case once had, as far as the cache knows."""
+    try:
+        return read_document(folder / FILE, _Cached).summary.records
+    except UnreadableFileError:
+        return 0

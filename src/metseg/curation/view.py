@@ -1,0 +1,127 @@
+"""A case that is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.curation.changes import Labels
+from metseg.curation.description import CaseDescription, load_images
+from metseg.curation.journal import read_frames
+from metseg.curation.kinds import Origin, Status
+from metseg.curation.predictions import Prediction, PredictionPlan, load_prediction, plan
+from metseg.curation.record import Record
+from metseg.curation.recovery import Recovered, Recovery
+from metseg.curation.state import EditStatistics
+from metseg.curation.summary import CaseSummary, known_records, summarise
+from metseg.study import Study
+
+
+class CaseView:
+    """A case as it is on the disk when it is read; see :meth:`metseg.curation.Project.read_case`.
+
+    Attributes
+    ----------
+    name : str
+    folder : Path
+        Of the case.
+    recovery : Recovery or None
+        What came back because the case had not been closed or was damaged: tell the user ``str(recovery)``.
+    """
+
+    def __init__(self, folder: Path, root: Path, description: CaseDescription, found: Recovered) -> None:
+        self.name = description.name
+        self.folder = folder
+        lost = max(0, known_records(folder) - found.state.seq)
+        report = replace(found.report, lost=lost)
+        self.recovery: Recovery | None = report if report != Recovery() else None
+        self._description = description
+        self._root = root
+        self._labels = found.labels
+        self._state = found.state
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Size along (z, y, x)."""
+        return self._description.shape
+
+    @property
+    def labels(self) -> Labels:
+        """What is on the disk, uint16 (z, y, x): 0, or the lesion's id. Read-only; follows commits."""
+        view = self._labels.view()
+        view.flags.writeable = False
+        return view
+
+    @property
+    def status(self) -> Status:
+        """Where the case stands."""
+        return self._state.status
+
+    @property
+    def reason(self) -> str:
+        """Why it stands there, as said with :meth:`CaseSession.set_status`."""
+        return self._state.reason
+
+    @property
+    def next_label(self) -> int:
+        """An id that no lesion of this case ever had."""
+        return self._state.next_label
+
+    @property
+    def summary(self) -> CaseSummary:
+        """The case in one line."""
+        return summarise(self._description, self._state)
+
+    def origins(self) -> dict[int, Origin]:
+        """DICOM's word for how each lesion came to be, by id."""
+        return {label: lesion.origin for label, lesion in self._state.present.items()}
+
+    def statistics(self) -> EditStatistics:
+        """How the case was edited."""
+        return self._state.statistics
+
+    def history(self) -> Iterator[Record]:
+        """Every record that can be read, oldest first; the numbers of damaged ones are missing."""
+        return (frame.record for frame in read_frames(self.folder))
+
+    def prediction(self) -> Prediction | None:
+        """The newest prediction.
+
+        Raises
+        ------
+        UnreadableFileError
+            If its file is gone or damaged.
+        """
+        reference = self._state.prediction
+        return None if reference is None else load_prediction(self.folder, reference)
+
+    def study(self) -> Study:
+        """The images, without mask.
+
+        Raises
+        ------
+        UnreadableFileError
+            If a file is gone, or is not what was added.
+        """
+        return load_images(self._description, self._root)
+
+    def plan_prediction(self, mask: npt.NDArray[np.generic], *, keep_hand: bool = True) -> PredictionPlan:
+        """What taking over a new prediction would change.
+
+        Parameters
+        ----------
+        mask : ndarray, shape (z, y, x)
+            Non-zero where the network sees lesion.
+        keep_hand : bool
+            Whether lesions drawn or edited by hand stay as they are.
+
+        Raises
+        ------
+        DataError
+            If the mask has another shape.
+        """
+        return plan(self._labels, self._state, mask, keep_hand=keep_hand)
