@@ -133,6 +133,8 @@ def _box_of_differences(a: Labels, b: npt.NDArray[np.generic]) -> Box | None:
         return None
     slab = a[z[0] : z[-1] + 1] != b[z[0] : z[-1] + 1]
     y, x = np.flatnonzero(slab.any(axis=(0, 2))), np.flatnonzero(slab.any(axis=(0, 1)))
+    if not y.size:  # undone by another thread meanwhile
+        return None
     return (z[0], int(y[0]), int(x[0])), (z[-1] + 1, int(y[-1]) + 1, int(x[-1]) + 1)
 
 

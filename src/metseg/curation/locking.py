@@ -14,7 +14,7 @@ from metseg.curation.documents import read_document, write_document
 from metseg.curation.record import now
 from metseg.errors import CaseBusyError, DataError, UnreadableFileError
 
-_POLL = 0.02
+_POLL = 0.1
 
 
 class Holder(BaseModel):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
 
 from metseg.curation.description import CaseDescription
 from metseg.curation.documents import read_document, write_document
@@ -56,7 +57,7 @@ class CaseSummary(BaseModel):
 
 
 class _Cached(BaseModel):
-    """A summary, and the newest segment and its size, for which it holds."""
+    """A summary, its hash, and the newest segment and its size, for which it holds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -64,6 +65,17 @@ class _Cached(BaseModel):
     segment: str
     bytes: int
     summary: CaseSummary
+    sha256: str
+
+    @model_validator(mode="after")
+    def _unchanged(self) -> _Cached:
+        if self.sha256 != _digest(self.summary):
+            raise ValueError("was changed")
+        return self
+
+
+def _digest(summary: CaseSummary) -> str:
+    return hashlib.sha256(summary.model_dump_json().encode()).hexdigest()
 
 
 def summarise(case: CaseDescription, state: CaseState) -> CaseSummary:
@@ -101,7 +113,8 @@ def read_summary(folder: Path, case: CaseDescription) -> CaseSummary:
 def write_summary(folder: Path, position: tuple[str, int], summary: CaseSummary) -> None:
     """Keep ``summary``, which holds while the newest segment is at ``position`` (name, size)."""
     with contextlib.suppress(DataError):  # it can always be made again
-        write_document(folder / FILE, _Cached(segment=position[0], bytes=position[1], summary=summary))
+        segment, size = position
+        write_document(folder / FILE, _Cached(segment=segment, bytes=size, summary=summary, sha256=_digest(summary)))
 
 
 def known_records(folder: Path) -> int:
