@@ -16,9 +16,9 @@ from metseg.events import Finished, Notice, Progress
 from metseg.inference import Segmenter, available_devices, resolve_device
 from metseg.inference.backend import DeviceMemoryError
 from metseg.inference.torch_backend import TorchBackend
-from metseg.lesions import PostprocessingConfig, mask_from_probabilities
+from metseg.lesions import GuidedFilter, PostprocessingConfig, guided_filter, mask_from_probabilities
 from metseg.networks import NetworkSpec, build_network
-from metseg.preprocessing import PreprocessingConfig
+from metseg.preprocessing import PreprocessingConfig, Preprocessor
 from metseg.study import Sequence, Study
 from metseg.synthetic import synthetic_study
 
@@ -197,3 +197,13 @@ def test_temperature_flattens_probabilities_and_keeps_the_mask(checkpoint: Check
     np.testing.assert_array_equal(before.mask, after.mask)
     odds = before.probabilities / (1 - before.probabilities)
     np.testing.assert_allclose(after.probabilities, np.sqrt(odds) / (1 + np.sqrt(odds)), atol=1e-3)
+
+
+def test_refined_probabilities_follow_flair(checkpoint: Checkpoint, study: Study) -> None:
+    card = checkpoint.card.model_copy(update={"inference": InferenceConfig(refinement=GuidedFilter(radius=3))})
+    with Segmenter(checkpoint, device="cpu") as plain, Segmenter(dataclasses.replace(checkpoint, card=card)) as refined:
+        before, after = plain.segment(study), refined.segment(study)
+    preprocessor = Preprocessor(card.preprocessing, study.select([Sequence(s) for s in card.preprocessing.sequences]))
+    expected = guided_filter(before.probabilities, preprocessor.guide(range(study.shape[0])), GuidedFilter(radius=3))
+    np.testing.assert_allclose(after.probabilities, expected, atol=1e-5)
+    assert np.abs(after.probabilities - before.probabilities).max() > 0.01

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from metseg.lesions import PostprocessingConfig
+from metseg.lesions import GuidedFilter, PostprocessingConfig
 from metseg.networks import EnsembleSpec, NetworkSpec
 from metseg.preprocessing import PreprocessingConfig
 
@@ -19,6 +19,8 @@ class InferenceConfig(BaseModel):
     ----------
     mirror : bool
         Average with the answer for the slice mirrored left to right.
+    refinement : GuidedFilter or None
+        Let the probabilities follow the edges of FLAIR, or of the first sequence of a network without FLAIR.
     temperature : float
         Logits are divided by this, so that probabilities mean what they say (Guo et al. 2017, arXiv 1706.04599);
         a mask at threshold 0.5 does not change.
@@ -27,6 +29,7 @@ class InferenceConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     mirror: bool = False
+    refinement: GuidedFilter | None = None
     temperature: Annotated[float, Field(gt=0)] = 1.0
 
 

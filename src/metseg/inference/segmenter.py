@@ -16,7 +16,7 @@ from metseg.errors import MetsegError
 from metseg.events import Event, Finished, Notice, Progress, drain
 from metseg.inference.backend import Backend, DeviceMemoryError, backend_factory
 from metseg.inference.devices import resolve_device
-from metseg.lesions import PostprocessingConfig, mask_from_probabilities
+from metseg.lesions import PostprocessingConfig, guided_filter, mask_from_probabilities
 from metseg.preprocessing import PreprocessingConfig, Preprocessor
 from metseg.study import Sequence, Study
 
@@ -153,18 +153,21 @@ class Segmenter:
         return drain(self.stream(study, postprocessing))
 
     def _probabilities(self, preprocessor: Preprocessor, z: range, depth: int) -> npt.NDArray[np.float32]:
-        """What the network says of slices ``z``, averaged over their mirror images and calibrated as the card asks."""
-        card = self.checkpoint.card
-        first, last = max(z.start - card.network.margin, 0), min(z.stop + card.network.margin, depth)
+        """What the network says of slices ``z``: averaged over mirror images, refined, calibrated as the card asks."""
+        inference = self.checkpoint.card.inference
+        margin = self.checkpoint.card.network.margin
+        first, last = max(z.start - margin, 0), min(z.stop + margin, depth)
         images = preprocessor.images(range(first, last))
         backend = self._ready()
         planes: npt.NDArray[np.floating] = backend.probabilities(images)
-        if card.inference.mirror:
+        if inference.mirror:
             planes = (planes + backend.probabilities(images[..., ::-1].copy())[..., ::-1]) / 2
-        planes = planes[z.start - first : z.stop - first]
-        if card.inference.temperature != 1:
-            planes = expit(logit(np.clip(planes, _LEAST, 1 - _LEAST)) / card.inference.temperature)
-        return planes.astype(np.float32, copy=False)
+        planes = planes[z.start - first : z.stop - first].astype(np.float32, copy=False)
+        if inference.refinement is not None:
+            planes = guided_filter(planes, preprocessor.guide(z), inference.refinement)
+        if inference.temperature != 1:
+            planes = expit(logit(np.clip(planes, _LEAST, 1 - _LEAST)) / inference.temperature)
+        return np.asarray(planes, np.float32)
 
     def _ready(self) -> Backend:
         if self._backend is None:

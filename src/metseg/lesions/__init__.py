@@ -3,11 +3,14 @@
 from metseg.lesions.components import label_lesions
 from metseg.lesions.measurement import Lesion, measure
 from metseg.lesions.postprocessing import PostprocessingConfig, mask_from_probabilities
+from metseg.lesions.refinement import GuidedFilter, guided_filter
 from metseg.lesions.table import lesion_table_csv
 
 __all__ = [
+    "GuidedFilter",
     "Lesion",
     "PostprocessingConfig",
+    "guided_filter",
     "label_lesions",
     "lesion_table_csv",
     "mask_from_probabilities",

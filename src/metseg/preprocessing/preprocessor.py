@@ -96,6 +96,11 @@ class Preprocessor:
             images.append(network_input(views[index], [views[other][0] for other in around]))
         return np.stack(images)
 
+    def guide(self, z: Iterable[int]) -> npt.NDArray[np.float32]:
+        """FLAIR, or else the first sequence, windowed, on the network's grid, float32 (n, height, width) in [0, 1]."""
+        channel = self.config.sequences.index("flair") if "flair" in self.config.sequences else 0
+        return np.stack([self.grid.forward(self.plain(index)[channel : channel + 1])[0] for index in z])
+
     def restore(self, planes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Network output, float32 (n, height, width), on the file's grid, float32 (n, y, x)."""
         return self.grid.backward(planes)
