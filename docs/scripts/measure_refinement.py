@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 from scipy.special import expit, logit
 from skimage.segmentation import random_walker
 
-from metseg.checkpoints import load_checkpoint
+from metseg.checkpoints import InferenceConfig, load_checkpoint
 from metseg.comparison import find_entries
 from metseg.inference import Segmenter
-from metseg.lesions import PostprocessingConfig, mask_from_probabilities
+from metseg.lesions import GuidedFilter, PostprocessingConfig, guided_filter, mask_from_probabilities
 from metseg.metrics import PatientScore, compare_paired, score_patient, summarise
 from metseg.study import Sequence, Study, read_study
 
@@ -41,19 +41,6 @@ def across(probabilities: Float, share: float) -> Float:
     logits = logit(np.clip(probabilities, 1e-4, 1 - 1e-4))
     smooth = ndimage.correlate1d(logits, [share, 1 - 2 * share, share], axis=0, mode="nearest")
     return np.asarray(expit(smooth), np.float32)
-
-
-def guided(probabilities: Float, flair: Float, radius: int, tolerance: float) -> Float:
-    """Guided filter (He, Sun, Tang 2010) of each slice's probabilities by FLAIR."""
-
-    def mean(plane: Float) -> Float:
-        return np.asarray(cv2.boxFilter(plane, -1, (2 * radius + 1,) * 2, borderType=cv2.BORDER_REFLECT), np.float32)
-
-    planes = []
-    for p, guide in zip(probabilities, flair, strict=True):
-        slope = (mean(guide * p) - mean(guide) * mean(p)) / (mean(guide * guide) - mean(guide) ** 2 + tolerance)
-        planes.append(mean(slope) * guide + mean(mean(p) - slope * mean(guide)))
-    return np.asarray(np.clip(planes, 0, 1), np.float32)
 
 
 def walked(probabilities: Float, flair: Float, beta: float) -> Mask:
@@ -76,10 +63,10 @@ def refinements() -> dict[str, Refinement]:
         tried[f"without lesions under {smallest} voxels"] = partial(_cut, smallest=smallest)
     for share in (0.1, 0.2):
         tried[f"neighbouring slices weigh {share}"] = partial(_across, share=share)
-    for radius, tolerance in ((2, 1e-3), (2, 1e-2), (4, 1e-3), (4, 1e-2)):
-        tried[f"guided filter, radius {radius}, tolerance {tolerance}"] = partial(
-            _guided, radius=radius, tolerance=tolerance
-        )
+    for radius, tolerance in ((3, 3e-4), (5, 1e-4), (5, 3e-4), (5, 3e-3), (8, 3e-4)):
+        settings = GuidedFilter(radius=radius, tolerance=tolerance)
+        tried[f"guided filter, radius {radius}, tolerance {tolerance:g}"] = partial(_guided, settings=settings)
+    tried["mean over radius 2, whatever the image"] = _blurred
     for beta in (30, 130):
         tried[f"random walker, beta {beta}"] = partial(walked, beta=beta)
     return tried
@@ -93,15 +80,20 @@ def _across(probabilities: Float, _: Float, share: float) -> Mask:
     return cut(across(probabilities, share))
 
 
-def _guided(probabilities: Float, flair: Float, radius: int, tolerance: float) -> Mask:
-    return cut(guided(probabilities, flair, radius, tolerance))
+def _guided(probabilities: Float, flair: Float, settings: GuidedFilter) -> Mask:
+    return cut(guided_filter(probabilities, flair, settings))
+
+
+def _blurred(probabilities: Float, _: Float) -> Mask:
+    return cut(ndimage.uniform_filter(probabilities, (1, 5, 5)))
 
 
 def segmented(model: str, data: Path, device: str) -> Iterator[tuple[Study, Float]]:
     """Every held-out patient with the probabilities of the weights that never saw it."""
     for checkpoint in map(load_checkpoint, find_entries([model])[0].models):
-        with Segmenter(checkpoint, device=device) as segmenter:
-            for name in checkpoint.card.training.held_out:
+        card = checkpoint.card.model_copy(update={"inference": InferenceConfig()})
+        with Segmenter(replace(checkpoint, card=card), device=device) as segmenter:
+            for name in card.training.held_out:
                 study = read_study(data / name)
                 yield study, segmenter.segment(study).probabilities
 

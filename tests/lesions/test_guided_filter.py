@@ -19,7 +19,7 @@ def by_the_book(p: Float, image: Float, radius: int, tolerance: float) -> Float:
 
     a, b = p.astype(float), image.astype(float)
     slope = (mean(b * a) - mean(b) * mean(a)) / (mean(b * b) - mean(b) ** 2 + tolerance)
-    return np.clip(mean(slope) * b + mean(mean(a) - slope * mean(b)), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(mean(slope) * b + mean(mean(a) - slope * mean(b)), 0, 1), np.float32)
 
 
 def test_it_is_the_published_algorithm() -> None:

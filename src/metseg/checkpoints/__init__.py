@@ -8,6 +8,7 @@ from metseg.checkpoints.store import (
     list_models,
     load_checkpoint,
     read_card,
+    replace_card,
     save_checkpoint,
     save_ensemble,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "list_models",
     "load_checkpoint",
     "read_card",
+    "replace_card",
     "save_checkpoint",
     "save_ensemble",
 ]

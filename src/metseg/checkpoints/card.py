@@ -109,9 +109,11 @@ class ModelCard(BaseModel):
     @property
     def summary(self) -> str:
         """One line for a list of models."""
-        held_out = self.scores.get("held_out", {}).get("mean_dice")
-        score = f"held-out Dice {held_out:.3f}" if isinstance(held_out, int | float) else "no held-out score"
-        return f"{self.network.title}; {score}"
+        for setting, name in (("held_out", "held-out"), ("cross_validation", "cross-validated")):
+            dice = self.scores.get(setting, {}).get("mean_dice")
+            if isinstance(dice, int | float):
+                return f"{self.network.title}; {name} Dice {dice:.3f}"
+        return f"{self.network.title}; no held-out score"
 
 
 def card_markdown(card: ModelCard, file: str, sha256: str) -> str:
@@ -148,8 +150,8 @@ def card_markdown(card: ModelCard, file: str, sha256: str) -> str:
         "| --- | --- | --- | --- | --- | --- | --- |",
         *scores,
         "",
-        "Volumetric Dice per patient on the patients named under *held out*, which no step of the training saw "
-        "other than to choose the epoch.",
+        "Volumetric Dice per patient. *held_out*: the patients named so below, whom no step of the training saw other "
+        "than to choose the epoch. *cross_validation*: networks of the same recipe, on patients that they never saw.",
         "",
         "## Training",
         "",

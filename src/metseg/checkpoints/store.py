@@ -154,6 +154,28 @@ def save_ensemble(folder: Path, members: Sequence[Checkpoint], card: ModelCard) 
     return target
 
 
+def replace_card(checkpoint: Checkpoint, card: ModelCard) -> Path:
+    """Give a model in its folder another card, atomically; weights stay, the file's hash changes.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    CheckpointError
+        If the file has a name of its own instead of lying in a model's folder.
+    """
+    folder = checkpoint.path.parent
+    if checkpoint.path.name == ENSEMBLE_NAME:
+        members = [load_checkpoint(path) for _, path in _member_paths(checkpoint.path)]
+        return save_ensemble(folder, members, card)
+    if checkpoint.path.name != FILE_NAME:
+        raise CheckpointError(f"{checkpoint.path}: only a {FILE_NAME} in a folder of its own has a card to replace")
+    return save_checkpoint(folder, checkpoint.network(), card)
+
+
 def combine(members: Sequence[Checkpoint], name: str) -> tuple[Ensemble, ModelCard]:
     """The ensemble of ``members`` and its card, without scores.
 

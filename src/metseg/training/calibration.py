@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
-from metseg.checkpoints import Checkpoint, InferenceConfig, load_checkpoint, save_checkpoint, save_ensemble
-from metseg.checkpoints.store import ENSEMBLE_NAME, FILE_NAME, EnsembleFile
+from metseg.checkpoints import Checkpoint, InferenceConfig, load_checkpoint, replace_card
+from metseg.checkpoints.store import FILE_NAME
 from metseg.errors import DataError
 from metseg.events import Event, Finished, Notice, Progress
 from metseg.inference import Segmenter
@@ -220,12 +220,9 @@ def write_temperature(model: Checkpoint, calibration: Calibration) -> Path:
 
     Raises
     ------
-    DataError
-        If the file has a name of its own instead of lying in a model's folder, or cannot be written.
+    CheckpointError
+        If the file has a name of its own instead of lying in a model's folder.
     """
-    path = model.path
-    if path.name not in (FILE_NAME, ENSEMBLE_NAME):
-        raise DataError(f"{path}: only a {FILE_NAME} in a folder of its own can be calibrated; move it into one")
     before, after = calibration.before.ece_in_doubt, calibration.after.ece_in_doubt
     remark = (
         f"{_REMARK}{len(calibration.patients)} held-out patients: temperature {calibration.temperature}, expected "
@@ -238,10 +235,7 @@ def write_temperature(model: Checkpoint, calibration: Calibration) -> Path:
             "notes": "\n\n".join([*notes, remark]),
         }
     )
-    if path.name == FILE_NAME:
-        return save_checkpoint(path.parent, model.network(), card)
-    members = EnsembleFile.model_validate_json(path.read_bytes()).members
-    return save_ensemble(path.parent, [load_checkpoint(path.parent.parent / member.name) for member in members], card)
+    return replace_card(model, card)
 
 
 def _clean(checkpoint: Checkpoint) -> list[str]:
