@@ -1,0 +1,23 @@
+"""Correction tools: functions on arrays, each of which gives back a :class:`Change` and alters nothing itself."""
+
+from metseg.curation.tools.brush import guided_brush
+from metseg.curation.tools.change import Change, ToolError
+from metseg.curation.tools.growing import grow, shrink
+from metseg.curation.tools.interpolation import interpolate
+from metseg.curation.tools.lesion_edits import delete, merge, relabel, separate, split
+from metseg.curation.tools.stroke import Stroke
+
+__all__ = [
+    "Change",
+    "Stroke",
+    "ToolError",
+    "delete",
+    "grow",
+    "guided_brush",
+    "interpolate",
+    "merge",
+    "relabel",
+    "separate",
+    "shrink",
+    "split",
+]

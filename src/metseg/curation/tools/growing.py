@@ -1,0 +1,143 @@
+"""Grow and shrink a lesion along its probability contour."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.curation.tools.change import Change, Labels, change, lesion_box, nothing, widened
+
+#: One click never goes further than this many pixels from the lesion's old edge.
+REACH = 8
+
+#: Slices that one click may go up and down where the spacing is not known.
+_SLICES = 2
+
+Probabilities = npt.NDArray[np.float32] | npt.NDArray[np.uint8]
+_Levels = npt.NDArray[np.uint8]
+_Value = TypeVar("_Value", np.uint8, np.bool_)
+
+
+def grow(
+    labels: Labels,
+    probabilities: Probabilities,
+    label: int,
+    *,
+    step: float = 0.15,
+    spacing: tuple[float, float, float] | None = None,
+) -> Change:
+    """Let a lesion take in the next contour of the probability around it.
+
+    The contour is the highest one that adds at least ``step`` of the lesion's voxels; where there is none within
+    :data:`REACH` pixels, the lowest one above zero. What is added hangs together with the lesion, and keeps one voxel
+    away from every other lesion. Where the network saw nothing there is no contour, and nothing changes.
+
+    Parameters
+    ----------
+    labels : ndarray of uint16, shape (z, y, x)
+        0 outside, else the lesion's label.
+    probabilities : ndarray of float32 (0 to 1) or uint8 (0 to 255), shape (z, y, x)
+        What the network gave.
+    label : int
+        The lesion.
+    step : float
+        Share of its voxels to add at least; more gives a superset.
+    spacing : tuple of float, optional
+        Voxel size along (z, y, x), so that :data:`REACH` means as far across slices as within one.
+
+    Raises
+    ------
+    ToolError
+        If there is no such lesion.
+
+    Notes
+    -----
+    Every voxel's level is the best, over the paths from the lesion, of the least probability on the path: a
+    reconstruction by dilation (Vincent 1993), stopped after :data:`REACH` steps.
+    """
+    climbs = _climbs(spacing)
+    # One voxel more than the flood goes, to see the lesions that it must keep away from.
+    box = widened(lesion_box(labels, label), (len(climbs) + 1, REACH + 1, REACH + 1), labels.shape)
+    part = labels[box]
+    lesion = part == label
+    free = ~_spread((part > 0) & ~lesion, upwards=True) & (part == 0)
+    levels = np.where(free, quantised(probabilities[box]), 0).astype(np.uint8)
+    reached = _flooded(np.where(lesion, np.uint8(255), np.uint8(0)), np.where(lesion, np.uint8(255), levels), climbs)
+    level = _next_level(reached[free], step * np.count_nonzero(lesion))
+    if level is None:
+        return nothing(labels)
+    return change(labels, box, np.where(free & (reached >= level), labels.dtype.type(label), part))
+
+
+def shrink(labels: Labels, probabilities: Probabilities, label: int, *, step: float = 0.15) -> Change:
+    """Let a lesion fall back to the next contour of the probability within it.
+
+    The contour is the lowest one that removes at least ``step`` of the lesion's voxels, from its edge in each slice
+    inwards and never further than :data:`REACH` pixels. What remains has voxels within the contour; where it would
+    not, as in a lesion that the network did not see, nothing changes.
+
+    Parameters
+    ----------
+    labels, probabilities, label
+        As for :func:`grow`.
+    step : float
+        Share of its voxels to remove at least.
+
+    Raises
+    ------
+    ToolError
+        If there is no such lesion.
+    """
+    box = widened(lesion_box(labels, label), (0, 1, 1), labels.shape)
+    part = labels[box]
+    lesion = part == label
+    absence = 255 - quantised(probabilities[box])
+    reached = _flooded(np.where(lesion, np.uint8(0), np.uint8(255)), np.where(lesion, absence, np.uint8(255)), set())
+    level = _next_level(reached[lesion], step * np.count_nonzero(lesion))
+    if level is None or (absence[lesion] >= level).all():
+        return nothing(labels)
+    return change(labels, box, np.where(lesion & (reached >= level), labels.dtype.type(0), part))
+
+
+def quantised(probabilities: Probabilities) -> _Levels:
+    """Probabilities as uint8, 0 to 255."""
+    if probabilities.dtype == np.uint8:
+        return np.asarray(probabilities, np.uint8)
+    return np.asarray(np.clip(np.rint(probabilities * np.float32(255)), 0, 255), np.uint8)
+
+
+def _climbs(spacing: tuple[float, float, float] | None) -> set[int]:
+    """In which of the steps the flood may also go to the next slices."""
+    slices = _SLICES if spacing is None else math.floor(REACH * min(spacing[1:]) / spacing[0])
+    slices = min(max(slices, 1), REACH)
+    return {(2 * i + 1) * REACH // (2 * slices) for i in range(slices)}
+
+
+def _flooded(sources: _Levels, limit: _Levels, climbs: set[int]) -> _Levels:
+    flood = sources
+    for i in range(REACH):
+        flood = np.minimum(_spread(flood, upwards=i in climbs), limit)
+    return flood
+
+
+def _spread(values: npt.NDArray[_Value], *, upwards: bool) -> npt.NDArray[_Value]:
+    """Maximum over each voxel's 3 × 3 neighbourhood, or its 3 × 3 × 3 one."""
+    for axis in (0, 1, 2) if upwards else (1, 2):
+        here = np.moveaxis(values, axis, 0)
+        widest = values.copy()
+        there = np.moveaxis(widest, axis, 0)
+        np.maximum(there[1:], here[:-1], out=there[1:])
+        np.maximum(there[:-1], here[1:], out=there[:-1])
+        values = widest
+    return values
+
+
+def _next_level(levels: _Levels, wanted: float) -> int | None:
+    """Highest level, but not 0, at or above which there are ``wanted`` voxels; else the lowest there is."""
+    above = np.cumsum(np.bincount(levels, minlength=256)[:0:-1])
+    if above[-1] == 0:
+        return None
+    return 255 - int(min(np.searchsorted(above, max(wanted, 1)), np.searchsorted(above, above[-1])))

@@ -1,0 +1,225 @@
+"""Whole lesions: split, separate, merge, delete, relabel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from metseg.curation.tools.change import (
+    Change,
+    Labels,
+    ToolError,
+    bounding_box,
+    change,
+    free_label,
+    lesion_box,
+    nothing,
+)
+
+_TOUCHING = np.ones((3, 3, 3), bool)
+
+Voxel = tuple[int, int, int]
+Spacing = tuple[float, float, float]
+
+
+def split(
+    labels: Labels, label: int, first: Voxel, second: Voxel, *, new: int | None = None, spacing: Spacing | None = None
+) -> Change:
+    """Cut a lesion in two at its narrowest place between two voxels.
+
+    Parameters
+    ----------
+    labels : ndarray of uint16, shape (z, y, x)
+        0 outside, else the lesion's label.
+    label : int
+        The lesion to cut.
+    first, second : tuple of int
+        One voxel (z, y, x) in each of the halves to be. The half of ``first`` keeps ``label``.
+    new : int, optional
+        Label of the other half; one above all others unless given.
+    spacing : tuple of float, optional
+        Voxel size along (z, y, x); what is narrow depends on it. Cubes unless given.
+
+    Raises
+    ------
+    ToolError
+        If the voxels are not two voxels of this lesion, or ``new`` is in use.
+
+    Notes
+    -----
+    The distance to the lesion's surface is climbed from both voxels; what lies deeper than the deepest pass between
+    the two summits makes the halves' cores (as in a watershed of that distance, Vincent & Soille 1991), and the rest
+    goes with the nearer core. Without a pass, as in a ball, the two voxels themselves are the cores.
+    """
+    first, second = _inside(labels, label, first), _inside(labels, label, second)
+    if first == second:
+        raise ToolError("the two places to split between are the same voxel")
+    new = _unused(labels, new)
+    box = lesion_box(labels, label)
+    lesion = labels[box] == label
+    origin = np.array([side.start for side in box])
+    seeds = np.array([first, second]) - origin
+    nearer = _basins(lesion, seeds, np.array(spacing or (1.0, 1.0, 1.0)))
+    after = labels[box].copy()
+    after[lesion & (nearer == 2)] = new
+    return change(labels, box, after)
+
+
+def separate(labels: Labels, label: int | None = None, *, new: int | None = None) -> Change:
+    """Give every connected piece of a lesion its own label; the largest keeps the old one.
+
+    Parameters
+    ----------
+    labels : ndarray of uint16, shape (z, y, x)
+        0 outside, else the lesion's label.
+    label : int, optional
+        The lesion; all lesions unless given.
+    new : int, optional
+        First of the labels to give; from one above all others unless given.
+
+    Raises
+    ------
+    ToolError
+        If there is no such lesion, or labels do not suffice.
+    """
+    following = _unused(labels, new)
+    if label is None:
+        box = bounding_box(labels > 0)
+        if box is None:
+            return nothing(labels)
+    else:
+        box = lesion_box(labels, label)
+    after = labels[box].copy()
+    for one, where in enumerate(ndimage.find_objects(after if label is None else (after == label) * label), start=1):
+        if where is None:
+            continue
+        pieces, number = ndimage.label(labels[box][where] == one, _TOUCHING, output=np.int32)
+        order = np.argsort(-np.bincount(pieces.ravel(), minlength=number + 1)[1:], kind="stable")
+        if following + number - 2 > np.iinfo(labels.dtype).max:
+            raise ToolError("there are more pieces than free labels")
+        for piece in order[1:] + 1:
+            after[where][pieces == piece] = following
+            following += 1
+    return change(labels, box, after)
+
+
+def merge(labels: Labels, ids: Iterable[int]) -> Change:
+    """Give several lesions the label of the first.
+
+    Parameters
+    ----------
+    labels : ndarray of uint16, shape (z, y, x)
+        0 outside, else the lesion's label.
+    ids : iterable of int
+        The lesions.
+
+    Raises
+    ------
+    ToolError
+        If one of them is not there.
+    """
+    first, *others = ids
+    lesion_box(labels, first)
+    return _replace(labels, others, first)
+
+
+def delete(labels: Labels, *ids: int) -> Change:
+    """Remove lesions.
+
+    Raises
+    ------
+    ToolError
+        If one of them is not there.
+    """
+    return _replace(labels, ids, 0)
+
+
+def relabel(labels: Labels, old: int, new: int) -> Change:
+    """Give a lesion another label.
+
+    Raises
+    ------
+    ToolError
+        If there is no lesion ``old``, or another one has the label ``new``.
+    """
+    if old == new:
+        lesion_box(labels, old)
+        return nothing(labels)
+    return _replace(labels, [old], _unused(labels, new))
+
+
+def _replace(labels: Labels, ids: Iterable[int], value: int) -> Change:
+    ids = list(ids)
+    boxes = [lesion_box(labels, label) for label in ids]
+    if not boxes:
+        return nothing(labels)
+    starts = np.min([[side.start for side in box] for box in boxes], axis=0).tolist()
+    stops = np.max([[side.stop for side in box] for box in boxes], axis=0).tolist()
+    z, y, x = (slice(start, stop) for start, stop in zip(starts, stops, strict=True))
+    after = labels[z, y, x].copy()
+    for label in ids:
+        after[labels[z, y, x] == label] = value
+    return change(labels, (z, y, x), after)
+
+
+def _unused(labels: Labels, new: int | None) -> int:
+    if new is None:
+        return free_label(labels)
+    if not 0 < new <= np.iinfo(labels.dtype).max:
+        raise ToolError(f"a label is a number from 1 to {np.iinfo(labels.dtype).max}, not {new}")
+    if (labels == new).any():
+        raise ToolError(f"lesion {new} is there already; choose another label, or merge the two")
+    return new
+
+
+def _inside(labels: Labels, label: int, place: Voxel) -> Voxel:
+    z, y, x = place
+    within = all(0 <= at < size for at, size in zip(place, labels.shape, strict=True))
+    if not within or label < 1 or labels[z, y, x] != label:
+        raise ToolError(f"the voxel {place} is not in lesion {label}; choose two places inside it")
+    return int(z), int(y), int(x)
+
+
+def _basins(
+    lesion: npt.NDArray[np.bool_], seeds: npt.NDArray[np.intp], spacing: npt.NDArray[np.float64]
+) -> npt.NDArray[np.int8]:
+    """1 and 2 where the first or the second seed's half lies, 0 outside the lesion."""
+    padded = np.pad(lesion, 1)
+    depth = ndimage.distance_transform_edt(padded, sampling=spacing)
+    depth = np.ceil(depth * (255 / depth.max())).astype(np.uint8)
+    first, second = (tuple(seed) for seed in seeds + 1)
+    cores = np.zeros(depth.shape, np.int8)
+    for value, bulb in enumerate(_bulbs(depth, _summit(depth, first), _summit(depth, second)), start=1):
+        cores[bulb] = value
+    cores[first], cores[second] = 1, 2
+    nearest = ndimage.distance_transform_edt(cores == 0, spacing, return_distances=False, return_indices=True)
+    return np.where(lesion, cores[tuple(nearest)][1:-1, 1:-1, 1:-1], np.int8(0))
+
+
+def _summit(depth: npt.NDArray[np.uint8], place: Voxel) -> Voxel:
+    """Where steepest ascent from ``place`` ends."""
+    while True:
+        around = depth[tuple(slice(at - 1, at + 2) for at in place)]
+        if around.max() == depth[place]:
+            return place
+        z, y, x = np.unravel_index(int(around.argmax()), around.shape)
+        place = (int(place[0] + z - 1), int(place[1] + y - 1), int(place[2] + x - 1))
+
+
+def _bulbs(depth: npt.NDArray[np.uint8], first: Voxel, second: Voxel) -> list[npt.NDArray[np.bool_]]:
+    """What is deeper than the neck between two summits, round each; nothing where there is no neck between them."""
+    joined, apart = 0, min(int(depth[first]), int(depth[second])) + 1
+    while apart - joined > 1:
+        middle = (joined + apart) // 2
+        pieces, _ = ndimage.label(depth >= middle, _TOUCHING)
+        if pieces[first] == pieces[second]:
+            joined = middle
+        else:
+            apart = middle
+    pieces, _ = ndimage.label(depth >= apart, _TOUCHING)
+    if not (pieces[first] and pieces[second]):
+        return []
+    return [pieces == pieces[first], pieces == pieces[second]]
