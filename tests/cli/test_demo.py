@@ -39,14 +39,15 @@ def test_pictures_masks_and_table_of_the_synthetic_head(metseg: Any, model: Path
         assert np.asarray(picture.convert("L")).std() > 20
 
 
-@pytest.mark.usefixtures("no_data")
 def test_without_a_display_pictures_are_written_unasked(
-    metseg: Any, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    metseg: Any, model: Path, write_patient: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    write_patient(tmp_path / "data" / "a", slices=3)
+    monkeypatch.setenv("METSEG_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
     monkeypatch.chdir(tmp_path)
     assert metseg("demo", "--model", model).status == 0
-    assert (tmp_path / "demo-output/synthetic-head-0/montage.png").is_file()
+    assert (tmp_path / "demo-output/a/montage.png").is_file()
 
 
 def test_a_real_patient_is_taken_and_named(
