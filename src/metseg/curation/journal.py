@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from metseg.curation.documents import unwritable
 from metseg.curation.kinds import EntryKind
 from metseg.curation.record import (
     Base,
@@ -31,21 +32,6 @@ from metseg.errors import DataError, UnreadableFileError
 from metseg.study import write_atomically
 
 FOLDER = "journal"
-_ADVICE = {
-    errno.ENOSPC: "the disk is full; free some space and go on",
-    errno.EDQUOT: "your share of the disk is used up; free some space and go on",
-    errno.EFBIG: "the file may not grow further; raise the limit and go on",
-    errno.EROFS: "the folder is read-only; make it writable and go on",
-    errno.EACCES: "the folder is read-only; make it writable and go on",
-    errno.EPERM: "the folder is read-only; make it writable and go on",
-    errno.ENOENT: "the folder is gone; put it back where it was and go on, or save the labels elsewhere",
-}
-
-
-def unwritable(path: Path, error: OSError) -> DataError:
-    """What the user is told when a change could not be kept."""
-    advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
-    return DataError(f"{path}: cannot be written: {advice} (what is on the disk is as it was)")
 
 
 @dataclass(frozen=True, slots=True)

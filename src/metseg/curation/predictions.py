@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.curation.changes import Labels
-from metseg.curation.documents import write_document
-from metseg.curation.journal import unwritable
+from metseg.curation.documents import unwritable, write_document
 from metseg.curation.kinds import Origin
 from metseg.curation.state import CaseState, PredictionRef, Provenance
 from metseg.errors import DataError, UnreadableFileError

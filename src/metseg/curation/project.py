@@ -12,8 +12,8 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from metseg.curation.description import CaseDescription, describe
-from metseg.curation.documents import read_document, write_document
-from metseg.curation.journal import begin_journal, read_segment, segment_paths, unwritable
+from metseg.curation.documents import read_document, unwritable, write_document
+from metseg.curation.journal import begin_journal, read_segment, segment_paths
 from metseg.curation.locking import CaseLock
 from metseg.curation.record import now, software
 from metseg.curation.recovery import recover

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from metseg.curation.changes import Change, find_change, put
 from metseg.curation.description import CaseDescription
-from metseg.curation.documents import file_sha256
-from metseg.curation.journal import JournalWriter, begin_journal, segment_path, unwritable
+from metseg.curation.documents import file_sha256, unwritable
+from metseg.curation.journal import JournalWriter, begin_journal, segment_path
 from metseg.curation.kinds import EditKind, EntryKind, Status
 from metseg.curation.locking import CaseLock
 from metseg.curation.predictions import PredictionPlan, save_prediction
