@@ -53,6 +53,7 @@ def test_applying_leaves_alone_what_was_drawn_since_elsewhere_in_the_box() -> No
     assert not (labels == 3).any()
 
 
+@settings(max_examples=50)
 @given(VOLUMES)
 def test_deleting_takes_one_lesion_and_undo_brings_it_back(labels: np.ndarray) -> None:
     for label in np.unique(labels[labels > 0]):
@@ -62,6 +63,7 @@ def test_deleting_takes_one_lesion_and_undo_brings_it_back(labels: np.ndarray) -
         assert (applied(after, made.undone) == labels).all()
 
 
+@settings(max_examples=50)
 @given(VOLUMES)
 def test_merging_unites_and_keeps_the_mask(labels: np.ndarray) -> None:
     ids = [int(label) for label in np.unique(labels[labels > 0])][::-1]
@@ -70,6 +72,7 @@ def test_merging_unites_and_keeps_the_mask(labels: np.ndarray) -> None:
         assert (after == np.where(labels > 0, ids[0], 0)).all()
 
 
+@settings(max_examples=50)
 @given(VOLUMES)
 def test_separating_gives_each_piece_one_label_and_keeps_the_mask(labels: np.ndarray) -> None:
     from metseg.lesions import label_lesions

@@ -119,9 +119,9 @@ def merge(labels: Labels, ids: Iterable[int]) -> Change:
     Raises
     ------
     ToolError
-        If one of them is not there.
+        If one of them is not there, or none is named.
     """
-    first, *others = ids
+    first, *others = list(ids) or [0]
     lesion_box(labels, first)
     return _replace(labels, others, first)
 
@@ -152,17 +152,19 @@ def relabel(labels: Labels, old: int, new: int) -> Change:
 
 
 def _replace(labels: Labels, ids: Iterable[int], value: int) -> Change:
-    ids = list(ids)
-    boxes = [lesion_box(labels, label) for label in ids]
-    if not boxes:
+    chosen = np.zeros(np.iinfo(labels.dtype).max + 1, bool)
+    for label in (wanted := list(ids)):
+        if not 0 < label < len(chosen):
+            raise ToolError(f"there is no lesion {label}")
+        chosen[label] = True
+    where = chosen[labels]
+    box = bounding_box(where)
+    found = set() if box is None else set(np.unique(labels[box][where[box]]).tolist())
+    if missing := sorted(set(wanted) - found):
+        raise ToolError(f"there is no lesion {missing[0]}")
+    if box is None:
         return nothing(labels)
-    starts = np.min([[side.start for side in box] for box in boxes], axis=0).tolist()
-    stops = np.max([[side.stop for side in box] for box in boxes], axis=0).tolist()
-    z, y, x = (slice(start, stop) for start, stop in zip(starts, stops, strict=True))
-    after = labels[z, y, x].copy()
-    for label in ids:
-        after[labels[z, y, x] == label] = value
-    return change(labels, (z, y, x), after)
+    return change(labels, box, np.where(where[box], labels.dtype.type(value), labels[box]))
 
 
 def _unused(labels: Labels, new: int | None) -> int:
