@@ -29,7 +29,7 @@ def heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def quick() -> TrainingConfig:
     return TrainingConfig(
         architecture="attention_unet",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,25 @@ from metseg.study import read_study, write_tiff
 from metseg.training import EpochFinished, Split, TrainingConfig, train, write_split
 
 
-def test_a_run_leaves_checkpoint_card_split_log_and_curves(heads: Path, quick: TrainingConfig, tmp_path: Path) -> None:
-    out = tmp_path / "trial"
+@dataclass(frozen=True)
+class Trial:
+    """A run that came to its end."""
+
+    out: Path
+    file: Path
+    events: list[object]
+
+
+@pytest.fixture(scope="module")
+def trial(heads: Path, quick: TrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    out = tmp_path_factory.mktemp("runs") / "trial"
     events: list[object] = []
-    checkpoint = load_checkpoint(drain(train(quick, heads, out, command="metseg train"), events.append))
+    return Trial(out, drain(train(quick, heads, out, command="metseg train"), events.append), events)
+
+
+def test_a_run_leaves_checkpoint_card_split_log_and_curves(trial: Trial, quick: TrainingConfig) -> None:
+    out, events = trial.out, trial.events
+    checkpoint = load_checkpoint(trial.file)
     record = checkpoint.card.training
     assert set(record.patients) | set(record.held_out) == {"head0", "head1", "head2"}
     assert len(record.held_out) == 1
@@ -38,16 +54,18 @@ def test_a_run_leaves_checkpoint_card_split_log_and_curves(heads: Path, quick: T
 def test_resume_ends_with_the_same_weights_as_an_unbroken_run(
     heads: Path, quick: TrainingConfig, tmp_path: Path
 ) -> None:
-    config = quick.model_copy(update={"epochs": 3, "freeze_encoder": 2})
+    """With an encoder that is frozen at first and copies that hold simulated metastases."""
+    config = quick.model_copy(update={"freeze_encoder": 1, "simulated_lesions": 1.0})
     unbroken = load_checkpoint(drain(train(config, heads, tmp_path / "unbroken")))
     stream = train(config, heads, tmp_path / "broken")
     for event in stream:
-        if isinstance(event, Progress) and event.what.startswith("epoch 3"):
+        if isinstance(event, Progress) and event.what.startswith("epoch 2"):
             break  # one step into the last epoch
     stream.close()  # type: ignore[attr-defined]
     notices: list[object] = []
     resumed = load_checkpoint(drain(train(config, heads, tmp_path / "broken", resume=True), notices.append))
-    assert Notice("continuing after epoch 2") in notices
+    assert Notice("continuing after epoch 1") in notices
+    assert unbroken.card.training.config["simulated_lesions"] == 1.0
     for key, value in unbroken.state.items():
         torch.testing.assert_close(resumed.state[key], value, rtol=0, atol=0, msg=key)
 
@@ -69,7 +87,8 @@ def test_an_edited_split_is_obeyed_and_a_leaking_one_refused(
 ) -> None:
     out = tmp_path / "run"
     write_split(out / "split.json", Split(train=("head2",), held_out=("head0", "head1")))
-    card = load_checkpoint(drain(train(quick, heads, out))).card
+    short = quick.model_copy(update={"epochs": 1, "steps_per_epoch": 1})
+    card = load_checkpoint(drain(train(short, heads, out))).card
     assert card.training.patients == ("head2",)
     assert card.training.held_out == ("head0", "head1")
     for split, says in [
@@ -83,14 +102,13 @@ def test_an_edited_split_is_obeyed_and_a_leaking_one_refused(
             drain(train(quick, heads, tmp_path / "other", split=file))
 
 
-def test_an_existing_run_is_never_overwritten(heads: Path, quick: TrainingConfig, tmp_path: Path) -> None:
-    drain(train(quick, heads, tmp_path))
-    before = (tmp_path / "model.safetensors").read_bytes()
+def test_an_existing_run_is_never_overwritten(trial: Trial, heads: Path, quick: TrainingConfig) -> None:
+    before = trial.file.read_bytes()
     with pytest.raises(DataError, match="already holds a training run"):
-        drain(train(quick, heads, tmp_path))
+        drain(train(quick, heads, trial.out))
     with pytest.raises(DataError, match="other settings .*learning_rate"):
-        drain(train(quick.model_copy(update={"learning_rate": 1e-5}), heads, tmp_path, resume=True))
-    assert (tmp_path / "model.safetensors").read_bytes() == before
+        drain(train(quick.model_copy(update={"learning_rate": 1e-5}), heads, trial.out, resume=True))
+    assert trial.file.read_bytes() == before
 
 
 def test_nothing_to_train_on_is_said(quick: TrainingConfig, tmp_path: Path) -> None:
