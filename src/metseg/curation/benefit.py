@@ -1,0 +1,182 @@
+"""What reviewing a slice is expected to gain, from the network's own probabilities.
+
+If each voxel is lesion with the probability that a calibrated network gives it, the Dice coefficient of a case can be
+expected before anybody has looked at it, and so can the Dice it will have once a slice is corrected. The difference is
+the slice's benefit. ``docs/review.md`` says what this order gains on held-out patients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from metseg.lesions import label_lesions
+
+Float = npt.NDArray[np.float64]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+#: Expected lesion of fewer voxels in a whole case counts for little: an empty head is not the worst of all cases.
+_FEW = 10.0
+
+
+class BenefitConfig(BaseModel):
+    """Settings of :func:`expected_benefit`; chosen on two folds of held-out patients, see ``docs/review.md``.
+
+    Attributes
+    ----------
+    small : float
+        A proposed lesion of this share of the case's largest is believed half; a smaller one less. 0 believes all.
+    votes : float
+        Weight of contradicting members or mirror images against the probability.
+    leading : float
+        The leading slices of a case hold this share of its expected gain.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    small: Share = 0.05
+    votes: Share = 0.25
+    leading: Annotated[float, Field(gt=0, le=1)] = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class SliceBenefit:
+    """What looking at one slice is worth.
+
+    Attributes
+    ----------
+    z : int
+        Slice, counted from 0.
+    gain : float
+        Expected rise of the case's Dice if this slice alone is corrected.
+    changes : float
+        Voxels that are expected to be changed on it.
+    """
+
+    z: int
+    gain: float
+    changes: float
+
+
+@dataclass(frozen=True, slots=True)
+class CaseBenefit:
+    """What looking at a case is worth.
+
+    Attributes
+    ----------
+    dice : float
+        Expected Dice of the case as it is.
+    slices : tuple of SliceBenefit
+        Those that are not reviewed yet; most gain first.
+    leading : int
+        So many of these hold most of the gain: look at them first, then go on to the next case.
+    """
+
+    dice: float
+    slices: tuple[SliceBenefit, ...]
+    leading: int
+
+    @property
+    def changes(self) -> float:
+        """Voxels that are expected to be changed."""
+        return sum(one.changes for one in self.slices)
+
+    @property
+    def gain(self) -> float:
+        """Expected rise of the case's Dice, 0 to 1, if all of it is corrected."""
+        return 1 - self.dice
+
+    @property
+    def rank(self) -> float:
+        """Expected rise of the case's Dice for each of its leading slices: cases come in falling order of this."""
+        first = self.slices[: self.leading]
+        return sum(one.gain for one in first) / len(first) if first else 0.0
+
+
+def expected_benefit(
+    mask: npt.NDArray[np.generic],
+    probabilities: npt.NDArray[np.floating],
+    *,
+    reviewed: Collection[int] = (),
+    contradicted: npt.NDArray[np.floating] | None = None,
+    config: BenefitConfig | None = None,
+) -> CaseBenefit:
+    """Expect what a reviewer would change, and what the case's Dice would gain by it.
+
+    Parameters
+    ----------
+    mask : ndarray, shape (z, y, x)
+        Non-zero inside lesions, as they are drawn now.
+    probabilities : ndarray of float, shape (z, y, x)
+        Calibrated, 0 to 1; the mean over members and mirror images where there are several.
+    reviewed : collection of int
+        Slices that somebody has looked at: what is drawn there is true, and there is nothing to gain.
+    contradicted : ndarray of float, shape (z, y, x), optional
+        Share of members or mirror images whose own mask differs from ``mask``.
+    config : BenefitConfig, optional
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Notes
+    -----
+    With the counts ``M`` (drawn), ``Y`` (expected lesion) and ``T`` (expected to be both) of a case, its Dice is taken
+    for ``2 T / (M + Y)``, the ratio of expectations; ``s`` voxels are added above and below, for cases with next to
+    nothing in them. On a corrected slice all three counts become its ``Y``.
+    """
+    config = config or BenefitConfig()
+    drawn = np.asarray(mask) != 0
+    if drawn.ndim != 3 or drawn.shape != probabilities.shape:
+        raise ValueError(f"probabilities of shape {probabilities.shape} do not fit a mask of shape {drawn.shape}")
+    chance = _chance(drawn, probabilities, contradicted, config)
+    done = sorted(set(reviewed))
+    chance[done] = drawn[done]
+    area, lesion = _per_slice(drawn), _per_slice(chance)
+    common = _per_slice(chance * drawn)
+    together, hit = float(area.sum() + lesion.sum()), float(common.sum())
+    now = (2 * hit + _FEW) / (together + _FEW)
+    gain = (2 * (hit - common + lesion) + _FEW) / (together - area + lesion + _FEW) - now
+    changes = area + lesion - 2 * common
+    order = [int(z) for z in np.argsort(-gain, kind="stable") if int(z) not in set(done)]
+    slices = tuple(SliceBenefit(z, max(float(gain[z]), 0.0), max(float(changes[z]), 0.0)) for z in order)
+    return CaseBenefit(now, slices, _leading(slices, config.leading))
+
+
+def _chance(
+    drawn: npt.NDArray[np.bool_],
+    probabilities: npt.NDArray[np.floating],
+    contradicted: npt.NDArray[np.floating] | None,
+    config: BenefitConfig,
+) -> npt.NDArray[np.float32]:
+    """How likely each voxel is lesion, after all that is known."""
+    chance = np.array(probabilities, np.float32)
+    if contradicted is not None:
+        if contradicted.shape != drawn.shape:
+            raise ValueError(f"contradictions of shape {contradicted.shape} do not fit a mask of shape {drawn.shape}")
+        votes = np.where(drawn, 1 - contradicted, contradicted)
+        chance += np.float32(config.votes) * (votes - chance)
+    labels = label_lesions(drawn)
+    sizes = np.bincount(labels.ravel())[1:].astype(np.float64)
+    if config.small and len(sizes) > 1:
+        believed = sizes / (sizes + config.small * sizes.max())
+        believed[sizes == sizes.max()] = 1
+        chance *= np.concatenate([[1], believed]).astype(np.float32)[labels]
+    return chance
+
+
+def _per_slice(values: npt.NDArray[np.generic]) -> Float:
+    return np.asarray(values.sum(axis=(1, 2), dtype=np.float64), np.float64)
+
+
+def _leading(slices: tuple[SliceBenefit, ...], share: float) -> int:
+    gained = np.cumsum([one.gain for one in slices])
+    if not len(gained) or gained[-1] <= 0:
+        return 0
+    return int(np.searchsorted(gained, share * gained[-1])) + 1

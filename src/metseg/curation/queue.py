@@ -1,0 +1,177 @@
+"""Which case to look at next, which slices of it, and how much is done."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from metseg.curation.benefit import CaseBenefit, expected_benefit
+from metseg.curation.changes import Labels
+from metseg.curation.kinds import Status
+from metseg.curation.predictions import Prediction
+from metseg.curation.project import Project
+from metseg.curation.summary import CaseSummary
+from metseg.curation.view import CaseView
+from metseg.errors import MetsegError
+from metseg.events import Event, Finished, Progress
+from metseg.lesions import PostprocessingConfig, mask_from_probabilities
+
+#: Nobody needs to look at these again.
+DONE = (Status.APPROVED, Status.REJECTED)
+
+#: Probabilities are kept in steps of 1/255: the threshold is known to one step.
+_STEP = 1 / 255
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEntry:
+    """A case that waits for review.
+
+    Attributes
+    ----------
+    case : CaseSummary
+    benefit : CaseBenefit or None
+        What looking at it is worth; ``None`` if no network has predicted it yet.
+    """
+
+    case: CaseSummary
+    benefit: CaseBenefit | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewProgress:
+    """How much of a project is done.
+
+    Attributes
+    ----------
+    cases : dict of Status to int
+        How many cases stand where; every status is there.
+    slices, voxels : tuple of int
+        Of images: in approved and rejected cases, and in all.
+    lesions, lesion_voxels : int
+        In approved cases.
+    """
+
+    cases: dict[Status, int]
+    slices: tuple[int, int]
+    voxels: tuple[int, int]
+    lesions: int
+    lesion_voxels: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewQueue:
+    """A project in review order.
+
+    Attributes
+    ----------
+    entries : tuple of QueueEntry
+        Predicted and corrected cases, most benefit for each slice looked at first. Cases without prediction come last,
+        in natural order: a network can propose something before a person spends time on them.
+    problems : tuple of CaseSummary
+        Cases that cannot be opened; ``problem`` says why.
+    progress : ReviewProgress
+    """
+
+    entries: tuple[QueueEntry, ...]
+    problems: tuple[CaseSummary, ...]
+    progress: ReviewProgress
+
+
+def review_queue(project: Project) -> Iterator[Event[ReviewQueue]]:
+    """Put the open cases of ``project`` into review order; nothing is written.
+
+    Yields
+    ------
+    Progress, Finished
+        ``Progress`` counts cases; the last event carries the :class:`ReviewQueue`.
+    """
+    summaries = project.cases()
+    waiting = [case for case in summaries if not case.problem and case.status not in DONE]
+    problems = [case for case in summaries if case.problem]
+    entries: list[QueueEntry] = []
+    for done, case in enumerate(waiting):
+        yield Progress(done, len(waiting), case.name)
+        try:
+            entries.append(QueueEntry(case, case_benefit(project.read_case(case.name))))
+        except MetsegError as error:
+            problems.append(case.model_copy(update={"problem": str(error)}))
+    yield Progress(len(waiting), len(waiting))
+    entries.sort(key=lambda entry: -1.0 if entry.benefit is None else entry.benefit.rank, reverse=True)
+    yield Finished(ReviewQueue(tuple(entries), tuple(problems), review_progress(summaries)))
+
+
+def case_benefit(case: CaseView, *, reviewed: Collection[int] = ()) -> CaseBenefit | None:
+    """What looking at a case is worth now.
+
+    Parameters
+    ----------
+    case : CaseView
+        Its labels and newest prediction are looked at; slices on which somebody drew count as reviewed.
+    reviewed : collection of int
+        Further slices that somebody has looked at.
+
+    Returns
+    -------
+    CaseBenefit or None
+        ``None`` if no network has predicted the case yet.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the prediction's file is gone or damaged.
+    """
+    prediction = case.prediction()
+    if prediction is None:
+        return None
+    drawn_on = () if case.status is Status.PREDICTED else edited_slices(case.labels, prediction)
+    return expected_benefit(case.labels, prediction.probabilities, reviewed={*drawn_on, *reviewed})
+
+
+def edited_slices(labels: Labels, prediction: Prediction) -> tuple[int, ...]:
+    """Slices on which the labels are not what the network proposed, so that somebody must have drawn there.
+
+    Parameters
+    ----------
+    labels : ndarray of uint16, shape (z, y, x)
+    prediction : Prediction
+        Of the same case. Voxels whose probability is the threshold itself, as far as it is kept, say nothing.
+    """
+    most, least = (_proposal(prediction, step) for step in (-_STEP, _STEP))
+    drawn = labels > 0
+    differs = (drawn & ~most) | (~drawn & least)
+    return tuple(np.flatnonzero(differs.any(axis=(1, 2))).tolist())
+
+
+def review_progress(cases: Iterable[CaseSummary]) -> ReviewProgress:
+    """Count what is done, from :meth:`metseg.curation.Project.cases`; cases that cannot be opened are left out."""
+    known = [case for case in cases if not case.problem]
+    done = [case for case in known if case.status in DONE]
+    approved = [case for case in known if case.status is Status.APPROVED]
+    return ReviewProgress(
+        cases={status: sum(case.status is status for case in known) for status in Status},
+        slices=(sum(case.shape[0] for case in done), sum(case.shape[0] for case in known)),
+        voxels=(sum(map(_volume, done)), sum(map(_volume, known))),
+        lesions=sum(case.lesions for case in approved),
+        lesion_voxels=sum(case.voxels for case in approved),
+    )
+
+
+def _proposal(prediction: Prediction, step: float) -> npt.NDArray[np.bool_]:
+    """What the network proposed, had its threshold been ``step`` higher."""
+    stated = prediction.provenance
+    try:
+        config = PostprocessingConfig.model_validate(stated.postprocessing)
+    except ValidationError:  # of another version of metseg
+        config = PostprocessingConfig()
+    threshold = min(max(stated.threshold + step, 0.0), 1.0)
+    return mask_from_probabilities(prediction.probabilities, config.model_copy(update={"threshold": threshold})) > 0
+
+
+def _volume(case: CaseSummary) -> int:
+    z, y, x = case.shape
+    return z * y * x
