@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,10 +32,19 @@ def saved(folder: Path, seed: int, held_out: tuple[str, ...], preprocessing: Pre
     return load_checkpoint(save_checkpoint(folder, network, card))
 
 
-@pytest.fixture
-def members(tmp_path: Path) -> list[Checkpoint]:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("members")
     config = PreprocessingConfig(clahe=None)
-    return [saved(tmp_path / "one", 1, ("A", "B"), config), saved(tmp_path / "two", 2, ("B", "C"), config)]
+    saved(folder / "one", 1, ("A", "B"), config)
+    saved(folder / "two", 2, ("B", "C"), config)
+    return folder
+
+
+@pytest.fixture
+def members(written: Path, tmp_path: Path) -> list[Checkpoint]:
+    shutil.copytree(written, tmp_path, dirs_exist_ok=True)
+    return [load_checkpoint(tmp_path / name) for name in ("one", "two")]
 
 
 @pytest.mark.parametrize("by_name", [True, False])
