@@ -1,4 +1,8 @@
-"""Encoders and where their first weights come from."""
+"""Encoders and where their first weights come from.
+
+SMP and timm bring torchvision, and with it torch's compiler: seconds, so they are imported when a network is built, not
+when models are listed.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
-import segmentation_models_pytorch as smp
 import torch
-from timm.models import adapt_input_conv
 from torch import nn
 
 from metseg.errors import CheckpointError
@@ -19,6 +21,8 @@ _LITE = "tu-tf_efficientnet_lite"
 
 def make_encoder(name: str, in_channels: int) -> nn.Module:
     """An SMP encoder of five stages, without weights."""
+    import segmentation_models_pytorch as smp
+
     encoder: nn.Module = smp.encoders.get_encoder(name, in_channels=in_channels, weights=None)
     return encoder
 
@@ -68,6 +72,8 @@ def _bundled(encoder: nn.Module, name: str, in_channels: int) -> dict[str, torch
 
     Their keys come in the order of timm's; the classification head at their end is dropped.
     """
+    from timm.models import adapt_input_conv
+
     size = name.removeprefix(_LITE)
     if not name.startswith(_LITE) or size not in ("0", "1", "2"):
         raise CheckpointError(f"no weights come inside a package for {name}; choose none, imagenet or a file")
@@ -86,6 +92,8 @@ def _bundled(encoder: nn.Module, name: str, in_channels: int) -> dict[str, torch
 
 
 def _published(name: str, in_channels: int) -> dict[str, torch.Tensor]:
+    import segmentation_models_pytorch as smp
+
     weights = "imagenet"
     try:
         published: nn.Module = smp.encoders.get_encoder(name, in_channels=in_channels, weights=weights)
