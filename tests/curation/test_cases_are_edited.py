@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metseg.curation import EditKind, Origin, Project, Provenance, Status, session
-from metseg.errors import DataError, UnreadableFileError
+from metseg.errors import CaseBusyError, DataError, UnreadableFileError
 from metseg.study import read_tiff
 
 SHAPE = (4, 12, 14)
@@ -251,9 +251,12 @@ def test_a_copy_of_the_process_may_not_write(project: Project) -> None:
             try:
                 case.commit(np.ones(SHAPE, np.uint8), EditKind.STROKE)
             except DataError:
+                case.close()
                 os._exit(7)
             os._exit(0)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        with pytest.raises(CaseBusyError):
+            project.open_case("head")
         case.commit(_mask((0, 0, 0)), EditKind.STROKE)
     assert project.read_case("head").labels.sum() == 9
 

@@ -168,6 +168,38 @@ def test_no_update_of_racing_writers_is_lost(tmp_path: Path) -> None:
     assert _run(RACERS, tmp_path, WRITERS) == [WRITERS]
 
 
+#: A child commits and takes snapshots as fast as it can; the parent reads all the while.
+READERS = (
+    PROJECT
+    + """
+SHAPE = (3, 20, 20)
+session.SNAPSHOT_RECORDS = 2
+project = make(SHAPE)
+child = os.fork()
+if child == 0:
+    for start in range(0, count, 10):
+        with project.open_case("head") as case:
+            for number in range(start, start + 10):
+                case.commit(np.full(SHAPE, number + 1, np.uint16), EditKind.FILL)
+    os._exit(0)
+last = reads = 0
+while last < count:
+    view = project.read_case("head")
+    assert len(np.unique(view.labels)) == 1 and view.labels[0, 0, 0] >= last, (view.labels, last)
+    assert view.recovery is None or not (view.recovery.damaged or view.recovery.lost), view.recovery
+    last = int(view.labels[0, 0, 0])
+    assert not project.cases()[0].problem
+    reads += 1
+assert not os.waitpid(child, 0)[1]
+print(reads)
+"""
+)
+
+
+def test_who_looks_at_a_case_while_it_is_edited_sees_one_state_after_the_other(tmp_path: Path) -> None:
+    assert _run(READERS, tmp_path, 100)[0] > 0
+
+
 HOLDER = """
 import os, sys, time
 from metseg.curation import EditKind, Project

@@ -1,5 +1,6 @@
 """Correcting what a network drew: projects of cases, and training data from them. Neither torch nor Qt is imported."""
 
+from metseg.curation.description import CaseDescription
 from metseg.curation.kinds import EditKind, EntryKind, Origin, Status
 from metseg.curation.pairs import existing_pairs, export_pairs, exporting_pairs
 from metseg.curation.predictions import Prediction, PredictionPlan
@@ -13,6 +14,7 @@ from metseg.curation.summary import CaseSummary
 from metseg.curation.view import CaseView
 
 __all__ = [
+    "CaseDescription",
     "CaseSession",
     "CaseSummary",
     "CaseView",

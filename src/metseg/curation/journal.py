@@ -174,25 +174,30 @@ class JournalWriter:
         The segment.
     size : int
         Its size: nobody else may change it.
+    seq : int
+        Number of its last record.
     digest : str
         Hash of its last record.
     """
 
-    def __init__(self, path: Path, size: int, digest: str) -> None:
+    def __init__(self, path: Path, size: int, seq: int, digest: str) -> None:
         self.digest = digest
+        self._seq = seq
         self._path = path
         self._size = size
         self._file: BinaryIO | None = None
         self._half_written = False
 
-    def append(self, data: bytes) -> None:
-        """Write one record and wait until the disk has it.
+    def append(self, data: bytes, seq: int) -> None:
+        """Write record ``seq`` and wait until the disk has it.
 
         Raises
         ------
         DataError
             If that failed. The journal is as it was before.
         """
+        if seq != self._seq + 1:
+            raise DataError(f"{self._path}: was interrupted while it was written; close the case and open it again")
         try:
             file = self._opened()
             self._check_size(file)
@@ -206,12 +211,13 @@ class JournalWriter:
         except OSError as error:
             self._cut_half()
             raise unwritable(self._path, error) from error
-        self._half_written = False
+        self._seq = seq
         self._size += len(data)
+        self._half_written = False
         self.digest = digest_of(data)
 
     def begin_segment(self, path: Path, data: bytes) -> None:
-        """Go on in a new segment, whose first record is ``data``.
+        """Go on in a new segment, whose first record is ``data``; its number is the segment's.
 
         Raises
         ------
@@ -225,7 +231,8 @@ class JournalWriter:
             if not path.exists():  # else it is in place, and must not have a rival
                 raise error if isinstance(error, DataError) else unwritable(path, error) from error
         self.close()
-        self._path, self._size, self.digest = path, len(data), digest_of(data)
+        self._path, self._size = path, len(data)
+        self._seq, self.digest = int(path.stem), digest_of(data)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -282,7 +289,7 @@ def begin_journal(case: Path, identity: str, annotator: str = "") -> tuple[Journ
     path = segment_path(case, 1)
     base = Base(format=1, software=software(), case=identity)
     record = Record(seq=1, kind=EntryKind.BEGIN, time=now(), annotator=annotator, base=base)
-    writer = JournalWriter(path, 0, "")
+    writer = JournalWriter(path, 0, 0, "")
     writer.begin_segment(path, encode(record))
     return writer, record
 

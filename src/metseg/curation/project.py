@@ -18,7 +18,7 @@ from metseg.curation.locking import CaseLock
 from metseg.curation.record import now, software
 from metseg.curation.recovery import recover
 from metseg.curation.session import CaseSession
-from metseg.curation.summary import CaseSummary, read_summary
+from metseg.curation.summary import CaseSummary, known_records, read_summary
 from metseg.curation.view import CaseView
 from metseg.errors import DataError, UnreadableFileError
 from metseg.study import Study, natural_key
@@ -169,7 +169,8 @@ class Project:
             If its files are not those of this case, or of a later version of metseg.
         """
         folder, description = self._find(name)
-        return CaseView(folder, self.path, description, recover(folder, description))
+        known = known_records(folder)  # before the journal, to which somebody may be writing
+        return CaseView(folder, self.path, description, recover(folder, description), known)
 
     def _folders(self) -> list[Path]:
         folder = self.path / CASES

@@ -25,7 +25,7 @@ from metseg.curation.predictions import PredictionPlan, save_prediction
 from metseg.curation.record import Base, Record, encode, now, software
 from metseg.curation.recovery import Recovered, recover, repair
 from metseg.curation.state import Provenance
-from metseg.curation.summary import write_summary
+from metseg.curation.summary import known_records, write_summary
 from metseg.curation.view import CaseView
 from metseg.errors import DataError
 from metseg.study import write_tiff
@@ -58,7 +58,7 @@ class CaseSession(CaseView):
         self._lock.acquire(annotator=annotator, timeout=timeout)
         try:
             found = recover(folder, description)
-            super().__init__(folder, root, description, found)
+            super().__init__(folder, root, description, found, known_records(folder))
             self._start_writing(found)
         except BaseException:
             self._lock.release()
@@ -193,7 +193,8 @@ class CaseSession(CaseView):
             finally:
                 self._writer.close()
                 self._writer = None
-                self._lock.release()
+                if self._process == os.getpid():  # a copy of the process must not let go of what is not its own
+                    self._lock.release()
 
     def _finish(self, writer: JournalWriter) -> None:
         if self._since:
@@ -205,11 +206,11 @@ class CaseSession(CaseView):
         if self.recovery is not None:
             self.recovery = replace(repair(found), lost=self.recovery.lost)
         if found.segment is None:
-            writer, first = begin_journal(self.folder, self._description.identity, self._annotator)
+            writer, first = begin_journal(self.folder, self.description.identity, self._annotator)
             self._snapshot, self._state = ("", ""), self._state.after(first)
         else:
             self._snapshot = found.snapshot
-            writer = JournalWriter(found.segment.path, found.segment.valid, found.digest)
+            writer = JournalWriter(found.segment.path, found.segment.valid, found.state.seq, found.digest)
         self._since, self._bytes, self._edited = found.since_base, 0, found.edited_since_base
         if self.recovery is not None and self.recovery.harmed:
             self._edited = True  # have a new snapshot, for the old one may be what is damaged
@@ -232,11 +233,12 @@ class CaseSession(CaseView):
     def _write(self, writer: JournalWriter, record: Record, change: Change | None) -> Record:
         record = record.model_copy(update={"prev": writer.digest})
         data = encode(record, b"" if change is None else change.payload)
-        writer.append(data)
+        state = self._state.after(record)
+        writer.append(data, record.seq)
+        self._state = state
         if change is not None:
             put(self._labels, change)
             self._edited = True
-        self._state = self._state.after(record)
         self._since += 1
         self._bytes += len(data)
         if self._since % SNAPSHOT_RECORDS == 0 or self._bytes >= SNAPSHOT_BYTES:
@@ -249,7 +251,7 @@ class CaseSession(CaseView):
         base = Base(
             format=1,
             software=software(),
-            case=self._description.identity,
+            case=self.description.identity,
             snapshot=self._snapshot[0],
             sha256=self._snapshot[1],
             state=self._state,

@@ -26,8 +26,8 @@ class CaseSummary(BaseModel):
     Attributes
     ----------
     name : str
-    status, reason, status_time
-        Where the case stands, why, since when.
+    status, reason, status_time, status_by
+        Where the case stands, why, since when, and the pseudonym of who said so.
     shape : (z, y, x)
     lesions, voxels : int
         How many there are, and their size together.
@@ -48,6 +48,7 @@ class CaseSummary(BaseModel):
     status: Status = Status.TODO
     reason: str = ""
     status_time: AwareDatetime | None = None
+    status_by: str = ""
     lesions: int = 0
     voxels: int = 0
     records: int = 0
@@ -87,6 +88,7 @@ def summarise(case: CaseDescription, state: CaseState) -> CaseSummary:
         status=state.status,
         reason=state.reason,
         status_time=state.status_time,
+        status_by=state.status_by,
         lesions=len(present),
         voxels=sum(lesion.voxels for lesion in present),
         records=state.seq,

@@ -17,7 +17,7 @@ from metseg.curation.predictions import Prediction, PredictionPlan, load_predict
 from metseg.curation.record import Record
 from metseg.curation.recovery import Recovered, Recovery
 from metseg.curation.state import EditStatistics
-from metseg.curation.summary import CaseSummary, known_records, summarise
+from metseg.curation.summary import CaseSummary, summarise
 from metseg.study import Study
 
 
@@ -27,19 +27,22 @@ class CaseView:
     Attributes
     ----------
     name : str
+    description : CaseDescription
+        Shape, spacing, sequences, and the image files with their hashes.
     folder : Path
         Of the case.
     recovery : Recovery or None
         What came back because the case had not been closed or was damaged: tell the user ``str(recovery)``.
     """
 
-    def __init__(self, folder: Path, root: Path, description: CaseDescription, found: Recovered) -> None:
+    def __init__(
+        self, folder: Path, root: Path, description: CaseDescription, found: Recovered, known_records: int
+    ) -> None:
         self.name = description.name
+        self.description = description
         self.folder = folder
-        lost = max(0, known_records(folder) - found.state.seq)
-        report = replace(found.report, lost=lost)
+        report = replace(found.report, lost=max(0, known_records - found.state.seq))
         self.recovery: Recovery | None = report if report != Recovery() else None
-        self._description = description
         self._root = root
         self._labels = found.labels
         self._state = found.state
@@ -47,7 +50,7 @@ class CaseView:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Size along (z, y, x)."""
-        return self._description.shape
+        return self.description.shape
 
     @property
     def labels(self) -> Labels:
@@ -74,7 +77,7 @@ class CaseView:
     @property
     def summary(self) -> CaseSummary:
         """The case in one line."""
-        return summarise(self._description, self._state)
+        return summarise(self.description, self._state)
 
     def origins(self) -> dict[int, Origin]:
         """DICOM's word for how each lesion came to be, by id."""
@@ -107,7 +110,7 @@ class CaseView:
         UnreadableFileError
             If a file is gone, or is not what was added.
         """
-        return load_images(self._description, self._root)
+        return load_images(self.description, self._root)
 
     def plan_prediction(self, mask: npt.NDArray[np.generic], *, keep_hand: bool = True) -> PredictionPlan:
         """What taking over a new prediction would change.
