@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from metseg import __version__
+from metseg.cli import project
 from metseg.cli.calibrate import calibrate
 from metseg.cli.combine import combine
 from metseg.cli.compare import compare
@@ -17,6 +18,7 @@ from metseg.cli.evaluate import evaluate
 from metseg.cli.inspect import inspect
 from metseg.cli.models import models
 from metseg.cli.predict import predict
+from metseg.cli.project_predict import predict as predict_project
 from metseg.cli.simulate import simulate
 from metseg.cli.train import train
 from metseg.cli.tune import tune
@@ -38,6 +40,14 @@ app = typer.Typer(
 )
 for command in (predict, train, tune, evaluate, compare, calibrate, combine, simulate, models, inspect, demo):
     app.command(help=_unwrapped(command.__doc__ or ""))(command)
+
+
+project_app = typer.Typer(
+    name="project", help="Cases that are corrected one after the other, without a window.", no_args_is_help=True
+)
+for step in (project.create, predict_project, project.queue, project.approve, project.reject, project.status):
+    project_app.command(help=_unwrapped(step.__doc__ or ""))(step)
+app.add_typer(project_app)
 
 
 def _print_version(wanted: bool) -> None:

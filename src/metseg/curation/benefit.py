@@ -40,7 +40,7 @@ class BenefitConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     small: Share = 0.05
-    votes: Share = 0.25
+    votes: Share = 0.1
     leading: Annotated[float, Field(gt=0, le=1)] = 0.8
 
 

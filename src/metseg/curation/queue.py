@@ -101,7 +101,7 @@ def review_queue(project: Project) -> Iterator[Event[ReviewQueue]]:
         except MetsegError as error:
             problems.append(case.model_copy(update={"problem": str(error)}))
     yield Progress(len(waiting), len(waiting))
-    entries.sort(key=lambda entry: -1.0 if entry.benefit is None else entry.benefit.rank, reverse=True)
+    entries.sort(key=lambda entry: 1.0 if entry.benefit is None else -entry.benefit.rank)
     yield Finished(ReviewQueue(tuple(entries), tuple(problems), review_progress(summaries)))
 
 

@@ -1,0 +1,270 @@
+"""``metseg project``: a project of cases without a window."""
+
+from __future__ import annotations
+
+import json as json_text
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from metseg.cli.console import err, out, plain
+from metseg.cli.progress import follow
+from metseg.errors import DataError, MetsegError
+from metseg.events import Event, Finished, Progress
+
+if TYPE_CHECKING:
+    from metseg.curation import CaseSession, CaseSummary, Project
+    from metseg.curation.benefit import CaseBenefit
+    from metseg.curation.queue import QueueEntry, ReviewProgress, ReviewQueue
+    from metseg.study import StudyFiles
+
+Folder = Annotated[Path, typer.Argument(metavar="PROJECT", help="Folder of the project.")]
+Case = Annotated[str, typer.Argument(metavar="CASE", help="Name of the case.")]
+Annotator = Annotated[str, typer.Option(metavar="NAME", help="Pseudonym that goes into the case's journal.")]
+Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+
+_SHOWN = 12
+
+
+def create(
+    project: Folder,
+    data: Annotated[
+        Path, typer.Option("--data", metavar="DIR", help="A TIFF, a patient's folder, a folder of patients.")
+    ],
+) -> None:
+    """Make a project of the images in a folder, or add to a project what is not in it yet.
+
+    The images stay where they are. Masks beside them are not taken over; `metseg project approve --masks` does that.
+    Images that cannot be read are listed and left out, and make the exit status 1.
+    """
+    from metseg.curation import Project
+    from metseg.study import find_studies
+
+    found = find_studies(data)
+    opened = Project.open(project) if (project / "project.json").exists() else Project.create(project)
+    before = {case.name for case in opened.cases()}
+    there, refused = follow(_adding(opened, found), "adding")
+    new = len(there - before)
+    plain(out(), f"{new} case{'s' * (new != 1)} added to {project}, {len(there | before)} in all")
+    leave_with(refused)
+
+
+def queue(
+    project: Folder,
+    slices: Annotated[
+        str | None, typer.Option(metavar="CASE", help="The slices of this case, one a line.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List cases in the order in which to review them, one a line: those first whose Dice gains most by each look.
+
+    Approved and rejected cases are left out; cases that no network has predicted come last. Slices are counted
+    from 0. Those on which somebody has drawn already are not listed.
+    """
+    from metseg.curation import Project
+    from metseg.curation.queue import case_benefit, review_queue
+
+    opened = Project.open(project)
+    if slices is not None:
+        benefit = case_benefit(opened.read_case(slices))
+        if benefit is None:
+            raise DataError(f"{slices}: no network has predicted it yet; run: metseg project predict")
+        _print_slices(slices, benefit, as_json=json)
+        return
+    found = follow(review_queue(opened), "looking at cases")
+    if json:
+        print(json_text.dumps(_as_values(found), indent=2))
+    else:
+        _print_queue(found)
+    leave_with(_problems(found.problems))
+
+
+def approve(
+    project: Folder,
+    case: Case,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Take over corrected masks first: <slice>_mask.tif in DIR/CASE or DIR. Other slices stay as they are.",
+            show_default=False,
+        ),
+    ] = None,
+    annotator: Annotator = "",
+) -> None:
+    """Say that a case is correct as it is, or with corrected masks from elsewhere.
+
+    If one of the masks does not fit, none is taken over and the case is not approved.
+    """
+    from metseg.curation import Project, Status
+
+    with Project.open(project).open_case(case, annotator=annotator) as session:
+        _tell_recovery(session)
+        taken = _take_over(session, masks) if masks is not None else 0
+        if masks is None and session.status is Status.TODO:
+            raise DataError(f"{case}: nothing was predicted or drawn yet; predict it, draw, or give --masks")
+        session.set_status(Status.APPROVED)
+        summary = session.summary
+    with_masks = f", {taken} masks taken over" if masks is not None else ""
+    plain(out(), f"{case}: approved with {summary.lesions} lesion{'s' * (summary.lesions != 1)}{with_masks}")
+
+
+def reject(
+    project: Folder,
+    case: Case,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why it cannot be used.")],
+    annotator: Annotator = "",
+) -> None:
+    """Say that a case cannot be used, and why."""
+    from metseg.curation import Project, Status
+
+    with Project.open(project).open_case(case, annotator=annotator) as session:
+        _tell_recovery(session)
+        session.set_status(Status.REJECTED, reason)
+    plain(out(), f"{case}: rejected: {reason}")
+
+
+def status(project: Folder, json: Json = False) -> None:
+    """Say how far the review is: cases by status, slices reviewed, lesions approved, reasons of rejection.
+
+    The exit status is 1 if a case cannot be opened.
+    """
+    from metseg.curation import Project, Status
+    from metseg.curation.queue import review_progress
+
+    cases = Project.open(project).cases()
+    progress = review_progress(cases)
+    rejected = {case.name: case.reason for case in cases if case.status is Status.REJECTED}
+    if json:
+        problems = {case.name: case.problem for case in cases if case.problem}
+        print(json_text.dumps(asdict(progress) | {"rejected": rejected, "problems": problems}, indent=2))
+    else:
+        _print_progress(progress)
+        for name, reason in rejected.items():
+            plain(out(), f"rejected: {name}: {reason}")
+    leave_with(_problems(cases))
+
+
+def leave_with(refused: Iterable[str]) -> None:
+    """List what went wrong, and leave with status 1 if anything did."""
+    listed = list(refused)
+    if listed:
+        plain(err(), "Refused:", "bold")
+        for line in listed:
+            plain(err(), f"  {line}")
+        raise typer.Exit(1)
+
+
+def _adding(project: Project, found: list[StudyFiles]) -> Iterator[Event[tuple[set[str], list[str]]]]:
+    """Add studies; the result has the names of those that are there now, and what was refused."""
+    from metseg.study import load
+
+    there: set[str] = set()
+    refused: list[str] = []
+    for done, files in enumerate(found):
+        yield Progress(done, len(found), files.name)
+        loaded = load(files)
+        refused += [str(problem) for problem in loaded.problems if problem.refused]
+        for study in loaded.studies:
+            try:
+                there.add(project.add(study).name)
+            except MetsegError as error:
+                refused.append(str(error))
+    yield Finished((there, refused))
+
+
+def _take_over(session: CaseSession, folder: Path) -> int:
+    """Commit masks from ``folder``; how many slices they are of."""
+    from metseg.curation import EditKind
+    from metseg.curation.corrections import read_corrections
+
+    corrections = read_corrections(session.study(), folder)
+    labels = corrections.applied_to(session.labels, session.next_label)
+    session.commit(labels, EditKind.IMPORT, detail={"slices": list(corrections.slices)})
+    if corrections.left_over:
+        plain(err(), f"{len(corrections.left_over)} masks are of no slice of {session.name}:", "bold")
+        for path in corrections.left_over:
+            plain(err(), f"  {path}")
+    return len(corrections.slices)
+
+
+def _tell_recovery(session: CaseSession) -> None:
+    if session.recovery is not None:
+        plain(err(), f"{session.name}: {session.recovery}")
+
+
+def _problems(cases: Iterable[CaseSummary]) -> list[str]:
+    return [f"{case.name}: {case.problem}" for case in cases if case.problem]
+
+
+def _print_queue(found: ReviewQueue) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("", justify="right")
+    table.add_column("case", no_wrap=True)
+    table.add_column("status")
+    for heading in ("expected Dice", "voxels to change"):
+        table.add_column(heading, justify="right")
+    table.add_column("look first at slices")
+    for place, entry in enumerate(found.entries, start=1):
+        table.add_row(str(place), entry.case.name, entry.case.status.value, *_cells(entry))
+    out().print(table)
+    _print_progress(found.progress)
+
+
+def _cells(entry: QueueEntry) -> tuple[str, str, str]:
+    benefit = entry.benefit
+    if benefit is None:
+        return "", "", "not predicted yet: metseg project predict"
+    first = [one.z for one in benefit.slices[: benefit.leading]]
+    more = f", … ({len(first)} of {len(benefit.slices)})" if len(first) > _SHOWN else f" (of {len(benefit.slices)})"
+    named = ", ".join(map(str, first[:_SHOWN])) or "none"
+    return f"{benefit.dice:.3f}", f"{benefit.changes:.0f}", named + more
+
+
+def _print_slices(case: str, benefit: CaseBenefit, *, as_json: bool) -> None:
+    if as_json:
+        print(json_text.dumps({"case": case} | _benefit_values(benefit), indent=2))
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("slice", "Dice gained", "voxels to change"):
+        table.add_column(heading, justify="right")
+    for one in benefit.slices:
+        table.add_row(str(one.z), f"{one.gain:.4f}", f"{one.changes:.0f}")
+    out().print(table)
+
+
+def _print_progress(progress: ReviewProgress) -> None:
+    stand = ", ".join(f"{count} {status.value}" for status, count in progress.cases.items() if count) or "no case"
+    done, total = progress.slices
+    share = f" ({100 * done / total:.0f} %)" if total else ""
+    plain(out(), f"{stand}; {done} of {total} slices reviewed{share}")
+    plain(out(), f"{progress.lesions} lesions approved, {progress.lesion_voxels} voxels")
+
+
+def _as_values(found: ReviewQueue) -> dict[str, Any]:
+    return {
+        "cases": [
+            {"case": entry.case.name, "status": entry.case.status.value}
+            | ({} if entry.benefit is None else _benefit_values(entry.benefit))
+            for entry in found.entries
+        ],
+        "progress": asdict(found.progress),
+        "problems": {case.name: case.problem for case in found.problems},
+    }
+
+
+def _benefit_values(benefit: CaseBenefit) -> dict[str, Any]:
+    return {
+        "expected_dice": benefit.dice,
+        "expected_changes": benefit.changes,
+        "rank": benefit.rank,
+        "leading": benefit.leading,
+        "slices": [asdict(one) for one in benefit.slices],
+    }

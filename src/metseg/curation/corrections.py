@@ -1,0 +1,145 @@
+"""Masks that were corrected elsewhere, taken back into a case."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from metseg.curation.changes import Labels
+from metseg.errors import DataError, UnreadableFileError
+from metseg.lesions import label_lesions
+from metseg.study import MASK_ENDING, SUFFIXES, Study, read_tiff
+from metseg.study.reading import MAX_MASK_VALUES
+
+_HIGHEST = int(np.iinfo(np.uint16).max)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Corrections:
+    """Masks for slices of a study.
+
+    Attributes
+    ----------
+    mask : ndarray of bool, shape (z, y, x)
+        ``True`` inside lesions; holds for ``slices`` alone.
+    slices : tuple of int
+        Those with a mask.
+    left_over : tuple of Path
+        Masks in the folder that are of no slice of the study.
+    """
+
+    mask: npt.NDArray[np.bool_]
+    slices: tuple[int, ...]
+    left_over: tuple[Path, ...]
+
+    def applied_to(self, labels: Labels, next_label: int) -> Labels:
+        """Labels with these masks in them.
+
+        Voxels keep the lesion they belong to. Voxels that become lesion join the nearest lesion that they are
+        connected to, or else are a new one.
+
+        Parameters
+        ----------
+        labels : ndarray of uint16, shape (z, y, x)
+            0, or the lesion's id.
+        next_label : int
+            First id that is free.
+
+        Raises
+        ------
+        DataError
+            If there are no ids left.
+        """
+        drawn = labels > 0
+        drawn[list(self.slices)] = self.mask[list(self.slices)]
+        result: Labels = np.where(drawn, labels, np.uint16(0))
+        parts = label_lesions(drawn)
+        for part, box in enumerate(ndimage.find_objects(parts), start=1):
+            inside = parts[box] == part
+            here = result[box]
+            new = inside & (here == 0)
+            known = np.where(inside, here, np.uint16(0))
+            if known.any() and new.any():
+                nearest = ndimage.distance_transform_edt(known == 0, return_distances=False, return_indices=True)
+                here[new] = known[tuple(nearest)][new]
+            elif new.any():
+                if next_label > _HIGHEST:
+                    raise DataError(f"a case has ids up to {_HIGHEST}, and all have been given")
+                here[new] = next_label
+                next_label += 1
+        return result
+
+
+def read_corrections(study: Study, folder: str | Path) -> Corrections:
+    """Read ``<slice>_mask.tif`` for the slices of a study.
+
+    Parameters
+    ----------
+    study : Study
+        As from :meth:`metseg.curation.CaseView.study`; the names of its images say what the masks are called.
+    folder : str or Path
+        Where the masks are: in a folder in it that is called like the study, if there is one, else in itself.
+
+    Raises
+    ------
+    UnreadableFileError
+        If a mask cannot be read, is no mask, or has another size than its image.
+    DataError
+        If there is no mask for any slice, or two for one.
+    """
+    place = Path(folder)
+    place = place / study.name if (place / study.name).is_dir() else place
+    found = _masks_in(place)
+    mask = np.zeros(study.shape, np.bool_)
+    pages: dict[Path, list[int]] = defaultdict(list)
+    for z, entry in enumerate(study.slices):
+        pages[entry.image].append(z)
+    done: list[int] = []
+    for image, slices in pages.items():
+        if (path := found.pop(image.stem.casefold(), None)) is None:
+            continue
+        values = _read_mask(path, image, 1 + max(study.slices[z].page for z in slices), study.shape[1:])
+        for z in slices:
+            mask[z] = values[study.slices[z].page]
+        done += slices
+    if not done:
+        raise DataError(f"{place}: no mask of {study.name}; they are called like {study.slices[0].image.stem}_mask.tif")
+    return Corrections(mask, tuple(sorted(done)), tuple(sorted(found.values())))
+
+
+def _masks_in(folder: Path) -> dict[str, Path]:
+    """Mask files by the name of their image, without its suffix and in lower case."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        raise UnreadableFileError(folder, f"cannot be read: {error.strerror or error}") from error
+    found: dict[str, Path] = {}
+    for name in names:
+        path = folder / name
+        stem = path.stem.casefold()
+        if path.suffix.lower() not in SUFFIXES or not stem.endswith(MASK_ENDING) or name.startswith("."):
+            continue
+        image = stem.removesuffix(MASK_ENDING)
+        if image in found:
+            raise DataError(f"{path} and {found[image].name} are both masks of one slice; remove one")
+        found[image] = path
+    return found
+
+
+def _read_mask(path: Path, image: Path, pages: int, size: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    values = read_tiff(path)
+    if values.shape != (pages, 1, *size):
+        wanted = (pages, 1, *size)
+        raise UnreadableFileError(
+            path, f"does not fit {image.name}: (pages, channels, y, x) is {values.shape}, not {wanted}"
+        )
+    distinct = np.count_nonzero(np.bincount(values.ravel()))
+    if distinct > MAX_MASK_VALUES:
+        raise UnreadableFileError(path, f"not a mask: it has {distinct} distinct values")
+    return np.asarray(values[:, 0] != 0)
