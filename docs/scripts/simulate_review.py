@@ -16,14 +16,14 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from metseg.curation.benefit import BenefitConfig, CaseBenefit, expected_benefit
+from metseg.curation.benefit import BenefitConfig, CaseBenefit, count_leading, expected_benefit
 from metseg.curation.table import binary_entropy
 from metseg.lesions import PostprocessingConfig, label_lesions, mask_from_probabilities
 from metseg.study import find_studies, read_study, write_atomically
@@ -31,6 +31,7 @@ from metseg.study import find_studies, read_study, write_atomically
 PLOT = Path(__file__).resolve().parents[1] / "images" / "review_order.png"
 TARGET = 0.95
 OURS, CASES, RANDOM, SEQUENTIAL = "by benefit", "by benefit, case after case", "random", "sequential"
+DRAWN = "sequential, empty slices last"
 BEST = "if the truth were known"
 
 #: What a network gave for each patient: uint8, 255 for 1; (z, y, x).
@@ -241,6 +242,7 @@ def measured(heads: list[Head], seeds: int, other_scores: bool) -> dict[str, Cur
         CASES: review(heads, case_after_case(heads)),
         RANDOM: average([review(heads, order) for order in shuffled]),
         SEQUENTIAL: review(heads, everything),
+        DRAWN: review(heads, sorted(everything, key=lambda place: not heads[place[0]].drawn[place[1]])),
         BEST: review(heads, by_score(heads, true_gain)),
     }
     if other_scores:
@@ -261,11 +263,17 @@ def by_score(heads: list[Head], score: Callable[[Head], np.ndarray]) -> Order:
 
 
 def case_after_case(heads: list[Head]) -> Order:
-    """The leading slices of each case, the cases in the order of the queue; then the other slices."""
-    cases = sorted(range(len(heads)), key=lambda patient: -heads[patient].benefit.rank)
-    first = [(c, one.z) for c in cases for one in heads[c].benefit.slices[: heads[c].benefit.leading]]
-    rest = [(c, one.z) for c in cases for one in heads[c].benefit.slices[heads[c].benefit.leading :]]
-    return first + rest
+    """The leading slices of each case, the cases in the order of the queue; then, in rounds, those of what is left."""
+    left = dict(enumerate(one.benefit for one in heads))
+    order: Order = []
+    while left:
+        for case in sorted(left, key=lambda case: -left[case].rank):
+            slices, leading = left[case].slices, left[case].leading
+            first, rest = (slices[:leading], slices[leading:]) if leading else (slices, ())
+            order += [(case, one.z) for one in first]
+            left[case] = replace(left[case], slices=rest, leading=count_leading(rest, BenefitConfig().leading))
+        left = {case: benefit for case, benefit in left.items() if benefit.slices}
+    return order
 
 
 def true_gain(one: Head) -> np.ndarray:
@@ -334,7 +342,7 @@ def draw(found: dict[str, Curves], path: Path) -> None:
     figure = Figure(figsize=(13, 4.2), layout="constrained")
     axes = figure.subplots(1, 3)
     titles = ("mean Dice of the patients", "lowest Dice of a patient", "false lesions left")
-    styles = {OURS: "C0-", CASES: "C2-", RANDOM: "C7--", SEQUENTIAL: "C1--", BEST: "k:"}
+    styles = {OURS: "C0-", CASES: "C2-", RANDOM: "C7--", SEQUENTIAL: "C1--", DRAWN: "C3-.", BEST: "k:"}
     for axis, title, what in zip(axes, titles, ("mean", "worst", "false"), strict=True):
         for order, style in styles.items():
             axis.plot(getattr(found[order], what), style, label=order, linewidth=1.6)

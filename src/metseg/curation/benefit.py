@@ -7,7 +7,7 @@ the slice's benefit. ``docs/review.md`` says what this order gains on held-out p
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -146,7 +146,15 @@ def expected_benefit(
     changes = area + lesion - 2 * common
     order = [int(z) for z in np.argsort(-gain, kind="stable") if int(z) not in set(done)]
     slices = tuple(SliceBenefit(z, max(float(gain[z]), 0.0), max(float(changes[z]), 0.0)) for z in order)
-    return CaseBenefit(now, slices, _leading(slices, config.leading))
+    return CaseBenefit(now, slices, count_leading(slices, config.leading))
+
+
+def count_leading(slices: Sequence[SliceBenefit], share: float) -> int:
+    """How many of ``slices``, from the first, hold ``share`` of the gain of all; 0 if there is nothing to gain."""
+    gained = np.cumsum([one.gain for one in slices])
+    if not len(gained) or gained[-1] <= 0:
+        return 0
+    return int(np.searchsorted(gained, share * gained[-1])) + 1
 
 
 def _chance(
@@ -173,10 +181,3 @@ def _chance(
 
 def _per_slice(values: npt.NDArray[np.generic]) -> Float:
     return np.asarray(values.sum(axis=(1, 2), dtype=np.float64), np.float64)
-
-
-def _leading(slices: tuple[SliceBenefit, ...], share: float) -> int:
-    gained = np.cumsum([one.gain for one in slices])
-    if not len(gained) or gained[-1] <= 0:
-        return 0
-    return int(np.searchsorted(gained, share * gained[-1])) + 1
