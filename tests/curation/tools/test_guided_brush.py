@@ -105,6 +105,15 @@ def test_erasing_a_false_lesion_takes_it_whole_and_a_tongue_up_to_the_lesion() -
     assert dice(after[2] == 1, LESION) > 0.95
 
 
+def test_erasing_the_end_of_a_thin_lesion_with_a_thick_brush_leaves_the_rest() -> None:
+    labels = np.zeros(SHAPE, np.uint16)
+    labels[2, 40:43, 10:80] = 1
+    flat = np.full(SHAPE, 80, np.uint8)
+    after = applied(labels, guided_brush(labels, flat, None, line(radius=5.0, start=(41, 14), end=(41, 16)), 0))
+    assert not after[2, :, :20].any()
+    assert (after[2, 40:43, 40:80] == 1).all()
+
+
 @settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.integers(-1, 5), st.floats(-20, 110), st.floats(-20, 110)), max_size=5),

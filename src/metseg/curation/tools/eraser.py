@@ -23,9 +23,9 @@ _RELATIVE = 0.2
 _BRIGHTNESS, _MIDDLE, _STEEPNESS = 0.8, 0.6, 1.0
 _BEYOND, _SOFTNESS = 1.05, 0.3
 _DEPTH = 0.05
-#: What remains is a crumb if it was nowhere deeper in the lesion than so many radii of the stroke: the first number if
-#: most of the lesion was erased, else the second.
-_CRUMB, _CRUMB_OF_MUCH = 1.6, 0.7
+#: What remains is a crumb if it was nowhere deeper in the lesion than so many radii of the stroke (the first number if
+#: most of the lesion was erased, else the second), and nowhere further from its path than this many.
+_CRUMB, _CRUMB_OF_MUCH, _NEAR = 1.6, 0.7, 4.0
 
 #: Closer to the stroke than this many pixels is neither under it nor away from it.
 _GAP = 2.0
@@ -77,4 +77,4 @@ def _kept(lesion: Mask, under: Mask, image: Plane, odds: Plane | None, distance:
     kept = lesion & ~(connected(((score > 0) | core) & lesion, core) & lesion)
     mostly_gone = 2 * np.count_nonzero(kept) < np.count_nonzero(lesion)
     crumb = radius * (_CRUMB if mostly_gone else _CRUMB_OF_MUCH)
-    return met(pieces_of(kept, 8), kept & (depth >= crumb))
+    return met(pieces_of(kept, 8), kept & ((depth >= crumb) | (distance > _NEAR * radius)))

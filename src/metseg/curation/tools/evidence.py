@@ -17,6 +17,8 @@ Image = npt.NDArray[np.generic]
 
 #: Nearer to 0 or 1 than this, probabilities say nothing more.
 _LEAST = np.float32(1e-3)
+#: Part of the brightness below which a difference is rounding.
+_LEAST_CONTRAST = 1e-3
 #: Log odds of which the network's word has three quarters of its weight.
 _SURE = np.float32(3.0)
 
@@ -42,7 +44,8 @@ class Levels:
             outside = float(np.median(elsewhere))
             noise = 1.4826 * float(np.median(np.abs(elsewhere - outside)))
             difference = inside - outside
-            contrast = math.copysign(max(abs(difference), noise, float(np.finfo(np.float32).tiny)), difference)
+            least = max(_LEAST_CONTRAST * max(abs(inside), abs(outside)), float(np.finfo(np.float32).tiny))
+            contrast = math.copysign(max(abs(difference), noise, least), difference)
         else:
             outside, contrast = inside, math.inf
         return cls(outside, contrast, float(np.median(log_odds[under])) if log_odds is not None else 0.0)
