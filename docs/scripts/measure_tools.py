@@ -72,8 +72,9 @@ def main() -> None:
     if not os.environ.get("METSEG_DATA"):
         sys.exit("METSEG_DATA is not set: it names the folder that holds lgg/")
     data = Path(os.environ["METSEG_DATA"]) / "lgg"
-    found = from_files(data, given.predictions) if given.predictions else from_model(data, given.model)
-    patients = [patient for patient in found if given.patients is None or patient.name in given.patients]
+    wanted = given.patients
+    found = from_files(data, given.predictions, wanted) if given.predictions else from_model(data, given.model, wanted)
+    patients = list(found)
     if not patients:
         sys.exit("there is no such patient")
     rng = np.random.default_rng(0)
@@ -84,24 +85,25 @@ def main() -> None:
     timing(patients, given.repeats, rng)
 
 
-def from_files(data: Path, files: list[Path]) -> Iterator[Patient]:
-    """Patients of ``.npz`` files."""
+def from_files(data: Path, files: list[Path], wanted: list[str] | None) -> Iterator[Patient]:
+    """Patients of ``.npz`` files, all or those wanted."""
     for file in files:
         with np.load(file) as stored:
-            for name in stored.files:
+            for name in (name for name in stored.files if wanted is None or name in wanted):
                 values = stored[name]
                 full = 1 if values.dtype.kind == "f" else np.iinfo(values.dtype).max
                 yield patient(data, name, values.astype(np.float32) / full)
 
 
-def from_model(data: Path, model: str) -> Iterator[Patient]:
-    """The patients that the model's card names as held out, outlined by it."""
+def from_model(data: Path, model: str, wanted: list[str] | None) -> Iterator[Patient]:
+    """The patients that the model's card names as held out, all or those wanted, outlined by it."""
     from metseg.checkpoints import load_checkpoint
     from metseg.events import drain
     from metseg.inference import Segmenter
 
     checkpoint = load_checkpoint(model)
-    names = [name for name in checkpoint.card.training.held_out if (data / name).is_dir()]
+    held_out = [name for name in checkpoint.card.training.held_out if (data / name).is_dir()]
+    names = [name for name in held_out if wanted is None or name in wanted]
     with Segmenter(checkpoint) as segmenter:
         for name in names:
             yield patient(data, name, drain(segmenter.stream(read_study(data / name))).probabilities)
