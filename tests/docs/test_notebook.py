@@ -60,7 +60,7 @@ def run(committed: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("METSEG_", "MPLBACKEND"))}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
-        client = NotebookClient(notebook, timeout=900, kernel_name="python3")
+        client = NotebookClient(notebook, timeout=900, startup_timeout=300, iopub_timeout=60, kernel_name="python3")
         client.execute(cwd=str(folder), env=clean | {"IPYTHONDIR": str(folder / "ipython")})
     return Run(notebook, folder / "out")
 
