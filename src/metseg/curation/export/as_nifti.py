@@ -1,0 +1,132 @@
+"""NIfTI volumes with names and sidecars in the manner of BIDS derivatives.
+
+See "Imaging data types" under "Derivatives" in the Brain Imaging Data Structure, version 1.10 (Gorgolewski et al. 2016,
+doi 10.1038/sdata.2016.44). ``label-L`` is its abbreviation for lesions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metseg.curation.changes import Labels
+from metseg.curation.export.json_files import write_json, write_text
+from metseg.curation.export.manifest import ExportedCase, Role, SplitRule
+from metseg.curation.export.volumes import (
+    ORIENTATION,
+    require_nibabel,
+    study_from_volumes,
+    unknown_spacing_remark,
+    write_volume,
+)
+from metseg.curation.export.workspace import Made
+from metseg.curation.record import software
+from metseg.study import Sequence as MrSequence
+from metseg.study import Study
+
+_NOT_ALLOWED = re.compile(r"[^A-Za-z0-9]+")
+_SUFFIXES = {
+    MrSequence.PRE: "T1w",
+    MrSequence.FLAIR: "FLAIR",
+    MrSequence.POST: "ce-unknown_T1w",
+    MrSequence.OTHER: "acq-other_MR",
+    MrSequence.UNKNOWN: "acq-unknown_MR",
+}
+
+
+class NiftiLayout:
+    """A BIDS-like derivative data set."""
+
+    def require(self) -> None:
+        """The volumes are written by nibabel."""
+        require_nibabel()
+
+    def stem(self, name: str) -> str:
+        """``name`` as the label of a subject: letters and digits."""
+        return _NOT_ALLOWED.sub("", name)
+
+    def remarks(self, cases: Sequence[ExportedCase], out: Path) -> list[str]:
+        """Unknown spacing."""
+        return unknown_spacing_remark([case.name for case in cases if case.spacing is None], "most software")
+
+    def write_case(
+        self, case: ExportedCase, study: Study, labels: Labels, folder: Path
+    ) -> Generator[str, None, list[Made]]:
+        """Make a volume for each channel, the mask (0 and 1) and the lesions (their ids), each with its sidecar."""
+        subject = f"sub-{case.stem}"
+        images = [f"{subject}_{suffix}" for suffix in _suffixes(case.sequences)]
+        sources = [f"bids::{subject}/anat/{image}.nii.gz" for image in images]
+        lesion = {**_geometry(case), **_about_mask(case), "Sources": sources}
+        volumes: list[tuple[str, Role, Any, dict[str, Any]]] = [
+            (f"{subject}_space-orig_label-L_mask", Role.MASK, (labels > 0).astype(np.uint8), lesion),
+            (f"{subject}_space-orig_seg-lesions_dseg", Role.MASK, labels, lesion),
+        ]
+        for name, sequence, voxels in zip(images, case.sequences, study.voxels, strict=True):
+            volumes.append((name, Role.IMAGE, voxels, {**_geometry(case), "MRSequence": str(sequence)}))
+        made = []
+        for name, role, voxels, about in volumes:
+            path = f"{subject}/anat/{name}"
+            yield name
+            write_json(folder / f"{path}.json", about)
+            write_volume(folder / f"{path}.nii.gz", voxels, case.spacing)
+            made += [Made(f"{path}.json", Role.ABOUT), Made(f"{path}.nii.gz", role)]
+        table = f"{subject}/anat/{subject}_space-orig_seg-lesions_dseg.tsv"
+        rows = [f"{lesion.id}\tlesion {lesion.id}" for lesion in case.lesions]
+        write_text(folder / table, "\n".join(["index\tname", "0\tbackground", *rows]) + "\n")
+        return [*made, Made(table, Role.ABOUT)]
+
+    def write_dataset(self, cases: Sequence[ExportedCase], rule: SplitRule, licence: str, folder: Path) -> list[Made]:
+        """Make ``dataset_description.json`` and ``participants.tsv``."""
+        name, version = software().split(" ", 1)
+        description = {
+            "Name": "Lesion masks checked by a person",
+            "BIDSVersion": "1.10.0",
+            "DatasetType": "derivative",
+            "License": licence or "unknown",
+            "GeneratedBy": [{"Name": name, "Version": version}],
+        }
+        write_json(folder / "dataset_description.json", description)
+        rows = [f"sub-{case.stem}\t{case.name}\t{case.patient}\t{case.side}" for case in cases]
+        write_text(folder / "participants.tsv", "\n".join(["participant_id\tcase\tpatient\tsplit", *rows]) + "\n")
+        return [Made("dataset_description.json", Role.ABOUT), Made("participants.tsv", Role.ABOUT)]
+
+    def read_study(self, case: ExportedCase, out: Path, images: Path) -> Study:
+        """The images, as a TIFF made from the volumes."""
+        channels = [out / file.path for file in case.images]
+        return replace(study_from_volumes(channels, case.stem, case.spacing, images), name=case.name)
+
+
+def _suffixes(sequences: Sequence[MrSequence]) -> list[str]:
+    """How the names of the channels end; sequences that are there twice are counted."""
+    ends = []
+    for place, sequence in enumerate(sequences):
+        *entities, suffix = _SUFFIXES[sequence].split("_")
+        if sequences.count(sequence) > 1:
+            entities.append(f"run-{sequences[: place + 1].count(sequence)}")
+        ends.append("_".join([*entities, suffix]))
+    return ends
+
+
+def _geometry(case: ExportedCase) -> dict[str, Any]:
+    if case.spacing is None:
+        return {"VoxelSpacing": "unknown", "Orientation": ORIENTATION}
+    z, y, x = case.spacing
+    return {"VoxelSpacing": [x, y, z], "VoxelSpacingUnits": "mm", "Orientation": ORIENTATION}
+
+
+def _about_mask(case: ExportedCase) -> dict[str, Any]:
+    return {
+        "Type": "Lesion",
+        "SpatialReference": "orig",
+        "Status": str(case.status),
+        "Manual": bool(case.statistics.annotators),
+        "SegmentAlgorithmType": {str(lesion.id): str(lesion.origin) for lesion in case.lesions},
+        "Model": case.model.provenance.model if case.model else None,
+        "ModelWeightsSha256": case.model.provenance.weights_sha256 if case.model else None,
+        "Software": case.software,
+    }

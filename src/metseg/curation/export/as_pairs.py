@@ -1,0 +1,63 @@
+"""``<case>/<slice>.tif`` and ``<case>/<slice>_mask.tif``, as ``metseg train`` reads them, with ``split.json``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from metseg.curation.changes import Labels
+from metseg.curation.export.json_files import write_json
+from metseg.curation.export.manifest import ExportedCase, Role, Side, SplitRule
+from metseg.curation.export.workspace import Made
+from metseg.curation.pairs import exporting_pairs
+from metseg.events import Finished, Progress
+from metseg.study import Study, read_study, sidecar_of
+
+_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+_LONGEST = 80
+
+
+class PairsLayout:
+    """Slices with their masks; see :func:`metseg.curation.exporting_pairs`."""
+
+    def require(self) -> None:
+        """Nothing more is needed."""
+
+    def stem(self, name: str) -> str:
+        """``name`` as a folder that every system can have and that is not hidden."""
+        return _UNSAFE.sub("_", name).strip(". ")[:_LONGEST].rstrip(". ")
+
+    def remarks(self, cases: Sequence[ExportedCase], out: Path) -> list[str]:
+        """None."""
+        return []
+
+    def write_case(
+        self, case: ExportedCase, study: Study, labels: Labels, folder: Path
+    ) -> Generator[str, None, list[Made]]:
+        """Make images, masks, and the spacing if it is known."""
+        written: list[Path] = []
+        for event in exporting_pairs(replace(study, name=case.stem), labels, folder):
+            if isinstance(event, Finished):
+                written = event.result
+            elif isinstance(event, Progress):
+                yield event.what
+        made = [
+            Made(path.relative_to(folder).as_posix(), Role.MASK if place % 2 else Role.IMAGE, place // 2)
+            for place, path in enumerate(written)
+        ]
+        spacing = sidecar_of(folder / case.stem / f"{case.stem}.tif")
+        if spacing.exists():
+            made.append(Made(spacing.relative_to(folder).as_posix(), Role.ABOUT))
+        return made
+
+    def write_dataset(self, cases: Sequence[ExportedCase], rule: SplitRule, licence: str, folder: Path) -> list[Made]:
+        """Make ``split.json``, which ``metseg train --split`` reads."""
+        names = {side: [case.stem for case in cases if case.side is side] for side in Side}
+        write_json(folder / "split.json", {str(side): names[side] for side in Side})
+        return [Made("split.json", Role.ABOUT)]
+
+    def read_study(self, case: ExportedCase, out: Path, images: Path) -> Study:
+        """The images as they are in the export."""
+        return replace(read_study(out / case.stem), name=case.name, mask=None)

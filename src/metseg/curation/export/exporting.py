@@ -1,0 +1,243 @@
+"""Export the cases of a project as a data set with provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from metseg.curation.description import CaseDescription, load_images
+from metseg.curation.export.card import card
+from metseg.curation.export.croissant import croissant
+from metseg.curation.export.json_files import write_json, write_text
+from metseg.curation.export.layouts import LAYOUTS, LayoutWriter
+from metseg.curation.export.manifest import (
+    ExportedCase,
+    Layout,
+    Manifest,
+    Role,
+    SplitRule,
+)
+from metseg.curation.export.provenance import describe_case
+from metseg.curation.export.runs import labels_from_runs
+from metseg.curation.export.splitting import patients_of, sides_of, unique_names
+from metseg.curation.export.workspace import Made, Plan, Workspace, made_file
+from metseg.curation.kinds import Status
+from metseg.curation.project import Project
+from metseg.curation.record import software
+from metseg.errors import DataError
+from metseg.events import Event, Finished, Notice, Progress, drain
+
+CARD, CROISSANT = "README.md", "croissant.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What was exported.
+
+    Attributes
+    ----------
+    out : Path
+    manifest : Manifest
+    written, kept : int
+        Cases whose files were made, and cases whose files were in place already.
+    left_out : tuple of str
+        Cases that cannot be read, with the reason.
+    """
+
+    out: Path
+    manifest: Manifest
+    written: int
+    kept: int
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    case: ExportedCase
+    description: CaseDescription
+
+
+def export_project(
+    project: Project,
+    out: str | Path,
+    *,
+    layout: Layout = Layout.PAIRS,
+    cases: Collection[str] | None = None,
+    statuses: Collection[Status] = (Status.APPROVED,),
+    held_out: float = 0.2,
+    seed: int = 0,
+    patient_pattern: str = "",
+    licence: str = "",
+) -> Export:
+    """Export and wait; see :func:`exporting_project`."""
+    stream = exporting_project(
+        project,
+        out,
+        layout=layout,
+        cases=cases,
+        statuses=statuses,
+        held_out=held_out,
+        seed=seed,
+        patient_pattern=patient_pattern,
+        licence=licence,
+    )
+    return drain(stream)
+
+
+def exporting_project(
+    project: Project,
+    out: str | Path,
+    *,
+    layout: Layout = Layout.PAIRS,
+    cases: Collection[str] | None = None,
+    statuses: Collection[Status] = (Status.APPROVED,),
+    held_out: float = 0.2,
+    seed: int = 0,
+    patient_pattern: str = "",
+    licence: str = "",
+) -> Iterator[Event[Export]]:
+    """Export cases as they are on the disk; nobody need stop working.
+
+    The same call again finishes an export that was killed, and brings a finished one up to date: files that are as they
+    should be stay, what is no longer wanted goes. The same cases give the same bytes. The manifest is written last.
+
+    Parameters
+    ----------
+    project : Project
+    out : str or Path
+        New or empty folder, or one that holds an export of this project in this layout.
+    layout : Layout
+    cases : collection of str, optional
+        Only these.
+    statuses : collection of Status
+        Only cases that stand there.
+    held_out : float
+        Share of patients that are not for training, 0 to below 1.
+    seed : int
+        Decides who they are.
+    patient_pattern : str
+        Regular expression whose first group, in a case's name, names the patient; by default each case is of a patient
+        of its own.
+    licence : str
+        Of the data, for the card: an SPDX identifier, a URL, or words.
+
+    Yields
+    ------
+    Notice, Progress, Finished
+        Notices say what was left out and what other software will not understand. ``Progress`` counts cases. The last
+        event carries the :class:`Export`.
+
+    Raises
+    ------
+    DataError
+        If there is no such case, the folder is somebody else's, the cases do not fit the layout, or a file cannot be
+        written.
+    UnreadableFileError
+        If a case or its images cannot be read, or the images have changed since they were added.
+    MissingExtraError
+        If the layout needs a package that is not installed.
+    """
+    out = Path(out)
+    if not 0 <= held_out < 1:
+        raise DataError(f"{held_out:g}: the share of patients that are held out must be at least 0 and below 1")
+    rule = SplitRule(held_out=held_out, seed=seed, patient_pattern=patient_pattern)
+    writer = LAYOUTS[layout]
+    writer.require()
+    names, left_out = _choose(project, cases, statuses)
+    for reason in left_out:
+        yield Notice(f"Left out: {reason}")
+    chosen = yield from _described(project, writer, names, rule)
+    for remark in writer.remarks([entry.case for entry in chosen], out):
+        yield Notice(remark)
+    with Workspace(out, Plan(project=project.description.id, layout=layout)) as workspace:
+        done: list[ExportedCase] = []
+        kept = 0
+        for number, entry in enumerate(chosen):
+            yield Progress(number, len(chosen), entry.case.name)
+            there = workspace.kept(entry.case)
+            kept += there is not None
+            if there is None:
+                there = yield from _write_case(project, writer, workspace, entry, Progress(number, len(chosen)))
+            done.append(there)
+        yield Progress(len(chosen), len(chosen), "manifest.json")
+        manifest = _write_dataset(writer, workspace, _manifest(project, layout, rule, licence, done))
+        workspace.remove_others(manifest.all_files())
+        workspace.finish(manifest)
+    yield Finished(Export(out, manifest, len(done) - kept, kept, tuple(left_out)))
+
+
+def _choose(
+    project: Project, cases: Collection[str] | None, statuses: Collection[Status]
+) -> tuple[list[str], list[str]]:
+    """Names of the cases to export, and those that cannot be read, each with the reason."""
+    found = {summary.name: summary for summary in project.cases()}
+    if unknown := sorted(set(cases or ()) - found.keys()):
+        raise DataError(f"{project.path}: has no case {', '.join(unknown)}")
+    wanted = [summary for name, summary in found.items() if cases is None or name in cases]
+    left_out = [f"{summary.name}: {summary.problem}" for summary in wanted if summary.problem]
+    names = [summary.name for summary in wanted if not summary.problem and summary.status in statuses]
+    if not names:
+        stand = " or ".join(sorted(statuses)) or "exported"
+        raise DataError(f"{project.path}: no case to export is {stand}; nothing was written")
+    return names, left_out
+
+
+def _described(
+    project: Project, writer: LayoutWriter, names: Sequence[str], rule: SplitRule
+) -> Generator[Event[Export], None, list[_Chosen]]:
+    stems = unique_names(names, writer.stem)
+    patients = patients_of(names, rule.patient_pattern)
+    sides = sides_of(patients.values(), rule)
+    chosen = []
+    for number, name in enumerate(names):
+        yield Progress(number, len(names), f"reading {name}")
+        view = project.read_case(name)
+        patient = patients[name]
+        case = describe_case(view, stem=stems[name], patient=patient, side=sides[patient])
+        chosen.append(_Chosen(case, view.description))
+    return chosen
+
+
+def _write_case(
+    project: Project, writer: LayoutWriter, workspace: Workspace, entry: _Chosen, progress: Progress
+) -> Generator[Event[Export], None, ExportedCase]:
+    case = entry.case
+    study = load_images(entry.description, project.path)
+    labels = labels_from_runs(case.lesions, case.shape)
+    steps = writer.write_case(case, study, labels, workspace.staging())
+    while True:
+        try:
+            yield replace(progress, what=next(steps))
+        except StopIteration as finished:
+            return case.model_copy(update={"files": workspace.settle(finished.value, case)})
+
+
+def _manifest(
+    project: Project, layout: Layout, rule: SplitRule, licence: str, cases: Sequence[ExportedCase]
+) -> Manifest:
+    return Manifest(
+        layout=layout,
+        project=project.description.id,
+        software=software(),
+        time=max(_time(case, project.description.created) for case in cases),
+        licence=licence,
+        split=rule,
+        cases=tuple(cases),
+        files=(),
+    )
+
+
+def _write_dataset(writer: LayoutWriter, workspace: Workspace, manifest: Manifest) -> Manifest:
+    """Write the files that speak of all cases; the manifest with them in it."""
+    staging = workspace.staging()
+    made = writer.write_dataset(manifest.cases, manifest.split, manifest.licence, staging)
+    write_text(staging / CARD, card(manifest))
+    write_json(staging / CROISSANT, croissant(manifest, [made_file(staging, entry) for entry in made]))
+    about = [Made(CARD, Role.ABOUT), Made(CROISSANT, Role.ABOUT)]
+    return manifest.model_copy(update={"files": workspace.settle([*made, *about])})
+
+
+def _time(case: ExportedCase, earliest: datetime) -> datetime:
+    return max(filter(None, (earliest, case.status_time, case.statistics.last)))

@@ -1,0 +1,247 @@
+"""``manifest.json``: every file of an export with its hash, and where every mask comes from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from metseg.curation.documents import read_document
+from metseg.curation.kinds import Origin, Status
+from metseg.curation.state import EditStatistics, Provenance, Sha256
+from metseg.study import Sequence
+
+FILE = "manifest.json"
+
+
+class Layout(StrEnum):
+    """How an export is laid out."""
+
+    PAIRS = "pairs"
+    NNUNET = "nnunet"
+    NIFTI = "nifti"
+    COCO = "coco"
+
+
+class Side(StrEnum):
+    """Side of the split; no patient is on both."""
+
+    TRAIN = "train"
+    HELD_OUT = "held_out"
+
+
+class Role(StrEnum):
+    """What a file is."""
+
+    IMAGE = "image"
+    MASK = "mask"
+    ABOUT = "about"
+
+
+def _inside(path: str) -> str:
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or not pure.parts or ".." in pure.parts or "\\" in path or ":" in pure.parts[0]:
+        raise ValueError(f"{path} does not lie inside the export")
+    return path
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ExportedFile(_Value):
+    """One file.
+
+    Attributes
+    ----------
+    path : str
+        From the export's folder, with ``/``.
+    role : Role
+    sha256 : str
+    bytes : int
+    z : int or None
+        The slice it holds; ``None`` if it holds all, or none.
+    """
+
+    path: Annotated[str, AfterValidator(_inside)]
+    role: Role
+    sha256: Sha256
+    bytes: Annotated[int, Field(ge=0)]
+    z: Annotated[int, Field(ge=0)] | None = None
+
+
+class JournalPosition(_Value):
+    """A record of a case's journal: its number, and the hash of its bytes, which stands for all records before it."""
+
+    seq: Annotated[int, Field(ge=1)]
+    sha256: Sha256
+
+
+class ModelMask(_Value):
+    """The network's mask that a case began from.
+
+    Attributes
+    ----------
+    provenance : Provenance
+        Network, hash of its weights, threshold, preprocessing and post-processing.
+    probabilities_sha256 : str
+        Of the stored probabilities (uint8, z-y-x order).
+    journal : JournalPosition or None
+        Where it was taken over; ``None`` if that record is damaged.
+    """
+
+    provenance: Provenance
+    probabilities_sha256: Sha256
+    journal: JournalPosition | None = None
+
+
+class ExportedLesion(_Value):
+    """One lesion.
+
+    Attributes
+    ----------
+    id : int
+    origin : Origin
+        DICOM's word for how it came to be.
+    voxels : int
+    runs : str
+        Its voxels as ``start+length`` of each run in the flat volume (z-y-x order, from 0).
+    """
+
+    id: Annotated[int, Field(ge=1, le=65535)]
+    origin: Origin
+    voxels: Annotated[int, Field(ge=1)]
+    runs: Annotated[str, Field(pattern=r"^[0-9]+\+[0-9]+( [0-9]+\+[0-9]+)*$")]
+
+
+class ExportedCase(_Value):
+    """One case as it was exported.
+
+    Attributes
+    ----------
+    name, stem : str
+        Its name in the project, and in the names of files.
+    patient : str
+        Whom it is of; decides the side.
+    side : Side
+    status, reason, status_time, status_by
+        Where it stood, why, since when, by whose record (a pseudonym).
+    shape : (z, y, x)
+    spacing : (z, y, x) in mm, or None if unknown
+    sequences : tuple of Sequence
+    sources : tuple of str
+        sha256 of the image files it was made from.
+    labels_sha256 : str
+        Of the labels (uint16, little-endian, z-y-x order).
+    journal : JournalPosition
+        The mask's parent: the state of the case that was exported.
+    model : ModelMask or None
+    lesions : tuple of ExportedLesion
+    statistics : EditStatistics
+        With the annotators' pseudonyms.
+    software : str
+        What wrote it.
+    files : tuple of ExportedFile
+    """
+
+    name: str
+    stem: str
+    patient: str
+    side: Side
+    status: Status
+    reason: str = ""
+    status_time: AwareDatetime | None = None
+    status_by: str = ""
+    shape: tuple[int, int, int]
+    spacing: tuple[float, float, float] | None
+    sequences: tuple[Sequence, ...]
+    sources: tuple[Sha256, ...]
+    labels_sha256: Sha256
+    journal: JournalPosition
+    model: ModelMask | None
+    lesions: tuple[ExportedLesion, ...]
+    statistics: EditStatistics
+    software: str
+    files: tuple[ExportedFile, ...] = ()
+
+    @property
+    def images(self) -> tuple[ExportedFile, ...]:
+        """Its image files."""
+        return tuple(file for file in self.files if file.role is Role.IMAGE)
+
+
+class SplitRule(_Value):
+    """How the sides were drawn: by a hash of seed and patient, so that who is held out stays held out."""
+
+    held_out: float
+    seed: int
+    patient_pattern: str = ""
+
+
+class Manifest(_Value):
+    """``manifest.json``; written last, it makes a folder an export.
+
+    Attributes
+    ----------
+    layout : Layout
+    project : str
+        Id of the project.
+    software : str
+    time : datetime
+        Of the newest record that is in it, so that the same cases give the same bytes.
+    licence : str
+        Of the data; empty if nobody said.
+    split : SplitRule
+    cases : tuple of ExportedCase
+    files : tuple of ExportedFile
+        Those that belong to no case.
+    sha256 : str
+        Of this manifest without this field.
+    """
+
+    format: Literal["metseg-export"] = "metseg-export"
+    version: Literal[1] = 1
+    layout: Layout
+    project: str
+    software: str
+    time: AwareDatetime
+    licence: str = ""
+    split: SplitRule
+    cases: tuple[ExportedCase, ...]
+    files: tuple[ExportedFile, ...]
+    sha256: str = ""
+
+    def sealed(self) -> Manifest:
+        """This manifest with its own hash."""
+        return self.model_copy(update={"sha256": self._digest()})
+
+    def all_files(self) -> Iterator[ExportedFile]:
+        """Every file but the manifest."""
+        for case in self.cases:
+            yield from case.files
+        yield from self.files
+
+    def _digest(self) -> str:
+        text = self.model_copy(update={"sha256": ""}).model_dump_json()
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @model_validator(mode="after")
+    def _unchanged(self) -> Manifest:
+        if self.sha256 and self.sha256 != self._digest():
+            raise ValueError("was changed after it was written")
+        return self
+
+
+def read_manifest(out: Path) -> Manifest:
+    """The manifest of the export in folder ``out``.
+
+    Raises
+    ------
+    UnreadableFileError
+        If it is missing, damaged or changed.
+    """
+    return read_document(out / FILE, Manifest)

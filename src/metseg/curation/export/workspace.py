@@ -1,0 +1,311 @@
+"""Writing an export so that it can be killed at any moment and finished later, and nothing foreign is replaced.
+
+While an export is written there is a hidden folder of work in it. Files are made whole there, their hashes are noted,
+and only then do they move to their places. So each file in the export is either one whose hash is noted, or somebody
+else's, which is never touched. The manifest comes last, and goes before the first file of an older one is replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field
+
+from metseg.curation.documents import file_sha256, read_document, unwritable, write_document
+from metseg.curation.export.manifest import FILE, ExportedCase, ExportedFile, Layout, Manifest, Role, read_manifest
+from metseg.errors import DataError, UnreadableFileError
+from metseg.study import sweep_leftovers
+
+FOLDER = ".metseg-export"
+
+_PLAN = "plan.json"
+_STAGING = "staging"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A file that was made in the staging folder: path from there with ``/``, what it is, the slice it holds."""
+
+    path: str
+    role: Role
+    z: int | None = None
+
+
+def made_file(staging: Path, made: Made) -> ExportedFile:
+    """A file that was made in ``staging``, as the manifest lists it."""
+    path = staging / made.path
+    return ExportedFile(path=made.path, role=made.role, sha256=file_sha256(path), bytes=path.stat().st_size, z=made.z)
+
+
+class Plan(BaseModel):
+    """Whose unfinished export a folder holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["metseg-export-work"] = "metseg-export-work"
+    version: Literal[1] = 1
+    project: str
+    layout: Layout
+
+
+class _Work(BaseModel):
+    """A case that is written, and every hash that a file of it may have: of this version and of those before."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    case: ExportedCase | None = None
+    ours: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+
+class Workspace:
+    """The folder of an export while it is written; a context manager that one process at a time can enter.
+
+    Parameters
+    ----------
+    out : Path
+        Is made if need be.
+    plan : Plan
+    """
+
+    def __init__(self, out: Path, plan: Plan) -> None:
+        self._out = out
+        self._plan = plan
+        self._folder = out / FOLDER
+        self._lock = FileLock(self._folder / "lock", thread_local=False)
+        self._cases: dict[str, ExportedCase] = {}
+        self._ours: dict[str, set[str]] = defaultdict(set)
+        self._numbers: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        """Take the folder.
+
+        Raises
+        ------
+        DataError
+            If it holds anything but an export, finished or not, of this project in this layout, if another export
+            writes there, or if it cannot be written to.
+        """
+        self._refuse_foreign()
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise DataError(f"{self._out}: another export is writing there") from error
+        except OSError as error:
+            raise unwritable(self._out, error) from error
+        try:
+            self._begin()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+
+    def kept(self, wanted: ExportedCase) -> ExportedCase | None:
+        """What was exported of this very state of the case, if all its files are in place and as they were."""
+        there = self._cases.get(wanted.name)
+        if there is None or there.model_copy(update={"files": ()}) != wanted:
+            return None
+        return there if all(self._hash(file.path) == file.sha256 for file in there.files) else None
+
+    def staging(self) -> Path:
+        """An empty folder to make files in; :meth:`settle` brings them to their places."""
+        folder = self._folder / _STAGING
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+        except OSError as error:
+            raise unwritable(folder, error) from error
+        return folder
+
+    def settle(self, made: Sequence[Made], case: ExportedCase | None = None) -> tuple[ExportedFile, ...]:
+        """Move files from the staging folder to their places, masks before images.
+
+        Parameters
+        ----------
+        made : sequence of Made
+        case : ExportedCase, optional
+            Whose they are, without files.
+
+        Raises
+        ------
+        DataError
+            If a file is in the way that this export did not write, or was changed since. Nothing is moved.
+        """
+        staging = self._folder / _STAGING
+        files = tuple(made_file(staging, entry) for entry in made)
+        moving = [file for file in files if self._must_move(file)]
+        self._note(case.model_copy(update={"files": files}) if case else None, files)
+        if moving:
+            self._reopen()
+        try:
+            for file in sorted(moving, key=lambda file: file.role is Role.IMAGE):
+                target = self._out / file.path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(staging / file.path, target)
+            for folder in {(self._out / file.path).parent for file in moving}:
+                _flush_folder(folder)
+        except OSError as error:
+            raise unwritable(self._out, error) from error
+        return files
+
+    def remove_others(self, wanted: Iterable[ExportedFile]) -> None:
+        """Remove what earlier runs wrote and is not ``wanted`` any more.
+
+        Raises
+        ------
+        DataError
+            If such a file was changed since; it stays.
+        """
+        keep = {file.path for file in wanted}
+        old = [path for path in self._ours if path not in keep and (self._out / path).exists()]
+        for path in old:
+            if self._hash(path) not in self._ours[path]:
+                raise self._in_the_way(path)
+        if old:
+            self._reopen()
+        for path in sorted(old):
+            try:
+                (self._out / path).unlink(missing_ok=True)
+            except OSError as error:
+                raise unwritable(self._out / path, error) from error
+            with contextlib.suppress(OSError):  # stops at the first folder in which there is something
+                for folder in (self._out / path).parents:
+                    if folder == self._out:
+                        break
+                    folder.rmdir()
+
+    def finish(self, manifest: Manifest) -> None:
+        """Write the manifest, and leave nothing else behind.
+
+        Raises
+        ------
+        DataError
+            If it cannot be written.
+        """
+        write_document(self._out / FILE, manifest.sealed())
+        for path in self._folder.iterdir():
+            if path.name == _STAGING:
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != "lock":
+                path.unlink(missing_ok=True)
+        self._lock.release()
+        with contextlib.suppress(OSError):
+            (self._folder / "lock").unlink(missing_ok=True)
+            self._folder.rmdir()
+
+    def _refuse_foreign(self) -> None:
+        if not self._out.exists():
+            return
+        if not self._out.is_dir():
+            raise DataError(f"{self._out}: is no folder")
+        there: Plan | None = None
+        if (self._out / FILE).exists():
+            manifest = read_manifest(self._out)
+            there = Plan(project=manifest.project, layout=manifest.layout)
+        elif (self._folder / _PLAN).exists():
+            there = read_document(self._folder / _PLAN, Plan)
+        elif any(path.name != FOLDER for path in self._out.iterdir()):
+            raise DataError(f"{self._out}: is not empty and holds no export of this project; choose another folder")
+        if there is not None and there.project != self._plan.project:
+            raise DataError(f"{self._out}: holds an export of another project; choose another folder")
+        if there is not None and there.layout is not self._plan.layout:
+            raise DataError(f"{self._out}: holds an export laid out as {there.layout}; choose another folder")
+
+    def _begin(self) -> None:
+        self._refuse_foreign()
+        sweep_leftovers(self._out)
+        sweep_leftovers(self._folder)
+        write_document(self._folder / _PLAN, self._plan)
+        if (self._out / FILE).exists():
+            manifest = read_manifest(self._out)
+            for path in self._works():
+                path.unlink()
+            for case in manifest.cases:
+                self._note(case, case.files)
+            self._note(None, manifest.files)
+            return
+        for path in self._works():
+            self._remember(path, read_document(path, _Work))
+
+    def _works(self) -> list[Path]:
+        return sorted(path for path in self._folder.glob("*.json") if path.stem.isdecimal())
+
+    def _remember(self, path: Path, work: _Work) -> None:
+        name = work.case.name if work.case else ""
+        self._numbers[name] = int(path.stem)
+        if work.case:
+            self._cases[name] = work.case
+        for file, hashes in work.ours.items():
+            self._ours[file].update(hashes)
+
+    def _note(self, case: ExportedCase | None, files: Iterable[ExportedFile]) -> None:
+        """Write down that these files are ours, beside those of earlier versions of the case."""
+        name = case.name if case else ""
+        number = self._numbers.get(name, max(self._numbers.values(), default=0) + 1)
+        path = self._folder / f"{number:06d}.json"
+        ours: dict[str, set[str]] = defaultdict(set)
+        if name in self._numbers:
+            for file, hashes in read_document(path, _Work).ours.items():
+                ours[file].update(hashes)
+        for entry in files:
+            ours[entry.path].add(entry.sha256)
+        work = _Work(case=case, ours={file: tuple(sorted(hashes)) for file, hashes in ours.items()})
+        write_document(path, work)
+        self._remember(path, work)
+
+    def _must_move(self, file: ExportedFile) -> bool:
+        there = self._hash(file.path)
+        if there is not None and there != file.sha256 and there not in self._ours.get(file.path, ()):
+            raise self._in_the_way(file.path)
+        return there != file.sha256
+
+    def _reopen(self) -> None:
+        """What follows changes the export: it is not finished any more."""
+        try:
+            (self._out / FILE).unlink(missing_ok=True)
+        except OSError as error:
+            raise unwritable(self._out / FILE, error) from error
+
+    def _hash(self, path: str) -> str | None:
+        target = self._out / path
+        if not target.is_file():
+            return "" if os.path.lexists(target) else None
+        return file_sha256(target)
+
+    def _in_the_way(self, path: str) -> DataError:
+        return DataError(
+            f"{self._out / path}: was not written by this export, or was changed since; it was left as it is. "
+            "Move it away and export again"
+        )
+
+
+def has_unfinished(out: Path) -> bool:
+    """Whether an export was begun in ``out`` and not finished."""
+    try:
+        return not (out / FILE).exists() and (out / FOLDER / _PLAN).exists()
+    except OSError as error:
+        raise UnreadableFileError(out, f"cannot be read: {error.strerror or error}") from error
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name != "posix":  # a folder cannot be opened for this elsewhere
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
