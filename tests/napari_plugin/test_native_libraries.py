@@ -18,7 +18,7 @@ for _ in range(20):
     QApplication.processEvents()
 print("LLVM" if "libLLVM" in open("/proc/self/maps").read() else "no LLVM")
 find_choices()
-import sys
+import segmentation_models_pytorch, sys
 print("torch" in sys.modules, "alive")
 viewer.close()
 """
