@@ -41,7 +41,7 @@ def demo(
         ),
     ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Open no window even if there is a display.")] = False,
-    model: Model = "attention_unet",
+    model: Model = "best",
     device: Device = "auto",
 ) -> None:
     """Segment a sample: a synthetic head, or a real patient where METSEG_DATA names a folder of them."""

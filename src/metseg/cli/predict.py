@@ -25,7 +25,7 @@ def predict(
         Path, typer.Option("--input", metavar="FILE_OR_DIR", help="A TIFF, a patient's folder, a folder of patients.")
     ],
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the masks go.")],
-    model: Model = "attention_unet",
+    model: Model = "best",
     device: Device = "auto",
     threshold: Threshold = None,
     smallest: Smallest = None,
