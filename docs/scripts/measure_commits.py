@@ -1,7 +1,7 @@
 """How long a commit takes: a brush stroke and a model's result on 60 slices of 256 × 256, flushed to the disk.
 
-``python docs/scripts/measure_commits.py [FOLDER]`` works in a new folder inside FOLDER (default: the current one), and so
-on its disk. Processor time is given beside the time that passed, for busy computers.
+``python docs/scripts/measure_commits.py [FOLDER]`` works in a new folder inside FOLDER (default: here), and so on its
+disk. Processor time is given beside the time that passed, for busy computers.
 """
 
 from __future__ import annotations
