@@ -15,6 +15,7 @@ from metseg.cli.compare import compare
 from metseg.cli.console import complain
 from metseg.cli.demo import demo
 from metseg.cli.evaluate import evaluate
+from metseg.cli.export import export
 from metseg.cli.inspect import inspect
 from metseg.cli.models import models
 from metseg.cli.predict import predict
@@ -22,6 +23,7 @@ from metseg.cli.project_predict import predict as predict_project
 from metseg.cli.simulate import simulate
 from metseg.cli.train import train
 from metseg.cli.tune import tune
+from metseg.cli.verify import verify
 from metseg.errors import MetsegError
 
 
@@ -39,6 +41,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (predict, train, tune, evaluate, compare, calibrate, combine, simulate, models, inspect, demo):
+    app.command(help=_unwrapped(command.__doc__ or ""))(command)
+for command in (export, verify):
     app.command(help=_unwrapped(command.__doc__ or ""))(command)
 
 

@@ -31,10 +31,7 @@ class CocoLayout(PairsLayout):
 
     def require(self) -> None:
         """Masks are encoded by pycocotools."""
-        try:
-            import pycocotools  # type: ignore[import-untyped] # noqa: F401
-        except ImportError as error:
-            raise MissingExtraError("pycocotools", "export") from error
+        _pycocotools()
 
     def write_case(
         self, case: ExportedCase, study: Study, labels: Labels, folder: Path
@@ -55,6 +52,14 @@ class CocoLayout(PairsLayout):
     def read_study(self, case: ExportedCase, out: Path, images: Path) -> Study:
         """The images as they are in the export."""
         return replace(read_study(out / _IMAGES / case.stem), name=case.name, mask=None)
+
+
+def _pycocotools() -> Any:
+    try:
+        from pycocotools import mask  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise MissingExtraError("pycocotools", "export") from error
+    return mask
 
 
 def _annotations(cases: Sequence[ExportedCase], licence: str) -> dict[str, Any]:
@@ -89,8 +94,7 @@ def _annotations(cases: Sequence[ExportedCase], licence: str) -> dict[str, Any]:
 
 
 def _annotation(mask: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    from pycocotools import mask as coco  # type: ignore[import-untyped]
-
+    coco = _pycocotools()
     encoded = coco.encode(np.asfortranarray(mask, np.uint8))
     return {
         "category_id": _LESION,

@@ -79,13 +79,16 @@ def importing_export(project: Project, out: str | Path, *, annotator: str = "") 
         raise DataError(f"{folder}: differs from its manifest ({', '.join(damaged[:5])}); nothing was imported")
     manifest = read_manifest(folder)
     LAYOUTS[manifest.layout].require()
+    present = {summary.name for summary in project.cases()}
     taken: list[str] = []
     there: list[str] = []
     left_out: list[str] = []
     for done, case in enumerate(manifest.cases):
         yield Progress(done, len(manifest.cases), case.name)
-        name = _case_for(project, manifest, case, folder)
-        view = project.read_case(name)
+        if case.name not in present or not _same_images(project, case):
+            images = project.path / IMAGES / manifest.sha256[:12]
+            project.add(LAYOUTS[manifest.layout].read_study(case, folder, images))
+        name, view = case.name, project.read_case(case.name)
         if _went_through(view, case):
             there.append(name)
         elif view.labels.any() and labels_sha256(view.labels) != case.labels_sha256:
@@ -96,15 +99,10 @@ def importing_export(project: Project, out: str | Path, *, annotator: str = "") 
     yield Finished(Import(tuple(taken), tuple(there), tuple(left_out)))
 
 
-def _case_for(project: Project, manifest: Manifest, case: ExportedCase, folder: Path) -> str:
-    """The project's case with these images; it is added if there is none."""
-    if case.name in {summary.name for summary in project.cases()}:
-        description = project.read_case(case.name).description
-        sources = tuple(image.sha256 for image in description.images)
-        if sources == case.sources and description.shape == case.shape:
-            return case.name
-    images = project.path / IMAGES / manifest.sha256[:12]
-    return project.add(LAYOUTS[manifest.layout].read_study(case, folder, images)).name
+def _same_images(project: Project, case: ExportedCase) -> bool:
+    description = project.read_case(case.name).description
+    sources = tuple(image.sha256 for image in description.images)
+    return sources == case.sources and description.shape == case.shape
 
 
 def _went_through(view: CaseView, case: ExportedCase) -> bool:

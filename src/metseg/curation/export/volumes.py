@@ -24,12 +24,13 @@ ORIENTATION = "not stated by the source; slices taken as axial, radiological, th
 _ALIGNED = 2
 
 
-def require_nibabel() -> None:
-    """Raise MissingExtraError if nibabel is not installed."""
+def require_nibabel() -> Any:
+    """The module nibabel, most of which has no types; raises MissingExtraError if it is not installed."""
     try:
-        import nibabel  # noqa: F401
+        import nibabel
     except ImportError as error:
         raise MissingExtraError("nibabel", "export") from error
+    return nibabel
 
 
 def write_volume(path: Path, voxels: npt.NDArray[np.generic], spacing: Spacing | None) -> None:
@@ -40,8 +41,7 @@ def write_volume(path: Path, voxels: npt.NDArray[np.generic], spacing: Spacing |
     DataError
         If it cannot be written.
     """
-    import nibabel
-
+    nibabel = require_nibabel()
     data = voxels.transpose(2, 1, 0)
     affine = None if spacing is None else np.diag([-spacing[2], -spacing[1], spacing[0], 1.0])
     image = nibabel.Nifti1Image(data, affine, dtype=data.dtype)
@@ -65,8 +65,7 @@ def read_volume(path: Path) -> npt.NDArray[Any]:
     UnreadableFileError
         If it is no such volume.
     """
-    import nibabel
-
+    nibabel = require_nibabel()
     try:
         data = np.asanyarray(nibabel.load(path).dataobj)
     except (OSError, ValueError, EOFError, nibabel.filebasedimages.ImageFileError) as error:
