@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) (a few minutes, once)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-warn-script-location \
-		-c constraints.txt -e ".[compare,dev,encoders,napari,tune]"
+		-c constraints.txt -e ".[compare,dev,encoders,export,napari,tune]"
 	@touch $@
 
 install: $(STAMP)
@@ -33,7 +33,7 @@ check: $(STAMP)
 	$(BIN)/npe2 validate --imports src/metseg/napari.yaml
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -40,11 +41,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (predict, train, tune, evaluate, compare, calibrate, combine, simulate, models, inspect, demo):
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    predict, train, tune, evaluate, compare, calibrate, combine, simulate, export, verify, models, inspect, demo,
+)  # fmt: skip
+for command in _COMMANDS:
     app.command(help=_unwrapped(command.__doc__ or ""))(command)
-for command in (export, verify):
-    app.command(help=_unwrapped(command.__doc__ or ""))(command)
-
 
 project_app = typer.Typer(
     name="project", help="Cases that are corrected one after the other, without a window.", no_args_is_help=True
