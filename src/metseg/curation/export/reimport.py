@@ -89,9 +89,10 @@ def importing_export(project: Project, out: str | Path, *, annotator: str = "") 
             images = project.path / IMAGES / manifest.sha256[:12]
             project.add(LAYOUTS[manifest.layout].read_study(case, folder, images))
         name, view = case.name, project.read_case(case.name)
-        if _went_through(view, case):
+        same = labels_sha256(view.labels) == case.labels_sha256
+        if _went_through(view, case) or (same and view.status is case.status):
             there.append(name)
-        elif view.labels.any() and labels_sha256(view.labels) != case.labels_sha256:
+        elif view.labels.any() and not same:
             left_out.append(name)
         else:
             _take(project, manifest, case, annotator)
@@ -120,7 +121,7 @@ def _take(project: Project, manifest: Manifest, case: ExportedCase, annotator: s
     with project.open_case(case.name, annotator=annotator) as session:
         session.commit(labels, EditKind.IMPORT, detail=_detail(manifest, case))
         if case.status in (Status.APPROVED, Status.REJECTED):
-            session.set_status(case.status, case.reason)
+            session.set_status(case.status, case.reason or f"as in the export {manifest.sha256[:12]}")
 
 
 def _detail(manifest: Manifest, case: ExportedCase) -> dict[str, Any]:
