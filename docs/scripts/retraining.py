@@ -79,7 +79,8 @@ def trained(given: argparse.Namespace, model: str | Path, reviewed: list[str], t
             "encoder_learning_rate": started.encoder_learning_rate / 3,
         }
     )
-    out = given.out / "retrained" / "-".join(str(number_of(name, given.data)) for name in sorted(reviewed))
+    numbers = "-".join(str(number_of(name, given.data)) for name in sorted(reviewed))
+    out = given.out / "retrained" / f"{given.steps}_steps" / numbers
     out.mkdir(parents=True, exist_ok=True)
     split = out / "wanted.json"
     write_split(split, Split(train=tuple(sorted(reviewed)), held_out=tuple(sorted(test))))

@@ -23,8 +23,8 @@ from metseg.lesions import PostprocessingConfig, mask_from_probabilities
 #: Nobody needs to look at these again.
 DONE = (Status.APPROVED, Status.REJECTED)
 
-#: Probabilities are kept in steps of 1/255: the threshold is known to one step.
-_STEP = 1 / 255
+#: Probabilities are kept in steps of 1/255, so that they are half a step off at most.
+_STEP = 0.501 / 255
 
 
 @dataclass(frozen=True, slots=True)
