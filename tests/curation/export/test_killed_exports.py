@@ -17,11 +17,11 @@ from metseg.events import Progress
 
 KILLS = int(os.environ.get("METSEG_EXPORT_KILLS", "10"))
 
-#: Children export and are killed at a random moment; between two kills a case may be edited and approved again. Every
-#: image and mask that is there reads whole, and the last run gives what a fresh export gives. Prints: kills, kills
-#: before the end, kills that left some files in place, kills that left a finished export.
+#: Children export and are killed at a random moment, anew or on what is there; in between a case may be edited and
+#: approved again. Every image and mask in place reads whole, and the last run gives what a fresh export gives. Prints:
+#: kills, kills before the end, kills that left some files in place, kills that left a finished export.
 KILLER = """
-import json, os, random, signal, sys, time
+import os, random, shutil, signal, sys, time
 from pathlib import Path
 import imagecodecs, numpy as np, tifffile
 from metseg.curation import EditKind, Project, Status
@@ -56,6 +56,8 @@ for number in range(count):
     if (out / "manifest.json").exists():
         assert verify(out).sound, verify(out)
         whole += 1
+        if random.random() < 0.7:
+            shutil.rmtree(out)
     else:
         partly += any(out.rglob("*_mask.tif"))
     if random.random() < 0.5:

@@ -201,3 +201,7 @@ def test_the_card_has_the_front_matter_that_hugging_face_reads(
     assert "| AUTOMATIC | 1 |" in body
     assert "| small | " + "ab" * 32 + " | 1 |" in body
     assert "unknown in 3 of 4" in body
+    for licence, said in (("CC-BY-4.0", {"license": "cc-by-4.0"}), ("ask us", {"license": "other"})):
+        export_project(project, tmp_path / "out", licence=licence)
+        matter = yaml.safe_load((tmp_path / "out" / "README.md").read_text().split("---\n")[1])
+        assert said.items() <= matter.items()

@@ -6,6 +6,7 @@ See "Dataset cards" in the documentation of the Hugging Face Hub. Values are JSO
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -41,13 +42,20 @@ def _front_matter(manifest: Manifest) -> list[str]:
         creators.append("other")
     content = {
         "pretty_name": "Brain lesion masks checked in napari-metseg",
-        "license": manifest.licence or "unknown",
+        **_licence(manifest.licence),
         "task_categories": ["image-segmentation"],
         "annotations_creators": creators,
         "size_categories": [next((name for limit, name in _SIZES if slices < limit), "1M<n<10M")],
         "tags": ["medical", "mri", "brain", "lesion", "croissant"],
     }
     return ["---", *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in content.items()), "---"]
+
+
+def _licence(licence: str) -> dict[str, str]:
+    """Identifiers are in lower case; anything else is ``other``, with its name."""
+    if re.fullmatch(r"[A-Za-z0-9.-]*", licence):
+        return {"license": licence.lower() or "unknown"}
+    return {"license": "other", "license_name": licence}
 
 
 def _body(manifest: Manifest) -> list[str]:
