@@ -1,16 +1,28 @@
 """Correcting what a network drew: projects of cases, and training data from them. Neither torch nor Qt is imported."""
 
+from metseg.curation.benefit import BenefitConfig, CaseBenefit, SliceBenefit, expected_benefit
+from metseg.curation.corrections import Corrections, read_corrections
 from metseg.curation.description import CaseDescription
 from metseg.curation.kinds import EditKind, EntryKind, Origin, Status
 from metseg.curation.pairs import existing_pairs, export_pairs, exporting_pairs
 from metseg.curation.predictions import Prediction, PredictionPlan
 from metseg.curation.project import Project
+from metseg.curation.queue import (
+    QueueEntry,
+    ReviewProgress,
+    ReviewQueue,
+    case_benefit,
+    edited_slices,
+    review_progress,
+    review_queue,
+)
 from metseg.curation.record import Record
 from metseg.curation.recovery import Recovery
 from metseg.curation.relocation import Relocation, relocate, relocating
 from metseg.curation.session import CaseSession
 from metseg.curation.state import EditStatistics, Provenance
 from metseg.curation.summary import CaseSummary
+from metseg.curation.table import LesionRow, lesion_rows, lesion_rows_csv, write_lesion_rows
 from metseg.curation.view import CaseView
 
 __all__ = [
@@ -35,4 +47,21 @@ __all__ = [
     "exporting_pairs",
     "relocate",
     "relocating",
+    "BenefitConfig",
+    "CaseBenefit",
+    "SliceBenefit",
+    "expected_benefit",
+    "Corrections",
+    "read_corrections",
+    "QueueEntry",
+    "ReviewProgress",
+    "ReviewQueue",
+    "case_benefit",
+    "edited_slices",
+    "review_progress",
+    "review_queue",
+    "LesionRow",
+    "lesion_rows",
+    "lesion_rows_csv",
+    "write_lesion_rows",
 ]
