@@ -96,14 +96,18 @@ def from_files(data: Path, files: list[Path], wanted: list[str] | None) -> Itera
 
 
 def from_model(data: Path, model: str, wanted: list[str] | None) -> Iterator[Patient]:
-    """The patients that the model's card names as held out, all or those wanted, outlined by it."""
+    """The patients that the model's card names as held out, or those wanted, outlined by it."""
     from metseg.checkpoints import load_checkpoint
     from metseg.events import drain
     from metseg.inference import Segmenter
 
     checkpoint = load_checkpoint(model)
-    held_out = [name for name in checkpoint.card.training.held_out if (data / name).is_dir()]
-    names = [name for name in held_out if wanted is None or name in wanted]
+    training = checkpoint.card.training
+    names = [name for name in wanted or training.held_out if (data / name).is_dir()]
+    if not wanted and not names:
+        sys.exit(f"the card of {model} names no held-out patient that is here; name some with --patients")
+    if seen := sorted(set(names) & set(training.patients)):
+        print(f"the network was trained on {', '.join(seen)}: it does better there than on new patients")
     with Segmenter(checkpoint) as segmenter:
         for name in names:
             yield patient(data, name, drain(segmenter.stream(read_study(data / name))).probabilities)
