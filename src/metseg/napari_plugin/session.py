@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import functools
-import weakref
 
 from metseg.napari_plugin.controller import Controller
 from metseg.napari_plugin.preview import Preview
@@ -26,22 +25,29 @@ class Session:
         self._followers = parts
         self._controller = controller
         self._preview = preview
-        self._ended = False
+        self.when_destroyed = lambda: self.end()  # a bound method would be disconnected before it is called
         _open.add(self)
         _end_all_at_exit()
 
+    @property
+    def open(self) -> bool:
+        """Whether it has not ended."""
+        return self in _open
+
     def end(self) -> None:
         """Stop work and listening, once; no Qt object of the widget is touched, for the window may be gone."""
-        if self._ended:
+        if not self.open:
             return
-        self._ended = True
+        _open.discard(self)
         for follower in self._followers:
             follower.unfollow()
         self._controller.close()
         self._preview.abandon()
 
 
-_open: weakref.WeakSet[Session] = weakref.WeakSet()
+#: Holds on to sessions, and through them to their widgets: a widget that the garbage collector destroyed would call a
+#: slot that the collector has cleared already.
+_open: set[Session] = set()
 
 
 @functools.cache

@@ -66,9 +66,8 @@ class SegmentationWidget(QWidget):
         self._themes = Follower()
         self._themes.follow(napari_viewer.events, ("theme",), self._restyle)
         self._docked = False
-        session = Session((*self._parts, self._themes), self.controller, self.preview)
-        self.destroyed.connect(lambda: session.end())  # a bound method would be disconnected before it is called
-        self._session = session
+        self._session = Session((*self._parts, self._themes), self.controller, self.preview)
+        self.destroyed.connect(self._session.when_destroyed)
 
     def event(self, event: QEvent | None) -> bool:
         """End the session when napari takes the widget out of its dock, which is how it closes one."""
@@ -80,6 +79,8 @@ class SegmentationWidget(QWidget):
 
     def close_session(self) -> None:
         """Stop work, remove the preview, let go of viewer and state."""
+        if self._session.open:
+            self.destroyed.disconnect(self._session.when_destroyed)
         self._session.end()
         self.preview.close()
 
