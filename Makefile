@@ -33,7 +33,7 @@ check: $(STAMP)
 	$(BIN)/npe2 validate --imports src/metseg/napari.yaml
 
 test: check
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
