@@ -97,7 +97,11 @@ def test_the_wheel_has_the_version_of_the_project_file(wheel: zipfile.ZipFile, r
 def test_it_finds_its_weights_with_no_repository_around(installed: Path, repository: Path) -> None:
     code = "from metseg.checkpoints import list_models\nfor one in list_models(): print(one.name, one.path)"
     found = dict(line.split(" ", 1) for line in printed(code, path=installed))
-    assert set(found) == {path.parent.name for path in (repository / "weights").glob("*/model.safetensors")}
+    shipped = [
+        path for form in ("model.safetensors", "ensemble.json") for path in (repository / "weights").glob(f"*/{form}")
+    ]
+    assert set(found) == {path.parent.name for path in shipped}
+    assert "best" in found
     assert all(Path(path).is_relative_to(installed.resolve()) for path in found.values())
 
 
