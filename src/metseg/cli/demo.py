@@ -13,7 +13,7 @@ import typer
 
 from metseg.cli.console import err, out, plain
 from metseg.cli.montage import Caption, write_montage
-from metseg.cli.options import Device, Model
+from metseg.cli.options import DEFAULT_MODEL, Device, Model
 from metseg.cli.progress import follow
 from metseg.cli.slices import write_slices
 from metseg.errors import DataError
@@ -41,7 +41,7 @@ def demo(
         ),
     ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Open no window even if there is a display.")] = False,
-    model: Model = "best",
+    model: Model = DEFAULT_MODEL,
     device: Device = "auto",
 ) -> None:
     """Segment a sample: a synthetic head, or a real patient where METSEG_DATA names a folder of them."""

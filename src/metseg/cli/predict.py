@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metseg.cli.console import list_problems, out, plain
-from metseg.cli.options import Device, Model, Smallest, Threshold, postprocessing_of
+from metseg.cli.options import DEFAULT_MODEL, Device, Model, Smallest, Threshold, postprocessing_of
 from metseg.cli.progress import EventBar
 from metseg.cli.slices import write_slices
 from metseg.errors import DataError, MetsegError
@@ -25,7 +25,7 @@ def predict(
         Path, typer.Option("--input", metavar="FILE_OR_DIR", help="A TIFF, a patient's folder, a folder of patients.")
     ],
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the masks go.")],
-    model: Model = "best",
+    model: Model = DEFAULT_MODEL,
     device: Device = "auto",
     threshold: Threshold = None,
     smallest: Smallest = None,

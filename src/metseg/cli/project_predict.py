@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metseg.cli.console import out, plain
-from metseg.cli.options import Device, Model, Smallest, Threshold, postprocessing_of
+from metseg.cli.options import DEFAULT_MODEL, Device, Model, Smallest, Threshold, postprocessing_of
 from metseg.cli.progress import EventBar
 from metseg.cli.project import Folder, leave_with
 from metseg.errors import DataError, MetsegError, UnreadableFileError
@@ -27,7 +27,7 @@ _FINISHED = "left alone because they are approved or rejected (name them with --
 
 def predict(
     project: Folder,
-    model: Model = "best",
+    model: Model = DEFAULT_MODEL,
     case: Annotated[list[str] | None, typer.Option(help="Only this case; may be repeated.")] = None,
     also_edited: Annotated[
         bool,

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from metseg.curation.names import safe_name
 from metseg.errors import DataError, UnreadableFileError
 from metseg.events import Event, Finished, Progress, drain
 from metseg.study import Study, read_tiff, write_atomically, write_tiff
@@ -18,7 +19,6 @@ from metseg.study.discovery import SUFFIXES
 from metseg.study.sidecar import read_spacing, sidecar_of, write_spacing
 
 _NUMBERED = re.compile(r"(.*?)[ _.\-]*([0-9]{1,18})")
-_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +120,7 @@ def _stems(study: Study) -> list[str]:
 
 
 def _safe(name: str) -> str:
-    """``name`` as the name of a folder that every system can have and that is not hidden."""
-    return _UNSAFE.sub("_", name).lstrip(". ").rstrip(". ") or "study"
+    return safe_name(name) or "study"
 
 
 def _there(pairs: list[_Pair]) -> list[Path]:

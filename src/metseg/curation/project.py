@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import uuid
 from pathlib import Path
 from typing import Literal
@@ -15,6 +14,7 @@ from metseg.curation.description import CaseDescription, describe
 from metseg.curation.documents import read_document, unwritable, write_document
 from metseg.curation.journal import begin_journal, read_segment, segment_paths
 from metseg.curation.locking import CaseLock
+from metseg.curation.names import safe_name
 from metseg.curation.record import now, software
 from metseg.curation.recovery import recover
 from metseg.curation.session import CaseSession
@@ -27,7 +27,6 @@ FILE = "project.json"
 CASES = "cases"
 CASE_FILE = "case.json"
 
-_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _LONGEST = 80
 _PATIENCE = 30.0
 
@@ -227,5 +226,4 @@ def _begin_journal(folder: Path, description: CaseDescription) -> None:
 
 
 def _folder_name(name: str) -> str:
-    """``name`` as a folder that every system can have and that is not hidden."""
-    return _UNSAFE.sub("_", name).strip(". ")[:_LONGEST].rstrip(". ") or "case"
+    return safe_name(name, _LONGEST) or "case"

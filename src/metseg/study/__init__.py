@@ -1,7 +1,7 @@
 """A study: voxels, which sequence each channel is, mask, geometry, and where it came from."""
 
 from metseg.study.discovery import MASK_ENDING, SUFFIXES, StudyFiles, find_studies, natural_key
-from metseg.study.files import sweep_leftovers, write_atomically
+from metseg.study.files import flush_folder, sweep_leftovers, write_atomically
 from metseg.study.inspection import Finding, Inspection, StudyInspection, inspect
 from metseg.study.model import TRIPLET, Geometry, Problem, ProblemKind, Sequence, SliceFile, Study
 from metseg.study.reading import Loaded, load, read_study
@@ -24,6 +24,7 @@ __all__ = [
     "StudyFiles",
     "StudyInspection",
     "find_studies",
+    "flush_folder",
     "inspect",
     "load",
     "natural_key",

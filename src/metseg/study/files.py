@@ -61,7 +61,7 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         try:
             _flush(temporary)
             os.replace(temporary, target)
-            _flush_folder(target.parent)
+            flush_folder(target.parent)
         except OSError as error:
             raise _unwritable(path, error) from error
     finally:
@@ -133,7 +133,8 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Put the names of what was made or moved in a folder on the disk, where the system can do that."""
     if os.name != "posix":  # a folder cannot be opened for this elsewhere
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -107,6 +107,21 @@ def masked_patients(data: Path) -> dict[str, list[StudyFiles]]:
     return patients
 
 
+def chosen_patients(data: Path, names: Iterable[str] | None) -> list[tuple[str, list[StudyFiles]]]:
+    """Names and files of the patients in ``names``, or of all that have a mask, sorted by name.
+
+    Raises
+    ------
+    DataError
+        If there is no patient with a mask, or a named one is missing.
+    """
+    files = masked_patients(data)
+    wanted = sorted(files) if names is None else list(names)
+    if unknown := set(wanted) - set(files):
+        raise DataError(f"{data}: no masked slices of {', '.join(sorted(unknown))}")
+    return [(name, files[name]) for name in wanted]
+
+
 def load_masked(patients: Iterable[StudyFiles]) -> Generator[Notice, None, list[Study]]:
     """Read the studies that have a mask; refused files are told as notices."""
     studies: list[Study] = []

@@ -9,13 +9,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from metseg.checkpoints import Checkpoint
-from metseg.errors import DataError
 from metseg.events import Event, Finished, Notice, Progress
 from metseg.inference import Segmenter
 from metseg.lesions import PostprocessingConfig
 from metseg.metrics import PatientScore, Summary, score_patient, summarise
 from metseg.study import Sequence, Study, StudyFiles
-from metseg.training.dataset import load_masked, masked_patients, masked_slices
+from metseg.training.dataset import chosen_patients, load_masked, masked_slices
 
 
 class Evaluation(BaseModel):
@@ -75,24 +74,21 @@ def evaluate(
     DataError
         If there is no patient with a mask, or a named one is missing.
     """
-    files = masked_patients(data)
-    names = sorted(files) if patients is None else list(patients)
-    if unknown := set(names) - set(files):
-        raise DataError(f"{data}: no masked slices of {', '.join(sorted(unknown))}")
+    chosen = chosen_patients(data, patients)
     scores: dict[str, list[PatientScore]] = {}
     with Segmenter(checkpoint, device=device) as segmenter:
-        for done, name in enumerate(names):
-            yield Progress(done, len(names), f"scoring {name}")
-            for setting, score in (yield from _score(segmenter, files[name], postprocessing, flair_alone)):
+        for done, (name, files) in enumerate(chosen):
+            yield Progress(done, len(chosen), f"scoring {name}")
+            for setting, score in (yield from _score(segmenter, files, postprocessing, flair_alone)):
                 scores.setdefault(setting, []).append(score)
-    yield Progress(len(names), len(names), "scored")
+    yield Progress(len(chosen), len(chosen), "scored")
     trained_on = set(checkpoint.card.training.patients)
     yield Finished(
         Evaluation(
             model=checkpoint.card.name,
             weights_sha256=checkpoint.sha256,
             postprocessing=postprocessing or checkpoint.card.postprocessing,
-            seen=tuple(name for name in names if name in trained_on),
+            seen=tuple(name for name, _ in chosen if name in trained_on),
             summaries={setting: summarise(rows) for setting, rows in scores.items()},
         )
     )

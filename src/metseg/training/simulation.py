@@ -20,7 +20,7 @@ from metseg.lesions import PostprocessingConfig
 from metseg.metrics import CONFIDENCE, Interval, match_lesions, mean_interval
 from metseg.study import Study, StudyFiles
 from metseg.synthetic import Insertion, MetastasisConfig, insert_metastases
-from metseg.training.dataset import load_masked, masked_patients, masked_slices
+from metseg.training.dataset import chosen_patients, load_masked, masked_slices
 
 #: Bounds between the classes of diameters, mm; the first and last class are open.
 DIAMETERS = (5.0, 10.0, 15.0)
@@ -222,14 +222,11 @@ def simulate_heads(
     DataError
         If there is no patient with a mask, or a named one is missing.
     """
-    files = masked_patients(data)
-    names = sorted(files) if patients is None else list(patients)
-    if unknown := set(names) - set(files):
-        raise DataError(f"{data}: no masked slices of {', '.join(sorted(unknown))}")
-    for done, name in enumerate(names):
-        yield Progress(done, len(names), name)
-        yield from _simulated(files[name], seed, config)
-    yield Progress(len(names), len(names), "heads simulated")
+    chosen = chosen_patients(data, patients)
+    for done, (name, files) in enumerate(chosen):
+        yield Progress(done, len(chosen), name)
+        yield from _simulated(files, seed, config)
+    yield Progress(len(chosen), len(chosen), "heads simulated")
 
 
 def _simulated(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +10,11 @@ from metseg.curation.changes import Labels
 from metseg.curation.export.json_files import write_json
 from metseg.curation.export.manifest import ExportedCase, Role, Side, SplitRule
 from metseg.curation.export.workspace import Made
+from metseg.curation.names import safe_name
 from metseg.curation.pairs import exporting_pairs
 from metseg.events import Finished, Progress
 from metseg.study import Study, read_study, sidecar_of
 
-_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _LONGEST = 80
 
 
@@ -27,7 +26,7 @@ class PairsLayout:
 
     def stem(self, name: str) -> str:
         """``name`` as a folder that every system can have and that is not hidden."""
-        return _UNSAFE.sub("_", name).strip(". ")[:_LONGEST].rstrip(". ")
+        return safe_name(name, _LONGEST)
 
     def remarks(self, cases: Sequence[ExportedCase], out: Path) -> list[str]:
         """None."""

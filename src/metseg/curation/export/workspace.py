@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from metseg.curation.documents import file_sha256, read_document, unwritable, write_document
 from metseg.curation.export.manifest import FILE, ExportedCase, ExportedFile, Layout, Manifest, Role, read_manifest
 from metseg.errors import DataError, UnreadableFileError
-from metseg.study import sweep_leftovers
+from metseg.study import flush_folder, sweep_leftovers
 
 FOLDER = ".metseg-export"
 
@@ -157,7 +157,7 @@ class Workspace:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(staging / file.path, target)
             for folder in {(self._out / file.path).parent for file in moving}:
-                _flush_folder(folder)
+                flush_folder(folder)
         except OSError as error:
             raise unwritable(self._out, error) from error
         return files
@@ -299,13 +299,3 @@ def has_unfinished(out: Path) -> bool:
         return not (out / FILE).exists() and (out / FOLDER / _PLAN).exists()
     except OSError as error:
         raise UnreadableFileError(out, f"cannot be read: {error.strerror or error}") from error
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name != "posix":  # a folder cannot be opened for this elsewhere
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
