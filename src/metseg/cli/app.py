@@ -21,6 +21,7 @@ from metseg.cli.inspect import inspect
 from metseg.cli.models import models
 from metseg.cli.predict import predict
 from metseg.cli.project_predict import predict as predict_project
+from metseg.cli.reimport import reimport
 from metseg.cli.simulate import simulate
 from metseg.cli.train import train
 from metseg.cli.tune import tune
@@ -46,6 +47,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(help=_unwrapped(command.__doc__ or ""))(command)
+app.command("import", help=_unwrapped(reimport.__doc__ or ""))(reimport)
 
 project_app = typer.Typer(
     name="project", help="Cases that are corrected one after the other, without a window.", no_args_is_help=True
