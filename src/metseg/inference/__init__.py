@@ -1,7 +1,16 @@
 """A study in, probabilities and a mask out, as a stream of progress events."""
 
-from metseg.inference.backend import Backend
+from metseg.inference.backend import Backend, BackendFactory, DeviceMemoryError, backend_factory
 from metseg.inference.devices import available_devices, resolve_device
 from metseg.inference.segmenter import Segmentation, Segmenter
 
-__all__ = ["Backend", "Segmentation", "Segmenter", "available_devices", "resolve_device"]
+__all__ = [
+    "Backend",
+    "BackendFactory",
+    "DeviceMemoryError",
+    "Segmentation",
+    "Segmenter",
+    "available_devices",
+    "backend_factory",
+    "resolve_device",
+]

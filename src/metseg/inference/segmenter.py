@@ -14,7 +14,7 @@ from scipy.special import expit, logit
 from metseg.checkpoints import Checkpoint
 from metseg.errors import MetsegError
 from metseg.events import Event, Finished, Notice, Progress, drain
-from metseg.inference.backend import Backend, DeviceMemoryError, backend_factory
+from metseg.inference.backend import Backend, BackendFactory, DeviceMemoryError, backend_factory
 from metseg.inference.devices import resolve_device
 from metseg.lesions import PostprocessingConfig, guided_filter, mask_from_probabilities
 from metseg.preprocessing import PreprocessingConfig, Preprocessor
@@ -65,18 +65,23 @@ class Segmenter:
         ``auto`` or one of :func:`metseg.inference.available_devices`.
     batch_size : int
         Slices per forward pass.
-    backend : str
-        What runs the network.
+    backend : str or BackendFactory
+        What runs the network: by name, or what makes it.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, *, device: str = "auto", batch_size: int = 16, backend: str = "torch"
+        self,
+        checkpoint: Checkpoint,
+        *,
+        device: str = "auto",
+        batch_size: int = 16,
+        backend: str | BackendFactory = "torch",
     ) -> None:
         if batch_size < 1:
             raise MetsegError(f"the batch size must be at least 1, not {batch_size}")
         self.checkpoint = checkpoint
         self.batch_size = batch_size
-        self._open = backend_factory(backend)
+        self._open = backend_factory(backend) if isinstance(backend, str) else backend
         self._device = resolve_device(device)
         self._backend: Backend | None = None
 
