@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QPaintEvent
@@ -22,7 +22,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from metseg.napari_plugin.state import Follower, SegmentationState
+from metseg.napari_plugin.state import Follower
+
+State = TypeVar("State")
 
 _CAPTION_WIDTH = 112
 #: Role under which a QComboBox's own items keep their flags; 0 greys an item out.
@@ -31,18 +33,18 @@ _FLAGS_ROLE = Qt.ItemDataRole.UserRole - 1
 _TITLE_MARGIN, _ARROW_WIDTH = 8, 26
 
 
-class Part(Follower, QWidget):
-    """A part of the widget that shows some of the state."""
+class Part(Follower, QWidget, Generic[State]):
+    """A part of a widget that shows some of its state."""
 
-    def __init__(self, state: SegmentationState) -> None:
+    def __init__(self, state: State) -> None:
         super().__init__()
         self.state = state
 
 
-class Section(Part):
+class Section(Part[State]):
     """A titled group of rows."""
 
-    def __init__(self, title: str, state: SegmentationState) -> None:
+    def __init__(self, title: str, state: State) -> None:
         super().__init__(state)
         heading = QLabel(title)
         heading.setObjectName("sectionTitle")

@@ -81,7 +81,7 @@ def study_layers(study: Study, *, visible: bool = True) -> list[LayerData]:
     if study.mask is not None:
         entry = {KEY: Outline(study, study.mask.copy())}
         extra = {"name": f"mask · {study.name}", "visible": visible, "metadata": entry}
-        layers.append((study.mask.copy(), _placement(study.geometry.spacing) | _given_look() | extra, "labels"))
+        layers.append((study.mask.copy(), placement(study.geometry.spacing) | _given_look() | extra, "labels"))
     return layers
 
 
@@ -98,7 +98,7 @@ def mask_layer(name: str, pages: npt.NDArray[np.uint8 | np.uint16], spacing: Spa
     labels = pages[:, 0]
     if not np.any((labels != 0) & (labels != 255)):
         labels = (labels > 0).astype(np.uint8)
-    return labels, _placement(spacing) | _given_look() | {"name": name}, "labels"
+    return labels, placement(spacing) | _given_look() | {"name": name}, "labels"
 
 
 def proposed_look() -> dict[str, Any]:
@@ -126,12 +126,13 @@ def _image_layer(study: Study, index: int, visible: bool) -> LayerData:
         "contrast_limits": (low, max(high, low + 1)),
         "metadata": {KEY: Channel(study, index)},
     }
-    return voxels, _placement(study.geometry.spacing) | extra, "image"
+    return voxels, placement(study.geometry.spacing) | extra, "image"
 
 
-def _placement(spacing: Spacing | None) -> dict[str, Any]:
-    placement: dict[str, Any] = {"axis_labels": AXES}
-    return placement if spacing is None else placement | {"scale": spacing, "units": ("mm",) * 3}
+def placement(spacing: Spacing | None) -> dict[str, Any]:
+    """Where an array (z, y, x) lies, as keywords of a layer."""
+    axes: dict[str, Any] = {"axis_labels": AXES}
+    return axes if spacing is None else axes | {"scale": spacing, "units": ("mm",) * 3}
 
 
 def spacing_in_mm(scale: Iterable[float], units: Iterable[Any]) -> Spacing | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from napari.qt.threading import create_worker
 from napari.utils import cancelable_progress
@@ -12,7 +12,15 @@ from metseg.events import Event, Finished, Notice, Progress
 from metseg.napari_plugin.background import start
 from metseg.napari_plugin.messages import tell_error
 from metseg.napari_plugin.pipeline import Failed
-from metseg.napari_plugin.state import Activity, SegmentationState
+from metseg.napari_plugin.state import Activity
+
+
+class RunState(Protocol):
+    """What a run shows of itself."""
+
+    activity: Activity
+    progress: Progress
+    notices: tuple[str, ...]
 
 
 class Run:
@@ -20,11 +28,11 @@ class Run:
 
     Parameters
     ----------
-    state : SegmentationState
+    state : RunState
         Shared with the view.
     """
 
-    def __init__(self, state: SegmentationState) -> None:
+    def __init__(self, state: RunState) -> None:
         self._state = state
         self._worker: Any = None
         self._bar: cancelable_progress | None = None

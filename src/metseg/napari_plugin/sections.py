@@ -28,7 +28,7 @@ _MOST_VOXELS = 1_000_000
 _MOST_CLIP = 8.0
 
 
-class InputSection(Section):
+class InputSection(Section[SegmentationState]):
     """Which image, which network, where it runs."""
 
     def __init__(self, state: SegmentationState, open_model: Callable[[], object]) -> None:
@@ -72,7 +72,7 @@ class InputSection(Section):
         self.device.offer(options, self.state.device)
 
 
-class EnhanceSection(Section):
+class EnhanceSection(Section[SegmentationState]):
     """Contrast enhancement before the network, with a look at it."""
 
     def __init__(self, state: SegmentationState) -> None:
@@ -111,7 +111,7 @@ class EnhanceSection(Section):
         self.usual.say(_difference_from_training(state))
 
 
-class OutlineSection(Section):
+class OutlineSection(Section[SegmentationState]):
     """Where the outline begins."""
 
     def __init__(self, state: SegmentationState) -> None:
@@ -136,7 +136,7 @@ class OutlineSection(Section):
             self.smallest.setValue(self.state.smallest)
 
 
-class RunSection(Part):
+class RunSection(Part[SegmentationState]):
     """Run and Cancel; below them how far it is, then what came of it."""
 
     def __init__(self, state: SegmentationState, run: Callable[[], object], cancel: Callable[[], object]) -> None:
@@ -184,7 +184,7 @@ class RunSection(Part):
         self._below.setCurrentWidget(self.summary if idle else self.progress)
 
 
-class ResultSection(Section):
+class ResultSection(Section[SegmentationState]):
     """Which outline that is, what to know about it, and its export."""
 
     def __init__(self, state: SegmentationState, anew: Callable[[], object], export: Callable[[], object]) -> None:

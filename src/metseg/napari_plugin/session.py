@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import atexit
 import functools
+from collections.abc import Callable
 
-from metseg.napari_plugin.controller import Controller
-from metseg.napari_plugin.preview import Preview
 from metseg.napari_plugin.state import Follower
 
 
@@ -17,14 +16,13 @@ class Session:
     ----------
     parts : tuple of Follower
         The widget's parts that listen to the state or the viewer.
-    controller, preview
-        See there.
+    endings : tuple of callable
+        Called once at the end, in this order; they touch no Qt object of the widget.
     """
 
-    def __init__(self, parts: tuple[Follower, ...], controller: Controller, preview: Preview) -> None:
+    def __init__(self, parts: tuple[Follower, ...], endings: tuple[Callable[[], object], ...]) -> None:
         self._followers = parts
-        self._controller = controller
-        self._preview = preview
+        self._endings = endings
         self.when_destroyed = lambda: self.end()  # a bound method would be disconnected before it is called
         _open.add(self)
         _end_all_at_exit()
@@ -41,8 +39,8 @@ class Session:
         _open.discard(self)
         for follower in self._followers:
             follower.unfollow()
-        self._controller.close()
-        self._preview.abandon()
+        for ending in self._endings:
+            ending()
 
 
 #: Holds on to sessions, and through them to their widgets: a widget that the garbage collector destroyed would call a

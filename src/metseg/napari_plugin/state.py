@@ -22,6 +22,7 @@ class Activity(StrEnum):
     RUNNING = "running"
     CANCELLING = "cancelling"
     EXPORTING = "exporting"
+    OPENING = "opening"
 
 
 class Slices(StrEnum):

@@ -66,7 +66,7 @@ class SegmentationWidget(QWidget):
         self._themes = Follower()
         self._themes.follow(napari_viewer.events, ("theme",), self._restyle)
         self._docked = False
-        self._session = Session((*self._parts, self._themes), self.controller, self.preview)
+        self._session = Session((*self._parts, self._themes), (self.controller.close, self.preview.abandon))
         self.destroyed.connect(self._session.when_destroyed)
 
     def event(self, event: QEvent | None) -> bool:

@@ -1,0 +1,305 @@
+"""The labels layer of an open case: it says what was edited, by what, and when an edit is complete."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Labels
+from psygnal import Signal
+
+from metseg.curation import EditKind
+from metseg.errors import DataError
+
+if TYPE_CHECKING:
+    from metseg.curation import PredictionPlan, Provenance
+
+LabelArray = npt.NDArray[np.uint16]
+Place = tuple[int, int, int]
+Indices = tuple[npt.NDArray[np.intp], ...]
+
+_HIGHEST = int(np.iinfo(np.uint16).max)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Forecast:
+    """A model's result that an edit takes over: see :meth:`metseg.curation.CaseSession.predict`."""
+
+    plan: PredictionPlan
+    probabilities: npt.NDArray[np.floating[Any]]
+    provenance: Provenance
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Edit:
+    """One complete change of the labels.
+
+    Attributes
+    ----------
+    kind : EditKind
+    start : tuple of int
+        Where the smallest box that holds it begins, as (z, y, x).
+    block : ndarray of uint16, shape (z, y, x)
+        The labels in that box afterwards; empty if a model's result changed nothing.
+    detail : dict
+        What a tool says of itself.
+    forecast : Forecast or None
+        Of a model's result.
+    """
+
+    kind: EditKind
+    start: Place
+    block: LabelArray
+    detail: dict[str, Any] = field(default_factory=dict)
+    forecast: Forecast | None = None
+
+    @property
+    def box(self) -> tuple[slice, ...]:
+        """The box as slices into the whole volume."""
+        return tuple(slice(at, at + size) for at, size in zip(self.start, self.block.shape, strict=True))
+
+
+class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
+    """Labels whose every edit is told, once it is complete.
+
+    A drag of the mouse is one edit, at its end. What is assigned to :attr:`data` is one step of the undo history, so
+    that undo brings back what was there. Voxels that a program writes into ``data[...]`` are found by :meth:`check`.
+
+    Parameters
+    ----------
+    labels : ndarray of uint16, shape (z, y, x)
+        The case's labels; copied.
+    read_only : bool
+        Nothing can be changed, by the mouse or by a program.
+    **look
+        Further keywords of :class:`napari.layers.Labels`.
+    """
+
+    #: Emitted with an :class:`Edit`.
+    edited = Signal(object)
+
+    def __init__(self, labels: LabelArray, *, read_only: bool = False, **look: Any) -> None:
+        self.read_only = read_only
+        self._noted: EditKind | None = None
+        self._source: tuple[EditKind, dict[str, Any], Forecast | None] | None = None
+        self._depth = self._calls = 0
+        self._touched: list[slice] = []
+        self._kept = np.array(labels, np.uint16)
+        array = self._kept.copy()
+        array.flags.writeable = not read_only
+        super().__init__(array, **look)
+        self.events.paint.connect(self._on_history)
+
+    @property
+    def editable(self) -> bool:
+        """Whether the mouse can change anything."""
+        return bool(Labels.editable.fget(self))
+
+    @editable.setter
+    def editable(self, wanted: bool) -> None:
+        Labels.editable.fset(self, wanted and not self.read_only)
+
+    @property
+    def _type_string(self) -> str:
+        """To napari this is a labels layer as any other: for its icon, its menus, and for saving it."""
+        return "labels"
+
+    @property
+    def data(self) -> LabelArray:
+        """The labels, uint16, shape (z, y, x). Assigning is one step of the undo history."""
+        array: LabelArray = Labels.data.fget(self)
+        return array
+
+    @data.setter
+    def data(self, wanted: npt.ArrayLike) -> None:
+        new = _fitting(np.asarray(wanted), self.data.shape)
+        self.check()
+        changed = np.nonzero(self.data != new)
+        self.data_setitem(changed, new[changed].astype(np.uint16))
+        self.refresh()
+        self.events.data(value=self.data)
+
+    @property
+    def drawing(self) -> bool:
+        """Whether a stroke is in flight."""
+        return self._depth > 0 or self._encircling
+
+    @property
+    def _encircling(self) -> bool:
+        """Whether napari's stroke of the right mouse button, which has no public name, is in flight."""
+        overlay = getattr(self, "_overlays", {}).get("brush_stroke")
+        return bool(getattr(overlay, "active", False))
+
+    # Everything that changes labels
+
+    def paint(self, coord: Sequence[float], new_label: int, refresh: bool = True) -> None:
+        """Paint with the brush; see :meth:`napari.layers.Labels.paint`."""
+        with self._editing(EditKind.STROKE):
+            super().paint(coord, new_label, refresh=refresh)
+
+    def fill(self, coord: Sequence[float], new_label: int, refresh: bool = True) -> None:
+        """Give a connected region another label; see :meth:`napari.layers.Labels.fill`."""
+        with self._editing(EditKind.FILL):
+            super().fill(coord, new_label, refresh=refresh)
+
+    def paint_polygon(self, points: Any, new_label: int) -> None:
+        """Fill a polygon; see :meth:`napari.layers.Labels.paint_polygon`."""
+        with self._editing(EditKind.POLYGON):
+            super().paint_polygon(points, new_label)
+
+    def data_setitem(self, indices: Any, value: Any, refresh: bool = True) -> None:
+        """Set voxels as one step of the undo history; see :meth:`napari.layers.Labels.data_setitem`."""
+        with self._editing(EditKind.OTHER):
+            super().data_setitem(indices, value, refresh=refresh)
+
+    def undo(self) -> None:
+        """Take back the newest step. Does nothing while a stroke is in flight."""
+        if not self.drawing:
+            self.check()
+            with self._editing(EditKind.UNDO):
+                super().undo()
+
+    def redo(self) -> None:
+        """Make again what was taken back. Does nothing while a stroke is in flight."""
+        if not self.drawing:
+            self.check()
+            with self._editing(EditKind.REDO):
+                super().redo()
+
+    @contextlib.contextmanager
+    def block_history(self) -> Iterator[None]:
+        """Group edits into one step of the undo history, as napari does for a drag of the mouse."""
+        self._depth += 1
+        try:
+            with super().block_history():
+                yield
+        finally:
+            self._depth -= 1
+            if self._noted is not None and not self.drawing:  # a drag that was broken off
+                self._finish()
+
+    def put(
+        self,
+        indices: Indices,
+        values: LabelArray,
+        kind: EditKind,
+        detail: dict[str, Any] | None = None,
+        forecast: Forecast | None = None,
+    ) -> None:
+        """Set voxels as one step of the undo history and one edit.
+
+        Parameters
+        ----------
+        indices : tuple of ndarray of int
+            Places of the voxels, one array for each axis.
+        values : ndarray of uint16
+            Their new labels.
+        kind : EditKind
+        detail : dict, optional
+            What the tool says of itself.
+        forecast : Forecast, optional
+            The model's result; it is told even if no voxel changes.
+
+        Raises
+        ------
+        DataError
+            If a stroke is in flight, or the case is open read-only.
+        """
+        if self.drawing:
+            raise DataError("finish the stroke first")
+        self.check()
+        self._source = (kind, dict(detail or {}), forecast)
+        try:
+            self.data_setitem(indices, values)
+        finally:
+            self._source = None
+
+    def check(self, *, finally_: bool = False) -> None:
+        """Tell what a program wrote into ``data[...]``, and any edit that was not told yet.
+
+        Nothing is told while a stroke is in flight, unless ``finally_`` says that there will be no other time.
+        """
+        if self.drawing and not finally_:
+            return
+        self._touched.clear()
+        self._noted = self._noted or EditKind.OTHER
+        self._finish()
+
+    # When an edit is complete
+
+    @contextlib.contextmanager
+    def _editing(self, kind: EditKind) -> Iterator[None]:
+        if self.read_only:
+            raise DataError(f"{self.name}: is open read-only")
+        self._noted = self._noted or (kind if self._source is None else self._source[0])
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            if not self._calls and not self.drawing:
+                self._finish()
+
+    def _on_history(self, event: Any) -> None:
+        """Something entered the undo history. Of single calls it does so before the voxels are written."""
+        self._touched.extend(_slices_of(event.value))
+        if not self._calls:
+            self._finish()
+
+    def _finish(self) -> None:
+        kind, touched = self._noted or EditKind.STROKE, self._touched or [slice(0, len(self._kept))]
+        self._noted, self._touched = None, []
+        _, detail, forecast = self._source or (kind, {}, None)
+        start, block = self._difference(range(min(s.start for s in touched), max(s.stop for s in touched)))
+        if not block.size and forecast is None:
+            return
+        edit = Edit(kind, start, block, detail, forecast)
+        self._kept[edit.box] = block
+        self.edited.emit(edit)
+
+    def _difference(self, slices: range) -> tuple[Place, LabelArray]:
+        """The box in ``slices`` that holds all that differs from what was told, and a copy of the labels in it."""
+        data, kept = self.data, self._kept
+        z = [index for index in slices if not np.array_equal(data[index], kept[index])]
+        if not z:
+            return (0, 0, 0), np.zeros((0, 0, 0), np.uint16)
+        first, last = z[0], z[-1] + 1
+        flat = np.zeros(data.shape[1:], bool)
+        for index in z:
+            flat |= data[index] != kept[index]
+        y, x = np.flatnonzero(flat.any(axis=1)), np.flatnonzero(flat.any(axis=0))
+        start = (first, int(y[0]), int(x[0]))
+        block = data[first:last, start[1] : int(y[-1]) + 1, start[2] : int(x[-1]) + 1].copy()
+        return start, block
+
+
+def _fitting(wanted: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    if wanted.shape != shape:
+        raise DataError(f"labels of shape {wanted.shape} do not fit a case of shape {shape}")
+    if wanted.dtype.kind not in "uib":
+        raise DataError(f"labels must be whole numbers, not {wanted.dtype}")
+    if wanted.dtype != np.uint16 and wanted.size and (wanted.min() < 0 or wanted.max() > _HIGHEST):
+        raise DataError(f"labels must lie between 0 and {_HIGHEST}")
+    return wanted
+
+
+def _slices_of(item: Any) -> list[slice]:
+    """Which slices a step of napari's undo history touches; all, if it cannot be told.
+
+    A step is a list of atoms, each of which begins with an index: slices or arrays of places, one for each axis.
+    """
+    found = []
+    try:
+        for atom in item:
+            z = atom[0][0]
+            if isinstance(z, slice):
+                found.append(slice(int(z.start), int(z.stop)))
+            else:
+                found.append(slice(int(np.min(z)), int(np.max(z)) + 1))
+    except (TypeError, IndexError, ValueError):
+        return []
+    return found

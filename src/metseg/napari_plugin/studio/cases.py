@@ -1,0 +1,210 @@
+"""One case after the other: opened in a thread, shown, saved, closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.qt.threading import create_worker
+from qtpy.QtCore import QTimer
+
+from metseg.curation import Status
+from metseg.errors import CaseBusyError, DataError
+from metseg.napari_plugin.background import start
+from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.studio import navigation
+from metseg.napari_plugin.studio.editing import Editing
+from metseg.napari_plugin.studio.open_case import Loaded, OpenCase, Opening, first_slice, show
+from metseg.napari_plugin.studio.shortcuts import Shortcuts
+from metseg.napari_plugin.studio.state import Saved, StudioState
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+
+class Cases(Follower):
+    """Keeps at most one case open, and its layers in the viewer.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    state : StudioState
+    shortcuts : Shortcuts
+        Bound on the labels of the open case.
+    tell, tell_error : callable
+        Show a text or an error to the user.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        state: StudioState,
+        shortcuts: Shortcuts,
+        tell: Callable[[str], object],
+        tell_error: Callable[[Exception], object],
+    ) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._state = state
+        self._shortcuts = shortcuts
+        self._tell = tell
+        self._tell_error = tell_error
+        self._opening: Opening | None = None
+        self._worker: Any = None
+        self._editing: Editing | None = None
+        self._leaving: Editing | None = None
+        self._lesion = Follower()
+        self.follow(viewer.layers.events, ("removed",), self._on_removed)
+        self.follow(state.events, ("lesion",), self._select_lesion)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a case is being opened, or something is not on the disk yet."""
+        return self._opening is not None or self._state.saved is Saved.SAVING
+
+    # Opening
+
+    def open(self, name: str, *, read_only: bool = False) -> None:
+        """Close what is open, and open case ``name`` in a thread; nothing is opened if something cannot be saved."""
+        project = self._state.project
+        if project is None or not self.close():
+            return
+        self._state.messages, self._state.refused, self._state.refusal = (), "", ""
+        opening = Opening(project, name, self._state.annotator, after=self._wait_for_last(), read_only=read_only)
+        self._opening = opening
+        self._state.opening_case = name
+        self._worker = create_worker(_attempt, opening, _start_thread=False, _ignore_errors=True)
+        self._worker.returned.connect(self._on_loaded)
+        start(self._worker)
+
+    def _wait_for_last(self) -> Callable[[], object] | None:
+        leaving, self._leaving = self._leaving, None
+        return None if leaving is None else leaving.wait
+
+    def _on_loaded(self, outcome: tuple[Opening, Loaded | Exception]) -> None:
+        opening, loaded = outcome
+        if opening is not self._opening:
+            opening.give_up()
+            return
+        self._opening = self._worker = None
+        if isinstance(loaded, Exception):
+            self._state.opening_case = ""
+            self._refuse(opening, loaded)
+            return
+        opening.take()
+        case = show(self._viewer, loaded)
+        self._state.lesion, self._state.reviewed, self._state.slices = 0, frozenset(), ()
+        self._state.status, self._state.reason = case.view.status, case.view.reason
+        self._state.saved, self._state.problem = Saved.NOTHING, ""
+        if case.session is not None:
+            self._editing = Editing(case.session, case.labels, self._state, self._tell_error)
+        self._shortcuts.follow(case.labels)
+        self._lesion.follow(case.labels.events, ("selected_label",), self._on_selected_label)
+        navigation.go_to(self._viewer, case.labels, first_slice(case.labels.data))
+        self._state.case = case
+        self._state.opening_case = ""
+        for text in (str(case.view.recovery or ""), loaded.problem):
+            if text:
+                self._tell(f"{case.name}: {text}")
+
+    def _refuse(self, opening: Opening, error: Exception) -> None:
+        if isinstance(error, CaseBusyError | DataError) and not opening.read_only:
+            self._state.refusal, self._state.refused = str(error), opening.name
+        self._tell_error(error)
+
+    # Editing
+
+    def set_status(self, status: Status, reason: str) -> None:
+        """Say where the open case stands, once all that was drawn is on the disk."""
+        case, editing = self._state.case, self._editing
+        if case is None or editing is None:
+            self._tell_error(DataError("no case is open for editing"))
+        elif case.labels.drawing:
+            self._tell_error(DataError("finish the stroke first"))
+        elif not editing.flush():
+            self._tell_error(DataError(f"{case.name}: stays {self._state.status}, for it is not saved yet"))
+        else:
+            editing.change_status(status, reason)
+
+    def flush(self) -> bool:
+        """Have all that was drawn on the disk; ``False`` if that fails."""
+        return self._editing is None or self._editing.flush()
+
+    def save_again(self) -> None:
+        """Try once more what could not be written."""
+        if self._editing is not None:
+            self._editing.save_again()
+
+    def _select_lesion(self, lesion: int) -> None:
+        case = self._state.case
+        if case is not None and lesion > 0:
+            case.labels.selected_label = lesion
+
+    def _on_selected_label(self) -> None:
+        case = self._state.case
+        if case is not None:
+            self._state.lesion = int(case.labels.selected_label)
+
+    # Closing
+
+    def close(self, *, anyway: bool = False) -> bool:
+        """Save and close the open case, and take its layers out of the viewer; ``False`` if it cannot be saved."""
+        self._abandon_opening()
+        case = self._state.case
+        if case is None:
+            return True
+        if self._editing is not None and not self._editing.flush() and not anyway:
+            self._tell_error(DataError(f"{case.name}: is not saved: {self._state.problem}"))
+            return False
+        rescued = self._leave(case, wait=False)
+        self._remove_layers(case, but_labels=rescued is not None)
+        return True
+
+    def end(self) -> None:
+        """Save and close the open case before the process or the window goes; layers stay as they are."""
+        self.unfollow()
+        self._abandon_opening()
+        if self._state.case is not None:
+            self._leave(self._state.case, wait=True)
+
+    def _leave(self, case: OpenCase, *, wait: bool) -> Path | None:
+        editing, self._editing = self._editing, None
+        self._lesion.unfollow()
+        self._shortcuts.follow(None)
+        rescued = None
+        if editing is not None:
+            rescued = editing.close(wait=wait)
+            self._leaving = editing
+        if rescued is not None:
+            self._tell(f"{case.name}: could not be saved where it belongs ({self._state.problem}). Saved in {rescued}")
+        state = self._state
+        state.case, state.lesion, state.slices, state.reviewed, state.proposal = None, 0, (), frozenset(), None
+        state.saved, state.problem, state.status, state.reason = Saved.NOTHING, "", Status.TODO, ""
+        return rescued
+
+    def _remove_layers(self, case: OpenCase, *, but_labels: bool) -> None:
+        for layer in (*case.images, case.labels):
+            if layer in self._viewer.layers and not (but_labels and layer is case.labels):
+                self._viewer.layers.remove(layer)
+
+    def _abandon_opening(self) -> None:
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.give_up()
+            self._state.opening_case = ""
+
+    def _on_removed(self, event: Any) -> None:
+        """The user has removed the labels: what was drawn is saved now; the rest goes when napari is done removing."""
+        case = self._state.case
+        if case is None or event.value is not case.labels:
+            return
+        self._leave(case, wait=False)
+        QTimer.singleShot(0, lambda: self._remove_layers(case, but_labels=True))
+
+
+def _attempt(opening: Opening) -> tuple[Opening, Loaded | Exception]:
+    try:
+        return opening, opening.load()
+    except Exception as error:
+        return opening, error

@@ -1,0 +1,182 @@
+"""Keeps the labels on the screen, the journal on the disk and the state in step."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]  # qtpy names it by another name
+
+from metseg.curation import CaseSession, Status
+from metseg.curation.names import safe_name
+from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.studio.case_labels import CaseLabels, Edit
+from metseg.napari_plugin.studio.state import Saved, StudioState
+from metseg.napari_plugin.studio.writer import StatusChange, Writer
+from metseg.study import write_tiff
+
+#: Milliseconds of rest before voxels are looked for that a program wrote without saying so, and the time after which
+#: that is done in any case.
+_REST, _EVERY = 150, 3000
+
+
+class Bell(QObject):
+    """Calls a function in the window's thread, whichever thread rings.
+
+    Parameters
+    ----------
+    action : callable
+    """
+
+    _rung = QtSignal()
+
+    def __init__(self, action: Callable[[], object]) -> None:
+        super().__init__()
+        self._action: Callable[[], object] | None = action
+        self._rung.connect(self._answer, Qt.ConnectionType.QueuedConnection)
+
+    def ring(self) -> None:
+        """Have the function called as soon as the window's thread has time; not at all once the window is gone."""
+        with contextlib.suppress(RuntimeError):
+            self._rung.emit()
+
+    def silence(self) -> None:
+        """Call nothing any more."""
+        self._action = None
+
+    def _answer(self) -> None:
+        if self._action is not None:
+            self._action()
+
+
+class Editing(Follower):
+    """The open case while it is edited.
+
+    Parameters
+    ----------
+    session : CaseSession
+        Closed by :meth:`close`.
+    labels : CaseLabels
+    state : StudioState
+    tell_error : callable
+        Shows an error to the user.
+    """
+
+    def __init__(
+        self,
+        session: CaseSession,
+        labels: CaseLabels,
+        state: StudioState,
+        tell_error: Callable[[Exception], object],
+    ) -> None:
+        super().__init__()
+        self._session = session
+        self._labels = labels
+        self._state = state
+        self._tell_error = tell_error
+        self._bell = Bell(self._report)
+        self._writer = Writer(session, self._bell.ring)
+        self._seen = 0
+        self._complained = ""
+        self._check_soon = _timer(_REST, self._check, once=True)
+        self._check_anyway = _timer(_EVERY, self._check, once=False)
+        self._check_anyway.start()
+        self.follow(labels, ("edited",), self._on_edited)
+        self.follow(labels.events, ("set_data", "data"), self._on_drawn)
+        self._report()
+
+    def change_status(self, status: Status, reason: str) -> None:
+        """Say where the case stands, after all that was drawn."""
+        self._writer.submit(StatusChange(status, reason))
+        self._report()
+
+    def flush(self) -> bool:
+        """Have all that was drawn on the disk; ``False`` if that fails. A stroke in flight is not complete yet."""
+        self._labels.check()
+        done = self._writer.flush()
+        self._report()
+        return done
+
+    def save_again(self) -> None:
+        """Try once more what could not be written."""
+        self._complained = ""
+        self._labels.check()
+        self._writer.retry()
+
+    def close(self, *, wait: bool) -> Path | None:
+        """Put everything on the disk and let others in.
+
+        Parameters
+        ----------
+        wait : bool
+            Do that before returning.
+
+        Returns
+        -------
+        Path or None
+            A file that the labels were saved to because they could not be written where they belong.
+        """
+        self._labels.check(finally_=True)
+        self.unfollow()
+        self._check_soon.stop()
+        self._check_anyway.stop()
+        self._bell.silence()
+        lost = not self._writer.flush()
+        self._writer.close(wait=wait)
+        return _rescued(self._session.name, self._labels) if lost else None
+
+    def wait(self) -> None:
+        """Wait until the case is closed; after :meth:`close`, in any thread."""
+        self._writer.wait()
+
+    def _on_drawn(self) -> None:
+        self._check_soon.start()
+
+    def _check(self) -> None:
+        self._labels.check()
+
+    def _on_edited(self, edit: Edit) -> None:
+        self._writer.submit(edit)
+        self._state.saved = Saved.SAVING if not self._writer.problem else Saved.FAILED
+        self._state.edits += 1
+
+    def _report(self) -> None:
+        state, writer, session = self._state, self._writer, self._session
+        if session.closed:
+            return
+        state.status, state.reason = session.status, session.reason
+        state.problem = writer.problem
+        state.saved = Saved.FAILED if writer.problem else Saved.SAVING if writer.waiting else Saved.SAVED
+        prediction = writer.prediction()
+        if prediction is not None and state.case is not None:
+            state.case = replace(state.case, prediction=prediction)
+        if writer.written != self._seen:
+            self._seen = writer.written
+            state.cases = tuple(session.summary if case.name == session.name else case for case in state.cases)
+            state.commits += 1
+        for refusal in writer.refused():
+            self._tell_error(refusal)
+        if writer.failure is not None and writer.problem != self._complained:
+            self._tell_error(writer.failure)
+        self._complained = writer.problem
+
+
+def _rescued(name: str, labels: CaseLabels) -> Path:
+    """Save labels where there may be room, so that what was drawn is not lost with the window."""
+    folder = Path(tempfile.mkdtemp(prefix="metseg-rescued-"))
+    path = folder / f"{safe_name(name, 80) or 'case'}-{datetime.now():%Y%m%d-%H%M%S}.tif"
+    write_tiff(path, labels.data, channels=False)
+    return path
+
+
+def _timer(interval: int, action: Callable[[], object], *, once: bool) -> QTimer:
+    timer = QTimer()
+    timer.setSingleShot(once)
+    timer.setInterval(interval)
+    timer.timeout.connect(action)
+    return timer

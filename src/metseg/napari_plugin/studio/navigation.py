@@ -1,0 +1,45 @@
+"""Slices of a case and the viewer's sliders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pint
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Labels
+
+
+def go_to(viewer: ViewerModel, layer: Labels, z: float, y: float | None = None, x: float | None = None) -> None:
+    """Show slice ``z`` of ``layer``, shape (z, y, x), and have (y, x) in the middle of the canvas; in voxels."""
+    shape = layer.data.shape
+    middle = [(size - 1) / 2 for size in shape[1:]]
+    point = (z, middle[0] if y is None else y, middle[1] if x is None else x)
+    world = [value * factor for value, factor in zip(layer.data_to_world(point), _factors(viewer, layer), strict=True)]
+    first = viewer.dims.ndim - len(world)
+    for axis, value in enumerate(world):
+        viewer.dims.set_point(first + axis, value)
+    if y is not None and x is not None and viewer.dims.ndisplay == 2:
+        shown = [world[axis - first] for axis in viewer.dims.displayed if axis >= first]
+        viewer.camera.center = (0.0, *shown) if len(shown) == 2 else tuple(shown)
+
+
+def shown_slice(viewer: ViewerModel, layer: Labels) -> int | None:
+    """Which slice of ``layer``, shape (z, y, x), is on the screen; ``None`` if the view does not show its slices."""
+    dims = viewer.dims
+    if dims.ndisplay != 2 or tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1) or dims.ndim < 3:
+        return None
+    world = [value / factor for value, factor in zip(dims.point[-3:], _factors(viewer, layer), strict=True)]
+    z = int(np.round(layer.world_to_data(world)[0]))
+    return min(max(z, 0), layer.data.shape[0] - 1)
+
+
+def _factors(viewer: ViewerModel, layer: Labels) -> list[float]:
+    """World units in one unit of the layer, by axis: other layers may have finer units."""
+    if viewer.dims.units is None:
+        return [1.0] * layer.ndim
+    world = tuple(viewer.dims.units)[-layer.ndim :]
+    pairs = zip(layer.units, world, strict=True)
+    return [float(pint.Quantity(1.0, unit).to(into).magnitude) for unit, into in pairs]

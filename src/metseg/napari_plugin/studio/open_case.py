@@ -1,0 +1,223 @@
+"""From a case on the disk to layers in the viewer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Image, Layer
+from napari.utils.colormaps import CyclicLabelColormap
+
+from metseg.curation import CaseSession, CaseView, Prediction, Project
+from metseg.errors import UnreadableFileError
+from metseg.napari_plugin.layers import LayerData, placement, study_layers
+from metseg.napari_plugin.studio.case_labels import CaseLabels
+from metseg.study import Sequence, Study
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+#: Colours of lesions by id, then again from the first: told apart on grey, next to each other, and by most who do not
+#: see all colours (Okabe and Ito 2008, https://jfly.uni-koeln.de/color/, and lighter ones between them).
+_COLOURS = (
+    "#e69f00",
+    "#56b4e9",
+    "#cc79a7",
+    "#f0e442",
+    "#009e73",
+    "#d55e00",
+    "#9b8cff",
+    "#7fe0c3",
+    "#ff8fa3",
+    "#b4d84b",
+)
+_OPACITY = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class OpenCase:
+    """The case that the studio shows.
+
+    Attributes
+    ----------
+    name : str
+    view : CaseView
+        What is on the disk; the session itself, if the case is edited.
+    session : CaseSession or None
+        ``None`` if the case is only looked at.
+    study : Study
+    images : tuple of Image
+        A layer for each sequence.
+    labels : CaseLabels
+    prediction : Prediction or None
+        The newest one that was taken over.
+    guide : ndarray, shape (z, y, x)
+        FLAIR, or the first sequence where there is none: what tools look at.
+    """
+
+    name: str
+    view: CaseView
+    session: CaseSession | None
+    study: Study
+    images: tuple[Image, ...]
+    labels: CaseLabels
+    prediction: Prediction | None
+    guide: npt.NDArray[np.uint8 | np.uint16]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Size along (z, y, x)."""
+        return self.view.shape
+
+    @property
+    def next_label(self) -> int:
+        """An id above all that any lesion of this case ever had."""
+        return max(self.view.next_label, int(self.labels.data.max(initial=0)) + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A case as read from the disk, before there are layers.
+
+    Attributes
+    ----------
+    layers : list of layer data tuples
+        Of the images, in the order in which they lie in the viewer.
+    problem : str
+        What could not be read besides; empty if all could.
+    """
+
+    view: CaseView
+    session: CaseSession | None
+    study: Study
+    layers: list[LayerData]
+    prediction: Prediction | None
+    problem: str = ""
+
+
+class Opening:
+    """A case that is being opened in a thread, and may be given up meanwhile.
+
+    Parameters
+    ----------
+    project : Project
+    name : str
+        Of the case.
+    annotator : str
+        Pseudonym for the journal.
+    after : callable, optional
+        Waits, in the thread, until the case that was open before is closed.
+    read_only : bool
+        Just look at it.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        name: str,
+        annotator: str = "",
+        *,
+        after: Callable[[], object] | None = None,
+        read_only: bool = False,
+    ) -> None:
+        self.name = name
+        self.read_only = read_only
+        self._after = after
+        self._project = project
+        self._annotator = annotator
+        self._mutex = threading.Lock()
+        self._given_up = False
+        self._session: CaseSession | None = None
+
+    def load(self) -> Loaded:
+        """Read the case; run this in a thread.
+
+        Raises
+        ------
+        CaseBusyError
+            If somebody else has it open.
+        DataError, UnreadableFileError
+            See :meth:`metseg.curation.Project.open_case`.
+        """
+        if self._after is not None:
+            self._after()
+        if self.read_only:
+            return _load(self._project.read_case(self.name), None)
+        session = self._project.open_case(self.name, annotator=self._annotator)
+        try:
+            loaded = _load(session, session)
+        except BaseException:
+            session.close()
+            raise
+        with self._mutex:
+            if self._given_up:
+                session.close()
+            else:
+                self._session = session
+        return loaded
+
+    def take(self) -> None:
+        """What was loaded is in use now, and no longer closed by :meth:`give_up`."""
+        with self._mutex:
+            self._session = None
+
+    def give_up(self) -> None:
+        """Close what was loaded, now or as soon as it is."""
+        with self._mutex:
+            self._given_up = True
+            if self._session is not None:
+                self._session.close()
+                self._session = None
+
+
+def show(viewer: ViewerModel, loaded: Loaded) -> OpenCase:
+    """Put a case into the viewer, above what is there, and go to the slice with most lesion."""
+    images = tuple(Layer.create(*layer) for layer in loaded.layers)
+    view, study = loaded.view, loaded.study
+    read_only = loaded.session is None
+    labels = CaseLabels(
+        view.labels,
+        read_only=read_only,
+        name=f"lesions · {view.name}{' (read only)' * read_only}",
+        opacity=_OPACITY,
+        colormap=lesion_colours(),
+        **placement(study.geometry.spacing),
+    )
+    labels.selected_label = view.next_label
+    guide = study.voxels[study.channel(Sequence.FLAIR)]
+    case = OpenCase(view.name, view, loaded.session, study, images, labels, loaded.prediction, guide)
+    for layer in (*images, labels):
+        viewer.add_layer(layer)
+    viewer.layers.selection.active = labels
+    return case
+
+
+def first_slice(labels: npt.NDArray[np.uint16]) -> int:
+    """The slice to begin with: that with most lesion, or the middle one."""
+    area = np.count_nonzero(labels, axis=(1, 2))
+    return int(np.argmax(area)) if area.any() else len(labels) // 2
+
+
+def lesion_colours() -> CyclicLabelColormap:
+    """A colour for each lesion id; none for the background."""
+    from napari.utils.color import ColorArray
+
+    return CyclicLabelColormap(colors=ColorArray.validate(["transparent", *_COLOURS]), background_value=0)
+
+
+def _load(view: CaseView, session: CaseSession | None) -> Loaded:
+    study = view.study()
+    prediction, problem = _prediction(view)
+    return Loaded(view, session, study, study_layers(study), prediction, problem)
+
+
+def _prediction(view: CaseView) -> tuple[Prediction | None, str]:
+    """A case can be corrected without the prediction it came from; that it is damaged is told."""
+    try:
+        return view.prediction(), ""
+    except UnreadableFileError as error:
+        return None, str(error)

@@ -1,0 +1,70 @@
+"""Opening, making and listing projects. Runs in threads: no Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from metseg.curation import CaseSummary, Project
+from metseg.errors import DataError, MetsegError
+from metseg.events import Event, Finished, Progress
+from metseg.study import find_studies, load
+
+_MOST_REMARKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A project, its cases, and what the user must know."""
+
+    project: Project
+    cases: tuple[CaseSummary, ...]
+    remarks: tuple[str, ...] = ()
+
+
+def opening(path: Path) -> Iterator[Event[Opened]]:
+    """Open the project in a folder.
+
+    Raises
+    ------
+    DataError, UnreadableFileError
+        See :meth:`metseg.curation.Project.open`.
+    """
+    yield Progress(0, 0, "listing its cases")
+    yield Finished(listed(Project.open(path)))
+
+
+def listed(project: Project) -> Opened:
+    """The project with its cases as they are on the disk."""
+    return Opened(project, project.cases())
+
+
+def creating(path: Path, data: Path) -> Iterator[Event[Opened]]:
+    """Make a project of the images in ``data``, or add to the one in ``path`` what is not in it yet.
+
+    The images stay where they are; masks beside them are not taken over. What cannot be used is a remark.
+
+    Raises
+    ------
+    DataError
+        If there is no study in ``data``, or the folder is not empty and no project.
+    """
+    found = find_studies(data)
+    if not found:
+        raise DataError(f"{data}: no TIFF slices here")
+    project = Project.open(path) if (path / "project.json").exists() else Project.create(path)
+    refused: list[str] = []
+    for done, files in enumerate(found):
+        yield Progress(done, len(found), files.name)
+        loaded = load(files)
+        refused += [str(problem) for problem in loaded.problems if problem.refused]
+        for study in loaded.studies:
+            try:
+                project.add(study)
+            except MetsegError as error:
+                refused.append(str(error))
+    shown = refused[:_MOST_REMARKS]
+    if len(refused) > len(shown):
+        shown.append(f"… and {len(refused) - len(shown)} more files or studies that could not be added")
+    yield Finished(Opened(project, project.cases(), tuple(shown)))

@@ -1,0 +1,359 @@
+"""What the panels ask to act: projects, cases, edits, statuses, long work. Owns threads and no widget."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.curation import EditKind, PredictionPlan, Provenance, Status
+from metseg.errors import CaseBusyError, DataError
+from metseg.events import Event
+from metseg.napari_plugin import messages, pipeline
+from metseg.napari_plugin.background import Latest
+from metseg.napari_plugin.pipeline import Failed
+from metseg.napari_plugin.runs import Run
+from metseg.napari_plugin.state import Activity, Follower, ModelChoice
+from metseg.napari_plugin.studio import navigation, projects
+from metseg.napari_plugin.studio.case_labels import Forecast
+from metseg.napari_plugin.studio.cases import Cases
+from metseg.napari_plugin.studio.shortcuts import Shortcut, Shortcuts
+from metseg.napari_plugin.studio.state import StudioState
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from metseg.curation.tools import Change
+    from metseg.napari_plugin.studio.open_case import OpenCase
+
+
+class Studio(Follower):
+    """Acts on project, case and viewer, and keeps the state in step.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    state : StudioState, optional
+        A fresh one by default.
+    """
+
+    def __init__(self, viewer: ViewerModel, state: StudioState | None = None) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.state = state or StudioState()
+        self._shortcuts = Shortcuts(viewer)
+        self._cases = Cases(viewer, self.state, self._shortcuts, self.tell, self.tell_error)
+        self._run = Run(self.state)
+        self._listings = Latest(self._on_listed, self._on_listing_failed)
+        self._networks = Latest(self._on_networks, self._on_networks_failed)
+        self._files = Latest(self._on_model_file, self._on_model_file_failed)
+        self._closings: list[Callable[[], object]] = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether any thread works or anything waits to be written."""
+        threads = (self._run, self._listings, self._networks, self._files, self._cases)
+        return any(thread.busy for thread in threads)
+
+    def add_closing(self, action: Callable[[], object]) -> None:
+        """Have ``action`` called once when the studio ends; it must touch no widget, for the window may be gone."""
+        self._closings.append(action)
+
+    def close(self) -> None:
+        """Put everything on the disk, close the case, stop work, give the keys back. Layers stay as they are."""
+        self.unfollow()
+        for action in self._closings:
+            action()
+        self._closings.clear()
+        self._cases.end()
+        self._run.close()
+        for latest in (self._listings, self._networks, self._files):
+            latest.forget()
+        self._shortcuts.close()
+
+    # Projects
+
+    def open_project(self, path: Path) -> None:
+        """Open the project in a folder and list its cases; the one before is closed."""
+        self.start(Activity.OPENING, "Opening the project", self._on_project, projects.opening, path)
+
+    def create_project(self, path: Path, data: Path) -> None:
+        """Make a project of the images in ``data``, in a new or empty folder, or add them to the project there."""
+        self.start(Activity.OPENING, "Making the project", self._on_project, projects.creating, path, data)
+
+    def close_project(self) -> bool:
+        """Close case and project; ``False`` if something could not be saved."""
+        if not self.close_case():
+            return False
+        self._listings.forget()
+        self.state.project, self.state.cases, self.state.listing = None, (), False
+        self.state.queue, self.state.messages = None, ()
+        self.state.refused = self.state.refusal = ""
+        return True
+
+    def refresh(self) -> None:
+        """List the project's cases again, in a thread."""
+        if self.state.project is not None:
+            self.state.listing = True
+            self._listings.submit(projects.listed, self.state.project)
+
+    def _on_project(self, opened: projects.Opened) -> None:
+        if not self.close_project():
+            return
+        self.state.cases = opened.cases
+        self.state.project = opened.project
+        for text in opened.remarks:
+            self.tell(text)
+        self.find_networks()
+
+    def _on_listed(self, found: projects.Opened) -> None:
+        self.state.listing = False
+        if found.project is self.state.project:
+            self.state.cases = found.cases
+
+    def _on_listing_failed(self, error: Exception) -> None:
+        self.state.listing = False
+        self.tell_error(error)
+
+    # Cases
+
+    def open_case(self, name: str, *, read_only: bool = False) -> None:
+        """Open a case in a thread; the one before is closed first, unless something of it cannot be saved."""
+        self._cases.open(name, read_only=read_only)
+
+    def close_case(self, *, anyway: bool = False) -> bool:
+        """Save and close the open case and remove its layers; ``False`` if something cannot be saved.
+
+        ``anyway`` closes it all the same: its labels are then kept in a layer and in a file, and the user is told.
+        """
+        return self._cases.close(anyway=anyway)
+
+    def set_status(self, status: Status, reason: str = "") -> None:
+        """Say where the open case stands, after all that was drawn; what stands in the way is told."""
+        self._cases.set_status(status, reason)
+
+    def flush(self) -> bool:
+        """Have all that was drawn on the disk now; ``False`` if that fails, ``state.problem`` says why."""
+        return self._cases.flush()
+
+    def save_again(self) -> None:
+        """Try once more what could not be written."""
+        self._cases.save_again()
+
+    # Edits
+
+    def apply(self, change: Change, detail: Mapping[str, Any] | None = None) -> None:
+        """Make a tool's change: one step of the undo history, one record of the journal.
+
+        Parameters
+        ----------
+        change : Change
+            Of the labels as they are on the screen.
+        detail : mapping, optional
+            What the tool says of itself; JSON.
+
+        Raises
+        ------
+        DataError
+            If no case is open for editing, or a stroke is in flight.
+        """
+        case = self._edited_case()
+        given = _checked(detail)
+        if change:
+            case.labels.put(change.indices, change.values, EditKind.TOOL, given)
+
+    def planned(self, mask: npt.NDArray[np.generic], *, keep_hand: bool = True) -> PredictionPlan:
+        """What taking over ``mask``, shape (z, y, x), would change of what is on the screen; all that is saved first.
+
+        Raises
+        ------
+        DataError
+            If no case is open for editing, or something cannot be saved.
+        """
+        session = self._saved_case().view
+        return session.plan_prediction(mask, keep_hand=keep_hand)
+
+    def take_over(
+        self,
+        plan: PredictionPlan,
+        probabilities: npt.NDArray[np.floating[Any]],
+        provenance: Provenance,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Take over a model's result: one step of the undo history, one record of the journal.
+
+        Parameters
+        ----------
+        plan : PredictionPlan
+            Of the open case as it is now: see :meth:`planned`.
+        probabilities : ndarray of float, shape (z, y, x)
+            0 to 1.
+        provenance : Provenance
+        detail : mapping, optional
+            JSON.
+
+        Raises
+        ------
+        DataError
+            If no case is open for editing, something cannot be saved, or the case was edited since.
+        """
+        case, given = self._saved_case(), _checked(detail)
+        if plan.seq != case.view.summary.records:
+            raise DataError(f"{case.name}: was edited while the network was at work; look at the changes again")
+        if probabilities.shape != case.shape or not (probabilities.min() >= 0 and probabilities.max() <= 1):
+            raise DataError(f"{case.name}: probabilities must lie between 0 and 1 and have the shape {case.shape}")
+        changed = np.nonzero(case.labels.data != plan.labels)
+        forecast = Forecast(plan, probabilities, provenance)
+        case.labels.put(changed, plan.labels[changed], EditKind.MODEL, given, forecast)
+
+    def new_lesion(self) -> None:
+        """Select an id that no lesion ever had, and the brush."""
+        case = self.state.case
+        if case is not None and self.state.editable:
+            case.labels.selected_label = case.next_label
+            case.labels.mode = "paint"
+            self.viewer.layers.selection.active = case.labels
+
+    def _edited_case(self) -> OpenCase:
+        case = self.state.case
+        if case is None or case.session is None:
+            raise DataError("no case is open for editing")
+        return case
+
+    def _saved_case(self) -> OpenCase:
+        case = self._edited_case()
+        if case.labels.drawing:
+            raise DataError("finish the stroke first")
+        if not self.flush():
+            raise DataError(f"{case.name}: is not saved yet: {self.state.problem}")
+        return case
+
+    # Long work
+
+    def start(
+        self,
+        activity: Activity,
+        title: str,
+        done: Callable[[Any], object],
+        stream: Callable[..., Iterator[Event[Any]]],
+        *arguments: object,
+    ) -> bool:
+        """Consume the generator function ``stream(*arguments)`` in a thread, one such work at a time.
+
+        Parameters
+        ----------
+        activity : Activity
+            State's activity meanwhile.
+        title : str
+            In the activity bar.
+        done : callable
+            Called in the window's thread with the result, unless the work was cancelled or failed.
+        stream : generator function
+            Yields :data:`metseg.events.Event`; what it raises is told.
+
+        Returns
+        -------
+        bool
+            ``False`` if something else is going on; the user is told.
+        """
+        if self._run.busy:
+            messages.tell("Wait for the current work to end, or cancel it.")
+            return False
+        self._run.start(activity, title, done, _attempting, stream, *arguments)
+        return True
+
+    def cancel(self) -> None:
+        """Stop the work before its next step; no result is delivered."""
+        self._run.cancel()
+
+    # Networks
+
+    def find_networks(self) -> None:
+        """Look up networks and devices in a thread, once."""
+        if not self.state.models and not self.state.searching:
+            self.state.searching = True
+            self._networks.submit(pipeline.find_choices)
+
+    def add_model_file(self, path: str) -> None:
+        """Read the network in ``path`` in a thread, offer it beside the others, and choose it."""
+        self.state.opening = path
+        self._files.submit(pipeline.model_from_file, path)
+
+    def _on_networks(self, found: tuple[tuple[ModelChoice, ...], tuple[str, ...]]) -> None:
+        models, self.state.devices = found
+        self.state.models = (*models, *self.state.models)
+        self.state.model = self.state.model or pipeline.preferred(models)
+        self.state.searching = False
+
+    def _on_networks_failed(self, error: Exception) -> None:
+        self.state.searching = False
+        self.tell_error(error)
+
+    def _on_model_file(self, choice: ModelChoice) -> None:
+        others = tuple(known for known in self.state.models if known.key != choice.key)
+        self.state.models = (*others, choice)
+        self.state.model = choice.key
+        self.state.opening = ""
+
+    def _on_model_file_failed(self, error: Exception) -> None:
+        self.state.opening = ""
+        self.tell_error(error)
+
+    # Keys, places, messages
+
+    @property
+    def shortcuts(self) -> tuple[Shortcut, ...]:
+        """All keys of the studio."""
+        return tuple(self._shortcuts)
+
+    def add_shortcut(self, shortcut: Shortcut) -> None:
+        """Bind a key; see :class:`~metseg.napari_plugin.studio.shortcuts.Shortcuts`.
+
+        Raises
+        ------
+        ValueError
+            If the key is taken.
+        """
+        self._shortcuts.add(shortcut)
+
+    def go_to(self, z: float, y: float | None = None, x: float | None = None) -> None:
+        """Show slice ``z`` of the open case, and have (y, x) in the middle if they are given; in voxels."""
+        if self.state.case is not None:
+            navigation.go_to(self.viewer, self.state.case.labels, z, y, x)
+
+    @property
+    def shown_slice(self) -> int | None:
+        """The open case's slice on the screen; ``None`` if no slice is shown."""
+        return None if self.state.case is None else navigation.shown_slice(self.viewer, self.state.case.labels)
+
+    def tell(self, text: str) -> None:
+        """Say something in the widget and as a notification."""
+        self.state.messages = (*self.state.messages, text)
+        messages.tell(text)
+
+    def tell_error(self, error: Exception) -> None:
+        """Show an error as a notification; one that is the user's to know, in the widget as well."""
+        if isinstance(error, DataError | CaseBusyError):
+            self.state.messages = (*self.state.messages, str(error))
+        messages.tell_error(error)
+
+
+def _checked(detail: Mapping[str, Any] | None) -> dict[str, Any]:
+    """``detail`` as JSON keeps it: an edit that could never be written must not wait before others."""
+    try:
+        given: dict[str, Any] = json.loads(json.dumps(dict(detail or {}), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"the detail of an edit must be JSON: {error}") from error
+    return given
+
+
+def _attempting(stream: Callable[..., Iterator[Event[Any]]], *arguments: object) -> Iterator[Event[Any] | Failed]:
+    """Errors are yielded: Qt workers swallow a ``RuntimeError`` that is raised."""
+    try:
+        yield from stream(*arguments)
+    except Exception as error:
+        yield Failed(error)

@@ -1,0 +1,150 @@
+"""What was drawn goes to the disk here: in one thread of its own, in the order in which it was drawn."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from metseg.curation import CaseSession, Prediction, Status
+from metseg.errors import MetsegError
+from metseg.napari_plugin.studio.case_labels import Edit
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChange:
+    """Somebody said where the case stands."""
+
+    status: Status
+    reason: str = ""
+
+
+class Writer:
+    """Commits edits of one open case.
+
+    napari's pool has as many threads as the computer has cores, and a network may occupy them all; a stroke must not
+    wait for that. If an edit cannot be written it stays first in the queue, and is tried again with the next one, by
+    :meth:`flush`, and at the end.
+
+    Parameters
+    ----------
+    session : CaseSession
+    told : callable
+        Called, in any thread, when something was written or could not be.
+    """
+
+    def __init__(self, session: CaseSession, told: Callable[[], object]) -> None:
+        self._session = session
+        self._told = told
+        self._labels = session.labels.copy()
+        self._jobs: deque[Edit | StatusChange] = deque()
+        self._one_at_a_time = threading.Lock()
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="metseg-writer")
+        self._refusals: deque[Exception] = deque()
+        self._predictions: deque[Prediction] = deque(maxlen=1)
+        self.failure: Exception | None = None
+        self.written = 0
+
+    @property
+    def problem(self) -> str:
+        """Why the first of the jobs that are not done could not be done; empty if nothing is wrong."""
+        error = self.failure
+        if error is None:
+            return ""
+        return str(error) if isinstance(error, MetsegError) else f"{type(error).__name__}: {error}"
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs are not done."""
+        return len(self._jobs)
+
+    def submit(self, job: Edit | StatusChange) -> None:
+        """Do a job after all before it."""
+        self._jobs.append(job)
+        self.retry()
+
+    def retry(self) -> None:
+        """Try what is not done, in the thread."""
+        try:
+            self._threads.submit(self._work)
+        except RuntimeError:  # Python is about to end and starts no threads
+            self._work()
+
+    def flush(self) -> bool:
+        """Do all jobs before returning; ``False`` if that fails (:attr:`problem` says why)."""
+        self._work()
+        return not self._jobs
+
+    def refused(self) -> list[Exception]:
+        """Why changes of status were not made; each is given once."""
+        return [self._refusals.popleft() for _ in range(len(self._refusals))]
+
+    def prediction(self) -> Prediction | None:
+        """A prediction that was written, as it is on the disk; it is given once."""
+        return self._predictions.popleft() if self._predictions else None
+
+    def close(self, *, wait: bool) -> None:
+        """Do all jobs as far as possible and close the session."""
+        self._told = _nobody
+        if wait:
+            self._end()
+        else:
+            try:
+                self._threads.submit(self._end)
+            except RuntimeError:
+                self._end()
+        self._threads.shutdown(wait=wait)
+
+    def wait(self) -> None:
+        """Wait until the session is closed; after :meth:`close`, in any thread."""
+        self._threads.shutdown(wait=True)
+
+    def _end(self) -> None:
+        self._work()
+        self._session.close()
+
+    def _work(self) -> None:
+        with self._one_at_a_time:
+            done = False
+            while self._jobs and self._attempt(self._jobs[0]):
+                self._jobs.popleft()
+                done = True
+        if done or self.failure is not None:
+            self._told()
+
+    def _attempt(self, job: Edit | StatusChange) -> bool:
+        try:
+            if isinstance(job, StatusChange):
+                self._change_status(job)
+            else:
+                self._commit(job)
+        except Exception as error:  # whatever it is: it stays in the queue, and the user is told
+            self.failure = error
+            return False
+        self.failure = None
+        self.written += 1
+        return True
+
+    def _commit(self, edit: Edit) -> None:
+        self._labels[edit.box] = edit.block
+        if edit.forecast is None:
+            self._session.commit(self._labels, edit.kind, detail=edit.detail)
+        else:
+            forecast = edit.forecast
+            self._session.predict(forecast.plan, forecast.probabilities, forecast.provenance, detail=edit.detail)
+            with contextlib.suppress(MetsegError):  # it was written: it must not be written again
+                self._predictions.extend(filter(None, [self._session.prediction()]))
+
+    def _change_status(self, change: StatusChange) -> None:
+        """Nothing is lost if this cannot be written: it is told, and not tried again."""
+        try:
+            self._session.set_status(change.status, change.reason)
+        except MetsegError as error:
+            self._refusals.append(error)
+
+
+def _nobody() -> None:
+    """Nobody is told any more."""
