@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,8 +82,16 @@ class ReviewQueue:
     progress: ReviewProgress
 
 
-def review_queue(project: Project) -> Iterator[Event[ReviewQueue]]:
+def review_queue(
+    project: Project, *, known: Mapping[str, CaseBenefit | None] | None = None
+) -> Iterator[Event[ReviewQueue]]:
     """Put the open cases of ``project`` into review order; nothing is written.
+
+    Parameters
+    ----------
+    project : Project
+    known : mapping of str to CaseBenefit or None, optional
+        What is known already, by the case's name: these cases are not read again.
 
     Yields
     ------
@@ -94,10 +102,12 @@ def review_queue(project: Project) -> Iterator[Event[ReviewQueue]]:
     waiting = [case for case in summaries if not case.problem and case.status not in DONE]
     problems = [case for case in summaries if case.problem]
     entries: list[QueueEntry] = []
+    known = known or {}
     for done, case in enumerate(waiting):
         yield Progress(done, len(waiting), case.name)
         try:
-            entries.append(QueueEntry(case, case_benefit(project.read_case(case.name))))
+            benefit = known[case.name] if case.name in known else case_benefit(project.read_case(case.name))
+            entries.append(QueueEntry(case, benefit))
         except MetsegError as error:
             problems.append(case.model_copy(update={"problem": str(error)}))
     yield Progress(len(waiting), len(waiting))

@@ -68,7 +68,7 @@ class InputSection(Section[SegmentationState]):
         self.model.setToolTip(card.notes or card.summary if card else "The network that proposes the outline.")
 
     def _show_devices(self) -> None:
-        options = [Option(name, _device_title(name)) for name in self.state.devices]
+        options = [Option(name, device_title(name)) for name in self.state.devices]
         self.device.offer(options, self.state.device)
 
 
@@ -237,7 +237,8 @@ def _slider(low: float, high: float, decimals: int) -> QLabeledDoubleSlider:
     return slider
 
 
-def _device_title(name: str) -> str:
+def device_title(name: str) -> str:
+    """A device in the user's words."""
     kind, _, index = name.partition(":")
     title = _DEVICE_TITLES.get(kind, kind)
     return f"{title} {index}" if index else title

@@ -1,0 +1,255 @@
+"""The cases of a project as a list: a line each, painted small so that many are seen at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from qtpy.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
+from qtpy.QtGui import QColor, QPainter, QPen
+from qtpy.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from metseg.curation import CaseSummary, ReviewQueue, Status
+from metseg.curation.queue import DONE, QueueEntry
+from metseg.napari_plugin.studio.colours import STATUS, VERMILION, Colours
+
+_ROWS_SHOWN = 7
+_MARGIN, _DOT, _BAR, _GAP = 8, 7, 40, 8
+_Index = QModelIndex | QPersistentModelIndex
+
+
+@dataclass(frozen=True)
+class CaseRow:
+    """One line.
+
+    Attributes
+    ----------
+    name : str
+    status : Status
+    benefit : float
+        Of looking at it, against the case with most: 0 to 1.
+    note : str
+        What to do, or where it stands.
+    tip : str
+    problem : bool
+        It cannot be opened.
+    """
+
+    name: str
+    status: Status
+    benefit: float
+    note: str
+    tip: str
+    problem: bool = False
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is to be done about it."""
+        return self.problem or self.status in DONE
+
+
+def rows_of(cases: Sequence[CaseSummary], queue: ReviewQueue | None) -> tuple[CaseRow, ...]:
+    """The project as lines: what waits in review order, then what cannot be opened, then what is done.
+
+    Parameters
+    ----------
+    cases : sequence of CaseSummary
+        As they are now.
+    queue : ReviewQueue or None
+        As it was worked out last; cases come by their names until then.
+    """
+    now = {case.name: case for case in cases}
+    entries = [] if queue is None else [entry for entry in queue.entries if entry.case.name in now]
+    broken = {case.name: case.problem for case in (() if queue is None else queue.problems)}
+    broken |= {case.name: case.problem for case in cases if case.problem}
+    ranked = {entry.case.name for entry in entries}
+    entries += [QueueEntry(case, None) for case in cases if case.name not in ranked]
+    waiting = [entry for entry in entries if entry.case.name not in broken and now[entry.case.name].status not in DONE]
+    most = max((entry.benefit.rank for entry in waiting if entry.benefit is not None), default=0.0)
+    return (
+        *(_waiting_row(now[entry.case.name], entry, most) for entry in waiting),
+        *(CaseRow(name, Status.TODO, 0, "cannot be opened", problem, problem=True) for name, problem in broken.items()),
+        *(_done_row(case) for case in cases if case.name not in broken and case.status in DONE),
+    )
+
+
+def _waiting_row(case: CaseSummary, entry: QueueEntry, most: float) -> CaseRow:
+    benefit = entry.benefit
+    if benefit is None:
+        note = "not predicted" if not case.model else case.status.value
+        return CaseRow(case.name, case.status, 0, note, f"{case.name}\n{case.status.value}; {case.shape[0]} slices")
+    share = math.sqrt(benefit.rank / most) if most > 0 else 0.0
+    note = f"{benefit.leading} slice{'s' * (benefit.leading != 1)}" if benefit.leading else "nothing left"
+    tip = (
+        f"{case.name}\n{case.status.value} by {case.model or 'hand'}, {_lesions(case)}\n"
+        f"look at {benefit.leading} of {case.shape[0]} slices; expected Dice as it is: {benefit.dice:.2f}"
+    )
+    return CaseRow(case.name, case.status, share, note, tip)
+
+
+def _done_row(case: CaseSummary) -> CaseRow:
+    by = f" by {case.status_by}" if case.status_by else ""
+    reason = f": {case.reason}" if case.reason else ""
+    return CaseRow(
+        case.name, case.status, 0, case.status.value, f"{case.name}\n{case.status.value}{by}{reason}\n{_lesions(case)}"
+    )
+
+
+def _lesions(case: CaseSummary) -> str:
+    return f"{case.lesions} lesion{'s' * (case.lesions != 1)}"
+
+
+class CaseModel(QAbstractListModel):
+    """Lines for a list view."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: tuple[CaseRow, ...] = ()
+        self.here = ""
+
+    def show(self, rows: Iterable[CaseRow], here: str) -> None:
+        """Show other lines; ``here`` names the case that is open."""
+        rows = tuple(rows)
+        if (rows, here) == (self.rows, self.here):
+            return
+        self.beginResetModel()
+        self.rows, self.here = rows, here
+        self.endResetModel()
+
+    def rowCount(self, parent: _Index | None = None) -> int:
+        """How many lines there are."""
+        return len(self.rows)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Texts for the view, and for those who have the screen read to them."""
+        row = self.rows[index.row()]
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return row.name
+            case Qt.ItemDataRole.ToolTipRole:
+                return row.tip
+            case Qt.ItemDataRole.AccessibleTextRole:
+                return f"{row.name}, {row.note}"
+        return None
+
+
+class CaseList(QListView):
+    """The list; a double click or Return opens a case.
+
+    Parameters
+    ----------
+    chosen : callable
+        Called with the case's name.
+    colours : Colours
+    """
+
+    def __init__(self, chosen: Callable[[str], object], colours: Colours) -> None:
+        super().__init__()
+        self.cases = CaseModel()
+        self._chosen = chosen
+        self.setModel(self.cases)
+        self._delegate = _CaseDelegate(self, colours)
+        self.setItemDelegate(self._delegate)
+        self.setUniformItemSizes(True)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.activated.connect(self._on_activated)
+
+    def show_rows(self, rows: Iterable[CaseRow], here: str) -> None:
+        """Show lines, and the open case among them."""
+        moved = here != self.cases.here
+        place = self.verticalScrollBar().value()
+        self.cases.show(rows, here)
+        index = next((n for n, row in enumerate(self.cases.rows) if row.name == here), None)
+        if index is not None:
+            self.setCurrentIndex(self.cases.index(index))
+        if not moved:
+            self.verticalScrollBar().setValue(place)
+        self.updateGeometry()
+
+    def recolour(self, colours: Colours) -> None:
+        """Paint in other colours."""
+        self._delegate.colours = colours
+        self.viewport().update()
+
+    def sizeHint(self) -> QSize:
+        """Room for a few lines."""
+        height = self.sizeHintForRow(0) if self.cases.rows else self.fontMetrics().height() + 10
+        shown = min(max(len(self.cases.rows), 2), _ROWS_SHOWN)
+        return QSize(200, height * shown + 2 * self.frameWidth())
+
+    def minimumSizeHint(self) -> QSize:
+        """As much: the panel scrolls as a whole."""
+        return self.sizeHint()
+
+    def _on_activated(self, index: QModelIndex) -> None:
+        row = self.cases.rows[index.row()]
+        if not row.problem:
+            self._chosen(row.name)
+
+
+class _CaseDelegate(QStyledItemDelegate):
+    def __init__(self, parent: QWidget, colours: Colours) -> None:
+        super().__init__(parent)
+        self.colours = colours
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+        return QSize(100, option.fontMetrics.height() + 10)
+
+    def paint(self, painter: QPainter | None, option: QStyleOptionViewItem, index: _Index) -> None:
+        model = index.model()
+        if painter is None or not isinstance(model, CaseModel):
+            return
+        row, here = model.rows[index.row()], model.rows[index.row()].name == model.here
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        area = QRectF(option.rect)
+        self._paint_ground(painter, area, option, here)
+        self._paint_dot(painter, row, area)
+        metrics = option.fontMetrics
+        note = metrics.horizontalAdvance("cannot be opened" if row.problem else "not predicted")
+        right = area.right() - _MARGIN - note
+        painter.setPen(QColor(VERMILION) if row.problem else self.colours.quiet)
+        painter.drawText(
+            QRectF(right, area.top(), note, area.height()), _MIDDLE | Qt.AlignmentFlag.AlignRight, row.note
+        )
+        left = area.left() + 2 * _MARGIN + _DOT
+        room = right - left - _GAP
+        if row.benefit > 0:
+            room -= _BAR + _GAP
+            self._paint_bar(painter, QRectF(right - _GAP - _BAR, area.center().y() - 2, _BAR, 4), row.benefit)
+        painter.setPen(self.colours.quiet if row.quiet else self.colours.text)
+        font = painter.font()
+        font.setBold(here)
+        painter.setFont(font)
+        name = painter.fontMetrics().elidedText(row.name, Qt.TextElideMode.ElideMiddle, int(room))
+        painter.drawText(QRectF(left, area.top(), room, area.height()), _MIDDLE | Qt.AlignmentFlag.AlignLeft, name)
+        painter.restore()
+
+    def _paint_ground(self, painter: QPainter, area: QRectF, option: QStyleOptionViewItem, here: bool) -> None:
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
+        over = bool(option.state & QStyle.StateFlag.State_MouseOver)
+        if here or chosen or over:
+            painter.fillRect(area, self.colours.line)
+        if here:
+            painter.fillRect(QRectF(area.left(), area.top(), 3, area.height()), self.colours.accent)
+
+    def _paint_dot(self, painter: QPainter, row: CaseRow, area: QRectF) -> None:
+        dot = QRectF(area.left() + _MARGIN + 2, area.center().y() - _DOT / 2, _DOT, _DOT)
+        filled = VERMILION if row.problem else STATUS[row.status]
+        painter.setPen(QPen(QColor(filled) if filled else self.colours.quiet, 1.2))
+        painter.setBrush(QColor(filled) if filled else Qt.BrushStyle.NoBrush)
+        painter.drawEllipse(dot)
+
+    def _paint_bar(self, painter: QPainter, area: QRectF, share: float) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self.colours.line)
+        painter.drawRoundedRect(area, 2, 2)
+        painter.setBrush(self.colours.accent)
+        painter.drawRoundedRect(QRectF(area.left(), area.top(), max(area.width() * share, 4), area.height()), 2, 2)
+
+
+_MIDDLE = Qt.AlignmentFlag.AlignVCenter

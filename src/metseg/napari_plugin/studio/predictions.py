@@ -1,0 +1,145 @@
+"""From a case to a proposal, and what it would change. Runs in threads: no Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.curation import PredictionPlan, Project, Provenance
+from metseg.curation.predicting import Predictions, predicting_project, provenance_of
+from metseg.events import Event, Progress
+from metseg.napari_plugin.native_libraries import keep_llvm_apart
+from metseg.napari_plugin.pipeline import SLICES_AT_ONCE
+from metseg.study import Study
+
+if TYPE_CHECKING:
+    from metseg.inference import Segmentation
+
+_IDS = int(np.iinfo(np.uint16).max) + 1
+
+
+class Change(IntEnum):
+    """What taking over a proposal would do to a voxel; 0 is background before and after."""
+
+    ADDED = 1
+    REMOVED = 2
+    ALTERED = 3
+    KEPT = 4
+    UNCHANGED = 5
+    LOST = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """A prediction that waits to be taken over.
+
+    Attributes
+    ----------
+    case : str
+        Name of the case it is of.
+    answer : Segmentation
+    provenance : Provenance
+    plan : PredictionPlan
+    keep_hand : bool
+        Whether what was drawn by hand stays.
+    changes : ndarray of uint8, shape (z, y, x)
+        A :class:`Change` for each voxel.
+    """
+
+    case: str
+    answer: Segmentation
+    provenance: Provenance
+    plan: PredictionPlan
+    keep_hand: bool
+    changes: npt.NDArray[np.uint8]
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether any lesion would be another."""
+        return bool(self.plan.added or self.plan.removed or self.plan.altered)
+
+    def lesions(self, change: Change) -> tuple[int, ...]:
+        """Ids of the lesions that come, go, are altered, kept or unchanged."""
+        plan = self.plan
+        return {
+            Change.ADDED: plan.added,
+            Change.REMOVED: plan.removed,
+            Change.ALTERED: plan.altered,
+            Change.KEPT: plan.kept,
+            Change.UNCHANGED: plan.unchanged,
+        }.get(change, ())
+
+
+def propose(
+    case: str, answer: Segmentation, plan: PredictionPlan, before: npt.NDArray[np.uint16], *, keep_hand: bool
+) -> Proposal:
+    """Set an answer and its plan against the labels as they are, ``before``, shape (z, y, x)."""
+    return Proposal(case, answer, provenance(answer), plan, keep_hand, changes(before, plan))
+
+
+def provenance(answer: Segmentation) -> Provenance:
+    """How ``answer`` came to be, for the journal."""
+    return provenance_of(answer.model, answer.weights_sha256, answer.preprocessing, answer.postprocessing)
+
+
+def changes(before: npt.NDArray[np.uint16], plan: PredictionPlan) -> npt.NDArray[np.uint8]:
+    """A :class:`Change` for each voxel.
+
+    Parameters
+    ----------
+    before : ndarray of uint16, shape (z, y, x)
+        The labels as they are.
+    plan : PredictionPlan
+        Of these labels.
+    """
+    after, lost = np.zeros(_IDS, np.uint8), np.zeros(_IDS, np.uint8)
+    for ids, change in (
+        (plan.added, Change.ADDED),
+        (plan.altered, Change.ALTERED),
+        (plan.unchanged, Change.UNCHANGED),
+        (plan.kept, Change.KEPT),
+    ):
+        after[list(ids)] = change
+    lost[list(plan.removed)] = Change.REMOVED
+    lost[list(plan.altered)] = Change.LOST
+    return np.where(plan.labels > 0, after[plan.labels], lost[before])
+
+
+def first_voxel_slice(proposal: Proposal, before: npt.NDArray[np.uint16], lesion: int) -> tuple[int, int, int]:
+    """Where to look at a lesion of the plan: the middle of its slice with most voxels, (z, y, x)."""
+    mask = proposal.plan.labels == lesion
+    if not mask.any():
+        mask = before == lesion
+    z = int(np.argmax(np.count_nonzero(mask, axis=(1, 2))))
+    y, x = (int(round(float(places.mean()))) for places in np.nonzero(mask[z]))
+    return z, y, x
+
+
+def predicting(study: Study, model: str, device: str) -> Iterator[Event[Segmentation]]:
+    """Segment a study with the network called ``model`` (a name or a file) on ``device``."""
+    keep_llvm_apart()
+    from metseg.checkpoints import load_checkpoint
+    from metseg.inference import Segmenter
+
+    yield Progress(0, 0, "loading the network")
+    with Segmenter(load_checkpoint(model), device=device, batch_size=SLICES_AT_ONCE) as segmenter:
+        yield from segmenter.stream(study)
+
+
+def predicting_all(project: Project, model: str, device: str, cases: Collection[str]) -> Iterator[Event[Predictions]]:
+    """Let a network predict those of ``cases`` that nobody has edited, as ``metseg project predict`` does."""
+    keep_llvm_apart()
+    from metseg.checkpoints import load_checkpoint
+    from metseg.inference import Segmenter
+
+    yield Progress(0, 0, "loading the network")
+    checkpoint = load_checkpoint(model)
+    card = checkpoint.card
+    with Segmenter(checkpoint, device=device, batch_size=SLICES_AT_ONCE) as segmenter:
+        made = provenance_of(card.name, checkpoint.sha256, card.preprocessing, card.postprocessing)
+        yield from predicting_project(project, segmenter.stream, made, cases=cases)

@@ -1,0 +1,196 @@
+"""Networks on the open case or on all, and what a proposal would change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+
+from metseg.napari_plugin.controls import Choice, Hint, Option
+from metseg.napari_plugin.dialogs import ask_model_file
+from metseg.napari_plugin.sections import device_title
+from metseg.napari_plugin.studio.buttons import WorkBar, button, stand_out
+from metseg.napari_plugin.studio.panel import Panel
+from metseg.napari_plugin.studio.predictions import Change, Proposal
+from metseg.napari_plugin.studio.proposal_layer import COLOURS
+from metseg.napari_plugin.studio.proposing import Proposing
+
+if TYPE_CHECKING:
+    from metseg.napari_plugin.studio.studio import Studio
+
+_SWATCH = 10
+_WORDS = {
+    Change.ADDED: "new",
+    Change.REMOVED: "removed",
+    Change.ALTERED: "with another outline",
+    Change.KEPT: "kept as drawn by hand",
+    Change.UNCHANGED: "unchanged",
+}
+
+
+class ProposalPanel(Panel):
+    """Predict the open case, or all that nobody has edited.
+
+    Parameters
+    ----------
+    studio : Studio
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__("Network", studio)
+        state = self.state
+        self.proposing = Proposing(studio)
+        self.model = Choice(lambda key: setattr(state, "model", key), "No network found")
+        self.open_model = QToolButton()
+        self.open_model.setText("…")
+        self.open_model.setObjectName("openModel")
+        self.open_model.setToolTip("Open a network from a file, such as one that metseg train or retrain wrote.")
+        self.open_model.clicked.connect(self._open_model)
+        self.device = Choice(lambda device: setattr(state, "device", device))
+        self.device.setToolTip("Where the network runs. Automatic takes the fastest device of this computer.")
+        self.predict = button("Predict this case  (H)", "", self.proposing.predict)
+        self.predict_all = button("All unedited …", "", self.proposing.predict_all)
+        self.work = WorkBar(studio.cancel)
+        self.summary = Hint()
+        self.proposal = ProposalBox(self.proposing)
+        buttons = QWidget()
+        row = QHBoxLayout(buttons)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        row.addWidget(self.predict, 3)
+        row.addWidget(self.predict_all, 2)
+        self.add_row("Network", self.model, self.open_model)
+        self.add_row("Device", self.device)
+        for widget in (buttons, self.work, self.summary, self.proposal):
+            self.add_wide(widget)
+        self.follow(state.events, ("models", "model", "searching", "opening", "project"), self._show_models)
+        self.follow(state.events, ("devices", "device"), self._show_devices)
+        shown = (
+            "activity",
+            "progress",
+            "case",
+            "cases",
+            "project",
+            "model",
+            "models",
+            "searching",
+            "proposal",
+            "status",
+        )
+        self.follow(state.events, shown, self._show)
+        self.follow(self.proposing, ("changed",), self._show)
+        self._show_models()
+        self._show_devices()
+        self._show()
+
+    def _open_model(self) -> None:
+        path = ask_model_file(self)
+        if path:
+            self.studio.add_model_file(path)
+
+    def _show_models(self) -> None:
+        state = self.state
+        options = [Option(choice.key, choice.title, choice.summary, choice.card is not None) for choice in state.models]
+        self.model.offer(options, state.model)
+        self.model.setToolTip(state.card.summary if state.card else "The network that proposes the outlines.")
+
+    def _show_devices(self) -> None:
+        self.device.offer([Option(name, device_title(name)) for name in self.state.devices], self.state.device)
+
+    def _show(self) -> None:
+        state, proposing = self.state, self.proposing
+        unedited = len(proposing.unedited())
+        self.predict.setEnabled(not proposing.case_obstacle)
+        self.predict.setToolTip(
+            proposing.case_obstacle or "Let the network outline the lesions. You see what would change first."
+        )
+        self.predict_all.setText(f"All {unedited} unedited" if unedited else "All unedited")
+        self.predict_all.setEnabled(not proposing.obstacle and unedited > 0)
+        self.predict_all.setToolTip(
+            proposing.obstacle
+            or f"Predict the {unedited} cases that nobody has edited, approved or rejected; the open one is left out."
+        )
+        waits = isinstance(state.proposal, Proposal)
+        undone = state.case is not None and state.case.prediction is None
+        stand_out(self.predict, undone and not waits and not proposing.case_obstacle)
+        self.predict.setText(
+            "Predict again  (H)" if state.case is not None and not undone else "Predict this case  (H)"
+        )
+        if proposing.case or proposing.all:
+            self.work.show_work(state.activity, state.progress)
+        else:
+            self.work.hide()
+        self.summary.say("" if waits else proposing.summary)
+        self.proposal.show_proposal(state.proposal)
+
+
+class ProposalBox(QWidget):
+    """What taking over would change, by kind, and the choice."""
+
+    def __init__(self, proposing: Proposing) -> None:
+        super().__init__()
+        self.headline = Hint("notice")
+        self.rows = {change: _row(change, proposing) for change in _WORDS}
+        self.left_out = Hint()
+        self.replace = QCheckBox("Also replace what was drawn by hand")
+        self.replace.toggled.connect(lambda on: proposing.keep_hand(not on))
+        self.take_over = button("Take over  (⇧H)", "One step: Ctrl-Z takes it back.", proposing.take_over)
+        self.take_over.setObjectName("primary")
+        self.discard = button("Discard", "Everything stays as it is.", proposing.discard)
+        choice = QHBoxLayout()
+        choice.setSpacing(6)
+        choice.addWidget(self.take_over, 3)
+        choice.addWidget(self.discard, 2)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        for widget in (self.headline, *self.rows.values(), self.left_out, self.replace):
+            layout.addWidget(widget)
+        layout.addSpacing(2)
+        layout.addLayout(choice)
+        self.hide()
+
+    def show_proposal(self, proposal: object) -> None:
+        """Show a proposal, or nothing."""
+        if not isinstance(proposal, Proposal):
+            self.hide()
+            return
+        plan = proposal.plan
+        nothing = "" if proposal.changes_something else " Nothing would change."
+        self.headline.say(f"{proposal.answer.model} proposes:{nothing}")
+        for change, row in self.rows.items():
+            count = len(proposal.lesions(change))
+            row.setText(f"{count} {_WORDS[change]}")
+            row.setVisible(count > 0)
+        left_out = f"{plan.left_out} predicted where something was drawn by hand, left out." if plan.left_out else ""
+        self.left_out.say(left_out)
+        with QSignalBlocker(self.replace):
+            self.replace.setChecked(not proposal.keep_hand)
+        self.replace.setVisible(bool(plan.kept) or not proposal.keep_hand)
+        self.show()
+
+
+def _row(change: Change, proposing: Proposing) -> QToolButton:
+    row = QToolButton()
+    row.setObjectName("change")
+    row.setAutoRaise(True)
+    row.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    row.setIcon(_swatch(QColor(COLOURS[change])))
+    row.setToolTip("Go to it; to the next one when clicked again.")
+    row.setCursor(Qt.CursorShape.PointingHandCursor)
+    row.clicked.connect(lambda: proposing.look_at(change))
+    return row
+
+
+def _swatch(colour: QColor) -> QIcon:
+    pixmap = QPixmap(_SWATCH, _SWATCH)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setBrush(colour)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.drawRoundedRect(0, 0, _SWATCH, _SWATCH, 2, 2)
+    painter.end()
+    return QIcon(pixmap)

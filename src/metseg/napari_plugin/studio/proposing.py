@@ -1,0 +1,258 @@
+"""Has networks predict, shows what that would change, and takes it over when asked to. Owns no widget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from metseg.curation import Status
+from metseg.curation.predicting import Outcome, Predictions
+from metseg.curation.queue import DONE
+from metseg.errors import MetsegError
+from metseg.napari_plugin.state import Activity, Follower
+from metseg.napari_plugin.studio.predictions import (
+    Change,
+    Proposal,
+    first_voxel_slice,
+    predicting,
+    predicting_all,
+    propose,
+)
+from metseg.napari_plugin.studio.proposal_layer import ProposalLayer
+from metseg.napari_plugin.studio.shortcuts import Shortcut
+
+if TYPE_CHECKING:
+    from metseg.inference import Segmentation
+    from metseg.napari_plugin.studio.studio import Studio
+
+#: Milliseconds of rest after an edit before the plan is made anew.
+_REST = 250
+
+
+class Proposing(Follower):
+    """Runs networks on the open case, or on all that nobody has edited.
+
+    Parameters
+    ----------
+    studio : Studio
+
+    Attributes
+    ----------
+    case : str
+        Name of the case that is being predicted; empty if none is.
+    all : bool
+        Whether all cases are being predicted.
+    summary : str
+        What came of it.
+    changed : Signal
+        One of these is another.
+    """
+
+    changed = Signal()
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__()
+        self._studio = studio
+        self._state = studio.state
+        self._layer = ProposalLayer(studio.viewer)
+        self._seen: dict[Change, int] = {}
+        self._here = ""
+        self.case, self.all, self.summary = "", False, ""
+        self._soon = QTimer()
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_REST)
+        self._soon.timeout.connect(self._replan)
+        events = self._state.events
+        self.follow(events, ("activity",), self._on_activity)
+        self.follow(events, ("case",), self._on_case)
+        self.follow(events, ("commits",), self._on_commit)
+        self.follow(events, ("proposal",), self._show)
+        self.follow(studio.viewer.layers.events, ("removed",), self._on_removed)
+        studio.add_shortcut(Shortcut("H", "have the network predict this case", self.predict))
+        studio.add_shortcut(Shortcut("Shift-H", "take over what the network proposes", self.take_over))
+        studio.add_closing(self.close)
+
+    def close(self) -> None:
+        """Stop listening; the preview goes."""
+        self.unfollow()
+        self._soon.stop()
+        self._layer.hide()
+
+    @property
+    def obstacle(self) -> str:
+        """Why nothing can be predicted now, in words; empty if it can."""
+        state = self._state
+        if state.project is None:
+            return "Open a project first."
+        if state.activity is not Activity.IDLE:
+            return "Wait for the current work to end."
+        if state.searching or state.opening:
+            return "Still looking for networks."
+        return "" if state.card is not None else "Choose a network first."
+
+    @property
+    def case_obstacle(self) -> str:
+        """Why the open case cannot be predicted now, in words; empty if it can."""
+        if self.obstacle:
+            return self.obstacle
+        if self._state.case is None:
+            return "Open a case first."
+        return "" if self._state.editable else "This case can only be looked at here."
+
+    # One case
+
+    def predict(self) -> None:
+        """Run the chosen network on the open case, in a thread."""
+        case = self._state.case
+        if self.case_obstacle or case is None:
+            self._studio.tell(self.case_obstacle)
+            return
+        self._state.proposal = None
+        self._set(case=case.name, summary="")
+        arguments = case.study, self._state.model, self._state.device
+        self._studio.start(Activity.RUNNING, f"Predicting {case.name}", self._on_answer, predicting, *arguments)
+
+    def take_over(self) -> None:
+        """Take over what is proposed: one step back in the undo history."""
+        proposal = self._state.proposal
+        if isinstance(proposal, Proposal):
+            self._take_over(proposal)
+
+    def discard(self) -> None:
+        """Forget what is proposed."""
+        self._state.proposal = None
+        self._set(summary="")
+
+    def keep_hand(self, keep: bool) -> None:
+        """Say whether what was drawn by hand stays, and plan again."""
+        proposal = self._state.proposal
+        if isinstance(proposal, Proposal) and proposal.keep_hand != keep:
+            self._plan(proposal.answer, keep_hand=keep)
+
+    def look_at(self, change: Change) -> None:
+        """Go to a lesion that would change so; to the next one when called again."""
+        proposal, case = self._state.proposal, self._state.case
+        if not isinstance(proposal, Proposal) or case is None or not proposal.lesions(change):
+            return
+        lesions = proposal.lesions(change)
+        number = self._seen.get(change, 0)
+        self._seen[change] = number + 1
+        place = first_voxel_slice(proposal, case.labels.data, lesions[number % len(lesions)])
+        self._studio.go_to(*place)
+
+    def _on_answer(self, answer: Segmentation) -> None:
+        case = self._state.case
+        if case is None or case.name != self.case or not self._state.editable:
+            return
+        self._plan(answer, keep_hand=True)
+        proposal = self._state.proposal
+        if self._state.status is Status.TODO and isinstance(proposal, Proposal):
+            self._take_over(proposal)  # there is nothing to lose
+
+    def _plan(self, answer: Segmentation, *, keep_hand: bool) -> None:
+        case = self._state.case
+        if case is None:
+            return
+        try:
+            plan = self._studio.planned(answer.mask, keep_hand=keep_hand)
+        except MetsegError as error:
+            self._studio.tell_error(error)
+            return
+        self._seen.clear()
+        self._state.proposal = propose(case.name, answer, plan, case.labels.data, keep_hand=keep_hand)
+
+    def _take_over(self, proposal: Proposal) -> None:
+        try:
+            self._studio.take_over(proposal.plan, proposal.answer.probabilities, proposal.provenance)
+        except MetsegError as error:
+            self._studio.tell_error(error)
+            self._soon.start()
+            return
+        self._state.proposal = None
+        self._set(summary=f"Taken over: {proposal.plan}. Ctrl-Z takes it back.")
+
+    def _replan(self) -> None:
+        """The labels have changed under the plan: make it again, once no stroke is in flight."""
+        proposal, case = self._state.proposal, self._state.case
+        if not isinstance(proposal, Proposal) or case is None:
+            return
+        if case.labels.drawing:
+            self._soon.start()
+        elif proposal.plan.seq != case.view.summary.records:
+            self._plan(proposal.answer, keep_hand=proposal.keep_hand)
+
+    # All cases
+
+    def predict_all(self) -> None:
+        """Run the chosen network on every case that nobody has edited, but the open one, in a thread."""
+        project = self._state.project
+        names = self.unedited()
+        if self.obstacle or project is None or not names:
+            self._studio.tell(self.obstacle or "Every case was edited, approved or rejected.")
+            return
+        self._set(all=True, summary="")
+        arguments = project, self._state.model, self._state.device, names
+        self._studio.start(Activity.RUNNING, f"Predicting {len(names)} cases", self._on_all, predicting_all, *arguments)
+
+    def unedited(self) -> list[str]:
+        """Names of the cases that nobody has edited, without the open one."""
+        here = "" if self._state.case is None else self._state.case.name
+        return [
+            case.name
+            for case in self._state.cases
+            if not case.problem and case.name != here and case.status not in (Status.CORRECTED, *DONE)
+        ]
+
+    def _on_all(self, done: Predictions) -> None:
+        count = done.count(Outcome.PREDICTED)
+        parts = [f"{count} case{'s' * (count != 1)} predicted"]
+        if there := done.count(Outcome.THERE):
+            parts.append(f"{there} had this prediction already")
+        if edited := done.count(Outcome.EDITED) + done.count(Outcome.FINISHED):
+            parts.append(f"{edited} left alone because somebody has edited them meanwhile")
+        if done.refused:
+            parts.append(f"{len(done.refused)} failed")
+        self._set(summary=", ".join(parts) + ".")
+        self._state.notices = (*self._state.notices, *done.refused)
+
+    # What goes on
+
+    def _on_activity(self) -> None:
+        if self._state.activity is not Activity.IDLE or not (self.case or self.all):
+            return
+        everything = self.all
+        self._set(case="", all=False)
+        if everything:
+            self._studio.refresh()
+
+    def _on_case(self) -> None:
+        case = self._state.case
+        here = "" if case is None else case.name
+        if here == self._here:
+            return
+        self._here = here
+        if self.case and self.case != here:
+            self._studio.cancel()
+        self._set(summary="")
+
+    def _on_commit(self) -> None:
+        if self._state.proposal is not None:
+            self._soon.start()
+
+    def _show(self) -> None:
+        proposal, case = self._state.proposal, self._state.case
+        if isinstance(proposal, Proposal) and case is not None:
+            self._layer.show(case, proposal)
+        else:
+            self._layer.hide()
+
+    def _on_removed(self, event: Any) -> None:
+        if self._layer.is_it(event.value):
+            self.discard()
+
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            setattr(self, name, value)
+        self.changed.emit()

@@ -1,0 +1,215 @@
+"""Which case comes next, which of its slices matter, and the buttons that go through them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from metseg.curation import ReviewProgress, Status, review_progress
+from metseg.curation.queue import DONE
+from metseg.napari_plugin.controls import Hint
+from metseg.napari_plugin.studio.buttons import button, stand_out
+from metseg.napari_plugin.studio.case_list import CaseList, rows_of
+from metseg.napari_plugin.studio.colours import Colours
+from metseg.napari_plugin.studio.panel import Panel
+from metseg.napari_plugin.studio.reviewing import Reviewing
+from metseg.napari_plugin.studio.shortcuts import Shortcut
+from metseg.napari_plugin.studio.slice_strip import SliceStrip, Strip
+
+if TYPE_CHECKING:
+    from metseg.napari_plugin.studio.studio import Studio
+
+
+class QueuePanel(Panel):
+    """The review queue of a project.
+
+    Parameters
+    ----------
+    studio : Studio
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__("Review", studio)
+        self.reviewing = Reviewing(studio)
+        colours = Colours.of(studio.viewer.theme)
+        self.summary = Hint()
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(4)
+        self.cases = CaseList(studio.open_case, colours)
+        self.cases.setToolTip("Most benefit first. Double click to open.")
+        self.strip = SliceStrip(self._go_to, colours)
+        self.left = Hint()
+        self.buttons = ReviewButtons(self.reviewing)
+        for widget in (self.summary, self.bar, self.cases, self.strip, self.left, self.buttons):
+            self.add_wide(widget)
+        studio.add_shortcut(Shortcut("Shift-X", "reject the case", self.buttons.ask_reason))
+        events = self.state.events
+        self.follow(events, ("project", "cases", "listing", "queue", "case"), self._show_cases)
+        self.follow(events, ("case", "slices", "reviewed", "status"), self._show_slices)
+        self.follow(self.reviewing, ("planned",), self._show_slices)
+        self.follow(studio.viewer.dims.events, ("current_step",), self._show_slices)
+        self.follow(studio.viewer.events, ("theme",), self._recolour)
+        self._show_cases()
+        self._show_slices()
+
+    def _go_to(self, z: int) -> None:
+        self.studio.go_to(z)
+
+    def _show_cases(self) -> None:
+        state = self.state
+        here = "" if state.case is None else state.case.name
+        self.cases.show_rows(rows_of(state.cases, state.queue), here)
+        self.cases.setVisible(bool(state.cases))
+        progress = review_progress(state.cases)
+        self.summary.say(progress_line(progress) if state.cases else _empty_line(state.project is None, state.listing))
+        done, total = progress.slices
+        self.bar.setVisible(bool(state.cases))
+        self.bar.setRange(0, max(total, 1))
+        self.bar.setValue(done)
+
+    def _show_slices(self) -> None:
+        state, plan, case = self.state, self.reviewing.plan, self.state.case
+        self.strip.setVisible(case is not None)
+        self.left.setVisible(case is not None)
+        self.buttons.show_state(
+            open_=case is not None, editable=state.editable, left=bool(self.reviewing.left), status=state.status
+        )
+        if case is None:
+            self.left.say("")
+            return
+        gains = {} if plan is None else plan.gains
+        first = () if plan is None else plan.first
+        shown = self.studio.shown_slice
+        self.strip.show_strip(Strip(case.shape[0], gains, first, state.reviewed, shown))
+        self.left.say(self._left_line())
+
+    def _left_line(self) -> str:
+        state, reviewing = self.state, self.reviewing
+        if state.status in DONE:
+            return f"This case is {state.status.value}{': ' + state.reason if state.reason else ''}."
+        if reviewing.plan is None:
+            waits = state.case is not None and state.case.prediction is not None
+            return "Looking at the slices …" if waits else "No network has predicted this case: nothing is known of it."
+        total, left = len(reviewing.plan.first), len(reviewing.left)
+        if not left:
+            return "Nothing that matters is left to check. Approve the case, or look at the rest."
+        return f"{total - left} of {total} slices that matter looked at; most to gain on {reviewing.left[0]}."
+
+    def _recolour(self) -> None:
+        colours = Colours.of(self.studio.viewer.theme)
+        self.cases.recolour(colours)
+        self.strip.recolour(colours)
+
+
+class ReviewButtons(QWidget):
+    """Next, back, approve, reject; each says its key."""
+
+    def __init__(self, reviewing: Reviewing) -> None:
+        super().__init__()
+        self._reviewing = reviewing
+        self.next = button("Next slice  (J)", "Count this slice as looked at and go to the one that is worth most.")
+        self.back = button("Back  (⇧J)", "Go back to the slice looked at before.")
+        self.approve = button("Approve, open next  (⇧A)", "This case is correct as it is. Open the next one.")
+        self.reject = button("Reject …  (⇧X)", "This case cannot be used. You are asked why.")
+        self.next_case = button("Next case  (W)", "Open the case that follows in this order.")
+        self.previous_case = button("Case before  (⇧W)", "Open the case before in this order.")
+        self.next.clicked.connect(reviewing.next_slice)
+        self.back.clicked.connect(reviewing.previous_slice)
+        self.approve.clicked.connect(reviewing.approve)
+        self.reject.clicked.connect(self.ask_reason)
+        self.next_case.clicked.connect(reviewing.next_case)
+        self.previous_case.clicked.connect(reviewing.previous_case)
+        self.question = RejectQuestion(reviewing)
+        grid = QGridLayout()
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(6)
+        pairs = ((self.next, self.back), (self.approve, self.reject), (self.next_case, self.previous_case))
+        for row, pair in enumerate(pairs):
+            grid.addWidget(pair[0], row, 0)
+            grid.addWidget(pair[1], row, 1)
+        grid.setColumnStretch(0, 3)
+        grid.setColumnStretch(1, 2)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(grid)
+        layout.addWidget(self.question)
+
+    def show_state(self, *, open_: bool, editable: bool, left: bool, status: Status) -> None:
+        """Offer what can be done now; what should be done next stands out."""
+        for one in (self.next, self.back):
+            one.setEnabled(open_)
+        for one in (self.approve, self.reject):
+            one.setEnabled(editable and status not in DONE)
+        if not (editable and status not in DONE):
+            self.question.hide()
+        waiting = bool(self._reviewing.waiting_cases())
+        for one in (self.next_case, self.previous_case):
+            one.setEnabled(waiting)
+        stand_out(self.next, left and status not in DONE)
+        stand_out(self.approve, not left and status not in DONE)
+
+    def ask_reason(self) -> None:
+        """Ask why the case is rejected, below the buttons."""
+        if self.reject.isEnabled():
+            self.question.ask()
+
+
+class RejectQuestion(QWidget):
+    """A line for the reason; Return rejects, Esc thinks better of it."""
+
+    def __init__(self, reviewing: Reviewing) -> None:
+        super().__init__()
+        self._reviewing = reviewing
+        self.reason = QLineEdit()
+        self.reason.setPlaceholderText("Why? For example: movement, no FLAIR, not this patient")
+        self.reason.returnPressed.connect(self._reject)
+        self.reason.textChanged.connect(lambda text: self.confirm.setEnabled(bool(text.strip())))
+        self.confirm = QPushButton("Reject")
+        self.confirm.clicked.connect(self._reject)
+        cancel = QPushButton("Cancel")
+        cancel.clicked.connect(self.hide)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        row.addWidget(self.reason, 1)
+        row.addWidget(self.confirm)
+        row.addWidget(cancel)
+        self.hide()
+
+    def ask(self) -> None:
+        """Show the question and put the cursor into it."""
+        self.reason.clear()
+        self.confirm.setEnabled(False)
+        self.show()
+        self.reason.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Hide the question on Esc."""
+        if event is not None and event.key() == Qt.Key.Key_Escape:
+            self.hide()
+        else:
+            super().keyPressEvent(event)
+
+    def _reject(self) -> None:
+        if reason := self.reason.text().strip():
+            self.hide()
+            self._reviewing.reject(reason)
+
+
+def progress_line(progress: ReviewProgress) -> str:
+    """How far the review is, in words."""
+    done = sum(progress.cases[status] for status in DONE)
+    total = sum(progress.cases.values())
+    slices, all_slices = progress.slices
+    return f"{done} of {total} case{'s' * (total != 1)} done, {slices:,} of {all_slices:,} slices"
+
+
+def _empty_line(no_project: bool, listing: bool) -> str:
+    if listing:
+        return "Looking at the cases …"
+    return "Open a project, and its cases appear here." if no_project else "There is no case in this project yet."

@@ -1,0 +1,135 @@
+"""The slices of a case as a strip: how much there is to gain on each, which were looked at, which one is shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from qtpy.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPolygonF
+from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from metseg.napari_plugin.studio.colours import GREEN, Colours
+
+_HEIGHT, _BASE, _MARK = 46, 3, 7
+
+
+@dataclass(frozen=True)
+class Strip:
+    """What the strip shows.
+
+    Attributes
+    ----------
+    count : int
+        Slices of the case.
+    gains : mapping of int to float
+        Expected rise of the case's Dice.
+    first : tuple of int
+        Slices that hold most of it.
+    reviewed : frozenset of int
+    shown : int or None
+        The slice on the screen.
+    """
+
+    count: int = 0
+    gains: Mapping[int, float] = field(default_factory=dict)
+    first: tuple[int, ...] = ()
+    reviewed: frozenset[int] = frozenset()
+    shown: int | None = None
+
+    def describe(self, z: int) -> str:
+        """One slice in words."""
+        if z in self.reviewed:
+            return f"slice {z}: looked at, or drawn on"
+        gain = self.gains.get(z, 0.0)
+        worth = f"worth {100 * gain:.1f} % of Dice" if gain >= 0.0005 else "hardly anything to gain"
+        return f"slice {z}: {worth}"
+
+
+class SliceStrip(QWidget):
+    """Paints a :class:`Strip`; a click goes to the slice.
+
+    Parameters
+    ----------
+    chosen : callable
+        Called with the slice.
+    colours : Colours
+    """
+
+    def __init__(self, chosen: Callable[[int], object], colours: Colours) -> None:
+        super().__init__()
+        self._chosen = chosen
+        self.colours = colours
+        self.strip = Strip()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAccessibleName("Slices of the case")
+
+    def show_strip(self, strip: Strip) -> None:
+        """Show other slices."""
+        if strip != self.strip:
+            self.strip = strip
+            self.update()
+
+    def recolour(self, colours: Colours) -> None:
+        """Paint in other colours."""
+        self.colours = colours
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Flat and as wide as there is room."""
+        return QSize(200, _HEIGHT)
+
+    def place(self, z: int) -> QRectF:
+        """Where slice ``z`` is, in pixels."""
+        width = self.width() / max(self.strip.count, 1)
+        return QRectF(z * width, 0, width, self.height())
+
+    def slice_at(self, x: float) -> int | None:
+        """The slice at ``x`` pixels from the left."""
+        z = int(x * self.strip.count / max(self.width(), 1))
+        return z if 0 <= z < self.strip.count else None
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Bars from the ground up, a tick's colour below those that were looked at, a mark below the one shown."""
+        strip, colours = self.strip, self.colours
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        ground = self.height() - _MARK - _BASE - 2
+        most = max(strip.gains.values(), default=0.0)
+        for z in range(strip.count):
+            column = self.place(z)
+            gap = min(1.0, column.width() * 0.15)
+            bar = column.adjusted(gap, 0, -gap, 0)
+            looked = z in strip.reviewed
+            share = math.sqrt(max(strip.gains.get(z, 0.0), 0.0) / most) if most > 0 else 0.0
+            colour = QColor(GREEN) if looked else colours.accent if z in strip.first else colours.quiet
+            if z == strip.shown:
+                painter.fillRect(QRectF(column.left(), 0, column.width(), ground + _BASE + 1), colours.line)
+            if share > 0:
+                height = max(share * (ground - 1), 2.0)
+                painter.setBrush(colour)
+                painter.setOpacity(0.45 if looked else 1.0)
+                painter.drawRect(QRectF(bar.left(), ground - height, bar.width(), height))
+                painter.setOpacity(1.0)
+            painter.setBrush(QColor(GREEN) if looked else colours.line)
+            painter.drawRect(QRectF(bar.left(), ground + 1, bar.width(), _BASE))
+        if strip.shown is not None and strip.shown < strip.count:
+            middle, low = self.place(strip.shown).center().x(), float(self.height())
+            painter.setBrush(colours.text)
+            top = low - _MARK
+            painter.drawPolygon(QPolygonF([QPointF(middle, top), QPointF(middle - 4, low), QPointF(middle + 4, low)]))
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        """Go to the slice under the mouse."""
+        if event is not None and (z := self.slice_at(event.position().x())) is not None:
+            self._chosen(z)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Say what is known of the slice under the mouse."""
+        if isinstance(event, QHelpEvent) and (z := self.slice_at(event.pos().x())) is not None:
+            QToolTip.showText(event.globalPos(), self.strip.describe(z), self)
+            return True
+        return bool(super().event(event))
