@@ -1,0 +1,173 @@
+"""Tools that are used with the mouse on the canvas: the guided brush, and splitting by two clicks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metseg.curation.tools import Stroke
+from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.studio.tools import OnCanvas, Tools, Voxel
+from metseg.napari_plugin.studio.trace import Trace
+
+if TYPE_CHECKING:
+    from metseg.napari_plugin.studio.case_labels import CaseLabels
+    from metseg.napari_plugin.studio.studio import Studio
+
+_LEFT = 1
+_AXIAL = (1, 2)
+_MARK = 5.0
+
+
+class CanvasTool(Follower, ABC):
+    """Takes the left mouse button of the case's labels from napari, until it is closed.
+
+    The layer stays in napari's pan-and-zoom mode, of which the wheel and the other buttons keep their meaning; Space
+    held lets the left button move the camera. Choosing one of napari's own modes, or Escape, ends the tool.
+
+    Parameters
+    ----------
+    studio : Studio
+    tools : Tools
+    labels : CaseLabels
+        Of the open case.
+    cursor : str
+        As napari names it.
+    """
+
+    def __init__(self, studio: Studio, tools: Tools, labels: CaseLabels, cursor: str) -> None:
+        super().__init__()
+        self.tools = tools
+        self.labels = labels
+        self.trace = Trace(studio.viewer, labels)
+        self._drag_callback: Callable[..., Any] = self._on_drag
+        labels.mode = "pan_zoom"
+        labels.mouse_pan = False
+        labels.cursor = cursor
+        labels.brush_size = labels.brush_size  # gives the cursor that size
+        labels.mouse_drag_callbacks.append(self._drag_callback)
+        labels.bind_key("Space", self._move_camera, overwrite=True)
+        labels.bind_key("Escape", self._put_away, overwrite=True)
+        self.follow(labels.events, ("mode",), self._put_away)
+
+    def close(self) -> None:
+        """Give the mouse back to napari."""
+        self.unfollow()
+        self.labels.mouse_drag_callbacks.remove(self._drag_callback)
+        for key in ("Space", "Escape"):
+            self.labels.bind_key(key, None)
+        if self.labels.mode == "pan_zoom":
+            self.labels.mouse_pan = True
+            self.labels.cursor = "standard"
+        self.trace.close()
+
+    @abstractmethod
+    def drag(self, start: np.ndarray, event: Any) -> Iterator[None]:
+        """Follow the mouse from ``start`` (z, y, x) in voxels: yields at the press and at each move."""
+
+    def place(self, event: Any) -> np.ndarray:
+        """Where the mouse is, as (z, y, x) in voxels."""
+        return np.asarray(self.labels.world_to_data(event.position), np.float64)
+
+    def _on_drag(self, _: CaseLabels, event: Any) -> Iterator[None]:
+        if event.button != _LEFT or self.labels.mouse_pan:
+            return
+        if tuple(event.dims_displayed[-2:]) != _AXIAL or len(event.dims_displayed) != 2:
+            self.tools.refuse("Show axial slices (2D) to use this tool.")
+            return
+        yield from self.drag(self.place(event), event)
+
+    def _move_camera(self, labels: CaseLabels) -> Iterator[None]:
+        labels.mouse_pan = True
+        yield
+        labels.mouse_pan = False
+
+    def _put_away(self, *_: Any) -> None:
+        self.tools.state.on_canvas = OnCanvas.NONE
+
+
+class GuidedBrush(CanvasTool):
+    """One drag is one stroke of the guided brush: its path is shown at once, what it makes when it ends.
+
+    It takes away if it was made to, while Shift is held, and while napari's selected label is 0.
+    """
+
+    def __init__(self, studio: Studio, tools: Tools, labels: CaseLabels, *, erases: bool) -> None:
+        super().__init__(studio, tools, labels, "circle")
+        self._erases = erases
+
+    def drag(self, start: np.ndarray, event: Any) -> Iterator[None]:
+        """See :class:`CanvasTool`."""
+        erase = self._erases or "Shift" in event.modifiers or self.labels.selected_label == 0
+        path, size = [start], self.labels.brush_size
+        self.trace.draw([start[1:]], size, adding=not erase)
+        yield
+        while event.type == "mouse_move":
+            path.append(self.place(event))
+            self.trace.draw([point[1:] for point in path], size, adding=not erase)
+            yield
+        self.trace.clear()
+        if self.tools.state.on_canvas is not OnCanvas.NONE:
+            self.tools.stroke(Stroke(np.array(path), size / 2), erase=erase)
+
+
+class Splitter(CanvasTool):
+    """Two clicks into one lesion cut it between them; then the mouse is napari's again."""
+
+    def __init__(self, studio: Studio, tools: Tools, labels: CaseLabels) -> None:
+        super().__init__(studio, tools, labels, "cross")
+        self._first: Voxel | None = None
+        tools.ask("Click into the part that keeps the number. Escape: leave it whole.")
+
+    def drag(self, start: np.ndarray, event: Any) -> Iterator[None]:
+        """See :class:`CanvasTool`."""
+        yield
+        while event.type == "mouse_move":
+            yield
+        z, y, x = (int(at) for at in np.rint(start))
+        depth, height, width = self.labels.data.shape
+        inside = 0 <= z < depth and 0 <= y < height and 0 <= x < width
+        if not inside or not self.labels.data[z, y, x]:
+            self.tools.refuse("There is no lesion here; click into the lesion that is to be split.")
+        elif self._first is None:
+            self._first = z, y, x
+            self.trace.draw([(y, x)], _MARK, adding=True)
+            self.tools.ask("Now click into the part that is to be another lesion.")
+        else:
+            first, self._first = self._first, None
+            self.tools.split(first, (z, y, x))
+            self.tools.state.on_canvas = OnCanvas.NONE
+
+
+class CanvasTools(Follower):
+    """Gives the mouse to the tool that the state names, on the labels of the case that is open.
+
+    Parameters
+    ----------
+    studio : Studio
+    tools : Tools
+    """
+
+    def __init__(self, studio: Studio, tools: Tools) -> None:
+        super().__init__()
+        self._studio = studio
+        self._tools = tools
+        self._held: CanvasTool | None = None
+        self.follow(tools.state.events, ("on_canvas",), self._change)
+        self.follow(studio.state.events, ("case",), self._change)
+
+    def _change(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            held.close()
+        case = self._studio.state.case
+        if case is None:
+            return
+        match self._tools.state.on_canvas:
+            case OnCanvas.BRUSH | OnCanvas.ERASER as which:
+                self._held = GuidedBrush(self._studio, self._tools, case.labels, erases=which is OnCanvas.ERASER)
+            case OnCanvas.SPLIT:
+                self._held = Splitter(self._studio, self._tools, case.labels)

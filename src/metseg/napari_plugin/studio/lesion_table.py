@@ -1,0 +1,204 @@
+"""The lesions of the open case as a table that follows every edit, and from which they are found and tidied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import QPoint
+from qtpy.QtGui import QAction, QColor
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
+
+from metseg.curation import LesionRow, Origin, lesion_rows, write_lesion_rows
+from metseg.errors import MetsegError
+from metseg.napari_plugin.background import Latest
+from metseg.napari_plugin.controls import Hint
+from metseg.napari_plugin.studio.lesion_model import LesionModel, SortedLesions
+from metseg.napari_plugin.studio.lesion_view import LesionView
+from metseg.napari_plugin.studio.panel import Panel
+from metseg.napari_plugin.studio.renumbering import ask_number
+from metseg.napari_plugin.studio.shortcuts import Shortcut
+from metseg.napari_plugin.studio.tools import OnCanvas, Tools
+
+if TYPE_CHECKING:
+    from metseg.napari_plugin.studio.case_labels import CaseLabels, LabelArray
+    from metseg.napari_plugin.studio.studio import Studio
+
+
+class LesionPanel(Panel):
+    """The lesion table, what it adds up to, and its export.
+
+    Parameters
+    ----------
+    studio : Studio
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__("Lesions", studio)
+        self.tools = Tools.of(studio)
+        self.model = LesionModel(self._colour, self)
+        self.sorted = SortedLesions(self.model, self)
+        self.table = LesionView(self.sorted)
+        self.total = Hint()
+        self.export = QPushButton("Export table …")
+        self.export.setToolTip("Write the table to a CSV file.")
+        self.export.clicked.connect(self.ask_file)
+        below = QWidget()
+        line = QHBoxLayout(below)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self.total, 1)
+        line.addWidget(self.export)
+        self.add_wide(self.table)
+        self.add_wide(below)
+        self._labels: CaseLabels | None = None
+        self._measuring = Latest(self._on_measured, studio.tell_error)
+        studio.add_closing(self._measuring.forget)
+        studio.add_shortcut(Shortcut("T", "Next lesion", lambda: self.step(1)))
+        studio.add_shortcut(Shortcut("Shift-T", "Previous lesion", lambda: self.step(-1)))
+        self.table.rows_chosen.selectionChanged.connect(self._on_selected)
+        self.table.went.connect(self._go_to)
+        self.table.customContextMenuRequested.connect(self._open_menu)
+        self.follow(studio.state.events, ("case",), self._on_case)
+        self.follow(studio.state.events, ("edits",), self._measure)
+        self.follow(studio.state.events, ("commits",), self._show_origins)
+        self.follow(studio.state.events, ("lesion",), self._show_selected)
+        self._on_case()
+
+    @property
+    def busy(self) -> bool:
+        """Whether lesions are being measured."""
+        return self._measuring.busy
+
+    def step(self, by: int) -> None:
+        """Select the lesion that is ``by`` rows further down, and go there; round at the ends."""
+        number = self.sorted.rowCount()
+        if not number:
+            self.tools.refuse("There are no lesions.")
+            return
+        place = self.sorted.place(self.state.lesion)
+        row = (place + by) % number if place is not None else 0 if by > 0 else number - 1
+        self.table.choose((self.sorted.lesion(row).lesion.id,))
+        self._go_to(row)
+
+    def ask_file(self) -> None:
+        """Ask where to write the table."""
+        if self.state.case is None:
+            return
+        proposal = str(Path.home() / f"{self.state.case.name}_lesions.csv")
+        path, _ = QFileDialog.getSaveFileName(self, "Export table", proposal, "CSV (*.csv)")
+        if path:
+            self.write(Path(path))
+
+    def write(self, path: Path) -> None:
+        """Write the table to a CSV file."""
+        try:
+            write_lesion_rows(self.model.rows, path)
+        except (MetsegError, OSError) as error:
+            self.tools.refuse(str(error))
+        else:
+            self.tools.ask(f"{_counted(len(self.model.rows))} written to {path.name}.")
+
+    def _measure(self) -> None:
+        case = self.state.case
+        if case is None:
+            return
+        probabilities = None if case.prediction is None else case.prediction.probabilities
+        spacing, origins = case.study.geometry.spacing, case.view.origins()
+        measured = partial(lesion_rows, spacing=spacing, probabilities=probabilities, origins=origins)
+        self._measuring.submit(measured, case.labels.data.copy())
+
+    def _on_measured(self, rows: tuple[LesionRow, ...]) -> None:
+        chosen = self.tools.state.chosen
+        if self.model.show(rows):
+            self.table.choose(chosen)
+        self._show_selected()
+        self._show_total()
+
+    def _on_case(self) -> None:
+        case = self.state.case
+        if case is None or case.labels is not self._labels:
+            self._measuring.forget()
+            self.model.show(())
+            self._labels = None if case is None else case.labels
+        self.export.setEnabled(case is not None)
+        self._show_total()
+        self._measure()
+
+    def _show_origins(self) -> None:
+        """Who drew what is known once it is on the disk."""
+        case = self.state.case
+        if case is not None and self.model.rows:
+            origins = case.view.origins()
+            shown = ((row, origins.get(row.lesion.id, Origin.MANUAL)) for row in self.model.rows)
+            self.model.show(tuple(replace(row, origin=origin) for row, origin in shown))
+
+    def _show_total(self) -> None:
+        rows = self.model.rows
+        if self.state.case is None:
+            self.total.say("")
+            return
+        volume = f", {sum(row.volume[0] for row in rows):,.0f} {rows[0].volume[1]} in all" if rows else ""
+        self.total.say(f"{_counted(len(rows))}{volume}")
+
+    def _show_selected(self) -> None:
+        lesion = self.state.lesion
+        if lesion not in self.table.chosen:
+            self.table.choose((lesion,))
+
+    def _on_selected(self) -> None:
+        chosen = self.table.chosen
+        self.tools.state.chosen = chosen
+        if chosen:
+            self.state.lesion = chosen[0]
+
+    def _go_to(self, row: int) -> None:
+        """Show the middle slice of the lesion in a row, centred on what it has there."""
+        case, lesion = self.state.case, self.sorted.lesion(row).lesion
+        if case is None:
+            return
+        z = _middle(case.labels.data, lesion.id, lesion.slices)
+        places = np.argwhere(case.labels.data[z] == lesion.id)
+        if len(places):
+            y, x = places.mean(axis=0)
+            self.studio.go_to(z, float(y), float(x))
+
+    def _open_menu(self, place: QPoint) -> None:
+        if self.table.chosen:
+            self.menu().exec(self.table.on_screen(place))
+
+    def menu(self) -> QMenu:
+        """What can be done with the selected lesions."""
+        tools, several = self.tools, len(self.table.chosen) > 1
+        menu = QMenu(self)
+        entries = (
+            ("Split by two clicks", lambda: setattr(tools.state, "on_canvas", OnCanvas.SPLIT), not several),
+            ("Separate pieces", tools.separate, not several),
+            ("Merge", tools.merge, several),
+            ("Renumber …", lambda: ask_number(self, tools), not several),
+            ("Delete", tools.delete, True),
+        )
+        for title, act, usable in entries:
+            action = QAction(title, menu)
+            action.triggered.connect(lambda _=False, act=act: act())
+            action.setEnabled(usable and self.state.editable)
+            menu.addAction(action)
+        return menu
+
+    def _colour(self, lesion: int) -> QColor:
+        if self._labels is None:
+            return QColor()
+        return QColor.fromRgbF(*(float(part) for part in self._labels.colormap.map(lesion)[:3]))
+
+
+def _middle(labels: LabelArray, lesion: int, slices: tuple[int, int]) -> int:
+    """The slice nearest to the middle of those given in which there is something of the lesion."""
+    middle = sum(slices) // 2
+    order = sorted(range(slices[0], min(slices[1] + 1, len(labels))), key=lambda z: abs(z - middle))
+    return next((z for z in order if (labels[z] == lesion).any()), middle)
+
+
+def _counted(lesions: int) -> str:
+    return f"{lesions} lesion{'s' * (lesions != 1)}"

@@ -1,0 +1,137 @@
+"""The lesion table's look, and what keys and the mouse do in it."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, QSize, Qt, Signal
+from qtpy.QtGui import QAction, QKeyEvent, QKeySequence, QResizeEvent
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
+
+from metseg.napari_plugin.studio.lesion_model import COLUMNS, SortedLesions
+
+_FEWEST_ROWS, _MOST_ROWS = 3, 10
+_CHIP = 10
+_ROW_PADDING, _CELL_PADDING = 6, 9
+_MOVING = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
+
+
+class LesionView(QTableView):
+    """Shows sorted lesions; several can be selected.
+
+    Keys that do not move within the table go to napari. A click on the header sorts, a right click on it chooses the
+    columns.
+
+    Parameters
+    ----------
+    lesions : SortedLesions
+    """
+
+    #: The user moved to a row, by mouse or key.
+    went = Signal(int)
+
+    def __init__(self, lesions: SortedLesions, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._lesions = lesions
+        self.setObjectName("lesions")
+        self.setModel(lesions)
+        self.rows_chosen = QItemSelectionModel(lesions, self)
+        self.setSelectionModel(self.rows_chosen)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self._lines = QHeaderView(Qt.Orientation.Vertical, self)
+        self._lines.hide()
+        self._lines.setDefaultSectionSize(self.fontMetrics().height() + _ROW_PADDING)
+        self.setVerticalHeader(self._lines)
+        self._header = header = QHeaderView(Qt.Orientation.Horizontal, self)
+        self.setHorizontalHeader(header)
+        header.setSectionsClickable(True)
+        header.setHighlightSections(False)
+        header.setMinimumSectionSize(28)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(self._choose_columns)
+        self.setSortingEnabled(True)
+        header.setSortIndicatorShown(False)  # the titles show it
+        self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        self.setIconSize(QSize(_CHIP, _CHIP))
+        self.clicked.connect(lambda index: self.went.emit(index.row()))
+        for signal in (lesions.modelReset, lesions.dataChanged, lesions.headerDataChanged):
+            signal.connect(self._fit)
+        self._fit()
+
+    @property
+    def chosen(self) -> tuple[int, ...]:
+        """Numbers of the selected lesions, the current one first."""
+        rows = sorted(index.row() for index in self.rows_chosen.selectedRows())
+        current = self.currentIndex().row()
+        rows.sort(key=lambda row: row != current)
+        return tuple(self._lesions.lesion(row).lesion.id for row in rows)
+
+    def choose(self, lesions: tuple[int, ...]) -> None:
+        """Select these lesions, as far as they are listed, the first as the current one."""
+        places = [place for place in map(self._lesions.place, lesions) if place is not None]
+        selection = self.rows_chosen
+        kinds = QItemSelectionModel.SelectionFlag
+        selection.clearSelection()
+        if not places:
+            selection.setCurrentIndex(QModelIndex(), kinds.NoUpdate)
+            return
+        selection.setCurrentIndex(self._lesions.index(places[0], 0), kinds.NoUpdate)
+        for place in places:
+            selection.select(self._lesions.index(place, 0), kinds.Select | kinds.Rows)
+        self.scrollTo(self._lesions.index(places[0], 0))
+
+    def on_screen(self, place: QPoint) -> QPoint:
+        """Where a place among the rows is on the screen."""
+        rows = self.viewport()
+        return place if rows is None else rows.mapToGlobal(place)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Give the columns the new width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Move, or select all; leave any other key to napari."""
+        if event is None:
+            return
+        moving = event.key() in _MOVING
+        if not moving and not event.matches(QKeySequence.StandardKey.SelectAll):
+            event.ignore()
+            return
+        super().keyPressEvent(event)
+        if moving and self.currentIndex().isValid():
+            self.went.emit(self.currentIndex().row())
+
+    def _fit(self) -> None:
+        """As wide columns as their contents need, and what is left shared out; as high as there are lesions."""
+        shown = [index for index in range(len(COLUMNS)) if not self.isColumnHidden(index)]
+        needed = [self._needed_width(index) for index in shown]
+        spare = max(self.width() - 2 * self.frameWidth() - sum(needed), 0)
+        for place, (index, width) in enumerate(zip(shown, needed, strict=True)):
+            self.setColumnWidth(index, width + spare * (place + 1) // len(shown) - spare * place // len(shown))
+        rows = min(max(self._lesions.rowCount(), _FEWEST_ROWS), _MOST_ROWS)
+        head = self._header.sizeHint().height()
+        self.setFixedHeight(head + rows * self._lines.defaultSectionSize() + 2 * self.frameWidth())
+
+    def _needed_width(self, index: int) -> int:
+        title = str(self._lesions.headerData(index, Qt.Orientation.Horizontal))
+        cells = [str(self._lesions.index(row, index).data()) for row in range(self._lesions.rowCount())]
+        text = max(self.fontMetrics().horizontalAdvance(line) for line in [*title.splitlines(), *cells])
+        return text + _CELL_PADDING + (index == 0) * (_CHIP + _CELL_PADDING)
+
+    def _choose_columns(self, place: QPoint) -> None:
+        menu = QMenu(self)
+        for index, column in enumerate(COLUMNS[1:], start=1):
+            title = str(self._lesions.headerData(index, Qt.Orientation.Horizontal)).replace("\n", " ")
+            action = QAction(title, menu)
+            action.setToolTip(column.tip)
+            action.setCheckable(True)
+            action.setChecked(not self.isColumnHidden(index))
+            action.toggled.connect(lambda shown, index=index: self.setColumnHidden(index, not shown))
+            action.toggled.connect(self._fit)
+            menu.addAction(action)
+        menu.exec(self._header.mapToGlobal(place))

@@ -1,0 +1,153 @@
+"""The correction tools as buttons: which one has the mouse, what the last one did, and their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QPushButton, QSpinBox, QWidget
+
+from metseg.napari_plugin.controls import Hint
+from metseg.napari_plugin.studio.canvas_tools import CanvasTools
+from metseg.napari_plugin.studio.panel import Panel
+from metseg.napari_plugin.studio.renumbering import ask_number
+from metseg.napari_plugin.studio.shortcuts import Shortcut
+from metseg.napari_plugin.studio.tools import OnCanvas, Tools
+
+if TYPE_CHECKING:
+    from metseg.napari_plugin.studio.studio import Studio
+
+_MOST_NEIGHBOURS = 5
+
+_BRUSH = (
+    "Draw once along a lesion: it is outlined along the network's contour and the image's edge. "
+    "With Shift held, what you draw over is taken away. The brush is as thick as napari's ([ and ])."
+)
+_ERASER = "Draw once over what is no lesion: it is taken away up to where the rest looks different."
+_SPLIT = "Click into both parts of a lesion: it is cut at the narrowest place between them."
+_SEPARATE = "Every piece of the selected lesion that hangs together gets its own number."
+_GROW = "The selected lesion takes in the next contour of the network's probability."
+_SHRINK = "The selected lesion falls back to the next contour of the network's probability."
+_INTERPOLATE = "Redraw the selected lesion between the nearest slices before and after this one that you drew."
+_MERGE = "The lesions selected in the table get the number of the current one."
+_RENUMBER = "Give the selected lesion another number."
+_NEIGHBOURS = "In how many slices above and below a stroke outlines the lesion too, as long as it looks alike there."
+_REDRAW = "What the lesion has beyond the new outline, in that slice, is taken away."
+
+
+class ToolPanel(Panel):
+    """A button for every tool, and what the last one had to say.
+
+    Parameters
+    ----------
+    studio : Studio
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__("Correct", studio)
+        self.tools = tools = Tools.of(studio)
+        self.canvas = CanvasTools(studio, tools)
+        studio.add_closing(self.canvas.unfollow)
+        self.brush = self._toggle("Guided brush", "G", OnCanvas.BRUSH, _BRUSH)
+        self.eraser = self._toggle("Guided eraser", "R", OnCanvas.ERASER, _ERASER)
+        self.split = self._toggle("Split", "S", OnCanvas.SPLIT, _SPLIT)
+        self.grow = self._button("Grow", "U", tools.grow, _GROW)
+        self.shrink = self._button("Shrink", "D", tools.shrink, _SHRINK)
+        self.interpolate = self._button("Interpolate", "I", tools.interpolate, _INTERPOLATE)
+        self.separate = self._button("Separate", "", tools.separate, _SEPARATE)
+        self.merge = self._button("Merge", "", tools.merge, _MERGE)
+        self.delete = self._button("Delete", "Delete", tools.delete, "Remove the lesions selected in the table.")
+        self.renumber = self._button(
+            "Renumber …", "", lambda: ask_number(self, tools), "Give the selected lesion another number."
+        )
+        self.undo = self._button("Undo", "", tools.undo, "Take the last change back (Ctrl+Z).")
+        self.redo = self._button("Redo", "", tools.redo, "Make it again (Ctrl+Shift+Z).")
+        self.redraw = QCheckBox("Redraw")
+        self.redraw.setToolTip(_REDRAW)
+        self.redraw.toggled.connect(lambda on: setattr(tools.state, "redraw", on))
+        self.neighbours = QSpinBox()
+        self.neighbours.setRange(0, _MOST_NEIGHBOURS)
+        self.neighbours.setSpecialValueText("this slice")
+        self.neighbours.setPrefix("± ")
+        self.neighbours.setSuffix(" slices")
+        self.neighbours.setToolTip(_NEIGHBOURS)
+        self.neighbours.valueChanged.connect(lambda value: setattr(tools.state, "neighbours", value))
+        self.done = Hint()
+        self.refusal = Hint("notice")
+        self._lay_out()
+        self.follow(tools.state.events, ("on_canvas", "redraw", "neighbours", "message", "refused"), self._show)
+        self.follow(studio.state.events, ("case",), self._show)
+        self._show()
+
+    def _toggle(self, title: str, key: str, which: OnCanvas, tip: str) -> QPushButton:
+        def switch(on: bool) -> None:
+            self.tools.state.on_canvas = which if on else OnCanvas.NONE
+
+        button = self._pressable(title, key, tip)
+        button.setCheckable(True)
+        button.toggled.connect(switch)
+        self.studio.add_shortcut(Shortcut(key, title, button.click))
+        return button
+
+    def _button(self, title: str, key: str, act: Callable[[], object], tip: str) -> QPushButton:
+        button = self._pressable(title, key, tip)
+        button.clicked.connect(lambda: act())
+        if key:
+            self.studio.add_shortcut(Shortcut(key, title, button.click))
+        return button
+
+    def _pressable(self, title: str, key: str, tip: str) -> QPushButton:
+        button = QPushButton(title)
+        button.setObjectName("tool")
+        button.setToolTip(f"{tip} Key: {key}" if key else tip)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys with the canvas
+        return button
+
+    def _lay_out(self) -> None:
+        self.add_wide(_grid((self.brush, self.eraser, self.split)))
+        options = QWidget()
+        line = QHBoxLayout(options)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self.neighbours, 1)
+        line.addWidget(self.redraw)
+        self.add_row("Brush outlines", options)
+        self.add_wide(
+            _grid(
+                (self.grow, self.shrink, self.interpolate),
+                (self.separate, self.merge, self.renumber),
+                (self.delete, self.undo, self.redo),
+            )
+        )
+        self.add_wide(self.done)
+        self.add_wide(self.refusal)
+
+    def _show(self) -> None:
+        state = self.tools.state
+        for button, which in (
+            (self.brush, OnCanvas.BRUSH),
+            (self.eraser, OnCanvas.ERASER),
+            (self.split, OnCanvas.SPLIT),
+        ):
+            with QSignalBlocker(button):
+                button.setChecked(state.on_canvas is which)
+        with QSignalBlocker(self.redraw), QSignalBlocker(self.neighbours):
+            self.redraw.setChecked(state.redraw)
+            self.neighbours.setValue(state.neighbours)
+        for child in self.findChildren(QPushButton):
+            child.setEnabled(self.state.editable)
+        self.done.say("" if state.refused else state.message)
+        self.refusal.say(state.message if state.refused else "")
+
+
+def _grid(*rows: Sequence[QPushButton]) -> QWidget:
+    """Buttons of equal width."""
+    widget = QWidget()
+    grid = QGridLayout(widget)
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setSpacing(6)
+    for row, buttons in enumerate(rows):
+        for column, button in enumerate(buttons):
+            grid.addWidget(button, row, column)
+            grid.setColumnStretch(column, 1)
+    return widget

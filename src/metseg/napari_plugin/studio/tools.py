@@ -1,0 +1,332 @@
+"""The correction tools on the open case: each is one undo step of the layer and one record of the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from psygnal import SignalGroupDescriptor
+
+from metseg.curation import tools
+from metseg.curation.tools import Change, Stroke, ToolError
+from metseg.errors import MetsegError
+from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.studio.drawn_slices import BRUSH, ERASER, INTERPOLATE, drawn_slices, slices_round
+from metseg.napari_plugin.studio.stroke_target import lesion_under
+
+if TYPE_CHECKING:
+    from metseg.napari_plugin.studio.open_case import OpenCase
+    from metseg.napari_plugin.studio.studio import Studio
+
+#: Share of a lesion's voxels that one click on Grow or Shrink adds or removes at least.
+STEP = 0.15
+
+Voxel = tuple[int, int, int]
+
+
+class OnCanvas(StrEnum):
+    """Which tool has the mouse on the canvas."""
+
+    NONE = "none"
+    BRUSH = "brush"
+    ERASER = "eraser"
+    SPLIT = "split"
+
+
+@dataclass
+class ToolState:
+    """What the tools' panel and the lesion table share. Every field has a signal in ``events``.
+
+    Attributes
+    ----------
+    on_canvas : OnCanvas
+        Which tool has the mouse.
+    redraw, neighbours
+        Of the guided brush, see :func:`metseg.curation.tools.guided_brush`.
+    chosen : tuple of int
+        Lesions selected in the table, the current one first.
+    message : str
+        What the last tool did, or why it did nothing.
+    refused : bool
+        Whether it did nothing.
+    """
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    on_canvas: OnCanvas = OnCanvas.NONE
+    redraw: bool = False
+    neighbours: int = 0
+    chosen: tuple[int, ...] = ()
+    message: str = ""
+    refused: bool = False
+
+
+class Tools(Follower):
+    """Runs tools on the case that is open in a studio. What a tool has to say goes to :attr:`state`.
+
+    Parameters
+    ----------
+    studio : Studio
+        The tools stop listening when it ends.
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__()
+        self._studio = studio
+        self._layer = Follower()
+        self._fresh = 0
+        self.state = ToolState()
+        self.follow(studio.state.events, ("case",), self._on_case)
+        self.follow(studio.state.events, ("lesion",), self._on_lesion)
+        self.follow(studio.state.events, ("edits",), self._on_edit)
+        self._on_case()
+
+    @classmethod
+    def of(cls, studio: Studio) -> Tools:
+        """The tools of a studio, which its panels share."""
+        if studio not in _tools:
+            _tools[studio] = cls(studio)
+            studio.add_closing(lambda: _tools.pop(studio)._close())
+        return _tools[studio]
+
+    @property
+    def lesion(self) -> int:
+        """Number of the lesion that the tools act on; 0 if none is selected."""
+        return self._studio.state.lesion
+
+    def stroke(self, stroke: Stroke, *, erase: bool = False) -> None:
+        """Outline what ``stroke`` was drawn over, or take it away.
+
+        What is outlined belongs to the new lesion if one was asked for, else to the selected one if the stroke touches
+        it, else to the one that it touches most, there or in the next slices, else to a new one. It is selected then.
+        """
+        redraw, neighbours = self.state.redraw, self.state.neighbours
+
+        def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
+            labels = case.labels.data
+            label = 0 if erase else self._fresh or lesion_under(labels, stroke, self.lesion) or case.next_label
+            numbers = {"radius": stroke.radius, "slices": stroke.slices(), "points": len(stroke.points)}
+            if label:
+                numbers |= {"lesion": label, "redraw": redraw, "neighbours": neighbours}
+            given = labels, case.guide, _probabilities(case), stroke, label
+            return tools.guided_brush(*given, redraw=redraw, neighbours=neighbours), numbers
+
+        nothing = "the stroke touches no lesion" if erase else "the stroke adds nothing"
+        numbers = self._run(ERASER if erase else BRUSH, change, nothing)
+        if numbers is not None and not erase:
+            self._studio.state.lesion = numbers["lesion"]
+
+    def grow(self) -> None:
+        """Let the selected lesion take in the next contour of the network's probability."""
+
+        def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
+            label = self._selected()
+            spacing = case.study.geometry.spacing
+            grown = tools.grow(case.labels.data, _needed(case), label, step=STEP, spacing=spacing)
+            return grown, {"lesion": label, "step": STEP}
+
+        self._run("grow", change, "the network saw nothing more round it: use the guided brush")
+
+    def shrink(self) -> None:
+        """Let the selected lesion fall back to the next contour within it."""
+
+        def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
+            label = self._selected()
+            return tools.shrink(case.labels.data, _needed(case), label, step=STEP), {"lesion": label, "step": STEP}
+
+        self._run("shrink", change, "there is no contour of the network's within it: use the guided eraser")
+
+    def interpolate(self) -> None:
+        """Redraw the selected lesion between the two drawn slices that are nearest to the one on screen."""
+
+        def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
+            label = self._selected()
+            shown = self._studio.shown_slice
+            if shown is None:
+                raise ToolError("show axial slices (2D) to interpolate between two of them")
+            self._studio.flush()
+            labels = case.labels.data
+            present = np.flatnonzero((labels == label).any(axis=(1, 2))).tolist()
+            first, last = slices_round(shown, present, drawn_slices(case.view.history(), label))
+            made = tools.interpolate(labels, label, first, last, _probabilities(case))
+            return made, {"lesion": label, "first": first, "last": last}
+
+        self._run(INTERPOLATE, change, "the slices between are so already")
+
+    def split(self, first: Voxel, second: Voxel) -> None:
+        """Cut the lesion in which ``first`` and ``second`` (z, y, x) lie between the two."""
+
+        def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
+            label, spacing = int(case.labels.data[first]), case.study.geometry.spacing
+            numbers = {"lesion": label, "first": list(first), "second": list(second), "new": case.next_label}
+            cut = tools.split(case.labels.data, label, first, second, new=case.next_label, spacing=spacing)
+            return cut, numbers
+
+        self._run("split", change, "there is nothing to split")
+
+    def separate(self) -> None:
+        """Give every connected piece of the selected lesion its own number."""
+
+        def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
+            label, new = self._selected(), case.next_label
+            return tools.separate(case.labels.data, label, new=new), {"lesion": label, "new": new}
+
+        self._run("separate", change, "it is in one piece already: split it by two clicks")
+
+    def merge(self) -> None:
+        """Give the lesions selected in the table the number of the current one."""
+
+        def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
+            ids = self.state.chosen
+            if len(ids) < 2:
+                raise ToolError("select two or more lesions in the table first (Ctrl or Shift and a click)")
+            return tools.merge(case.labels.data, ids), {"lesions": list(ids)}
+
+        self._run("merge", change, "they are one already")
+
+    def delete(self) -> None:
+        """Remove the lesions selected in the table, or else the current one."""
+
+        def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
+            ids = self.state.chosen or (self._selected(),)
+            return tools.delete(case.labels.data, *ids), {"lesions": list(ids)}
+
+        case = self._studio.state.case
+        if self._run("delete", change, "nothing is there") is not None and case is not None:
+            case.labels.selected_label = case.next_label
+            self._fresh = 0
+
+    def relabel(self, old: int, new: int) -> None:
+        """Give lesion ``old`` the number ``new``."""
+
+        def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
+            return tools.relabel(case.labels.data, old, new), {"lesion": old, "new": new}
+
+        if self._run("relabel", change, "that is its number already") is not None:
+            self._studio.state.lesion = new
+
+    def undo(self) -> None:
+        """Take the last change back."""
+        self._say("")
+        if self._studio.state.case is not None:
+            self._studio.state.case.labels.undo()
+
+    def redo(self) -> None:
+        """Bring back what was undone last."""
+        self._say("")
+        if self._studio.state.case is not None:
+            self._studio.state.case.labels.redo()
+
+    def refuse(self, why: str) -> None:
+        """Say why nothing was done."""
+        self._say(why, refused=True)
+
+    def ask(self, what: str) -> None:
+        """Say what is to be done next."""
+        self._say(what)
+
+    def _run(
+        self, name: str, make: Callable[[OpenCase], tuple[Change, dict[str, Any]]], nothing: str
+    ) -> dict[str, Any] | None:
+        """Make a change and apply it; its numbers, or ``None`` if there was none."""
+        case = self._studio.state.case
+        if case is None:
+            self.refuse("Open a case first.")
+            return None
+        try:
+            change, numbers = make(case)
+            if not change:
+                raise ToolError(nothing)
+            self._studio.apply(change, {"tool": name, **numbers})
+        except MetsegError as error:
+            self.refuse(_sentence(f"{error}"))
+            return None
+        self._say(_sentence(f"{name}: {_summary(change, numbers)}"))
+        return numbers
+
+    def _selected(self) -> int:
+        if not self.lesion:
+            raise ToolError("select a lesion first: click on it in the table")
+        return self.lesion
+
+    def _say(self, message: str, *, refused: bool = False) -> None:
+        self.state.refused = refused
+        self.state.message = message
+
+    def _on_case(self) -> None:
+        """Follow the case's layer; what is selected in it is the studio's lesion, and the other way round."""
+        self._layer.unfollow()
+        case = self._studio.state.case
+        if case is None:
+            self.state.on_canvas = OnCanvas.NONE
+            self.state.chosen = ()
+            self._studio.state.lesion = self._fresh = 0
+        else:
+            self._layer.follow(case.labels.events, ("selected_label",), self._on_label)
+        self._say("")
+
+    def _on_label(self) -> None:
+        """A number that no lesion has asks for a new one; 0 asks for the eraser, whatever is selected."""
+        case = self._studio.state.case
+        if case is None or not case.labels.selected_label:
+            return
+        label = int(case.labels.selected_label)
+        self._fresh = 0 if _there(case, label) else label
+        self._studio.state.lesion = 0 if self._fresh else label
+
+    def _on_lesion(self) -> None:
+        case = self._studio.state.case
+        if case is not None and self.lesion:
+            case.labels.selected_label = self.lesion
+
+    def _on_edit(self) -> None:
+        case = self._studio.state.case
+        if case is None:
+            return
+        if self._fresh and _there(case, self._fresh):
+            self._studio.state.lesion, self._fresh = self._fresh, 0
+        elif self.lesion and not _there(case, self.lesion):
+            self._studio.state.lesion = 0
+
+    def _close(self) -> None:
+        self.unfollow()
+        self._layer.unfollow()
+
+
+_tools: dict[Studio, Tools] = {}
+
+
+def _probabilities(case: OpenCase) -> npt.NDArray[np.float32] | None:
+    return None if case.prediction is None else case.prediction.probabilities
+
+
+def _there(case: OpenCase, lesion: int) -> bool:
+    return bool((case.labels.data == lesion).any())
+
+
+def _needed(case: OpenCase) -> npt.NDArray[np.float32]:
+    if case.prediction is None:
+        raise ToolError("no network has looked at this case yet: make a prediction, or use the guided brush")
+    return case.prediction.probabilities
+
+
+def _summary(change: Change, numbers: dict[str, Any]) -> str:
+    more = int(np.count_nonzero((change.before == 0) & (change.after > 0)))
+    fewer = int(np.count_nonzero((change.before > 0) & (change.after == 0)))
+    parts = [f"{more:,} voxels more"] * (more > 0) + [f"{fewer:,} voxels fewer"] * (fewer > 0)
+    lesions = numbers.get("lesions") or ([numbers["lesion"]] if "lesion" in numbers else [])
+    named = f"lesion{'s' * (len(lesions) > 1)} {_listed(lesions)}" if lesions else ""
+    return ", ".join([named] * bool(named) + parts)
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    *others, last = map(str, numbers)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "." * (not text.endswith("."))
