@@ -2,14 +2,15 @@
 
 A long operation is a generator of :data:`Event` that ends with one :class:`Finished`. It can be closed
 between any two events. The napari activity bar, the command line's bar and a server's job consume the
-same generator.
+same generator; between processes events go as lines of JSON (:func:`to_json`, :func:`from_json`).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -28,6 +29,20 @@ class Notice:
     """Something the user must be told, such as a fall-back to another device."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished(Progress):
+    """One step of a training is done; ``loss`` is that of its batch."""
+
+    loss: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EpochFinished(Notice):
+    """One epoch of a training is done and saved; ``row`` is its line in the log."""
+
+    row: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +76,52 @@ def drain(stream: Iterable[Event[T]], on_event: Callable[[Event[T]], object] | N
         if on_event is not None:
             on_event(event)
     raise RuntimeError("the operation ended without a result")
+
+
+_KINDS: dict[str, type[Progress] | type[Notice]] = {
+    "progress": Progress,
+    "notice": Notice,
+    "step": StepFinished,
+    "epoch": EpochFinished,
+}
+_FINISHED = "finished"
+
+
+def to_json(event: Event[T], result: Callable[[T], Any]) -> str:
+    """One line of JSON, without its end: ``event`` names the kind, the other keys are its fields.
+
+    Parameters
+    ----------
+    event : Event
+        A kind of this module; one derived from them elsewhere counts as what it is derived from.
+    result : callable
+        Makes JSON values of the operation's result.
+    """
+    if isinstance(event, Finished):
+        return json.dumps({"event": _FINISHED, "result": result(event.result)})
+    kinds = {kind: name for name, kind in _KINDS.items()}
+    known = next(kind for kind in type(event).__mro__ if kind in kinds)
+    content = asdict(event)
+    return json.dumps({"event": kinds[known]} | {key: content[key] for key in known.__match_args__})
+
+
+def from_json(line: str | bytes, result: Callable[[Any], T]) -> Event[T]:
+    """The event in a line that :func:`to_json` wrote.
+
+    Parameters
+    ----------
+    line : str or bytes
+    result : callable
+        Makes the operation's result of JSON values.
+
+    Raises
+    ------
+    ValueError
+        If the line is no event.
+    """
+    try:
+        content = json.loads(line)
+        kind = content.pop("event")
+        return Finished(result(content["result"])) if kind == _FINISHED else _KINDS[kind](**content)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"not an event: {line!r}") from error

@@ -57,6 +57,26 @@ def test_without_empty_slices_batches_are_full() -> None:
     assert [len(batch) for batch in plan.batches(0)] == [4]
 
 
+def test_replayed_patients_have_their_share_and_every_new_lesion_slice_is_shown() -> None:
+    config = TrainingConfig(architecture="nested_unet", batch_size=8, replay=0.25)
+    old = replace(prepared([True] * 40 + [False] * 40), replayed=True)
+    plan = EpochPlan([prepared([True] * 6 + [False] * 2), old], config)
+    batches = plan.batches(0)
+    assert len(batches) == 2  # 6 new slices with lesion, 3 in each batch
+    for batch in batches:
+        assert sum(patient == 1 for patient, _, _ in batch) == 2
+        assert sum(patient == 0 and z < 6 for patient, z, _ in batch) == 3
+    assert {(p, z) for batch in batches for p, z, _ in batch} >= {(0, z) for z in range(6)}
+
+
+def test_healthy_new_patients_are_shown_beside_replayed_lesions() -> None:
+    config = TrainingConfig(architecture="nested_unet", batch_size=8, replay=0.5)
+    old = replace(prepared([True] * 8 + [False] * 8), replayed=True)
+    batch = EpochPlan([prepared([False] * 4), old], config).batches(0)[0]
+    assert sum(patient == 0 for patient, _, _ in batch) == 2
+    assert sum(patient == 1 and z < 8 for patient, z, _ in batch) == 4
+
+
 def test_an_example_is_always_the_same_pixels_and_seeds_differ() -> None:
     study = synthetic_study(1, slices=8, size=96)
     ready = prepare(study, PreprocessingConfig(size=None))

@@ -11,11 +11,11 @@ import torch
 
 from metseg.checkpoints import load_checkpoint
 from metseg.errors import DataError
-from metseg.events import Notice, Progress, drain
+from metseg.events import EpochFinished, Notice, Progress, drain
 from metseg.inference import Segmenter
 from metseg.metrics import score_patient
 from metseg.study import read_study, write_tiff
-from metseg.training import EpochFinished, Split, TrainingConfig, train, write_split
+from metseg.training import Split, TrainingConfig, train, write_split
 
 
 @dataclass(frozen=True)
@@ -54,20 +54,29 @@ def test_a_run_leaves_checkpoint_card_split_log_and_curves(trial: Trial, quick: 
 def test_resume_ends_with_the_same_weights_as_an_unbroken_run(
     heads: Path, quick: TrainingConfig, tmp_path: Path
 ) -> None:
-    """With an encoder that is frozen at first and copies that hold simulated metastases."""
+    """Stopped within an epoch and while validating; with a frozen encoder and copies with simulated metastases."""
     config = quick.model_copy(update={"freeze_encoder": 1, "simulated_lesions": 1.0})
     unbroken = load_checkpoint(drain(train(config, heads, tmp_path / "unbroken")))
-    stream = train(config, heads, tmp_path / "broken")
-    for event in stream:
-        if isinstance(event, Progress) and event.what.startswith("epoch 2"):
-            break  # one step into the last epoch
-    stream.close()  # type: ignore[attr-defined]
     notices: list[object] = []
+    for place in ("epoch 1 of 2", "validating", "epoch 2 of 2"):
+        stream = train(config, heads, tmp_path / "broken", resume=True)
+        for event in stream:
+            if isinstance(event, Progress) and event.what.startswith(place):
+                break
+            notices.append(event)
+        stream.close()  # type: ignore[attr-defined]
     resumed = load_checkpoint(drain(train(config, heads, tmp_path / "broken", resume=True), notices.append))
-    assert Notice("continuing after epoch 1") in notices
+    continued = [event.text for event in notices if isinstance(event, Notice) and event.text.startswith("continuing")]
+    assert continued == [f"continuing after epoch {place}" for place in ("0 and 1 steps", "1", "1 and 1 steps")]
+    assert _log_without_time(tmp_path / "broken") == _log_without_time(tmp_path / "unbroken")
     assert unbroken.card.training.config["simulated_lesions"] == 1.0
     for key, value in unbroken.state.items():
         torch.testing.assert_close(resumed.state[key], value, rtol=0, atol=0, msg=key)
+
+
+def _log_without_time(run: Path) -> list[dict[str, str]]:
+    with (run / "log.csv").open() as file:
+        return [{key: cell for key, cell in row.items() if key != "seconds"} for row in csv.DictReader(file)]
 
 
 def test_a_network_learns_a_head_by_heart(heads: Path, quick: TrainingConfig, tmp_path: Path) -> None:
@@ -117,3 +126,15 @@ def test_nothing_to_train_on_is_said(quick: TrainingConfig, tmp_path: Path) -> N
     write_tiff(folder / "a_1.tif", torch.zeros(96, 96, dtype=torch.uint8).numpy())
     with pytest.raises(DataError, match="no slice with a mask"):
         drain(train(quick, folder, tmp_path / "out"))
+
+
+def test_the_last_epoch_is_kept_if_held_out_patients_must_not_choose(
+    heads: Path, quick: TrainingConfig, tmp_path: Path
+) -> None:
+    config = quick.model_copy(update={"steps_per_epoch": 1, "keep_last": True, "ema": 0.0, "learning_rate": 1.0})
+    events: list[object] = []
+    card = load_checkpoint(drain(train(config, heads, tmp_path / "run", score=False), events.append)).card
+    first, second = (event.row["mean_dice"] for event in events if isinstance(event, EpochFinished))
+    assert second <= first
+    assert card.training.epoch == 2
+    assert card.scores == {}

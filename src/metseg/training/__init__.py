@@ -4,7 +4,7 @@ from metseg.training.allocation import keep_freed_memory
 from metseg.training.calibration import Calibration, LogitCounts, calibrate, fit_temperature, write_temperature
 from metseg.training.config import LOSSES, AugmentationConfig, LossConfig, TrainingConfig
 from metseg.training.evaluation import Evaluation, evaluate
-from metseg.training.fit import EpochFinished, card_scores, train
+from metseg.training.fit import card_scores, train
 from metseg.training.search_space import SearchSpace
 from metseg.training.simulation import SimulatedHead, SimulationScore, score_simulated, simulate_heads
 from metseg.training.split import Split, make_folds, make_split, read_split, write_split
@@ -15,7 +15,6 @@ __all__ = [
     "LOSSES",
     "AugmentationConfig",
     "Calibration",
-    "EpochFinished",
     "Evaluation",
     "LogitCounts",
     "LossConfig",

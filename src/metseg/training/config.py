@@ -107,6 +107,10 @@ class TrainingConfig(BaseModel):
         Number of parts of a cross-validation, and which of them (from 0) is held out.
     threshold : float
         Probability from which on a voxel is lesion, in validation and in the card.
+    keep_last : bool
+        Keep the last epoch instead of the best one, so that held-out patients are measured but choose nothing.
+    replay : float
+        Share of the examples that come from replayed patients, where there are any.
     synthetic_heads : int
         Synthetic heads added to the training patients.
     simulated_lesions : float
@@ -147,6 +151,8 @@ class TrainingConfig(BaseModel):
     folds: Annotated[int, Field(ge=2)] | None = None
     fold: Annotated[int, Field(ge=0)] | None = None
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    keep_last: bool = False
+    replay: Annotated[float, Field(ge=0, lt=1)] = 0.5
     synthetic_heads: Annotated[int, Field(ge=0, le=200)] = 0
     simulated_lesions: Annotated[float, Field(ge=0, le=10)] = 0.0
     validate_every: Annotated[int, Field(ge=1)] = 1

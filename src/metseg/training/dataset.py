@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import zlib
+from collections import abc
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +22,9 @@ from metseg.study import Sequence, Study, StudyFiles, find_studies, load
 from metseg.synthetic import insert_metastases
 from metseg.training.augmentation import Augmentation, Pair
 from metseg.training.config import TrainingConfig
+
+#: Folders of patients; of a patient who is in several the first counts.
+Folders = Path | abc.Sequence[Path]
 
 #: One training example: patient, slice, seed of its augmentation.
 Example = tuple[int, int, int]
@@ -40,6 +46,8 @@ class PreparedStudy:
         Slices whose mask is known.
     neighbours : int
         Slices on either side that the network sees too.
+    replayed : bool
+        Shown again beside new patients, so that it is not forgotten; see :class:`EpochPlan`.
     """
 
     name: str
@@ -47,6 +55,7 @@ class PreparedStudy:
     masks: npt.NDArray[np.uint8]
     masked: tuple[int, ...]
     neighbours: int = 0
+    replayed: bool = False
 
     def image(self, z: int) -> npt.NDArray[np.float32]:
         """Network input for slice ``z``, float32 (channels, height, width)."""
@@ -90,24 +99,31 @@ def prepare_simulated(study: Study, config: PreprocessingConfig, seed: tuple[int
     return None if copy is None else replace(copy, masked=kept)
 
 
-def masked_patients(data: Path) -> dict[str, list[StudyFiles]]:
+def masked_patients(data: Folders) -> dict[str, list[StudyFiles]]:
     """Files of every patient that has a mask, by name.
 
     Raises
     ------
     DataError
-        If there is none.
+        If there is none in one of the folders.
     """
     patients: dict[str, list[StudyFiles]] = {}
-    for files in find_studies(data):
-        if any(file.mask is not None for file in files.slices):
-            patients.setdefault(files.name, []).append(files)
-    if not patients:
-        raise DataError(f"{data}: no slice with a mask (<name>_<k>.tif beside <name>_<k>_mask.tif)")
+    for folder in _folders(data):
+        here: dict[str, list[StudyFiles]] = {}
+        for files in find_studies(folder):
+            if any(file.mask is not None for file in files.slices):
+                here.setdefault(files.name, []).append(files)
+        if not here:
+            raise DataError(f"{folder}: no slice with a mask (<name>_<k>.tif beside <name>_<k>_mask.tif)")
+        patients = here | patients
     return patients
 
 
-def chosen_patients(data: Path, names: Iterable[str] | None) -> list[tuple[str, list[StudyFiles]]]:
+def _folders(data: Folders) -> abc.Sequence[Path]:
+    return [data] if isinstance(data, Path) else data
+
+
+def chosen_patients(data: Folders, names: Iterable[str] | None) -> list[tuple[str, list[StudyFiles]]]:
     """Names and files of the patients in ``names``, or of all that have a mask, sorted by name.
 
     Raises
@@ -118,7 +134,8 @@ def chosen_patients(data: Path, names: Iterable[str] | None) -> list[tuple[str, 
     files = masked_patients(data)
     wanted = sorted(files) if names is None else list(names)
     if unknown := set(wanted) - set(files):
-        raise DataError(f"{data}: no masked slices of {', '.join(sorted(unknown))}")
+        where = ", ".join(map(str, _folders(data)))
+        raise DataError(f"{where}: no masked slices of {', '.join(sorted(unknown))}")
     return [(name, files[name]) for name in wanted]
 
 
@@ -185,7 +202,11 @@ class TrainingSlices(Dataset[Pair]):
 
 
 class EpochPlan:
-    """Which slices make up each batch of each epoch: seeded, and balanced between slices with and without lesion."""
+    """Which slices make up each batch of each epoch: seeded, and balanced between slices with and without lesion.
+
+    If some studies are replayed, ``config.replay`` is their share of the examples, of those with lesion as of those
+    without, and an epoch is over when every new slice with lesion was shown.
+    """
 
     def __init__(self, studies: list[PreparedStudy], config: TrainingConfig) -> None:
         flags = [(index, z, bool(study.masks[z].any())) for index, study in enumerate(studies) for z in study.masked]
@@ -194,24 +215,39 @@ class EpochPlan:
         if not self._lesion:
             raise DataError("no training slice has a lesion")
         self._seed = config.seed
+        self._replayed = frozenset(index for index, study in enumerate(studies) if study.replayed)
+        self._replay = config.replay
         self._per_batch = config.batch_size // config.stack
         self._lesions_per_batch = (
             max(1, round(self._per_batch * config.lesion_share)) if self._empty else self._per_batch
         )
-        shown = self._lesions_per_batch * config.stack
-        self.steps = config.steps_per_epoch or max(1, -(-len(self._lesion) // shown))
+        new = [place for place in self._lesion if place[0] not in self._replayed]
+        to_show = len(new) / (1 - self._replay) if 0 < len(new) < len(self._lesion) else len(self._lesion)
+        self.steps = config.steps_per_epoch or max(1, math.ceil(to_show / (self._lesions_per_batch * config.stack)))
 
     def batches(self, epoch: int) -> list[list[Example]]:
         """The examples of every batch of ``epoch``."""
         rng = np.random.default_rng([self._seed, epoch])
-        lesions = _endless(self._lesion, rng)
-        empties = _endless(self._empty, rng)
+        lesions = self._stream(self._lesion, rng)
+        empties = self._stream(self._empty, rng)
         seeds = rng.integers(2**62, size=(self.steps, self._per_batch)).tolist()
         plan: list[list[Example]] = []
         for row in seeds:
             slices = [next(lesions if place < self._lesions_per_batch else empties) for place in range(len(row))]
             plan.append([(index, z, seed) for (index, z), seed in zip(slices, row, strict=True)])
         return plan
+
+    def _stream(self, slices: list[tuple[int, int]], rng: np.random.Generator) -> Iterator[tuple[int, int]]:
+        """Slices without end, the replayed ones as often as they should be."""
+        new = [place for place in slices if place[0] not in self._replayed]
+        old = [place for place in slices if place[0] in self._replayed]
+        if not new or not old:
+            yield from _endless(slices, rng)
+            return
+        sources = (_endless(new, rng), _endless(old, rng))
+        for count in itertools.count(1):
+            due = math.floor(count * self._replay) - math.floor((count - 1) * self._replay)
+            yield next(sources[due])
 
 
 def _endless(slices: list[tuple[int, int]], rng: np.random.Generator) -> Iterator[tuple[int, int]]:

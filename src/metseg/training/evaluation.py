@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -14,7 +13,7 @@ from metseg.inference import Segmenter
 from metseg.lesions import PostprocessingConfig
 from metseg.metrics import PatientScore, Summary, score_patient, summarise
 from metseg.study import Sequence, Study, StudyFiles
-from metseg.training.dataset import chosen_patients, load_masked, masked_slices
+from metseg.training.dataset import Folders, chosen_patients, load_masked, masked_slices
 
 
 class Evaluation(BaseModel):
@@ -43,14 +42,14 @@ class Evaluation(BaseModel):
 
 def evaluate(
     checkpoint: Checkpoint,
-    data: Path,
+    data: Folders,
     *,
     patients: Iterable[str] | None = None,
     device: str = "auto",
     postprocessing: PostprocessingConfig | None = None,
     flair_alone: bool = True,
 ) -> Iterator[Event[Evaluation]]:
-    """Segment every patient under ``data`` that has a mask, and score it.
+    """Segment every patient in ``data`` that has a mask, and score it.
 
     Only slices with a mask file count. Slices of one patient that differ in size are segmented and scored apart.
 
@@ -58,7 +57,7 @@ def evaluate(
     ----------
     checkpoint : Checkpoint
         The model.
-    data : Path
+    data : Path or sequence of Path
         As for training.
     patients : iterable of str, optional
         Just these.

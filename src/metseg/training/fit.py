@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Generator, Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean, median
@@ -12,7 +12,7 @@ from statistics import fmean, median
 from metseg.checkpoints import InferenceConfig, ModelCard, TrainingRecord, load_checkpoint, save_checkpoint
 from metseg.checkpoints.store import FILE_NAME
 from metseg.errors import DataError
-from metseg.events import Event, Finished, Notice, Progress
+from metseg.events import EpochFinished, Event, Finished, Notice, Progress
 from metseg.inference import resolve_device
 from metseg.lesions import GuidedFilter, PostprocessingConfig
 from metseg.metrics import Summary
@@ -20,7 +20,7 @@ from metseg.study import StudyFiles
 from metseg.synthetic import synthetic_study
 from metseg.training.config import TrainingConfig
 from metseg.training.curves import write_log
-from metseg.training.dataset import PreparedStudy, masked_patients, prepare, prepare_patients
+from metseg.training.dataset import Folders, PreparedStudy, masked_patients, prepare, prepare_patients
 from metseg.training.evaluation import Evaluation, evaluate
 from metseg.training.split import Split, make_folds, make_split, read_split, write_split
 from metseg.training.trainer import Trainer
@@ -32,36 +32,31 @@ SPLIT = "split.json"
 FIRST_SYNTHETIC_SEED = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class EpochFinished(Notice):
-    """One epoch is done and saved; ``row`` is its line in the log."""
-
-    row: dict[str, float]
-
-
 def train(
     config: TrainingConfig,
-    data: Path,
+    data: Folders,
     out: Path,
     *,
     resume: bool = False,
     device: str = "auto",
     split: Path | None = None,
+    replayed: Collection[str] = (),
+    score: bool = True,
     command: str = "",
 ) -> Iterator[Event[Path]]:
     """Train a network.
 
     ``out`` receives ``split.json`` (made if it is not there; unless a fold is trained it may be edited before the
     first run), ``model.safetensors`` with its card (the best epoch by mean Dice per held-out patient; without held-out
-    patients the last), ``log.csv``, ``curves.png`` and ``state.pt``, from which ``resume`` continues after the last
-    whole epoch, to the same weights as an unbroken run.
+    patients, or with ``config.keep_last``, the last), ``log.csv``, ``curves.png`` and ``state.pt``, written after each
+    epoch and when this is closed within one, from which ``resume`` continues to the same weights as an unbroken run.
 
     Parameters
     ----------
     config : TrainingConfig
         The run.
-    data : Path
-        A folder that :func:`metseg.study.find_studies` understands.
+    data : Path or sequence of Path
+        A folder that :func:`metseg.study.find_studies` understands; of a patient who is in several the first counts.
     out : Path
         Where results go.
     resume : bool
@@ -70,12 +65,16 @@ def train(
         ``auto`` or one of :func:`metseg.inference.available_devices`.
     split : Path, optional
         A split file to use in place of ``out/split.json``.
+    replayed : collection of str
+        Training patients that are shown again so that they are not forgotten, see ``config.replay``.
+    score : bool
+        Score the kept checkpoint on held-out patients at the end, and write the scores into its card.
     command : str
         For the card: what was run.
 
     Yields
     ------
-    Progress, Notice, EpochFinished, Finished
+    Progress, StepFinished, Notice, EpochFinished, Finished
         The result is the path of the checkpoint.
 
     Raises
@@ -97,7 +96,8 @@ def train(
     studies = yield from prepare_patients(
         patients, chosen.train, config.preprocessing, simulated=config.simulated_lesions, seed=config.seed
     )
-    studies += yield from _synthetic(config)
+    studies = [replace(study, replayed=study.name in replayed) for study in studies]
+    studies += [replace(head, replayed=bool(replayed)) for head in (yield from _synthetic(config))]
     held_out = yield from prepare_patients(patients, chosen.held_out, config.preprocessing)
     trainer = Trainer(config, studies, resolve_device(device), parent)
     if trainer.transferred:
@@ -109,13 +109,20 @@ def train(
         )
     if continued:
         trainer.restore(state)
-        yield Notice(f"continuing after epoch {trainer.epoch}")
+        within = f" and {trainer.step} steps" if trainer.step else ""
+        yield Notice(f"continuing after epoch {trainer.epoch}{within}")
     elif resume:
         yield Notice(f"nothing to continue in {out}: starting anew")
-    while trainer.epoch < config.epochs:
-        row = yield from trainer.run_epoch()
-        yield from _conclude_epoch(trainer, row, held_out, out, _record(trainer, chosen, command))
-    yield from _score_best(data, out, device)
+    try:
+        while trainer.pending is not None or trainer.epoch < config.epochs:
+            if trainer.pending is None:
+                yield from trainer.run_epoch()
+            yield from _conclude_epoch(trainer, held_out, out, _record(trainer, chosen, command))
+    except GeneratorExit:
+        trainer.save(out / STATE)
+        raise
+    if score:
+        yield from _score_best(data, out, device)
     yield Finished(out / FILE_NAME)
 
 
@@ -151,16 +158,17 @@ def _synthetic(config: TrainingConfig) -> Generator[Progress, None, list[Prepare
 
 
 def _conclude_epoch(
-    trainer: Trainer, row: dict[str, float], held_out: list[PreparedStudy], out: Path, record: TrainingRecord
+    trainer: Trainer, held_out: list[PreparedStudy], out: Path, record: TrainingRecord
 ) -> Generator[Progress | Notice, None, None]:
-    """Validate, keep the checkpoint if it is the best, save the state, write the log."""
-    config = trainer.config
+    """Validate the pending epoch, keep the checkpoint if it is the best, save the state, write the log."""
+    config, row = trainer.config, dict(trainer.pending or {})
     last = trainer.epoch == config.epochs
     if held_out and (last or trainer.epoch % config.validate_every == 0):
         dice = yield from trainer.validate(held_out)
         row |= {"mean_dice": fmean(dice), "median_dice": median(dice), "worst_dice": min(dice)}
-    if row.get("mean_dice", trainer.best if held_out else float(trainer.epoch)) > trainer.best:
-        trainer.best = row.get("mean_dice", float(trainer.epoch))
+    measured = row.get("mean_dice", trainer.best) if held_out else float(trainer.epoch)
+    if config.keep_last or measured > trainer.best:
+        trainer.best = max(measured, trainer.best)
         card = ModelCard(
             name=out.resolve().name,
             network=config.network,
@@ -172,6 +180,7 @@ def _conclude_epoch(
         )
         save_checkpoint(out, trainer.averaged, card)
     trainer.history.append(row)
+    trainer.pending = None
     trainer.save(out / STATE)
     write_log(out, trainer.history)
     scores = f", Dice {row['mean_dice']:.3f} (median {row['median_dice']:.3f})" if "mean_dice" in row else ""
@@ -180,7 +189,7 @@ def _conclude_epoch(
     )
 
 
-def _score_best(data: Path, out: Path, device: str) -> Generator[Progress | Notice, None, None]:
+def _score_best(data: Folders, out: Path, device: str) -> Generator[Progress | Notice, None, None]:
     """Score the kept checkpoint on the patients it never saw and write the scores into its card."""
     checkpoint = load_checkpoint(out)
     held_out = checkpoint.card.training.held_out

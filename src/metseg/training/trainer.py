@@ -16,12 +16,13 @@ from torch.utils.data import DataLoader
 
 from metseg.checkpoints import Checkpoint
 from metseg.errors import DataError
-from metseg.events import Progress
+from metseg.events import Progress, StepFinished
 from metseg.inference.devices import autocast_dtype
 from metseg.networks import SegmentationNetwork, build_network
 from metseg.study import write_atomically
+from metseg.training.augmentation import Pair
 from metseg.training.config import TrainingConfig
-from metseg.training.dataset import EpochPlan, PreparedStudy, TrainingSlices
+from metseg.training.dataset import EpochPlan, Example, PreparedStudy, TrainingSlices
 from metseg.training.ema import moving_average
 from metseg.training.losses import SegmentationLoss
 from metseg.training.transfer import transfer
@@ -45,12 +46,14 @@ class Trainer:
 
     Attributes
     ----------
-    epoch : int
-        Epochs done.
+    epoch, step : int
+        Epochs done, and steps done of the next one.
     best : float
         Best mean Dice so far.
     history : list of dict
         One row per epoch.
+    pending : dict or None
+        The row of an epoch that was trained but is not yet measured and in ``history``.
     parent : str or None
         sha256 of the weights the training started from.
     seen_by_parent : tuple of str
@@ -68,9 +71,11 @@ class Trainer:
         self.parent = parent.sha256 if parent else None
         self.seen_by_parent = parent.card.training.patients if parent else ()
         self.transferred = ""
-        self.epoch = 0
+        self.epoch = self.step = 0
+        self._loss_so_far = self._seconds_so_far = 0.0
         self.best = -math.inf
         self.history: list[dict[str, float]] = []
+        self.pending: dict[str, float] | None = None
         self._plan = EpochPlan(studies, config)
         self._slices = TrainingSlices(studies, config)
         first_weights = "none" if config.init is not None else config.first_weights
@@ -96,28 +101,38 @@ class Trainer:
             raise TypeError(type(network))
         return network.eval()
 
-    def run_epoch(self) -> Generator[Progress, None, dict[str, float]]:
-        """Train one epoch, yielding after every step; returns the epoch's row of the log."""
-        started = time.monotonic()
+    def run_epoch(self) -> Generator[StepFinished, None, None]:
+        """Train the rest of an epoch, yielding after every step; afterwards the epoch's row is ``pending``."""
+        started = time.monotonic() - self._seconds_so_far
         batches = self._plan.batches(self.epoch)
-        torch.manual_seed(self.config.seed * 100_003 + self.epoch)
-        workers = 0 if self.device == "cpu" else 8
-        loader = DataLoader(self._slices, batch_sampler=batches, num_workers=workers, pin_memory=workers > 0)
+        if self.step == 0:
+            torch.manual_seed(self.config.seed * 100_003 + self.epoch)
         self._set_training_mode()
-        total = 0.0
-        for step, (images, masks) in enumerate(loader):
-            total += self._step(images, masks)
-            if not math.isfinite(total):
-                raise DataError(f"the loss became {total} in epoch {self.epoch + 1}; try a smaller learning rate")
-            what = f"epoch {self.epoch + 1} of {self.config.epochs}, loss {total / (step + 1):.3f}"
-            yield Progress(self.epoch * len(batches) + step + 1, self.config.epochs * len(batches), what)
-        self.epoch += 1
-        return {
-            "epoch": self.epoch,
-            "loss": total / len(batches),
+        for images, masks in self._loader(batches[self.step :]):
+            loss = self._step(images, masks)
+            self.step += 1
+            self._loss_so_far += loss
+            self._seconds_so_far = time.monotonic() - started
+            if not math.isfinite(loss):
+                raise DataError(f"the loss became {loss} in epoch {self.epoch + 1}; try a smaller learning rate")
+            what = f"epoch {self.epoch + 1} of {self.config.epochs}, loss {self._loss_so_far / self.step:.3f}"
+            done, total = self.epoch * len(batches) + self.step, self.config.epochs * len(batches)
+            yield StepFinished(done, total, what, loss)
+        self.pending = {
+            "epoch": self.epoch + 1,
+            "loss": self._loss_so_far / len(batches),
             "learning_rate": float(self._schedule.get_last_lr()[0]),
             "seconds": time.monotonic() - started,
         }
+        self.epoch, self.step = self.epoch + 1, 0
+        self._loss_so_far = self._seconds_so_far = 0.0
+
+    def _loader(self, batches: list[list[Example]]) -> DataLoader[Pair]:
+        workers = 0 if self.device == "cpu" else 8
+        drawn_from = torch.Generator().manual_seed(0)  # else the loader would draw from the network's own randomness
+        return DataLoader(
+            self._slices, batch_sampler=batches, num_workers=workers, pin_memory=workers > 0, generator=drawn_from
+        )
 
     def _set_training_mode(self) -> None:
         """Everything learns, or all but the encoder, whose normalisation then keeps its statistics too."""
@@ -187,8 +202,12 @@ class Trainer:
             "parent": self.parent,
             "seen_by_parent": list(self.seen_by_parent),
             "epoch": self.epoch,
+            "step": self.step,
+            "so_far": [self._loss_so_far, self._seconds_so_far],
+            "randomness": _randomness(self.device),
             "best": self.best,
             "history": self.history,
+            "pending": self.pending,
             "network": self._network.state_dict(),
             "average": self._average.state_dict(),
             "optimiser": self._optimiser.state_dict(),
@@ -214,11 +233,27 @@ class Trainer:
                 "--resume, or choose another --out"
             )
         self.epoch, self.best, self.history = state["epoch"], state["best"], state["history"]
+        self.step, self.pending = state.get("step", 0), state.get("pending")
+        self._loss_so_far, self._seconds_so_far = state.get("so_far", (0.0, 0.0))
         self.parent, self.seen_by_parent = state.get("parent"), tuple(state.get("seen_by_parent", ()))
         self._network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._schedule.load_state_dict(state["schedule"])
+        if "randomness" in state:
+            _set_randomness(state["randomness"], self.device)
+
+
+def _randomness(device: str) -> list[torch.Tensor]:
+    """Where the random numbers that the network draws while it trains are: the processor's, and the device's own."""
+    own = [torch.cuda.get_rng_state(device)] if device.startswith("cuda") else []
+    return [torch.get_rng_state(), *own]
+
+
+def _set_randomness(states: list[torch.Tensor], device: str) -> None:
+    torch.set_rng_state(states[0].cpu())
+    if device.startswith("cuda") and len(states) > 1:
+        torch.cuda.set_rng_state(states[1].cpu(), device)
 
 
 def _depthwise_in_full_precision(network: nn.Module) -> None:
