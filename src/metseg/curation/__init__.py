@@ -2,6 +2,7 @@
 
 from metseg.curation.benefit import BenefitConfig, CaseBenefit, SliceBenefit, expected_benefit
 from metseg.curation.corrections import Corrections, read_corrections
+from metseg.curation.default_model import DefaultModel, GateResult, adopt_model
 from metseg.curation.description import CaseDescription
 from metseg.curation.kinds import EditKind, EntryKind, Origin, Status
 from metseg.curation.pairs import existing_pairs, export_pairs, exporting_pairs
@@ -30,9 +31,11 @@ __all__ = [
     "CaseSession",
     "CaseSummary",
     "CaseView",
+    "DefaultModel",
     "EditKind",
     "EditStatistics",
     "EntryKind",
+    "GateResult",
     "Origin",
     "Prediction",
     "PredictionPlan",
@@ -42,6 +45,7 @@ __all__ = [
     "Recovery",
     "Relocation",
     "Status",
+    "adopt_model",
     "existing_pairs",
     "export_pairs",
     "exporting_pairs",

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from metseg.curation.default_model import DefaultModel, read_default_model
 from metseg.curation.description import CaseDescription, describe
 from metseg.curation.documents import read_document, unwritable, write_document
 from metseg.curation.journal import begin_journal, read_segment, segment_paths
@@ -170,6 +171,17 @@ class Project:
         folder, description = self._find(name)
         known = known_records(folder)  # before the journal, to which somebody may be writing
         return CaseView(folder, self.path, description, recover(folder, description), known)
+
+    @property
+    def default_model(self) -> DefaultModel | None:
+        """The network that is asked first, see :func:`metseg.curation.adopt_model`; ``None`` if nobody chose one.
+
+        Raises
+        ------
+        UnreadableFileError
+            If ``model.json`` is damaged or of a later version of metseg.
+        """
+        return read_default_model(self)
 
     def _folders(self) -> list[Path]:
         folder = self.path / CASES

@@ -1,0 +1,151 @@
+"""``model.json``: the network that a project asks first, because somebody said so. It is never replaced silently."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from metseg.curation.documents import file_sha256, read_document, write_document
+from metseg.curation.record import now, software
+from metseg.curation.state import Sha256
+from metseg.errors import DataError, UnreadableFileError
+
+if TYPE_CHECKING:
+    from metseg.curation.project import Project
+
+FILE = "model.json"
+
+
+class GateResult(StrEnum):
+    """What the gate said when a model was compared with its parent on patients that neither was trained on."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNDECIDED = "undecided"
+    NONE = "never asked"
+
+
+class DefaultModel(BaseModel):
+    """``model.json``.
+
+    Attributes
+    ----------
+    name : str
+    path : str
+        Of its file, from the project's folder, with ``/``; absolute where there is no such way.
+    sha256 : str
+        Of the file.
+    gate : GateResult
+    reason : str
+        The gate's, in words.
+    forced : bool
+        Somebody wanted it although the gate had not passed.
+    time : datetime
+        Since when.
+    software : str
+        What wrote this.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["metseg-default-model"] = "metseg-default-model"
+    version: Literal[1] = 1
+    name: str
+    path: str
+    sha256: Sha256
+    gate: GateResult
+    reason: str = ""
+    forced: bool = False
+    time: AwareDatetime
+    software: str
+
+    def located(self, project: Project) -> Path:
+        """Its file, which is hashed.
+
+        Raises
+        ------
+        DataError
+            If it is gone, or is another file by now.
+        """
+        file = project.path / self.path
+        try:
+            unchanged = file_sha256(file) == self.sha256
+        except UnreadableFileError as error:
+            raise DataError(f"{error}; {project.path} asks it by default: name another model, or adopt one") from error
+        if not unchanged:
+            raise DataError(f"{file}: is not the file that {project.path} has adopted; adopt it again, or name a model")
+        return file
+
+
+def read_default_model(project: Project) -> DefaultModel | None:
+    """The network that the project asks first; ``None`` if nobody chose one.
+
+    Raises
+    ------
+    UnreadableFileError
+        If ``model.json`` is damaged or of a later version of metseg.
+    """
+    path = project.path / FILE
+    return read_document(path, DefaultModel) if path.exists() else None
+
+
+def adopt_model(
+    project: Project, file: str | Path, *, name: str, gate: GateResult, reason: str = "", force: bool = False
+) -> DefaultModel:
+    """Let the project ask a network first.
+
+    Parameters
+    ----------
+    project : Project
+    file : str or Path
+        A checkpoint. It stays where it is.
+    name : str
+        What it is called.
+    gate : GateResult
+        What the gate said of this very file.
+    reason : str
+        Why, in words.
+    force : bool
+        Also a model that did not pass.
+
+    Raises
+    ------
+    DataError
+        If the gate did not pass, or ``model.json`` cannot be written.
+    UnreadableFileError
+        If the file cannot be read.
+    """
+    passed = gate is GateResult.PASSED
+    if not passed and not force:
+        raise DataError(f"{name}: not adopted, the gate {_said(gate)}{f': {reason}' if reason else ''}")
+    model = DefaultModel(
+        name=name,
+        path=_from(project.path, Path(file)),
+        sha256=file_sha256(Path(file)),
+        gate=gate,
+        reason=reason,
+        forced=not passed,
+        time=now(),
+        software=software(),
+    )
+    write_document(project.path / FILE, model)
+    return model
+
+
+def _said(gate: GateResult) -> str:
+    return {
+        GateResult.FAILED: "was not passed",
+        GateResult.UNDECIDED: "came to no decision",
+        GateResult.NONE: "was never asked",
+    }.get(gate, "was passed")
+
+
+def _from(project: Path, file: Path) -> str:
+    try:
+        return Path(os.path.relpath(file.resolve(), project.resolve())).as_posix()
+    except ValueError:  # another drive
+        return file.resolve().as_posix()
