@@ -68,6 +68,13 @@ class ProposalLayer:
         self._viewer.add_layer(layer)
         self._viewer.layers.selection.active = labels
 
+    def shows(self, y: float, x: float) -> bool:
+        """Whether a voxel's column is on the canvas at the present zoom."""
+        if self._layer is None:
+            return False
+        low, high = self._layer.corner_pixels[:, -2:]
+        return bool(low[0] <= y <= high[0] and low[1] <= x <= high[1])
+
     def hide(self) -> None:
         """Take the preview away and show the labels again."""
         layer, labels = self._layer, self._hidden

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from metseg.napari_plugin.controls import Choice, Hint, Option
 from metseg.napari_plugin.dialogs import ask_model_file
@@ -20,7 +20,7 @@ from metseg.napari_plugin.studio.proposing import Proposing
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
 
-_SWATCH = 10
+_SWATCH, _SPACE = 10, 6
 _WORDS = {
     Change.ADDED: "new",
     Change.REMOVED: "removed",
@@ -42,6 +42,7 @@ class ProposalPanel(Panel):
         super().__init__("Network", studio)
         state = self.state
         self.proposing = Proposing(studio)
+        self._front = Front(self)
         self.model = Choice(lambda key: setattr(state, "model", key), "No network found")
         self.open_model = QToolButton()
         self.open_model.setText("…")
@@ -124,6 +125,39 @@ class ProposalPanel(Panel):
             self.work.hide()
         self.summary.say("" if waits else proposing.summary)
         self.proposal.show_proposal(state.proposal)
+        self._front.hold(waits or bool(proposing.case))
+
+
+class Front:
+    """Brings the tab that a panel is in to the front for a while, and the one before back afterwards."""
+
+    def __init__(self, panel: QWidget) -> None:
+        self._panel = panel
+        self._held = False
+        self._before: int | None = None
+
+    def hold(self, wanted: bool) -> None:
+        """Stay in front as long as ``wanted``; a user who turns to another tab meanwhile stays there."""
+        if wanted == self._held:
+            return
+        self._held = wanted
+        tabs, place = self._place()
+        if tabs is None:
+            return
+        if wanted:
+            self._before = tabs.currentIndex()
+            tabs.setCurrentIndex(place)
+        elif self._before is not None and tabs.currentIndex() == place:
+            tabs.setCurrentIndex(self._before)
+
+    def _place(self) -> tuple[QTabWidget | None, int]:
+        """The tabs around the panel, and which of them it is in."""
+        around = self._panel.parentWidget()
+        while around is not None and not isinstance(around, QTabWidget):
+            around = around.parentWidget()
+        if around is None:
+            return None, -1
+        return around, next(n for n in range(around.count()) if around.widget(n).isAncestorOf(self._panel))
 
 
 class ProposalBox(QWidget):
@@ -178,6 +212,7 @@ def _row(change: Change, proposing: Proposing) -> QToolButton:
     row.setAutoRaise(True)
     row.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
     row.setIcon(_swatch(QColor(COLOURS[change])))
+    row.setIconSize(QSize(_SWATCH + _SPACE, _SWATCH))
     row.setToolTip("Go to it; to the next one when clicked again.")
     row.setCursor(Qt.CursorShape.PointingHandCursor)
     row.clicked.connect(lambda: proposing.look_at(change))
@@ -185,7 +220,7 @@ def _row(change: Change, proposing: Proposing) -> QToolButton:
 
 
 def _swatch(colour: QColor) -> QIcon:
-    pixmap = QPixmap(_SWATCH, _SWATCH)
+    pixmap = QPixmap(_SWATCH + _SPACE, _SWATCH)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -139,8 +139,11 @@ class Proposing(Follower):
         lesions = proposal.lesions(change)
         number = self._seen.get(change, 0)
         self._seen[change] = number + 1
-        place = first_voxel_slice(proposal, case.labels.data, lesions[number % len(lesions)])
-        self._studio.go_to(*place)
+        z, y, x = first_voxel_slice(proposal, case.labels.data, lesions[number % len(lesions)])
+        if self._layer.shows(y, x):
+            self._studio.go_to(z)
+        else:
+            self._studio.go_to(z, y, x)
 
     def _on_answer(self, answer: Segmentation) -> None:
         case = self._state.case
@@ -164,10 +167,12 @@ class Proposing(Follower):
         self._state.proposal = propose(case.name, answer, plan, case.labels.data, keep_hand=keep_hand)
 
     def _take_over(self, proposal: Proposal) -> None:
+        self._layer.hide()  # napari cannot write into a layer that is hidden
         try:
             self._studio.take_over(proposal.plan, proposal.answer.probabilities, proposal.provenance)
         except MetsegError as error:
             self._studio.tell_error(error)
+            self._show()
             self._soon.start()
             return
         self._state.proposal = None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from metseg.curation import ReviewProgress, Status, review_progress
 from metseg.curation.queue import DONE
@@ -18,6 +18,8 @@ from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.reviewing import Reviewing
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 from metseg.napari_plugin.studio.slice_strip import SliceStrip, Strip
+from metseg.napari_plugin.studio.state import StudioState
+from metseg.napari_plugin.studio.thin_bar import ThinBar
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
@@ -36,9 +38,7 @@ class QueuePanel(Panel):
         self.reviewing = Reviewing(studio)
         colours = Colours.of(studio.viewer.theme)
         self.summary = Hint()
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(4)
+        self.bar = ThinBar(colours)
         self.cases = CaseList(studio.open_case, colours)
         self.cases.setToolTip("Most benefit first. Double click to open.")
         self.strip = SliceStrip(self._go_to, colours)
@@ -49,7 +49,7 @@ class QueuePanel(Panel):
         studio.add_shortcut(Shortcut("Shift-X", "reject the case", self.buttons.ask_reason))
         events = self.state.events
         self.follow(events, ("project", "cases", "listing", "queue", "case"), self._show_cases)
-        self.follow(events, ("case", "slices", "reviewed", "status"), self._show_slices)
+        self.follow(events, ("case", "slices", "reviewed", "status", "proposal"), self._show_slices)
         self.follow(self.reviewing, ("planned",), self._show_slices)
         self.follow(studio.viewer.dims.events, ("current_step",), self._show_slices)
         self.follow(studio.viewer.events, ("theme",), self._recolour)
@@ -68,16 +68,13 @@ class QueuePanel(Panel):
         self.summary.say(progress_line(progress) if state.cases else _empty_line(state.project is None, state.listing))
         done, total = progress.slices
         self.bar.setVisible(bool(state.cases))
-        self.bar.setRange(0, max(total, 1))
-        self.bar.setValue(done)
+        self.bar.show_share(done / max(total, 1))
 
     def _show_slices(self) -> None:
         state, plan, case = self.state, self.reviewing.plan, self.state.case
         self.strip.setVisible(case is not None)
         self.left.setVisible(case is not None)
-        self.buttons.show_state(
-            open_=case is not None, editable=state.editable, left=bool(self.reviewing.left), status=state.status
-        )
+        self.buttons.show_state(state)
         if case is None:
             self.left.say("")
             return
@@ -94,13 +91,16 @@ class QueuePanel(Panel):
         if reviewing.plan is None:
             waits = state.case is not None and state.case.prediction is not None
             return "Looking at the slices …" if waits else "No network has predicted this case: nothing is known of it."
-        total, left = len(reviewing.plan.first), len(reviewing.left)
+        total, left = len(reviewing.plan.first), reviewing.left
         if not left:
             return "Nothing that matters is left to check. Approve the case, or look at the rest."
-        return f"{total - left} of {total} slices that matter looked at; most to gain on {reviewing.left[0]}."
+        coming = [z for z in left if z != self.studio.shown_slice]
+        then = f"; next is slice {coming[0]}" if coming else "; this is the last"
+        return f"{total - len(left)} of {total} slices that matter looked at{then}."
 
     def _recolour(self) -> None:
         colours = Colours.of(self.studio.viewer.theme)
+        self.bar.recolour(colours)
         self.cases.recolour(colours)
         self.strip.recolour(colours)
 
@@ -113,7 +113,7 @@ class ReviewButtons(QWidget):
         self._reviewing = reviewing
         self.next = button("Next slice  (J)", "Count this slice as looked at and go to the one that is worth most.")
         self.back = button("Back  (⇧J)", "Go back to the slice looked at before.")
-        self.approve = button("Approve, open next  (⇧A)", "This case is correct as it is. Open the next one.")
+        self.approve = button("Approve, open next  (A)", "This case is correct as it is. Open the next one.")
         self.reject = button("Reject …  (⇧X)", "This case cannot be used. You are asked why.")
         self.next_case = button("Next case  (W)", "Open the case that follows in this order.")
         self.previous_case = button("Case before  (⇧W)", "Open the case before in this order.")
@@ -139,10 +139,13 @@ class ReviewButtons(QWidget):
         layout.addLayout(grid)
         layout.addWidget(self.question)
 
-    def show_state(self, *, open_: bool, editable: bool, left: bool, status: Status) -> None:
-        """Offer what can be done now; what should be done next stands out."""
+    def show_state(self, state: StudioState) -> None:
+        """Offer what can be done now; what should be done next stands out, unless a proposal waits."""
+        status, editable = state.status, state.editable
+        left = bool(self._reviewing.left)
+        calm = editable and status not in (Status.TODO, *DONE) and state.proposal is None
         for one in (self.next, self.back):
-            one.setEnabled(open_)
+            one.setEnabled(state.case is not None)
         for one in (self.approve, self.reject):
             one.setEnabled(editable and status not in DONE)
         if not (editable and status not in DONE):
@@ -150,8 +153,8 @@ class ReviewButtons(QWidget):
         waiting = bool(self._reviewing.waiting_cases())
         for one in (self.next_case, self.previous_case):
             one.setEnabled(waiting)
-        stand_out(self.next, left and status not in DONE)
-        stand_out(self.approve, not left and status not in DONE)
+        stand_out(self.next, calm and left)
+        stand_out(self.approve, calm and not left)
 
     def ask_reason(self) -> None:
         """Ask why the case is rejected, below the buttons."""

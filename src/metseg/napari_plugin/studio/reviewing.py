@@ -85,11 +85,11 @@ class Reviewing(Follower):
         self.follow(self._state.events, ("project",), self._on_project)
         self.follow(self._state.events, ("cases",), self._order_cases)
         self.follow(self._state.events, ("case",), self._on_case)
-        self.follow(self._state.events, ("commits",), self._soon.start)
+        self.follow(self._state.events, ("commits",), self._on_commit)
         for shortcut in (
             Shortcut("J", "next slice to look at", self.next_slice),
             Shortcut("Shift-J", "slice before", self.previous_slice),
-            Shortcut("Shift-A", "approve, open the next case", self.approve),
+            Shortcut("A", "approve, open the next case", self.approve),
             Shortcut("W", "next case", self.next_case),
             Shortcut("Shift-W", "case before", self.previous_case),
         ):
@@ -164,6 +164,9 @@ class Reviewing(Follower):
         self._state.reviewed = frozenset() if key is None else self._looked.get(key, frozenset())
         self.planned.emit()
         self._order_slices()
+
+    def _on_commit(self) -> None:
+        self._soon.start()
 
     def _order_slices(self) -> None:
         case = self._state.case
