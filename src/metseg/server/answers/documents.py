@@ -1,0 +1,160 @@
+"""Answers as JSON."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from metseg.checkpoints import ModelInfo
+from metseg.curation.export.runs import encode_runs
+from metseg.lesions import Lesion, PostprocessingConfig
+from metseg.server.answers.result import Result
+
+
+class UsedModel(BaseModel):
+    """The network that answered."""
+
+    name: str
+    weights_sha256: str = Field(description="Hash of the weights' file.")
+
+
+class ImageDocument(BaseModel):
+    """What was sent, as it was understood."""
+
+    format: str = Field(description="By its first bytes.")
+    shape: tuple[int, int, int] = Field(description="Slices, rows, columns.")
+    sequences: list[str] = Field(description="Which MR sequence each channel is.")
+    spacing: tuple[float, float, float] | None = Field(description="Along z, y, x in mm; null if it is not known.")
+
+
+class RunsDocument(BaseModel):
+    """A mask as runs."""
+
+    runs: str = Field(description="`start+length` of each run in the flat z-y-x volume, counted from 0; may be empty.")
+    voxels: int = Field(description="Voxels inside lesions.")
+
+
+class LesionDocument(BaseModel):
+    """One lesion. Slices and centroids are counted from 0; what is not known is null."""
+
+    lesion: int
+    first_slice: int
+    last_slice: int
+    voxels: int
+    volume_mm3: float | None
+    diameter_px: float
+    diameter_mm: float | None
+    mean_probability: float | None
+    centroid: tuple[float, float, float] = Field(description="z, y, x in voxels.")
+    touches_border: bool
+
+
+class MaskDocument(BaseModel):
+    """Lesions that a network outlined. For research; every outline must be checked by a person."""
+
+    request_id: str
+    model: UsedModel
+    image: ImageDocument
+    postprocessing: PostprocessingConfig
+    mask: RunsDocument
+    lesions: list[LesionDocument]
+    notices: list[str] = Field(description="What must be said of the image or the way to the mask.")
+
+
+class ModelDocument(BaseModel):
+    """A model that can be asked for."""
+
+    name: str
+    usable: bool = Field(description="Whether its file is in order.")
+    default: bool = Field(description="Whether it is used unless another is named.")
+    loaded: bool = Field(description="Whether it answers without being loaded first.")
+    architecture: str = Field(description="Name in the literature; empty if it is not usable.")
+    sequences: list[str] = Field(description="MR sequences that it looks at.")
+    threshold: float | None = Field(description="Its own threshold.")
+    smallest: int | None = Field(description="Its own smallest lesion, voxels.")
+    created: str = Field(description="Date of the weights.")
+    notes: str = Field(description="What a user must know.")
+    scores: dict[str, dict[str, Any]] = Field(description="Held-out scores by setting, as in its model card.")
+
+
+class ModelList(BaseModel):
+    """The models of this server."""
+
+    models: list[ModelDocument]
+
+
+class JobState(StrEnum):
+    """Where a job is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class JobDocument(BaseModel):
+    """A study on its way."""
+
+    id: str
+    state: JobState
+    done: int = Field(description="Slices that are ready.")
+    total: int = Field(description="Slices of the study.")
+    problem: str | None = Field(description="Why it failed.")
+    expires_in: float | None = Field(description="Seconds until a finished job is forgotten.")
+
+
+def as_document(result: Result, request_id: str) -> MaskDocument:
+    """The answer as JSON."""
+    inside = np.flatnonzero(result.mask)
+    study = result.decoded.study
+    return MaskDocument(
+        request_id=request_id,
+        model=UsedModel(name=result.model, weights_sha256=result.weights_sha256),
+        image=ImageDocument(
+            format=result.decoded.kind,
+            shape=study.shape,
+            sequences=[str(sequence) for sequence in study.sequences],
+            spacing=study.geometry.spacing,
+        ),
+        postprocessing=result.postprocessing,
+        mask=RunsDocument(runs=encode_runs(inside) if inside.size else "", voxels=inside.size),
+        lesions=[_lesion(lesion) for lesion in result.lesions],
+        notices=list(result.notices),
+    )
+
+
+def describe_model(info: ModelInfo, *, default: str, loaded: tuple[str, ...]) -> ModelDocument:
+    """What can be said of a model without loading it."""
+    card = info.card
+    return ModelDocument(
+        name=info.name,
+        usable=card is not None,
+        default=info.name == default,
+        loaded=info.name in loaded,
+        architecture=card.network.title if card else "",
+        sequences=list(card.preprocessing.sequences) if card else [],
+        threshold=card.postprocessing.threshold if card else None,
+        smallest=card.postprocessing.smallest if card else None,
+        created=card.created if card else "",
+        notes=card.notes if card else "",
+        scores=card.scores if card else {},
+    )
+
+
+def _lesion(lesion: Lesion) -> LesionDocument:
+    return LesionDocument(
+        lesion=lesion.id,
+        first_slice=lesion.slices[0],
+        last_slice=lesion.slices[1],
+        voxels=lesion.n_voxels,
+        volume_mm3=lesion.volume_mm3,
+        diameter_px=lesion.diameter_px,
+        diameter_mm=lesion.diameter_mm,
+        mean_probability=lesion.mean_probability,
+        centroid=lesion.centroid,
+        touches_border=lesion.touches_border,
+    )

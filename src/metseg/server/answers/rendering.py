@@ -1,0 +1,178 @@
+"""Answers as files."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from metseg.curation.export.volumes import write_volume
+from metseg.errors import MissingExtraError
+from metseg.server.answers.documents import as_document
+from metseg.server.answers.forms import GZIP, JSON, NIFTI, PNG, TIFF, ZIP, View
+from metseg.server.answers.pictures import enhanced, overlay
+from metseg.server.answers.result import Result
+from metseg.server.problems import ProblemError
+from metseg.study import MASK_ENDING, write_tiff
+
+#: The date of files in a zip: the same masks give the same bytes.
+_NO_DATE = (1980, 1, 1, 0, 0, 0)
+_EXTENSIONS = {PNG: "png", TIFF: "tif", GZIP: "nii.gz", NIFTI: "nii", ZIP: "zip"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An answer as bytes.
+
+    Attributes
+    ----------
+    content : bytes
+        The body.
+    media_type : str
+        Its type.
+    headers : dict of str
+        What else is said of it.
+    """
+
+    content: bytes
+    media_type: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def check_slice(media_type: str, depth: int, z: int | None) -> None:
+    """Refuse, before the network is asked, a slice that is not there, or a PNG of several.
+
+    Raises
+    ------
+    ProblemError
+        422 or 406.
+    """
+    if z is not None and z >= depth:
+        raise ProblemError(422, f"query slice: there are {depth} slices, counted from 0")
+    if media_type == PNG and z is None and depth > 1:
+        raise ProblemError(406, f"a PNG holds one slice: add ?slice=0 to {depth - 1}, or accept {TIFF}")
+
+
+def render(result: Result, media_type: str, view: View, z: int | None, request_id: str) -> Rendered:
+    """The answer as ``media_type``.
+
+    Parameters
+    ----------
+    result : Result
+        What to show.
+    media_type : str
+        One of :func:`~metseg.server.answers.offers` for ``view``.
+    view : View
+        What an image shows.
+    z : int or None
+        The slice of a PNG.
+    request_id : str
+        Goes into JSON.
+    """
+    headers = {"X-Model-Name": result.model, "X-Model-SHA256": result.weights_sha256, "Vary": "Accept"}
+    spacing = result.decoded.study.geometry.spacing
+    if spacing is not None:
+        headers["X-Voxel-Spacing"] = " ".join(f"{step:.9g}" for step in spacing)
+    if media_type == JSON:
+        return Rendered(as_document(result, request_id).model_dump_json().encode(), media_type, headers)
+    headers["Content-Disposition"] = f'attachment; filename="{view}.{_EXTENSIONS[media_type]}"'
+    return Rendered(_content(result, media_type, view, z or 0), media_type, headers)
+
+
+def _content(result: Result, media_type: str, view: View, z: int) -> bytes:
+    if media_type == PNG:
+        return _png(result, view, z)
+    if media_type == TIFF:
+        return _tiff(*_pages(result, view), result.decoded.study.geometry.spacing)
+    if media_type == ZIP:
+        return _zip(result)
+    volume = _volume(result)
+    return gzip.compress(volume, 6, mtime=0) if media_type == GZIP else volume
+
+
+def _png(result: Result, view: View, z: int) -> bytes:
+    """One slice; three channels are red, green and blue."""
+    if view is View.OVERLAY:
+        picture = overlay(result, z)
+    else:
+        pages, channels = _pages(result, view, slice(z, z + 1))
+        picture = pages[0] if channels else pages[0][..., None]
+    done, content = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))
+    if not done:
+        raise RuntimeError("OpenCV could not write a PNG")
+    return content.tobytes()
+
+
+def _pages(result: Result, view: View, part: slice = slice(None)) -> tuple[npt.NDArray[Any], bool]:
+    """Slices (z, y, x), or (z, y, x, 3) and ``True``."""
+    if view is View.MASK:
+        return result.mask[part] * np.uint8(255), False
+    if view is View.PROBABILITY:
+        return result.chances[part], False
+    voxels = result.decoded.study.voxels[:, part]
+    if view is View.ENHANCED:
+        voxels = enhanced(result, part)
+    return (voxels.transpose(1, 2, 3, 0), True) if len(voxels) == 3 else (voxels[0], False)
+
+
+def _tiff(pages: npt.NDArray[Any], channels: bool, spacing: tuple[float, float, float] | None) -> bytes:
+    """What `metseg predict` would write."""
+    with TemporaryDirectory(prefix="metseg-answer-") as folder:
+        path = Path(folder, "answer.tif")
+        write_tiff(path, pages[0] if len(pages) == 1 else pages, channels=channels, spacing=spacing)
+        return path.read_bytes()
+
+
+def _volume(result: Result) -> bytes:
+    """A NIfTI of the mask, 0 and 1."""
+    frame = result.decoded.frame
+    try:
+        if frame is not None:
+            return frame.volume(result.mask)
+        with TemporaryDirectory(prefix="metseg-answer-") as folder:
+            path = Path(folder, "mask.nii.gz")
+            write_volume(path, result.mask, result.decoded.study.geometry.spacing)
+            return gzip.decompress(path.read_bytes())
+    except MissingExtraError as error:
+        raise ProblemError(406, f"this server cannot write NIfTI: {error}") from None
+
+
+def _zip(result: Result) -> bytes:
+    """One mask for each file that was sent, under its name, as `metseg predict` writes them."""
+    study = result.decoded.study
+    files: dict[Path, list[int]] = {}
+    for z, entry in enumerate(study.slices):
+        files.setdefault(entry.image, []).append(z)
+    if not files:
+        files[Path("upload")] = list(range(study.shape[0]))
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive, TemporaryDirectory() as folder:
+        for image, indices in files.items():
+            path = Path(folder, "mask.tif")
+            volume = result.mask[indices] * np.uint8(255)
+            several = len(indices) > 1
+            write_tiff(
+                path,
+                volume if several else volume[0],
+                channels=False,
+                spacing=study.geometry.spacing if several else None,
+            )
+            name = image.with_name(f"{image.stem}{MASK_ENDING}")
+            _add(archive, f"{name.as_posix()}.tif", path)
+            _add(archive, f"{name.as_posix()}.json", path.with_suffix(".json"))
+    return content.getvalue()
+
+
+def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
+    """Move a file into the zip, if it is there."""
+    if path.exists():
+        archive.writestr(zipfile.ZipInfo(name, _NO_DATE), path.read_bytes())
+        path.unlink()

@@ -1,0 +1,72 @@
+"""What came of a study: everything that any form of the answer needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.inference import Segmentation
+from metseg.lesions import Lesion, PostprocessingConfig, label_lesions, measure
+from metseg.preprocessing import PreprocessingConfig
+from metseg.server.intake import Decoded
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A segmented upload.
+
+    Attributes
+    ----------
+    decoded : Decoded
+        What was sent.
+    mask : ndarray of uint8, shape (z, y, x)
+        1 inside lesions.
+    chances : ndarray of uint8, shape (z, y, x)
+        Probability of lesion, 0 to 255 for 0 to 1.
+    lesions : tuple of Lesion
+        In the order of their first voxel.
+    notices : tuple of str
+        What must be said.
+    model, weights_sha256 : str
+        Which network.
+    preprocessing, postprocessing
+        How.
+    """
+
+    decoded: Decoded
+    mask: npt.NDArray[np.uint8]
+    chances: npt.NDArray[np.uint8]
+    lesions: tuple[Lesion, ...]
+    notices: tuple[str, ...]
+    model: str
+    weights_sha256: str
+    preprocessing: PreprocessingConfig
+    postprocessing: PostprocessingConfig
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it takes."""
+        return self.decoded.study.voxels.nbytes + self.mask.nbytes + self.chances.nbytes
+
+
+def result_of(decoded: Decoded, segmentation: Segmentation, model: str, notices: list[str]) -> Result:
+    """Measure a segmentation."""
+    lesions = measure(
+        label_lesions(segmentation.mask),
+        spacing=decoded.study.geometry.spacing,
+        probabilities=segmentation.probabilities,
+    )
+    said = [notice.removeprefix(f"{decoded.study.name}: ") for notice in notices]
+    return Result(
+        decoded,
+        segmentation.mask,
+        np.rint(segmentation.probabilities * 255).astype(np.uint8),
+        tuple(lesions),
+        (*decoded.notices, *said),
+        model,
+        segmentation.weights_sha256,
+        segmentation.preprocessing,
+        segmentation.postprocessing,
+    )

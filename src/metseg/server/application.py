@@ -1,0 +1,134 @@
+"""The application: what it is made of, and how it starts and ends."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.security import HTTPBearer
+
+from metseg import __version__
+from metseg.server.draining import Draining
+from metseg.server.engine import Catalogue, Engine, ModelThread
+from metseg.server.guarding import Guard
+from metseg.server.intake import Decoder, Limits
+from metseg.server.jobs import Jobs
+from metseg.server.logs import configure_logs, log
+from metseg.server.metrics import Metrics
+from metseg.server.observation import Observation
+from metseg.server.problems import Problem, add_problem_handlers
+from metseg.server.routes import ROUTERS
+from metseg.server.services import Services
+from metseg.server.settings import Settings, require_token
+
+_DESCRIPTION = """Outline lesions in brain MRI. For research; not a medical device; every outline must be checked by a
+person."""
+#: Upload forms: one file, a few stray fields that are then refused by name.
+_FORM_LIMITS: Any = {"max_files": 1, "max_fields": 4, "max_part_size": 4096}
+
+
+def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS) -> FastAPI:
+    """The application with its middleware and routes; its models are loaded when it starts.
+
+    Parameters
+    ----------
+    settings : Settings
+        How to serve.
+    routers : sequence of APIRouter
+        What can be asked.
+
+    Raises
+    ------
+    DataError
+        If others could reach it without a token.
+    """
+    require_token(settings, settings.host)
+    metrics = Metrics()
+    draining = Draining(settings.drain_seconds)
+    app = FastAPI(
+        title="metseg",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=_lifespan(settings, metrics, draining),
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=settings.upload_bytes,
+        form_limits=_FORM_LIMITS,
+        redirect_slashes=False,
+    )
+    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Observation, metrics=metrics, draining=draining)
+    add_problem_handlers(app)
+    protected = [] if settings.token is None else [Depends(HTTPBearer(auto_error=False))]
+    for router in routers:
+        app.include_router(router, dependencies=protected if router.tags != ["health"] else [])
+    app.openapi = _described(app)  # type: ignore[method-assign]
+    return app
+
+
+def _lifespan(settings: Settings, metrics: Metrics, draining: Draining) -> Callable[[FastAPI], Any]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        configure_logs()
+        services = _services(settings, metrics, draining)
+        app.state.services = services
+        _show(services)
+        try:
+            await services.decoder.warm()
+            model = await to_thread.run_sync(services.catalogue.load_default)
+            services.ready = True
+            draining.install()
+            merged = model.group(services.catalogue.device).mergeable is not None
+            log("ready", model=model.name, device=services.catalogue.device, requests_share_batches=merged)
+            yield
+        finally:
+            services.ready = False
+            draining.restore()
+            services.jobs.close()
+            await to_thread.run_sync(services.engine.close)
+            await to_thread.run_sync(services.thread.close)
+            log("closed")
+
+    return lifespan
+
+
+def _services(settings: Settings, metrics: Metrics, draining: Draining) -> Services:
+    thread = ModelThread(settings.batch, settings.batch_ms / 1000, metrics.observe_batch)
+    catalogue = Catalogue(
+        settings.model, device=settings.device, kept=settings.models_kept, batch=settings.batch, thread=thread
+    )
+    engine = Engine(
+        thread, device=catalogue.device, batch=settings.batch, waiting=settings.waiting, samples=settings.samples
+    )
+    decoder = Decoder(
+        Limits(settings.samples, settings.slices, settings.side),
+        processes=settings.decoders,
+        seconds=settings.decode_seconds,
+        mib=settings.decode_mib,
+    )
+    jobs = Jobs(engine, settings.jobs, settings.job_mib, settings.job_seconds)
+    return Services(settings, metrics, draining, decoder, thread, catalogue, engine, jobs)
+
+
+def _show(services: Services) -> None:
+    metrics = services.metrics
+    metrics.gauge("studies_waiting", "Studies that wait for a network or are in it.", lambda: services.engine.slots)
+    metrics.gauge("slices_waiting", "Slices that wait for a network.", lambda: services.thread.slices_waiting)
+    metrics.gauge("jobs", "Jobs that are kept.", lambda: services.jobs.count)
+    metrics.gauge("models_loaded", "Models that are loaded.", lambda: len(services.catalogue.loaded))
+
+
+def _described(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    """OpenAPI with the problem document, which routes only refer to."""
+    original = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = original()
+        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+        schemas.setdefault("Problem", Problem.model_json_schema())
+        return schema
+
+    return openapi

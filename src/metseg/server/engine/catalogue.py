@@ -1,0 +1,174 @@
+"""Models by name: loaded when they are asked for, a few kept."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from metseg.checkpoints import Checkpoint, ModelInfo, list_models, load_checkpoint
+from metseg.errors import CheckpointError
+from metseg.inference import Backend, backend_factory, resolve_device
+from metseg.server.engine.batching import Group, Images, ModelThread
+
+#: Longest side of the images a network is warmed with, where its card leaves the file's own size.
+_USUAL_SIDE = 256
+
+
+class UnknownModelError(CheckpointError):
+    """There is no model of that name here."""
+
+
+@dataclass(eq=False)
+class Loaded:
+    """A model that is ready.
+
+    Attributes
+    ----------
+    name : str
+        Under which it is asked for.
+    checkpoint : Checkpoint
+        Weights and card.
+    groups : dict of str to Group
+        The network by device.
+    """
+
+    name: str
+    checkpoint: Checkpoint
+    groups: dict[str, Group] = field(default_factory=dict)
+
+    def group(self, device: str) -> Group:
+        """The network on ``device``."""
+        return self.groups.setdefault(device, Group(lambda: backend_factory("torch")(self.checkpoint, device)))
+
+
+class Catalogue:
+    """The models of one server.
+
+    Parameters
+    ----------
+    default : str
+        Name or file of the model that is used unless another is named.
+    device : str
+        Where networks run.
+    kept : int
+        Most models that are kept loaded; the one not asked for longest makes room.
+    batch : int
+        Slices of a full batch.
+    thread : ModelThread
+        Where networks are made and run.
+
+    Raises
+    ------
+    MetsegError
+        If there is no such device.
+    """
+
+    def __init__(self, default: str, *, device: str, kept: int, batch: int, thread: ModelThread) -> None:
+        self.device = resolve_device(device)
+        self._source = default
+        self._kept = kept
+        self._batch = batch
+        self._thread = thread
+        self._loaded: OrderedDict[str, Loaded] = OrderedDict()
+        self._default = ""
+        self._lock = threading.Lock()
+
+    def load_default(self) -> Loaded:
+        """Load and warm the default model.
+
+        Raises
+        ------
+        CheckpointError
+            If it is not there, or damaged.
+        """
+        checkpoint = load_checkpoint(self._source)
+        listed = {info.name for info in list_models()}
+        with self._lock:
+            self._default = self._source if self._source in listed else checkpoint.card.name
+            return self._keep(Loaded(self._default, checkpoint))
+
+    @property
+    def default(self) -> str:
+        """Name of the default model; empty until it is loaded."""
+        return self._default
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Names of the models that are loaded."""
+        return tuple(self._loaded)
+
+    def listed(self) -> list[ModelInfo]:
+        """What can be asked for by name, the default model among it."""
+        infos = list_models()
+        own = self._loaded.get(self._default)
+        if own is not None and own.name not in {info.name for info in infos}:
+            infos.insert(0, ModelInfo(own.name, own.checkpoint.path, own.checkpoint.card))
+        return infos
+
+    def get(self, name: str | None) -> Loaded:
+        """The model ``name``, or the default one; loads it if it must. Blocks.
+
+        Raises
+        ------
+        UnknownModelError
+            If no model has that name.
+        CheckpointError
+            If its file is damaged.
+        """
+        with self._lock:
+            name = name or self._default
+            if name not in self._loaded:
+                infos = {info.name: info for info in self.listed()}
+                if name not in infos:
+                    raise UnknownModelError(f"no model is called {name!r}; there are: {', '.join(infos) or 'none'}")
+                source = self._source if name == self._default else str(infos[name].path)
+                return self._keep(Loaded(name, load_checkpoint(source)))
+            self._loaded.move_to_end(name)
+            return self._loaded[name]
+
+    def _keep(self, model: Loaded) -> Loaded:
+        self._thread.call(lambda: self._warm(model))
+        while len(self._loaded) >= self._kept:
+            oldest = next((name for name in self._loaded if name != self._default), None)
+            if oldest is None:
+                break
+            self._close(self._loaded.pop(oldest))
+        self._loaded[model.name] = model
+        return model
+
+    def _close(self, model: Loaded) -> None:
+        """Free a model's devices; a study that is still in it opens them again."""
+
+        def close() -> None:
+            for group in model.groups.values():
+                if group.backend is not None:
+                    group.backend.close()
+                    group.backend = None
+
+        self._thread.call(close)
+
+    def _warm(self, model: Loaded) -> None:
+        """Make the network, run it once, and see whether the bits of an answer depend on the batch it is in."""
+        card = model.checkpoint.card
+        group = model.group(self.device)
+        group.backend = group.open()
+        side = -(-(card.preprocessing.size or _USUAL_SIDE) // card.preprocessing.multiple) * card.preprocessing.multiple
+        shape = (card.preprocessing.channels, side, side)
+        images = np.random.default_rng(0).random((self._batch + 2 * card.network.margin, *shape), np.float32)
+        if card.network.margin:
+            group.backend.probabilities(images)
+        elif batches_agree(group.backend, images):
+            group.mergeable = shape
+
+
+def batches_agree(backend: Backend, images: Images) -> bool:
+    """Whether images get the same bits alone, three at a time and all at once."""
+    together = backend.probabilities(images)
+    return all(
+        np.array_equal(backend.probabilities(images[:count].copy()), together[:count])
+        for count in (1, 3)
+        if count < len(images)
+    )

@@ -1,0 +1,229 @@
+"""Studies that wait for a network, a bounded number of them."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.checkpoints import Checkpoint
+from metseg.errors import MetsegError
+from metseg.events import Finished, Notice, Progress
+from metseg.inference import Backend, Segmentation, Segmenter
+from metseg.lesions import PostprocessingConfig
+from metseg.server.engine.batching import Cancelled, Group, Images, ModelThread
+from metseg.server.engine.catalogue import Loaded
+from metseg.study import Study
+
+#: Studies that may be held in memory at once, in multiples of the largest one that is taken.
+_LARGE_STUDIES = 4
+_LONGEST_WAIT = 120
+_SMOOTHING = 0.1
+
+
+class BusyError(MetsegError):
+    """As many studies as are taken are waiting already.
+
+    Parameters
+    ----------
+    seconds : int
+        When it is worth to try again.
+    """
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"the server is busy; try again in {seconds} s")
+        self.seconds = seconds
+
+
+class Slot:
+    """One study's place in the queue; closing it makes room for another.
+
+    Made by :meth:`Engine.admit`.
+    """
+
+    def __init__(self, release: Callable[[Slot], None]) -> None:
+        self.samples = 0
+        self._release: Callable[[Slot], None] | None = release
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the place back; a second time does nothing."""
+        release, self._release = self._release, None
+        if release is not None:
+            release(self)
+
+
+@dataclass(eq=False)
+class Work:
+    """A study on its way through a network.
+
+    Attributes
+    ----------
+    study : Study
+        The study.
+    model : Loaded
+        The model.
+    postprocessing : PostprocessingConfig
+        How probabilities become a mask.
+    progress : Progress
+        How far it is.
+    notices : list of str
+        What must be said of it.
+    """
+
+    study: Study
+    model: Loaded
+    postprocessing: PostprocessingConfig
+    progress: Progress
+    notices: list[str] = field(default_factory=list)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+class Engine:
+    """The one queue in front of the networks.
+
+    Parameters
+    ----------
+    thread : ModelThread
+        Runs networks.
+    device : str
+        Where.
+    batch : int
+        Slices of one study that go to a network at once.
+    waiting : int
+        Most studies in the queue.
+    samples : int
+        Values of the largest study.
+    """
+
+    def __init__(self, thread: ModelThread, *, device: str, batch: int, waiting: int, samples: int) -> None:
+        self._thread = thread
+        self._device = device
+        self._batch = batch
+        self._most = waiting
+        self._most_samples = _LARGE_STUDIES * samples
+        self._pool = ThreadPoolExecutor(2 * batch, thread_name_prefix="metseg-study")
+        self._lock = threading.Lock()
+        self._slots = 0
+        self._samples = 0
+        self._seconds = 0.0
+
+    @property
+    def slots(self) -> int:
+        """Studies in the queue, or on their way into it."""
+        return self._slots
+
+    def close(self) -> None:
+        """End the threads, once what runs in them has ended."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def admit(self) -> Slot:
+        """Take a place in the queue.
+
+        Raises
+        ------
+        BusyError
+            If there is none.
+        """
+        with self._lock:
+            if self._slots >= self._most:
+                raise BusyError(self._wait())
+            self._slots += 1
+        return Slot(self._release)
+
+    def hold(self, slot: Slot, study: Study) -> None:
+        """Count a study's memory.
+
+        Raises
+        ------
+        BusyError
+            If too much is held already.
+        """
+        with self._lock:
+            if self._samples and self._samples + study.voxels.size > self._most_samples:
+                raise BusyError(self._wait())
+            slot.samples = study.voxels.size
+            self._samples += slot.samples
+
+    def start(
+        self, study: Study, model: Loaded, postprocessing: PostprocessingConfig
+    ) -> tuple[Work, Future[Segmentation]]:
+        """Put a study into the queue; its slot must be kept until the future is done."""
+        work = Work(study, model, postprocessing, Progress(0, study.shape[0]))
+        return work, self._pool.submit(self._run, work)
+
+    def cancel(self, work: Work, future: Future[Segmentation]) -> None:
+        """Give a study up: it leaves the queue at once, and the network after the batch it is in."""
+        work.cancelled.set()
+        future.cancel()
+        self._thread.withdraw(work)
+
+    def _release(self, slot: Slot) -> None:
+        with self._lock:
+            self._slots -= 1
+            self._samples -= slot.samples
+
+    def _wait(self) -> int:
+        """Seconds after which there may be room."""
+        return min(max(1, math.ceil(self._slots * self._seconds / 2)), _LONGEST_WAIT)
+
+    def _run(self, work: Work) -> Segmentation:
+        started = time.monotonic()
+        self._thread.attend(1)
+        try:
+            return self._segment(work)
+        finally:
+            self._thread.attend(-1)
+            took = (time.monotonic() - started) / (2 * self._batch)
+            self._seconds += _SMOOTHING * (took - self._seconds)
+
+    def _segment(self, work: Work) -> Segmentation:
+        def shared(checkpoint: Checkpoint, device: str) -> Backend:
+            return _SharedBackend(device, work.model.group(device), self._thread, work)
+
+        checkpoint = work.model.checkpoint
+        with Segmenter(checkpoint, device=self._device, batch_size=self._batch, backend=shared) as segmenter:
+            for event in segmenter.stream(work.study, work.postprocessing):
+                if work.cancelled.is_set():
+                    raise Cancelled("the request was given up")
+                match event:
+                    case Progress():
+                        work.progress = event
+                    case Notice(text):
+                        work.notices.append(text)
+                    case Finished(result):
+                        return result
+        raise RuntimeError("the segmentation ended without a result")
+
+
+class _SharedBackend:
+    """A network of the model thread, as one study sees it."""
+
+    def __init__(self, device: str, group: Group, thread: ModelThread, work: Work) -> None:
+        self.device = device
+        self._group = group
+        self._thread = thread
+        self._work = work
+
+    def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
+        if self._work.cancelled.is_set():
+            raise Cancelled("the request was given up")
+        return self._thread.probabilities(self._group, images, self._work)
+
+    def close(self) -> None:
+        """The network belongs to the model thread."""

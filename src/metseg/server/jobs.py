@@ -1,0 +1,206 @@
+"""Whole studies that are asked for now and fetched later: a bounded number, kept for a bounded time."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, field
+from threading import Lock
+
+from metseg.inference import Segmentation
+from metseg.server.answers import JobDocument, JobState, Result, result_of
+from metseg.server.engine import BusyError, Cancelled, Engine, Slot, Work
+from metseg.server.intake import Decoded
+from metseg.server.logs import log
+from metseg.server.problems import ProblemError, as_problem
+
+
+@dataclass(eq=False)
+class Job:
+    """A study on its way.
+
+    Attributes
+    ----------
+    id : str
+        Cannot be guessed.
+    work, future
+        What the engine does.
+    state : JobState
+        Where it is; queued and running are told apart by :attr:`Work.progress`.
+    result : Result or None
+        What came of it.
+    problem : ProblemError or None
+        Why it failed.
+    ended : float or None
+        When, in seconds of :func:`time.monotonic`.
+    """
+
+    id: str
+    work: Work
+    future: Future[Segmentation]
+    state: JobState = JobState.QUEUED
+    result: Result | None = None
+    problem: ProblemError | None = None
+    ended: float | None = None
+
+    def document(self, kept: float) -> JobDocument:
+        """The job as clients see it; ``kept`` is how long it is kept after its end, in seconds."""
+        state = self.state
+        if state is JobState.QUEUED and (self.future.running() or self.work.progress.done):
+            state = JobState.RUNNING
+        left = None if self.ended is None else max(0.0, round(self.ended + kept - time.monotonic(), 1))
+        return JobDocument(
+            id=self.id,
+            state=state,
+            done=self.work.progress.done,
+            total=self.work.progress.total,
+            problem=None if self.problem is None else self.problem.detail,
+            expires_in=left,
+        )
+
+
+@dataclass(eq=False)
+class Jobs:
+    """The jobs of one server.
+
+    Parameters
+    ----------
+    engine : Engine
+        Does the work.
+    most : int
+        Jobs that are kept; the one that ended longest ago makes room.
+    mib : int
+        Memory of all results together.
+    seconds : float
+        How long an ended job is kept.
+    """
+
+    engine: Engine
+    most: int
+    mib: int
+    seconds: float
+    _jobs: dict[str, Job] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    @property
+    def count(self) -> int:
+        """Jobs that are kept."""
+        return len(self._jobs)
+
+    def make_room(self) -> None:
+        """Forget what is old, and one ended job if there are too many.
+
+        Raises
+        ------
+        BusyError
+            If none has ended.
+        """
+        with self._lock:
+            self._forget_old()
+            if len(self._jobs) >= self.most and not self._forget_one():
+                raise BusyError(30)
+
+    def add(self, decoded: Decoded, slot: Slot, work: Work, future: Future[Segmentation]) -> Job:
+        """Keep account of work that was started; its slot is closed when it ends."""
+        job = Job(secrets.token_urlsafe(18), work, future)
+        with self._lock:
+            self._jobs[job.id] = job
+        future.add_done_callback(self._ending(job, decoded, slot))
+        return job
+
+    def get(self, name: str) -> Job:
+        """The job ``name``.
+
+        Raises
+        ------
+        ProblemError
+            404 if there is none, or it was forgotten.
+        """
+        with self._lock:
+            self._forget_old()
+            if name not in self._jobs:
+                raise ProblemError(404, "no such job; jobs are forgotten some time after their end")
+            return self._jobs[name]
+
+    def result(self, name: str) -> Result:
+        """What came of the job ``name``.
+
+        Raises
+        ------
+        ProblemError
+            404 if there is none, 409 if it has not ended, 410 if it was cancelled, or why it failed.
+        """
+        job = self.get(name)
+        if job.problem is not None:
+            raise job.problem
+        if job.state is JobState.CANCELLED:
+            raise ProblemError(410, "the job was cancelled")
+        if job.result is None:
+            raise ProblemError(409, "the job has not ended; ask for its progress", {"Retry-After": "1"})
+        return job.result
+
+    def cancel(self, name: str) -> Job:
+        """Give the job ``name`` up, or forget its result.
+
+        Raises
+        ------
+        ProblemError
+            404 if there is none.
+        """
+        job = self.get(name)
+        with self._lock:
+            if job.state in (JobState.QUEUED, JobState.RUNNING):
+                job.state = JobState.CANCELLED
+                job.ended = time.monotonic()
+            elif job.state is JobState.FINISHED:
+                job.state, job.result = JobState.CANCELLED, None
+        self.engine.cancel(job.work, job.future)
+        return job
+
+    def close(self) -> None:
+        """Give up every job."""
+        for name in list(self._jobs):
+            self.cancel(name)
+
+    def _ending(self, job: Job, decoded: Decoded, slot: Slot) -> Callable[[Future[Segmentation]], None]:
+        def end(future: Future[Segmentation]) -> None:
+            try:
+                result = result_of(decoded, future.result(), job.work.model.name, job.work.notices)
+            except (CancelledError, Cancelled):
+                self._end(job, JobState.CANCELLED)
+            except Exception as error:  # the job must end, whatever happened
+                job.problem = as_problem(error)
+                if job.problem.status == 500:
+                    log("job failed", 40, error)
+                self._end(job, JobState.FAILED)
+            else:
+                self._end(job, JobState.FINISHED, result)
+            finally:
+                slot.close()
+
+        return end
+
+    def _end(self, job: Job, state: JobState, result: Result | None = None) -> None:
+        with self._lock:
+            if job.state is JobState.CANCELLED:
+                return
+            job.state, job.result, job.ended = state, result, time.monotonic()
+            while sum(one.result.nbytes for one in self._jobs.values() if one.result) > self.mib << 20:
+                if not self._forget_one(but=job):
+                    break
+
+    def _forget_old(self) -> None:
+        now = time.monotonic()
+        for job in list(self._jobs.values()):
+            if job.ended is not None and now - job.ended > self.seconds:
+                del self._jobs[job.id]
+
+    def _forget_one(self, but: Job | None = None) -> bool:
+        """Forget the job that ended longest ago; ``False`` if there is none."""
+        ended = [job for job in self._jobs.values() if job.ended is not None and job is not but]
+        if not ended:
+            return False
+        del self._jobs[min(ended, key=lambda job: job.ended or 0.0).id]
+        return True

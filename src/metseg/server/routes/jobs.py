@@ -1,0 +1,101 @@
+"""Studies that are sent now and fetched later."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter, Path, Request, Response
+
+from metseg.server.answers import JobDocument, MaskDocument, View, check_slice, render
+from metseg.server.problems import declared
+from metseg.server.routes.uploads import (
+    ANSWERS,
+    ONE_UPLOAD,
+    ModelName,
+    ShownView,
+    Slice,
+    Smallest,
+    Threshold,
+    Upload,
+    chosen_form,
+    chosen_model,
+    chosen_postprocessing,
+    decoded_upload,
+)
+from metseg.server.routes.waiting import while_connected
+from metseg.server.services import SharedServices
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+JobId = Annotated[str, Path(alias="id", max_length=64, description="From the answer to POST /jobs.")]
+
+_ACCEPTED = {
+    "description": "The study is in the queue.",
+    "headers": {"Location": {"description": "Where its progress is.", "schema": {"type": "string"}}},
+}
+
+
+@router.post(
+    "",
+    status_code=202,
+    dependencies=ONE_UPLOAD,
+    responses={202: _ACCEPTED, **declared(400, 401, 403, 408, 413, 415, 422, 500, 503)},
+)
+async def start_job(
+    request: Request,
+    response: Response,
+    services: SharedServices,
+    file: Upload,
+    model: ModelName = None,
+    threshold: Threshold = None,
+    smallest: Smallest = None,
+) -> JobDocument:
+    """Put a study into the queue and come back for it."""
+
+    async def start() -> JobDocument:
+        services.jobs.make_room()
+        slot = services.engine.admit()
+        try:
+            decoded = await decoded_upload(services, file)
+            services.engine.hold(slot, decoded.study)
+            loaded = await chosen_model(services, model)
+            work, future = services.engine.start(
+                decoded.study, loaded, chosen_postprocessing(loaded, threshold, smallest)
+            )
+        except BaseException:
+            slot.close()
+            raise
+        return services.jobs.add(decoded, slot, work, future).document(services.settings.job_seconds)
+
+    document = await while_connected(request, start)
+    response.headers["Location"] = str(request.url_for("job_progress", id=document.id).path)
+    return document
+
+
+@router.get("/{id}", responses=declared(401, 403, 404, 422, 500))
+async def job_progress(services: SharedServices, name: JobId) -> JobDocument:
+    """How far a job is."""
+    return services.jobs.get(name).document(services.settings.job_seconds)
+
+
+@router.delete("/{id}", responses=declared(401, 403, 404, 422, 500))
+async def cancel_job(services: SharedServices, name: JobId) -> JobDocument:
+    """Give a job up; the result of one that has ended is forgotten."""
+    return services.jobs.cancel(name).document(services.settings.job_seconds)
+
+
+@router.get(
+    "/{id}/result",
+    response_model=MaskDocument,
+    responses={200: ANSWERS, **declared(401, 403, 404, 406, 409, 410, 422, 500, 503)},
+)
+async def job_result(
+    request: Request, services: SharedServices, name: JobId, view: ShownView = View.MASK, slice_: Slice = None
+) -> Response:
+    """What came of a job, in the form that `Accept` chooses, as often as it is asked for."""
+    form = chosen_form(request, view)
+    result = services.jobs.result(name)
+    check_slice(form, result.mask.shape[0], slice_)
+    rendered = await to_thread.run_sync(render, result, form, view, slice_, request.state.request_id)
+    return Response(rendered.content, 200, rendered.headers, rendered.media_type)

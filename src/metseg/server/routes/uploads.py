@@ -1,0 +1,107 @@
+"""What requests with an upload have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import Depends, File, Query, Request, UploadFile
+
+from metseg.lesions import PostprocessingConfig
+from metseg.server.answers import GZIP, NIFTI, PNG, TIFF, ZIP, View, offers
+from metseg.server.engine import Loaded
+from metseg.server.intake import Decoded
+from metseg.server.negotiation import preferred
+from metseg.server.problems import ProblemError
+from metseg.server.services import Services
+
+_FIELD = "file"
+_BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+_HEADERS = {
+    "X-Request-ID": {"description": "Id of this request.", "schema": {"type": "string"}},
+    "X-Model-Name": {"description": "Model that answered.", "schema": {"type": "string"}},
+    "X-Model-SHA256": {"description": "Hash of its weights.", "schema": {"type": "string"}},
+    "X-Voxel-Spacing": {"description": "z y x in mm, if known.", "schema": {"type": "string"}},
+}
+
+#: The forms of an answer, for OpenAPI.
+ANSWERS: dict[str, Any] = {
+    "description": "Lesions, in the form that `Accept` prefers.",
+    "content": dict.fromkeys((TIFF, PNG, GZIP, NIFTI, ZIP), _BINARY),
+    "headers": _HEADERS,
+}
+
+
+def _only_multipart(request: Request) -> None:
+    """Refuse other bodies, which have no field `file`."""
+    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if sent != "multipart/form-data":
+        raise ProblemError(415, f"send the image as multipart/form-data, in the field {_FIELD!r}")
+
+
+async def _only_file(request: Request) -> None:
+    """Refuse other fields instead of passing over them."""
+    if others := sorted({*(await request.form())} - {_FIELD}):
+        raise ProblemError(
+            422, f"unknown field {others[0][:40]!r}; all but {_FIELD!r} belongs into the address (?model=)"
+        )
+
+
+Upload = Annotated[
+    UploadFile,
+    File(
+        description="TIFF (one page or many), PNG, JPEG, NIfTI (.nii, .nii.gz), or a zip of a patient's TIFF slices. "
+        "RGB is pre-contrast, FLAIR, post-contrast."
+    ),
+]
+ONE_UPLOAD = [Depends(_only_multipart), Depends(_only_file)]
+
+ModelName = Annotated[
+    str | None, Query(description="A name that /models lists; the server's default unless given.", max_length=200)
+]
+Threshold = Annotated[
+    float | None,
+    Query(ge=0, le=1, description="Probability from which on a voxel is lesion; the model's own unless given."),
+]
+Smallest = Annotated[
+    int | None,
+    Query(ge=0, le=1 << 40, description="Lesions of fewer voxels are dropped; the model's own unless given."),
+]
+ShownView = Annotated[View, Query(description="What an image shows; all but `mask` are PNG or TIFF.")]
+Slice = Annotated[
+    int | None,
+    Query(ge=0, alias="slice", le=1 << 20, description="Slice of a PNG, from 0; needed if there are several."),
+]
+
+
+def chosen_form(request: Request, view: View) -> str:
+    """The form of the answer.
+
+    Raises
+    ------
+    ProblemError
+        406 if the client accepts none that can show ``view``.
+    """
+    offered = offers(view)
+    form = preferred(request.headers.get("accept"), offered)
+    if form is None:
+        raise ProblemError(406, f"{view} is given as {', '.join(offered)}")
+    return form
+
+
+async def chosen_model(services: Services, name: str | None) -> Loaded:
+    """The model ``name``, loaded."""
+    return await to_thread.run_sync(services.catalogue.get, name)
+
+
+def chosen_postprocessing(model: Loaded, threshold: float | None, smallest: int | None) -> PostprocessingConfig:
+    """The model's own, with what was asked for in its place."""
+    asked = {"threshold": threshold, "smallest": smallest}
+    given = {key: value for key, value in asked.items() if value is not None}
+    return model.checkpoint.card.postprocessing.model_copy(update=given)
+
+
+async def decoded_upload(services: Services, file: UploadFile) -> Decoded:
+    """The study in ``file``."""
+    with services.metrics.decode_seconds.time():
+        return await services.decoder.decode(file.file)

@@ -1,0 +1,61 @@
+"""What the routes of one server share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from metseg.server.draining import Draining
+from metseg.server.engine import Catalogue, Engine, ModelThread
+from metseg.server.intake import Decoder
+from metseg.server.jobs import Jobs
+from metseg.server.metrics import Metrics
+from metseg.server.settings import Settings
+
+
+@dataclass(eq=False)
+class Services:
+    """Everything that is made when the server starts.
+
+    Attributes
+    ----------
+    settings : Settings
+        What the server was told.
+    metrics : Metrics
+        Numbers for Prometheus.
+    draining : Draining
+        Whether the server is closing.
+    decoder : Decoder
+        From upload to study.
+    thread : ModelThread
+        Runs networks.
+    catalogue : Catalogue
+        Models by name.
+    engine : Engine
+        The queue in front of the networks.
+    jobs : Jobs
+        Whole studies that are asked for and fetched later.
+    ready : bool
+        Whether the default model is loaded and warm.
+    """
+
+    settings: Settings
+    metrics: Metrics
+    draining: Draining
+    decoder: Decoder
+    thread: ModelThread
+    catalogue: Catalogue
+    engine: Engine
+    jobs: Jobs
+    ready: bool = field(default=False)
+
+
+def services_of(request: Request) -> Services:
+    """The services of the server that takes ``request``."""
+    services: Services = request.app.state.services
+    return services
+
+
+SharedServices = Annotated[Services, Depends(services_of)]
