@@ -7,9 +7,9 @@ from pathlib import Path
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 
-def ask_folder(parent: QWidget | None) -> Path | None:
-    """Folder to export to; ``None`` if the user changed their mind."""
-    chosen = QFileDialog.getExistingDirectory(parent, "Export training pairs to")
+def ask_folder(parent: QWidget | None, title: str = "Export training pairs to", start: str = "") -> Path | None:
+    """A folder, asked for by ``title``; ``None`` if the user changed their mind."""
+    chosen = QFileDialog.getExistingDirectory(parent, title, start)
     return Path(chosen) if chosen else None
 
 

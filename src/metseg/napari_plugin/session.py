@@ -6,6 +6,9 @@ import atexit
 import functools
 from collections.abc import Callable
 
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QWidget
+
 from metseg.napari_plugin.state import Follower
 
 
@@ -41,6 +44,36 @@ class Session:
             follower.unfollow()
         for ending in self._endings:
             ending()
+
+
+class SessionWidget(QWidget):
+    """A dock widget with a session, which ends when napari takes the widget out of its dock: so it closes one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._docked = False
+        self._session: Session | None = None
+
+    def begin_session(self, parts: tuple[Follower, ...], *endings: Callable[[], object]) -> None:
+        """Begin the session, when all parts are made; see :class:`Session`."""
+        self._session = Session(parts, endings)
+        self.destroyed.connect(self._session.when_destroyed)
+
+    def close_session(self) -> None:
+        """Stop work, let go of viewer and state."""
+        if self._session is None:
+            return
+        if self._session.open:
+            self.destroyed.disconnect(self._session.when_destroyed)
+        self._session.end()
+
+    def event(self, event: QEvent | None) -> bool:
+        """End the session when the widget loses the dock that it had."""
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            if self._docked and self.parent() is None:
+                self.close_session()
+            self._docked = self.parent() is not None
+        return bool(super().event(event))
 
 
 #: Holds on to sessions, and through them to their widgets: a widget that the garbage collector destroyed would call a

@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari.utils.theme import get_theme
-from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout
 
 from metseg.napari_plugin.controller import Controller
 from metseg.napari_plugin.controls import Column
 from metseg.napari_plugin.dialogs import ask_folder, ask_model_file, confirm_replacement
 from metseg.napari_plugin.preview import Preview
 from metseg.napari_plugin.sections import EnhanceSection, InputSection, OutlineSection, ResultSection, RunSection
-from metseg.napari_plugin.session import Session
+from metseg.napari_plugin.session import SessionWidget
 from metseg.napari_plugin.state import Follower, SegmentationState
+from metseg.napari_plugin.style import style_sheet
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-_STYLE = """
-#sectionTitle {{ font-weight: 600; }}
-#sectionLine {{ background-color: {foreground}; }}
-#hint {{ color: {quiet}; }}
-#notice {{ color: {text}; background-color: {foreground}; border-radius: 3px; padding: 6px; }}
-#result {{ font-size: {large}pt; font-weight: 600; color: {text}; }}
-#result:disabled {{ color: {quiet}; font-weight: 400; }}
-#primary {{ background-color: {current}; color: {on_current}; font-weight: 600; padding: 8px; border-radius: 3px; }}
-#primary:hover {{ background-color: {hover}; }}
-#primary:disabled {{ background-color: {foreground}; color: {quiet}; border: none; }}
-#secondary {{ padding: 8px 14px; border-radius: 3px; }}
-#secondary:disabled {{ background-color: {background}; border: 1px solid {foreground}; color: {quiet}; }}
-#openModel {{ background-color: {primary}; border-radius: 2px; padding: 3px 5px; }}
-#openModel:hover {{ background-color: {hover}; }}
-"""
 
-
-class SegmentationWidget(QWidget):
+class SegmentationWidget(SessionWidget):
     """Segment lesions, refine the outline, export it.
 
     Parameters
@@ -65,41 +48,15 @@ class SegmentationWidget(QWidget):
         self._restyle()
         self._themes = Follower()
         self._themes.follow(napari_viewer.events, ("theme",), self._restyle)
-        self._docked = False
-        self._session = Session((*self._parts, self._themes), (self.controller.close, self.preview.abandon))
-        self.destroyed.connect(self._session.when_destroyed)
-
-    def event(self, event: QEvent | None) -> bool:
-        """End the session when napari takes the widget out of its dock, which is how it closes one."""
-        if event is not None and event.type() == QEvent.Type.ParentChange:
-            if self._docked and self.parent() is None:
-                self.close_session()
-            self._docked = self.parent() is not None
-        return bool(super().event(event))
+        self.begin_session((*self._parts, self._themes), self.controller.close, self.preview.abandon)
 
     def close_session(self) -> None:
         """Stop work, remove the preview, let go of viewer and state."""
-        if self._session.open:
-            self.destroyed.disconnect(self._session.when_destroyed)
-        self._session.end()
+        super().close_session()
         self.preview.close()
 
     def _restyle(self) -> None:
-        theme = get_theme(self._viewer.theme)
-        text = theme.text.as_rgb_tuple()
-        self.setStyleSheet(
-            _STYLE.format(
-                foreground=theme.foreground.as_hex(),
-                background=theme.background.as_hex(),
-                primary=theme.primary.as_hex(),
-                text=theme.text.as_hex(),
-                quiet=f"rgba({text[0]}, {text[1]}, {text[2]}, 62%)",
-                current=theme.current.as_hex(),
-                on_current="white" if _is_dark(theme.current) else "black",
-                hover=theme.highlight.as_hex(),
-                large=self.font().pointSize() + 3,
-            )
-        )
+        self.setStyleSheet(style_sheet(self._viewer.theme, self.font().pointSize()))
 
     def _open_model(self) -> None:
         path = ask_model_file(self)
@@ -110,9 +67,3 @@ class SegmentationWidget(QWidget):
         folder = ask_folder(self)
         if folder is not None:
             self.controller.export(folder, lambda there: confirm_replacement(self, there))
-
-
-def _is_dark(colour: Any) -> bool:
-    """Whether white can be read on ``colour``: relative luminance as in WCAG 2, without its gamma."""
-    red, green, blue = colour.as_rgb_tuple()[:3]
-    return bool(0.2126 * red + 0.7152 * green + 0.0722 * blue < 140)

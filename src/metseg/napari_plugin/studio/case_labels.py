@@ -84,12 +84,12 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
 
     def __init__(self, labels: LabelArray, *, read_only: bool = False, **look: Any) -> None:
         self.read_only = read_only
-        self._noted: EditKind | None = None
-        self._source: tuple[EditKind, dict[str, Any], Forecast | None] | None = None
-        self._depth = self._calls = 0
-        self._touched: list[slice] = []
-        self._kept = np.array(labels, np.uint16)
-        array = self._kept.copy()
+        self.__noted: EditKind | None = None
+        self.__source: tuple[EditKind, dict[str, Any], Forecast | None] | None = None
+        self.__depth = self.__calls = 0
+        self.__touched: list[slice] = []
+        self.__kept = np.array(labels, np.uint16)
+        array = self.__kept.copy()
         array.flags.writeable = not read_only
         super().__init__(array, **look)
         self.events.paint.connect(self._on_history)
@@ -126,7 +126,7 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
     @property
     def drawing(self) -> bool:
         """Whether a stroke is in flight."""
-        return self._depth > 0 or self._encircling
+        return self.__depth > 0 or self._encircling
 
     @property
     def _encircling(self) -> bool:
@@ -173,13 +173,13 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
     @contextlib.contextmanager
     def block_history(self) -> Iterator[None]:
         """Group edits into one step of the undo history, as napari does for a drag of the mouse."""
-        self._depth += 1
+        self.__depth += 1
         try:
             with super().block_history():
                 yield
         finally:
-            self._depth -= 1
-            if self._noted is not None and not self.drawing:  # a drag that was broken off
+            self.__depth -= 1
+            if self.__noted is not None and not self.drawing:  # a drag that was broken off
                 self._finish()
 
     def put(
@@ -212,11 +212,11 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
         if self.drawing:
             raise DataError("finish the stroke first")
         self.check()
-        self._source = (kind, dict(detail or {}), forecast)
+        self.__source = (kind, dict(detail or {}), forecast)
         try:
             self.data_setitem(indices, values)
         finally:
-            self._source = None
+            self.__source = None
 
     def check(self, *, finally_: bool = False) -> None:
         """Tell what a program wrote into ``data[...]``, and any edit that was not told yet.
@@ -225,8 +225,8 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
         """
         if self.drawing and not finally_:
             return
-        self._touched.clear()
-        self._noted = self._noted or EditKind.OTHER
+        self.__touched.clear()
+        self.__noted = self.__noted or EditKind.OTHER
         self._finish()
 
     # When an edit is complete
@@ -235,35 +235,35 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
     def _editing(self, kind: EditKind) -> Iterator[None]:
         if self.read_only:
             raise DataError(f"{self.name}: is open read-only")
-        self._noted = self._noted or (kind if self._source is None else self._source[0])
-        self._calls += 1
+        self.__noted = self.__noted or (kind if self.__source is None else self.__source[0])
+        self.__calls += 1
         try:
             yield
         finally:
-            self._calls -= 1
-            if not self._calls and not self.drawing:
+            self.__calls -= 1
+            if not self.__calls and not self.drawing:
                 self._finish()
 
     def _on_history(self, event: Any) -> None:
         """Something entered the undo history. Of single calls it does so before the voxels are written."""
-        self._touched.extend(_slices_of(event.value))
-        if not self._calls:
+        self.__touched.extend(_slices_of(event.value))
+        if not self.__calls:
             self._finish()
 
     def _finish(self) -> None:
-        kind, touched = self._noted or EditKind.STROKE, self._touched or [slice(0, len(self._kept))]
-        self._noted, self._touched = None, []
-        _, detail, forecast = self._source or (kind, {}, None)
+        kind, touched = self.__noted or EditKind.STROKE, self.__touched or [slice(0, len(self.__kept))]
+        self.__noted, self.__touched = None, []
+        _, detail, forecast = self.__source or (kind, {}, None)
         start, block = self._difference(range(min(s.start for s in touched), max(s.stop for s in touched)))
         if not block.size and forecast is None:
             return
         edit = Edit(kind, start, block, detail, forecast)
-        self._kept[edit.box] = block
+        self.__kept[edit.box] = block
         self.edited.emit(edit)
 
     def _difference(self, slices: range) -> tuple[Place, LabelArray]:
         """The box in ``slices`` that holds all that differs from what was told, and a copy of the labels in it."""
-        data, kept = self.data, self._kept
+        data, kept = self.data, self.__kept
         z = [index for index in slices if not np.array_equal(data[index], kept[index])]
         if not z:
             return (0, 0, 0), np.zeros((0, 0, 0), np.uint16)

@@ -92,8 +92,13 @@ class Cases(Follower):
             self._state.opening_case = ""
             self._refuse(opening, loaded)
             return
+        try:
+            case = show(self._viewer, loaded)
+        except Exception:
+            opening.give_up()
+            self._state.opening_case = ""
+            raise
         opening.take()
-        case = show(self._viewer, loaded)
         self._state.lesion, self._state.reviewed, self._state.slices = 0, frozenset(), ()
         self._state.status, self._state.reason = case.view.status, case.view.reason
         self._state.saved, self._state.problem = Saved.NOTHING, ""

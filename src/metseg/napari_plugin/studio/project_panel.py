@@ -1,0 +1,209 @@
+"""Which project and case are open, and whether what was drawn is on the disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QToolButton, QWidget
+
+from metseg.curation import Status
+from metseg.napari_plugin.controls import Hint, Part
+from metseg.napari_plugin.dialogs import ask_folder
+from metseg.napari_plugin.state import Activity
+from metseg.napari_plugin.studio import colours
+from metseg.napari_plugin.studio.buttons import WorkBar, button
+from metseg.napari_plugin.studio.panel import Panel
+from metseg.napari_plugin.studio.state import Saved, StudioState
+
+if TYPE_CHECKING:
+    from metseg.napari_plugin.studio.studio import Studio
+
+_LONGEST_NAME = 64
+_DOTS = {Saved.SAVED: colours.GREEN, Saved.SAVING: colours.ORANGE, Saved.FAILED: colours.VERMILION}
+_MOST_MESSAGES = 3
+
+
+class ProjectPanel(Panel):
+    """Project, case, saved or not, and what the user must know.
+
+    Parameters
+    ----------
+    studio : Studio
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__("Project", studio)
+        self.project = _Name("No project is open")
+        self.open = button("Open …", "Open the folder of a project.", self._open)
+        self.make = button("New …", "Make a project of a folder of images; they stay where they are.", self._make)
+        self.annotator = QLineEdit()
+        self.annotator.setPlaceholderText("pseudonym")
+        self.annotator.setMaxLength(_LONGEST_NAME)
+        self.annotator.setToolTip("Written into the journal of cases that you open from now on.")
+        self.annotator.textEdited.connect(lambda text: setattr(self.state, "annotator", text.strip()))
+        self.case = _Name("No case is open")
+        self.close_case = QToolButton()
+        self.close_case.setText("✕")
+        self.close_case.setObjectName("openModel")
+        self.close_case.setToolTip("Save and close this case.")
+        self.close_case.clicked.connect(lambda: studio.close_case())
+        self.saved = SavedLine(studio)
+        self.refused = Hint("notice")
+        self.look = button(
+            "Look at it, read-only", "Show the case as it is on the disk. Nothing can be changed.", self._look
+        )
+        self.messages = Hint("notice")
+        self.dismiss = button("Dismiss", "I have read this.", lambda: setattr(self.state, "messages", ()))
+        self.work = WorkBar(studio.cancel)
+        self.add_wide(_row(self.project, self.open, self.make))
+        self.add_wide(self.work)
+        self.add_row("Annotator", self.annotator)
+        self.add_row("Case", self.case, self.close_case)
+        self.add_wide(self.saved)
+        self.add_wide(self.refused)
+        self.add_wide(self.look)
+        self.add_wide(self.messages)
+        self.add_wide(self.dismiss)
+        events = self.state.events
+        self.follow(events, ("project", "annotator"), self._show_project)
+        self.follow(events, ("case", "opening_case", "status", "reason"), self._show_case)
+        self.follow(events, ("refused", "refusal", "messages"), self._show_messages)
+        self.follow(events, ("activity", "progress"), self._show_work)
+        self._show_project()
+        self._show_case()
+        self._show_messages()
+
+    def _open(self) -> None:
+        folder = ask_folder(self, "Open the folder of a project")
+        if folder is not None:
+            self.studio.open_project(folder)
+
+    def _make(self) -> None:
+        data = ask_folder(self, "Images: a patient's folder, or a folder of patients")
+        folder = None if data is None else ask_folder(self, "A new, empty folder for the project", str(data.parent))
+        if data is not None and folder is not None:
+            self.studio.create_project(folder, data)
+
+    def _look(self) -> None:
+        self.studio.open_case(self.state.refused, read_only=True)
+
+    def _show_project(self) -> None:
+        project = self.state.project
+        self.project.show_name(
+            "" if project is None else project.path.name, "" if project is None else str(project.path)
+        )
+        with QSignalBlocker(self.annotator):
+            if self.annotator.text().strip() != self.state.annotator:
+                self.annotator.setText(self.state.annotator)
+
+    def _show_case(self) -> None:
+        state = self.state
+        if state.opening_case:
+            self.case.show_name(f"Opening {state.opening_case} …", "")
+        elif state.case is None:
+            self.case.show_name("", "")
+        else:
+            self.case.show_name(f"{state.case.name}  ·  {status_words(state)}", state.reason)
+        self.close_case.setEnabled(state.case is not None)
+
+    def _show_messages(self) -> None:
+        state = self.state
+        self.refused.say(state.refusal)
+        self.look.setVisible(bool(state.refused))
+        texts = [text for text in state.messages if text != state.refusal]
+        self.messages.say("\n\n".join(texts[-_MOST_MESSAGES:]))
+        self.dismiss.setVisible(bool(texts))
+
+    def _show_work(self) -> None:
+        state = self.state
+        if state.activity is Activity.OPENING:
+            self.work.show_work(state.activity, state.progress)
+        else:
+            self.work.hide()
+
+
+class SavedLine(Part[StudioState]):
+    """Whether what was drawn is on the disk, and a button for when it is not."""
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio.state)
+        self.dot = QLabel("●")
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.again = button("Save again", "Try once more.", studio.save_again)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        row.addWidget(self.dot, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self.text, 1)
+        row.addWidget(self.again, 0, Qt.AlignmentFlag.AlignTop)
+        self.follow(self.state.events, ("case", "saved", "problem"), self._show)
+        self._show()
+
+    def _show(self) -> None:
+        state = self.state
+        self.setVisible(state.case is not None)
+        self.dot.setStyleSheet(f"color: {_DOTS[state.saved]}" if state.saved in _DOTS else "")
+        self.text.setText(saved_words(state))
+        self.again.setVisible(state.saved is Saved.FAILED)
+
+
+class _Name(QLabel):
+    """A name that may be too long: shortened in its middle, whole in its tip."""
+
+    def __init__(self, empty: str) -> None:
+        super().__init__()
+        self._empty = empty
+        self._name = ""
+        self.setMinimumWidth(40)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def show_name(self, name: str, tip: str) -> None:
+        """Show ``name``, or that there is none."""
+        self._name = name
+        self.setToolTip(tip or name)
+        self.setEnabled(bool(name))
+        self._shorten()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Shorten anew."""
+        super().resizeEvent(event)
+        self._shorten()
+
+    def _shorten(self) -> None:
+        text = self._name or self._empty
+        self.setText(self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, self.width()))
+
+
+def saved_words(state: StudioState) -> str:
+    """Whether what was drawn is on the disk, in words."""
+    if state.case is not None and not state.editable:
+        return "Read only: nothing can be changed here"
+    match state.saved:
+        case Saved.SAVED:
+            return "All changes saved"
+        case Saved.SAVING:
+            return "Saving …"
+        case Saved.FAILED:
+            return f"NOT saved: {state.problem}"
+    return ""
+
+
+def status_words(state: StudioState) -> str:
+    """Where the open case stands, in words."""
+    if not state.editable:
+        return f"{state.status}, read only"
+    return "to do" if state.status is Status.TODO else str(state.status)
+
+
+def _row(*widgets: QWidget) -> QWidget:
+    held = QWidget()
+    row = QHBoxLayout(held)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(6)
+    for index, widget in enumerate(widgets):
+        row.addWidget(widget, 1 if index == 0 else 0)
+    return held

@@ -1,0 +1,93 @@
+"""The dock widget "Correction studio": its header, its panels, its session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
+
+from metseg.napari_plugin.controls import Column
+from metseg.napari_plugin.session import SessionWidget
+from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.studio.keys_panel import KeysPanel
+from metseg.napari_plugin.studio.lesion_table import LesionPanel
+from metseg.napari_plugin.studio.panel import Panel
+from metseg.napari_plugin.studio.project_panel import ProjectPanel
+from metseg.napari_plugin.studio.proposal_panel import ProposalPanel
+from metseg.napari_plugin.studio.queue_panel import QueuePanel
+from metseg.napari_plugin.studio.shortcuts import Shortcut
+from metseg.napari_plugin.studio.state import StudioState
+from metseg.napari_plugin.studio.studio import Studio
+from metseg.napari_plugin.studio.tool_panel import ToolPanel
+from metseg.napari_plugin.style import style_sheet
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+_WIDTH = 380
+
+
+class StudioWidget(SessionWidget):
+    """Correct a project's cases, one after the other.
+
+    Parameters
+    ----------
+    napari_viewer : napari viewer
+        The viewer to work in.
+    state : StudioState, optional
+        State to show; a fresh one by default.
+
+    Attributes
+    ----------
+    studio : Studio
+    """
+
+    def __init__(self, napari_viewer: ViewerModel, state: StudioState | None = None) -> None:
+        super().__init__()
+        self.studio = Studio(napari_viewer, state)
+        self.project = ProjectPanel(self.studio)
+        self.queue = QueuePanel(self.studio)
+        self.lesions = LesionPanel(self.studio)
+        self.tools = ToolPanel(self.studio)
+        self.proposal = ProposalPanel(self.studio)
+        self.studio.add_shortcut(Shortcut("N", "new lesion", self.studio.new_lesion))
+        self.studio.add_shortcut(Shortcut("K", "show these keys", self._show_keys))
+        self.keys = KeysPanel(self.studio)
+        panels: dict[str, Sequence[Panel]] = {
+            "Review": (self.queue, self.tools, self.lesions),
+            "Predict": (self.proposal,),
+            "Keys": (self.keys,),
+        }
+        self.tabs = QTabWidget()
+        self.tabs.setObjectName("studioTabs")
+        self.tabs.setDocumentMode(True)
+        for title, held in panels.items():
+            self.tabs.addTab(Column(held), title)
+        self._header = QWidget()
+        top = QVBoxLayout(self._header)
+        top.setContentsMargins(10, 8, 10, 4)
+        top.addWidget(self.project)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self._header)
+        layout.addWidget(self.tabs, 1)
+        self.setMinimumWidth(_WIDTH)
+        self._restyle()
+        themes = Follower()
+        themes.follow(napari_viewer.events, ("theme",), self._restyle)
+        every = (self.project, self.project.saved, *(panel for held in panels.values() for panel in held))
+        self.begin_session((*every, themes), self.studio.close)
+
+    def close_session(self) -> None:
+        """Save and close the case, remove its layers, stop work, give the keys back."""
+        if self.studio.state.case is not None:
+            self.studio.close_case(anyway=True)
+        super().close_session()
+
+    def _show_keys(self) -> None:
+        self.tabs.setCurrentIndex(self.tabs.count() - 1)
+
+    def _restyle(self) -> None:
+        self.setStyleSheet(style_sheet(self.studio.viewer.theme, self.font().pointSize()))
