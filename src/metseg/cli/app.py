@@ -22,6 +22,7 @@ from metseg.cli.models import models
 from metseg.cli.predict import predict
 from metseg.cli.project_predict import predict as predict_project
 from metseg.cli.reimport import reimport
+from metseg.cli.serve import serve
 from metseg.cli.simulate import simulate
 from metseg.cli.train import train
 from metseg.cli.tune import tune
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 _COMMANDS: tuple[Callable[..., None], ...] = (
     predict, train, tune, evaluate, compare, calibrate, combine, simulate, export, verify, models, inspect, demo,
+    serve,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(help=_unwrapped(command.__doc__ or ""))(command)

@@ -35,10 +35,9 @@ _PLACES = {
 def __getattr__(name: str) -> object:
     """Import what is asked for; make ``app`` when a server asks for it."""
     if name == "app":
-        from metseg.server.application import create_app
-        from metseg.server.settings import settings_from_environment
+        from metseg.server.application import app_from_environment
 
-        value: object = create_app(settings_from_environment())
+        value: object = app_from_environment()
     elif name in _PLACES:
         value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
     else:

@@ -22,7 +22,7 @@ from metseg.server.observation import Observation
 from metseg.server.problems import Problem, add_problem_handlers
 from metseg.server.routes import ROUTERS
 from metseg.server.services import Services
-from metseg.server.settings import Settings, require_token
+from metseg.server.settings import Settings, require_token, settings_from_environment
 
 _DESCRIPTION = """Outline lesions in brain MRI. For research; not a medical device; every outline must be checked by a
 person."""
@@ -67,6 +67,28 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS) -> Fa
         app.include_router(router, dependencies=protected if router.tags != ["health"] else [])
     app.openapi = _described(app)  # type: ignore[method-assign]
     return app
+
+
+def app_from_environment() -> FastAPI:
+    """The application that ``uvicorn metseg.server:app`` serves.
+
+    Raises
+    ------
+    DataError
+        If the environment is not understood, or others could reach the server without a token.
+    """
+    settings = settings_from_environment()
+    host = _told_uvicorn()
+    return create_app(settings if host is None else settings.model_copy(update={"host": host}))
+
+
+def _told_uvicorn() -> str | None:
+    """The address in uvicorn's command line, if that is what runs."""
+    import click
+
+    context = click.get_current_context(silent=True)
+    host = None if context is None else context.params.get("host")
+    return host if isinstance(host, str) else None
 
 
 def _lifespan(settings: Settings, metrics: Metrics, draining: Draining) -> Callable[[FastAPI], Any]:

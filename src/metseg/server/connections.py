@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from metseg.server.settings import settings_from_environment
 
@@ -48,7 +47,8 @@ class PatientProtocol(H11Protocol):
         super().on_response_complete()
 
     def _is_answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
 
     def _await_headers(self) -> None:
         self._patience = self.loop.call_later(self._seconds, self._give_up)
@@ -61,4 +61,4 @@ class PatientProtocol(H11Protocol):
     def _give_up(self) -> None:
         self._patience = None
         if not self._is_answering():
-            cast(asyncio.Transport, self.transport).abort()
+            self.transport.abort()

@@ -72,7 +72,7 @@ class ProblemError(MetsegError):
 
 def problem_document(status: int, detail: str, request_id: str) -> dict[str, Any]:
     """The content of a problem document."""
-    title = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Client Closed Request"
+    title = "Client Closed Request" if status == CLIENT_GONE else HTTPStatus(status).phrase
     problem = Problem(type="about:blank", title=title, status=status, detail=detail, request_id=request_id)
     return problem.model_dump()
 
@@ -95,8 +95,7 @@ def as_problem(error: Exception) -> ProblemError:
         case ProblemError():
             return error
         case HTTPException():
-            detail = error.detail if isinstance(error.detail, str) else HTTPStatus(error.status_code).phrase
-            return ProblemError(error.status_code, detail, error.headers)
+            return ProblemError(error.status_code, str(error.detail), error.headers)
         case RequestValidationError():
             return ProblemError(422, "; ".join(map(_wrong_parameter, error.errors())))
         case Refusal():

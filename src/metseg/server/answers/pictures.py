@@ -27,7 +27,7 @@ def overlay(result: Result, z: int) -> npt.NDArray[np.uint8]:
     edge = inside & (cv2.erode(result.mask[z], _CROSS, borderValue=0) == 0)
     picture[inside] = (1 - _FILL) * picture[inside] + _FILL * _OUTLINE
     picture[edge] = _OUTLINE
-    return np.rint(picture).astype(np.uint8)
+    return np.asarray(np.rint(picture), np.uint8)
 
 
 def enhanced(result: Result, part: slice) -> npt.NDArray[np.uint8]:

@@ -147,7 +147,8 @@ def _needed(header: Any) -> int:
     offset = int(header["vox_offset"])
     if not 0 < offset <= _MAX_HEADER:
         raise Refusal(Why.UNREADABLE, f"the NIfTI header is damaged: voxels begin at byte {offset}")
-    return offset + math.prod(map(int, header.get_data_shape())) * header.get_data_dtype().itemsize
+    itemsize: int = header.get_data_dtype().itemsize
+    return offset + math.prod(map(int, header.get_data_shape())) * itemsize
 
 
 def _placed(header: Any) -> tuple[Orientation, tuple[float, float, float] | None, tuple[str, ...]]:
@@ -194,7 +195,7 @@ def _unsigned(values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.uint8 | np.uint1
     low, high = values[finite].min(), values[finite].max()
     if values.dtype.kind in "ui" and low >= 0 and high <= np.iinfo(np.uint16).max:
         return values.astype(np.uint16), ()
-    span = max(float(high) - float(low), np.finfo(np.float32).tiny)
+    span = max(float(high) - float(low), float(np.finfo(np.float32).tiny))
     scaled = (np.where(finite, values, low).astype(np.float64) - float(low)) * (65535 / span)
     said = f"Values from {low:g} to {high:g} were mapped to 0 to 65535."
     lost = () if finite.all() else ("Voxels without a finite value were given the lowest one.",)
