@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from metseg.cli.console import out, plain
-from metseg.cli.options import DEFAULT_MODEL, Device, Model, Smallest, Threshold, postprocessing_of
+from metseg.cli.options import DEFAULT_MODEL, Device, Smallest, Threshold, postprocessing_of
 from metseg.cli.progress import follow
 from metseg.cli.project import Folder, leave_with
+
+if TYPE_CHECKING:
+    from metseg.curation import Project
 
 
 def predict(
     project: Folder,
-    model: Model = DEFAULT_MODEL,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME_OR_PATH",
+            help="A name that `metseg models` lists, or a checkpoint; by default the network that the project has "
+            f"adopted, or {DEFAULT_MODEL}.",
+            show_default=False,
+        ),
+    ] = None,
     case: Annotated[list[str] | None, typer.Option(help="Only this case; may be repeated.")] = None,
     also_edited: Annotated[
         bool,
@@ -37,7 +49,7 @@ def predict(
     from metseg.inference import Segmenter
 
     opened = Project.open(project)
-    checkpoint = load_checkpoint(model)
+    checkpoint = load_checkpoint(model or _own_model(opened) or DEFAULT_MODEL)
     card, postprocessing = checkpoint.card, postprocessing_of(checkpoint, threshold, smallest)
     with Segmenter(checkpoint, device=device, batch_size=batch_size) as segmenter:
         stream = predicting_project(
@@ -55,3 +67,9 @@ def predict(
             hint = " (name them with --case)" if outcome is Outcome.FINISHED else hint
             plain(out(), f"{count} case{'s' * (count != 1)} {outcome}{hint}")
     leave_with(done.refused)
+
+
+def _own_model(project: Project) -> Path | None:
+    """The network that the project has adopted."""
+    adopted = project.default_model
+    return None if adopted is None else adopted.located(project)

@@ -15,7 +15,7 @@ from metseg.curation import CaseSummary, ReviewQueue, Status
 from metseg.curation.queue import DONE, QueueEntry
 from metseg.napari_plugin.studio.colours import STATUS, VERMILION, Colours
 
-_ROWS_SHOWN = 7
+_ROWS_SHOWN = 5
 _MARGIN, _DOT, _BAR, _GAP = 8, 7, 40, 8
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -210,7 +210,7 @@ class _CaseDelegate(QStyledItemDelegate):
         self._paint_ground(painter, area, option, here)
         self._paint_dot(painter, row, area)
         metrics = option.fontMetrics
-        note = metrics.horizontalAdvance("cannot be opened" if row.problem else "not predicted")
+        note = metrics.horizontalAdvance("00 slices" if row.benefit > 0 else row.note)
         right = area.right() - _MARGIN - note
         painter.setPen(QColor(VERMILION) if row.problem else self.colours.quiet)
         painter.drawText(

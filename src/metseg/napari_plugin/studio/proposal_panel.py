@@ -152,12 +152,13 @@ class Front:
 
     def _place(self) -> tuple[QTabWidget | None, int]:
         """The tabs around the panel, and which of them it is in."""
-        around = self._panel.parentWidget()
+        around, inside = self._panel.parentWidget(), [self._panel]
         while around is not None and not isinstance(around, QTabWidget):
+            inside.append(around)
             around = around.parentWidget()
         if around is None:
             return None, -1
-        return around, next(n for n in range(around.count()) if around.widget(n).isAncestorOf(self._panel))
+        return around, max(map(around.indexOf, inside))
 
 
 class ProposalBox(QWidget):

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
-from metseg.curation import Status
+from metseg.curation import Project, Status
 from metseg.curation.predicting import Outcome, Predictions
 from metseg.curation.queue import DONE
 from metseg.errors import MetsegError
+from metseg.napari_plugin.background import Latest
+from metseg.napari_plugin.pipeline import preferred
 from metseg.napari_plugin.state import Activity, Follower
 from metseg.napari_plugin.studio.predictions import (
     Change,
@@ -60,11 +62,14 @@ class Proposing(Follower):
         self._seen: dict[Change, int] = {}
         self._here = ""
         self.case, self.all, self.summary = "", False, ""
+        self._adopted = ""
+        self._defaults = Latest(self._on_default, studio.tell_error)
         self._soon = QTimer()
         self._soon.setSingleShot(True)
         self._soon.setInterval(_REST)
         self._soon.timeout.connect(self._replan)
         events = self._state.events
+        self.follow(events, ("project",), self._find_default)
         self.follow(events, ("activity",), self._on_activity)
         self.follow(events, ("case",), self._on_case)
         self.follow(events, ("commits",), self._on_commit)
@@ -78,6 +83,7 @@ class Proposing(Follower):
         """Stop listening; the preview goes."""
         self.unfollow()
         self._soon.stop()
+        self._defaults.forget()
         self._layer.hide()
 
     @property
@@ -222,6 +228,21 @@ class Proposing(Follower):
         self._set(summary=", ".join(parts) + ".")
         self._state.notices = (*self._state.notices, *done.refused)
 
+    # The network that the project asks first
+
+    def _find_default(self) -> None:
+        project = self._state.project
+        if project is not None:
+            self._defaults.submit(_default_model, project)
+
+    def _on_default(self, path: str) -> None:
+        if path:
+            self._adopted = path
+            self._studio.add_model_file(path)
+        elif self._adopted and self._state.model == self._adopted:
+            self._adopted = ""
+            self._state.model = preferred(self._state.models)
+
     # What goes on
 
     def _on_activity(self) -> None:
@@ -261,3 +282,9 @@ class Proposing(Follower):
         for name, value in values.items():
             setattr(self, name, value)
         self.changed.emit()
+
+
+def _default_model(project: Project) -> str:
+    """The file of the network that the project has adopted; empty if it has adopted none."""
+    model = project.default_model
+    return "" if model is None else str(model.located(project))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from metseg.curation import ReviewProgress, Status, review_progress
 from metseg.curation.queue import DONE
@@ -37,14 +38,24 @@ class QueuePanel(Panel):
         super().__init__("Review", studio)
         self.reviewing = Reviewing(studio)
         colours = Colours.of(studio.viewer.theme)
-        self.summary = Hint()
+        self.summary = QLabel()
+        self.summary.setObjectName("hint")
+        self.previous_case = _arrow("‹", "Open the case before in this order (Shift-W).", self.reviewing.previous_case)
+        self.next_case = _arrow("›", "Open the case that follows in this order (W).", self.reviewing.next_case)
+        top = QWidget()
+        row = QHBoxLayout(top)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        row.addWidget(self.summary, 1)
+        row.addWidget(self.previous_case)
+        row.addWidget(self.next_case)
         self.bar = ThinBar(colours)
         self.cases = CaseList(studio.open_case, colours)
         self.cases.setToolTip("Most benefit first. Double click to open.")
         self.strip = SliceStrip(self._go_to, colours)
         self.left = Hint()
         self.buttons = ReviewButtons(self.reviewing)
-        for widget in (self.summary, self.bar, self.cases, self.strip, self.left, self.buttons):
+        for widget in (top, self.bar, self.cases, self.strip, self.left, self.buttons):
             self.add_wide(widget)
         studio.add_shortcut(Shortcut("Shift-X", "reject the case", self.buttons.ask_reason))
         events = self.state.events
@@ -65,7 +76,12 @@ class QueuePanel(Panel):
         self.cases.show_rows(rows_of(state.cases, state.queue), here)
         self.cases.setVisible(bool(state.cases))
         progress = review_progress(state.cases)
-        self.summary.say(progress_line(progress) if state.cases else _empty_line(state.project is None, state.listing))
+        self.summary.setText(
+            progress_line(progress) if state.cases else _empty_line(state.project is None, state.listing)
+        )
+        waiting = bool(self.reviewing.waiting_cases())
+        for arrow in (self.previous_case, self.next_case):
+            arrow.setEnabled(waiting)
         done, total = progress.slices
         self.bar.setVisible(bool(state.cases))
         self.bar.show_share(done / max(total, 1))
@@ -89,8 +105,11 @@ class QueuePanel(Panel):
         if state.status in DONE:
             return f"This case is {state.status.value}{': ' + state.reason if state.reason else ''}."
         if reviewing.plan is None:
-            waits = state.case is not None and state.case.prediction is not None
-            return "Looking at the slices …" if waits else "No network has predicted this case: nothing is known of it."
+            return (
+                "Looking at the slices …"
+                if reviewing.looking
+                else "No network has predicted this case: nothing is known of it."
+            )
         total, left = len(reviewing.plan.first), reviewing.left
         if not left:
             return "Nothing that matters is left to check. Approve the case, or look at the rest."
@@ -115,19 +134,15 @@ class ReviewButtons(QWidget):
         self.back = button("Back  (⇧J)", "Go back to the slice looked at before.")
         self.approve = button("Approve, open next  (A)", "This case is correct as it is. Open the next one.")
         self.reject = button("Reject …  (⇧X)", "This case cannot be used. You are asked why.")
-        self.next_case = button("Next case  (W)", "Open the case that follows in this order.")
-        self.previous_case = button("Case before  (⇧W)", "Open the case before in this order.")
         self.next.clicked.connect(reviewing.next_slice)
         self.back.clicked.connect(reviewing.previous_slice)
         self.approve.clicked.connect(reviewing.approve)
         self.reject.clicked.connect(self.ask_reason)
-        self.next_case.clicked.connect(reviewing.next_case)
-        self.previous_case.clicked.connect(reviewing.previous_case)
         self.question = RejectQuestion(reviewing)
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(6)
-        pairs = ((self.next, self.back), (self.approve, self.reject), (self.next_case, self.previous_case))
+        pairs = ((self.next, self.back), (self.approve, self.reject))
         for row, pair in enumerate(pairs):
             grid.addWidget(pair[0], row, 0)
             grid.addWidget(pair[1], row, 1)
@@ -142,7 +157,7 @@ class ReviewButtons(QWidget):
     def show_state(self, state: StudioState) -> None:
         """Offer what can be done now; what should be done next stands out, unless a proposal waits."""
         status, editable = state.status, state.editable
-        left = bool(self._reviewing.left)
+        left = bool(self._reviewing.left) or self._reviewing.looking
         calm = editable and status not in (Status.TODO, *DONE) and state.proposal is None
         for one in (self.next, self.back):
             one.setEnabled(state.case is not None)
@@ -150,9 +165,6 @@ class ReviewButtons(QWidget):
             one.setEnabled(editable and status not in DONE)
         if not (editable and status not in DONE):
             self.question.hide()
-        waiting = bool(self._reviewing.waiting_cases())
-        for one in (self.next_case, self.previous_case):
-            one.setEnabled(waiting)
         stand_out(self.next, calm and left)
         stand_out(self.approve, calm and not left)
 
@@ -202,6 +214,15 @@ class RejectQuestion(QWidget):
         if reason := self.reason.text().strip():
             self.hide()
             self._reviewing.reject(reason)
+
+
+def _arrow(text: str, tip: str, pressed: Callable[[], object]) -> QToolButton:
+    arrow = QToolButton()
+    arrow.setObjectName("openModel")
+    arrow.setText(text)
+    arrow.setToolTip(tip)
+    arrow.clicked.connect(pressed)
+    return arrow
 
 
 def progress_line(progress: ReviewProgress) -> str:

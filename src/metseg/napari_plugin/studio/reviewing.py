@@ -109,9 +109,10 @@ class Reviewing(Follower):
         return () if self.plan is None else tuple(z for z in self._waiting() if z in self.plan.first)
 
     @property
-    def checked(self) -> bool:
-        """Whether every slice that matters was looked at."""
-        return self.plan is not None and not self.left
+    def looking(self) -> bool:
+        """Whether it is not known yet which slices matter."""
+        case = self._state.case
+        return self.plan is None and case is not None and case.prediction is not None
 
     def close(self) -> None:
         """Stop working and listening."""
