@@ -8,7 +8,7 @@ same generator; between processes events go as lines of JSON (:func:`to_json`, :
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
@@ -75,6 +75,25 @@ def drain(stream: Iterable[Event[T]], on_event: Callable[[Event[T]], object] | N
             return event.result
         if on_event is not None:
             on_event(event)
+    raise RuntimeError("the operation ended without a result")
+
+
+def relay(stream: Iterator[Event[T]]) -> Generator[Progress | Notice, None, T]:
+    """Yield what ``stream`` yields and return its result; ``stream`` is closed when this is.
+
+    Raises
+    ------
+    RuntimeError
+        If the stream ends without a :class:`Finished`.
+    """
+    try:
+        for event in stream:
+            if isinstance(event, Finished):
+                return event.result
+            yield event
+    finally:
+        if isinstance(stream, Generator):
+            stream.close()
     raise RuntimeError("the operation ended without a result")
 
 

@@ -1,6 +1,6 @@
 """Weights and the card that says what they are."""
 
-from metseg.checkpoints.card import InferenceConfig, ModelCard, TrainingRecord, card_markdown
+from metseg.checkpoints.card import CorrectedCases, InferenceConfig, ModelCard, TrainingRecord, card_markdown
 from metseg.checkpoints.store import (
     Checkpoint,
     ModelInfo,
@@ -15,6 +15,7 @@ from metseg.checkpoints.store import (
 
 __all__ = [
     "Checkpoint",
+    "CorrectedCases",
     "InferenceConfig",
     "ModelCard",
     "ModelInfo",

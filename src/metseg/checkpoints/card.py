@@ -33,6 +33,26 @@ class InferenceConfig(BaseModel):
     temperature: Annotated[float, Field(gt=0)] = 1.0
 
 
+class CorrectedCases(BaseModel):
+    """Corrected cases of a project that were trained on.
+
+    Attributes
+    ----------
+    project : str
+        Id of the project.
+    manifest_sha256 : str
+        Hash of the manifest of their export, which has the hash of every image and mask.
+    cases : int
+        How many cases are in the export.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    project: str
+    manifest_sha256: str
+    cases: int
+
+
 class TrainingRecord(BaseModel):
     """How the weights came to be.
 
@@ -48,6 +68,10 @@ class TrainingRecord(BaseModel):
         Epoch whose weights these are.
     parent : str or None
         sha256 of the weights this training started from.
+    parent_name : str
+        What these were called.
+    corrected : tuple of CorrectedCases
+        Corrected cases it was trained on, its parents included, the oldest first.
     data : str
         Source and licence of the images.
     versions : dict
@@ -62,6 +86,8 @@ class TrainingRecord(BaseModel):
     held_out: tuple[str, ...] = ()
     epoch: int = 0
     parent: str | None = None
+    parent_name: str = ""
+    corrected: tuple[CorrectedCases, ...] = ()
     data: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
 
@@ -156,8 +182,12 @@ def card_markdown(card: ModelCard, file: str, sha256: str) -> str:
         "## Training",
         "",
         f"- Command: `{record.command}`",
-        f"- Epoch kept: {record.epoch}. Parent weights: {record.parent or 'none'}. Date: {card.created}.",
+        f"- Epoch kept: {record.epoch}. Parent weights: {_parent(record)}. Date: {card.created}.",
         f"- Data: {record.data}",
+        *(
+            f"- Corrected cases: {entry.cases} of project `{entry.project}`, manifest sha256 `{entry.manifest_sha256}`"
+            for entry in record.corrected
+        ),
         f"- Versions: {', '.join(f'{name} {version}' for name, version in record.versions.items())}",
         f"- Training patients ({len(record.patients)}): {', '.join(record.patients)}",
         f"- Held out ({len(record.held_out)}): {', '.join(record.held_out)}",
@@ -170,6 +200,10 @@ def card_markdown(card: ModelCard, file: str, sha256: str) -> str:
         *_block("training", record.config),
     ]
     return "\n".join(sections).rstrip() + "\n"
+
+
+def _parent(record: TrainingRecord) -> str:
+    return " ".join(filter(None, (record.parent_name, record.parent))) or "none"
 
 
 def _number(value: object) -> str:

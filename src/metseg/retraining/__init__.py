@@ -1,0 +1,17 @@
+"""Training a network further on corrected cases, and the gate that the new one must pass before it is offered."""
+
+from metseg.retraining.adoption import adopt
+from metseg.retraining.config import RetrainingConfig, read_config
+from metseg.retraining.gate import Gate, GateRow, ModelScores, read_gate
+from metseg.retraining.run import retrain
+
+__all__ = [
+    "Gate",
+    "GateRow",
+    "ModelScores",
+    "RetrainingConfig",
+    "adopt",
+    "read_config",
+    "read_gate",
+    "retrain",
+]

@@ -1,0 +1,138 @@
+"""What a retraining is asked to do, and the file in its folder that says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from metseg.checkpoints import Checkpoint
+from metseg.errors import UnreadableFileError
+from metseg.networks import EnsembleSpec
+from metseg.study import write_atomically
+from metseg.training import TrainingConfig
+
+FILE = "retraining.json"
+
+_CORRECTED = "corrected cases of metseg projects"
+
+Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
+
+
+class RetrainingConfig(BaseModel):
+    """A retraining.
+
+    Attributes
+    ----------
+    project : Path
+        Its approved cases are trained on.
+    parent : str
+        Name or path of the single network that is trained further.
+    data : tuple of Path
+        Folders of patients with masks that are shown again, so that they are not forgotten.
+    out : Path
+        Where everything goes; new or empty.
+    replay : float
+        Share of the examples that come from ``data``.
+    epochs : int
+        In an epoch every new slice with lesion is shown once.
+    steps_per_epoch : int or None
+        In place of that.
+    learning_rate : float
+        Of the decoder; the encoder's is as much smaller as it was for the parent.
+    held_out : float
+        Share of the project's patients that are not trained on and judge the result.
+    patient_pattern : str
+        Regular expression whose first group, in a name, names the patient; by default each name is one.
+    tolerance : float
+        How much lower than the parent's the mean Dice on held-out patients may be.
+    least_patients : int
+        With fewer held-out patients the gate decides nothing.
+    seed : int
+        Decides who is held out, the order of slices and their augmentation.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    project: Folder
+    parent: str
+    data: tuple[Folder, ...] = ()
+    out: Folder
+    replay: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    epochs: Annotated[int, Field(ge=1)] = 5
+    steps_per_epoch: Annotated[int, Field(ge=1)] | None = None
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+    held_out: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    patient_pattern: str = ""
+    tolerance: Annotated[float, Field(ge=0, le=0.1)] = 0.0
+    least_patients: Annotated[int, Field(ge=1)] = 3
+    seed: int = 0
+
+
+def read_config(out: Path) -> RetrainingConfig | None:
+    """What the retraining in folder ``out`` was asked to do; ``None`` if there is none.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file is damaged.
+    """
+    path = out / FILE
+    if not path.exists():
+        return None
+    try:
+        return RetrainingConfig.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UnreadableFileError(path, f"not the settings of a retraining: {error}") from error
+
+
+def write_config(config: RetrainingConfig) -> None:
+    """Make the folder of a retraining and its settings in it."""
+    config.out.mkdir(parents=True, exist_ok=True)
+    with write_atomically(config.out / FILE) as temporary:
+        temporary.write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def child_training(config: RetrainingConfig, parent: Checkpoint) -> TrainingConfig:
+    """The parent's own recipe, shortened: same network and preprocessing, smaller steps, the last epoch kept.
+
+    Parameters
+    ----------
+    config : RetrainingConfig
+    parent : Checkpoint
+        Of a single network.
+    """
+    spec, source = parent.card.network, parent.card.training.data
+    if isinstance(spec, EnsembleSpec):
+        raise TypeError(f"{parent.card.name} is an ensemble")
+    try:
+        recipe = TrainingConfig.model_validate(parent.card.training.config)
+    except ValidationError:  # of a later version, or weights that metseg did not train
+        recipe = TrainingConfig(architecture=spec.architecture)
+    changes = {
+        "architecture": spec.architecture,
+        "encoder": spec.encoder,
+        "encoder_weights": None,
+        "init": str(parent.path),
+        "freeze_encoder": 0,
+        "preprocessing": parent.card.preprocessing,
+        "epochs": config.epochs,
+        "steps_per_epoch": config.steps_per_epoch,
+        "learning_rate": config.learning_rate,
+        "encoder_learning_rate": config.learning_rate * recipe.encoder_learning_rate / recipe.learning_rate,
+        "folds": None,
+        "fold": None,
+        "held_out": config.held_out,
+        "threshold": parent.card.postprocessing.threshold,
+        "validate_every": 1,
+        "keep_last": True,
+        "replay": config.replay,
+        "seed": config.seed,
+        "data_source": source if _CORRECTED in source else "; ".join(filter(None, (source, _CORRECTED))),
+    }
+    return TrainingConfig.model_validate(recipe.model_dump() | {key: _plain(value) for key, value in changes.items()})
+
+
+def _plain(value: object) -> object:
+    return value.model_dump() if isinstance(value, BaseModel) else value

@@ -1,0 +1,223 @@
+"""The gate: a retrained model is offered as default only if it is no worse than its parent on the same patients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from statistics import fmean
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from metseg.curation import GateResult
+from metseg.errors import DataError, UnreadableFileError
+from metseg.lesions import PostprocessingConfig
+from metseg.metrics import PairedTest, PatientScore, compare_paired
+from metseg.metrics.scores import Score
+from metseg.retraining.config import RetrainingConfig
+
+FILE = "gate.json"
+
+
+class Source(StrEnum):
+    """Where a held-out patient's mask is from."""
+
+    PROJECT = "project"
+    ORIGINAL = "original data"
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GateRow(_Value):
+    """One model on one held-out study.
+
+    Attributes
+    ----------
+    name, patient : str
+        The study, and whom it is of.
+    source : Source
+    dice : float
+        Volumetric, over all slices with a mask.
+    lesions, found, false : int
+        Lesions in the mask, those of them that were found, and predicted ones that are none; see
+        :func:`metseg.metrics.match_lesions`.
+    """
+
+    name: str
+    patient: str
+    source: Source
+    dice: Score
+    lesions: int
+    found: int
+    false: int
+
+    @classmethod
+    def of(cls, score: PatientScore, patient: str, source: Source) -> GateRow:
+        """The row of a score."""
+        return cls(
+            name=score.name,
+            patient=patient,
+            source=source,
+            dice=score.dice,
+            lesions=score.lesions,
+            found=score.found_lesions,
+            false=score.false_lesions,
+        )
+
+
+class ModelScores(_Value):
+    """One model on all held-out patients.
+
+    Attributes
+    ----------
+    name, sha256 : str
+        Of the model's file.
+    rows : tuple of GateRow
+        The same studies in the same order for parent and child.
+    """
+
+    name: str
+    sha256: str
+    rows: tuple[GateRow, ...]
+
+    @property
+    def mean_dice(self) -> float:
+        """Mean over all studies; ``nan`` without any."""
+        return self.mean_dice_on(Source)
+
+    def mean_dice_on(self, sources: Iterable[Source]) -> float:
+        """Mean over studies from these sources; ``nan`` without any."""
+        wanted = set(sources)
+        dice = [row.dice for row in self.rows if row.source in wanted]
+        return fmean(dice) if dice else float("nan")
+
+    @property
+    def lesions(self) -> int:
+        """Lesions of all studies."""
+        return sum(row.lesions for row in self.rows)
+
+    @property
+    def found(self) -> int:
+        """Those of them that were found."""
+        return sum(row.found for row in self.rows)
+
+    @property
+    def false(self) -> int:
+        """Predicted lesions that are none."""
+        return sum(row.false for row in self.rows)
+
+
+class Gate(_Value):
+    """``gate.json``.
+
+    Attributes
+    ----------
+    result : GateResult
+    reason : str
+        Why, with the numbers.
+    remarks : tuple of str
+        What else should be known before anybody relies on it.
+    parent, child : ModelScores
+        Both on the same patients, whom neither was trained on, with the same post-processing.
+    difference : PairedTest
+        Dice of child minus parent.
+    tolerance, least_patients
+        The rule, see :class:`metseg.retraining.RetrainingConfig`.
+    postprocessing : PostprocessingConfig
+        Of both.
+    project, manifest_sha256 : str
+        Id of the project, and the manifest of the export that was trained on.
+    time : datetime
+    software : str
+    """
+
+    format: Literal["metseg-gate"] = "metseg-gate"
+    version: Literal[1] = 1
+    result: GateResult
+    reason: str
+    remarks: tuple[str, ...] = ()
+    parent: ModelScores
+    child: ModelScores
+    difference: PairedTest
+    tolerance: float
+    least_patients: int
+    postprocessing: PostprocessingConfig
+    project: str
+    manifest_sha256: str
+    time: AwareDatetime
+    software: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the child may become the default."""
+        return self.result is GateResult.PASSED
+
+
+def decide(parent: ModelScores, child: ModelScores, config: RetrainingConfig) -> tuple[GateResult, str]:
+    """Whether the child is no worse than the parent, and why.
+
+    It is if its mean Dice over the held-out studies is at most ``tolerance`` lower than the parent's and it finds no
+    fewer lesions. With fewer than ``least_patients`` patients nothing is decided.
+    """
+    patients = len({row.patient for row in parent.rows})
+    if not patients:
+        return GateResult.UNDECIDED, "nobody is held out, so there is nobody on whom the two could be compared"
+    numbers = (
+        f"mean Dice {child.mean_dice:.4f}, the parent's {parent.mean_dice:.4f}; {child.found} of {child.lesions} "
+        f"lesions found, by the parent {parent.found}; {_patients(patients)} held out"
+    )
+    if patients < config.least_patients:
+        return GateResult.UNDECIDED, f"too few patients to say anything, {config.least_patients} are needed: {numbers}"
+    worse = []
+    if child.mean_dice < parent.mean_dice - config.tolerance:
+        worse.append("mean Dice is lower" + (f" by more than {config.tolerance:g}" if config.tolerance else ""))
+    if child.found < parent.found:
+        worse.append("fewer lesions are found")
+    if worse:
+        return GateResult.FAILED, f"{' and '.join(worse)}: {numbers}"
+    return GateResult.PASSED, f"no worse than its parent: {numbers}"
+
+
+def remarks_on(parent: ModelScores, child: ModelScores) -> tuple[PairedTest, tuple[str, ...]]:
+    """The paired test, and what the means do not show: how sure they are, and which patients lost."""
+    test = compare_paired([row.dice for row in child.rows], [row.dice for row in parent.rows])
+    remarks = []
+    if test.interval.known:
+        sure = "which tells them apart" if test.tells_apart else "which does not tell them apart"
+        remarks.append(
+            f"Dice differs by {test.difference:+.4f} on average (95 % interval {test.interval.low:+.4f} to "
+            f"{test.interval.high:+.4f}), {sure}"
+        )
+    for source in Source:
+        before, after = parent.mean_dice_on([source]), child.mean_dice_on([source])
+        if after < before:
+            remarks.append(f"on the {source} alone mean Dice falls from {before:.4f} to {after:.4f}")
+    if child.false > parent.false:
+        remarks.append(f"{child.false} false lesions, by the parent {parent.false}")
+    return test, tuple(remarks)
+
+
+def read_gate(run: str | Path) -> Gate:
+    """What the gate said of the model in folder ``run``.
+
+    Raises
+    ------
+    DataError
+        If it has not been asked yet.
+    UnreadableFileError
+        If its file is damaged or of a later version.
+    """
+    path = Path(run) / FILE
+    if not path.exists():
+        raise DataError(f"{path.parent}: no gate was passed or failed here (there is no {FILE})")
+    try:
+        return Gate.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UnreadableFileError(path, f"damaged, or of another version of metseg: {error}") from error
+
+
+def _patients(number: int) -> str:
+    return f"{number} patient{'s' * (number != 1)}"

@@ -1,0 +1,67 @@
+"""``gate.md``: the gate's decision and both tables, for reading."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from metseg.retraining.gate import FILE, Gate, ModelScores
+from metseg.study import write_atomically
+
+PAGE = "gate.md"
+
+
+def write_gate(out: Path, gate: Gate) -> None:
+    """Write ``gate.md`` and then ``gate.json``, each in one step."""
+    for name, text in ((PAGE, gate_markdown(gate)), (FILE, gate.model_dump_json(indent=2) + "\n")):
+        with write_atomically(out / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+def gate_markdown(gate: Gate) -> str:
+    """The page."""
+    tolerance = f" by more than {gate.tolerance:g}" if gate.tolerance else ""
+    sections = [
+        f"# Gate: {gate.result}",
+        "",
+        f"{gate.child.name}: {gate.reason}.",
+        "",
+        *(f"- {remark}." for remark in gate.remarks),
+        "",
+        f"The rule: mean Dice on held-out patients must not be lower{tolerance} than the parent's and no fewer lesions "
+        f"may be found; at least {gate.least_patients} patients are needed. Neither model was trained on these "
+        "patients, and none of them chose anything. Both have the same post-processing.",
+        "",
+        *_table("Parent", gate.parent),
+        *_table("Child", gate.child),
+        "## Where it comes from",
+        "",
+        f"- Project `{gate.project}`, manifest of the export: sha256 `{gate.manifest_sha256}`",
+        f"- Post-processing: `{json.dumps(gate.postprocessing.model_dump(mode='json'))}`",
+        f"- {gate.time.isoformat(timespec='seconds')}, {gate.software}",
+        "",
+        "For research. Not a medical device; every outline must be checked by a person.",
+    ]
+    return "\n".join(sections) + "\n"
+
+
+def _table(title: str, model: ModelScores) -> list[str]:
+    rows = [
+        f"| {row.name} | {row.source} | {_dice(row.dice)} | {row.found} of {row.lesions} | {row.false} |"
+        for row in model.rows
+    ]
+    return [
+        f"## {title}: {model.name}",
+        "",
+        f"sha256 `{model.sha256}`",
+        "",
+        "| patient | from | Dice | lesions found | false lesions |",
+        "| --- | --- | --- | --- | --- |",
+        *rows,
+        f"| **all** | | **{_dice(model.mean_dice)}** | **{model.found} of {model.lesions}** | **{model.false}** |",
+        "",
+    ]
+
+
+def _dice(value: float) -> str:
+    return "–" if value != value else f"{value:.4f}"

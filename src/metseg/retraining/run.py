@@ -1,0 +1,273 @@
+"""From approved cases to a retrained model with the gate's decision beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from metseg.checkpoints import Checkpoint, CorrectedCases, ModelCard, load_checkpoint, read_card, replace_card
+from metseg.checkpoints.store import FILE_NAME
+from metseg.curation import Project
+from metseg.curation.export import Layout, Manifest, exporting_project, read_manifest, verifying
+from metseg.curation.record import now, software
+from metseg.errors import CheckpointError, DataError
+from metseg.events import Event, Finished, Notice, Progress, relay
+from metseg.metrics import Summary
+from metseg.networks import EnsembleSpec
+from metseg.retraining.config import FILE, RetrainingConfig, child_training, read_config, write_config
+from metseg.retraining.gate import FILE as GATE
+from metseg.retraining.gate import Gate, GateRow, ModelScores, Source, decide, read_gate, remarks_on
+from metseg.retraining.patients import Patients, share_out
+from metseg.retraining.report import write_gate
+from metseg.training import card_scores, evaluate, train, write_split
+from metseg.training.dataset import masked_patients
+from metseg.training.fit import SPLIT
+
+EXPORT = "export"
+
+Steps = Generator[Progress | Notice, None, None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is settled before the training begins."""
+
+    config: RetrainingConfig
+    parent: Checkpoint
+    manifest: Manifest
+    patients: Patients
+    device: str
+
+    @property
+    def folders(self) -> Sequence[Path]:
+        """Where patients are; the corrected masks go before those they correct."""
+        return (self.config.out / EXPORT, *self.config.data)
+
+
+def retrain(
+    config: RetrainingConfig, *, resume: bool = False, device: str = "auto", command: str = ""
+) -> Iterator[Event[Gate]]:
+    """Train a network further on the approved cases of a project, and compare it with the one it came from.
+
+    ``config.out`` receives ``retraining.json`` (what was asked for), ``export/`` (the approved cases as they were,
+    verified), what :func:`metseg.training.train` leaves, and last ``gate.md`` and ``gate.json``. The last epoch is
+    kept, so the patients who judge choose nothing.
+
+    Parameters
+    ----------
+    config : RetrainingConfig
+    resume : bool
+        Continue what was stopped, with the cases as they were; starts anew, with a notice, if there is nothing.
+    device : str
+        ``auto`` or one of :func:`metseg.inference.available_devices`.
+    command : str
+        For the card: what was run.
+
+    Yields
+    ------
+    Progress, StepFinished, Notice, EpochFinished, Finished
+        The result is the :class:`Gate`. Closed between any two events, the training can be resumed where it was.
+
+    Raises
+    ------
+    CheckpointError
+        If the parent cannot be read, or is an ensemble.
+    DataError
+        If no case is approved, nobody is left to train on, or ``config.out`` holds something else.
+    """
+    parent = _single_network(config.parent)
+    yield from _open(config, resume)
+    if (config.out / GATE).exists():
+        yield Notice("this retraining has come to its end already")
+        yield Finished(read_gate(config.out))
+        return
+    manifest = yield from _snapshot(config)
+    corrected = masked_patients(config.out / EXPORT)
+    original = masked_patients(config.data) if config.data else {}
+    patients = share_out(manifest.cases, corrected, original, parent.card.training, config.patient_pattern)
+    yield from map(Notice, patients.remarks)
+    if not patients.replayed:
+        yield Notice("nobody is shown again beside the new patients: what the parent knew may be forgotten")
+    task = _Task(config, parent, manifest, patients, device)
+    yield from _train(task, resume, command)
+    yield Finished((yield from _ask_gate(task)))
+
+
+def _single_network(name_or_path: str) -> Checkpoint:
+    """The parent.
+
+    Raises
+    ------
+    CheckpointError
+        If it is an ensemble.
+    """
+    parent = load_checkpoint(name_or_path)
+    if isinstance(parent.card.network, EnsembleSpec):
+        members = ", ".join(member.architecture for member in parent.card.network.members)
+        raise CheckpointError(
+            f"{parent.card.name} averages several networks ({members}), and only a single one can be trained further; "
+            "choose one of them as the parent"
+        )
+    return parent
+
+
+def _open(config: RetrainingConfig, resume: bool) -> Generator[Notice, None, None]:
+    """Begin in an empty folder, or go on with the same settings.
+
+    Raises
+    ------
+    DataError
+        If the folder holds something else.
+    """
+    before = read_config(config.out)
+    if before is None:
+        if config.out.exists() and any(not path.name.startswith(".") for path in config.out.iterdir()):
+            raise DataError(f"{config.out}: is not empty; a retraining needs a folder of its own")
+        if resume:
+            yield Notice(f"nothing to continue in {config.out}: starting anew")
+        write_config(config)
+        return
+    if not resume:
+        raise DataError(f"{config.out} already holds a retraining; continue it with --resume, or choose another --out")
+    now_asked, asked = config.model_dump(), before.model_dump()
+    if differing := [key for key in now_asked if now_asked[key] != asked[key]]:
+        raise DataError(
+            f"{config.out / FILE} has other settings ({', '.join(differing)}); repeat the first command with --resume, "
+            "or choose another --out"
+        )
+
+
+def _snapshot(config: RetrainingConfig) -> Generator[Progress | Notice, None, Manifest]:
+    """The approved cases as they are, or as they were when this retraining began.
+
+    Raises
+    ------
+    DataError
+        If no case is approved, or the snapshot was changed.
+    """
+    folder = config.out / EXPORT
+    if not (folder / "manifest.json").exists():
+        yield from relay(
+            exporting_project(
+                Project.open(config.project),
+                folder,
+                layout=Layout.PAIRS,
+                held_out=config.held_out,
+                seed=config.seed,
+                patient_pattern=config.patient_pattern,
+            )
+        )
+    found = yield from relay(verifying(folder))
+    if not found.sound:
+        differing = ", ".join((*found.missing, *found.changed, *found.extra)[:5])
+        raise DataError(f"{folder}: was changed since it was written ({differing}); begin again in another --out")
+    return read_manifest(folder)
+
+
+def _train(task: _Task, resume: bool, command: str) -> Steps:
+    config, out = task.config, task.config.out
+    if _is_trained(config):
+        return
+    split = task.patients.split
+    yield Notice(
+        f"training on {len(split.train)} patients, {len(task.patients.replayed)} of them again; "
+        f"{len(split.held_out)} held out"
+    )
+    write_split(out / SPLIT, split)
+    settings = child_training(config, task.parent)
+    yield from relay(
+        train(
+            settings,
+            task.folders,
+            out,
+            resume=resume,
+            device=task.device,
+            replayed=task.patients.replayed,
+            score=False,
+            command=command,
+        )
+    )
+
+
+def _is_trained(config: RetrainingConfig) -> bool:
+    file = config.out / FILE_NAME
+    return file.exists() and read_card(file).training.epoch >= config.epochs
+
+
+def _ask_gate(task: _Task) -> Generator[Progress | Notice, None, Gate]:
+    """Measure parent and child on the same patients, finish the child's card, and write the decision."""
+    child = load_checkpoint(task.config.out)
+    if child.card.training.parent != task.parent.sha256:
+        raise DataError(f"{task.parent.path}: is not the file any more that {task.config.out} started from")
+    child = replace(child, card=_inherited(task, child.card))
+    summary, rows = yield from _measured(task, child)
+    before = yield from _measured(task, task.parent)
+    scores = ModelScores(name=child.card.name, sha256=child.sha256, rows=rows)
+    parent = ModelScores(name=task.parent.card.name, sha256=task.parent.sha256, rows=before[1])
+    result, reason = decide(parent, scores, task.config)
+    difference, remarks = remarks_on(parent, scores)
+    card = child.card.model_copy(
+        update={
+            "scores": {} if summary is None else {"held_out": card_scores(summary)},
+            "notes": f"{child.card.notes} Gate: {result}; {reason}.",
+        }
+    )
+    final = load_checkpoint(replace_card(child, card))
+    gate = Gate(
+        result=result,
+        reason=reason,
+        remarks=(*remarks, *task.patients.remarks),
+        parent=parent,
+        child=scores.model_copy(update={"sha256": final.sha256}),
+        difference=difference,
+        tolerance=task.config.tolerance,
+        least_patients=task.config.least_patients,
+        postprocessing=card.postprocessing,
+        project=task.manifest.project,
+        manifest_sha256=task.manifest.sha256,
+        time=now(),
+        software=software(),
+    )
+    write_gate(task.config.out, gate)
+    return gate
+
+
+def _inherited(task: _Task, card: ModelCard) -> ModelCard:
+    """The child's card: from probabilities to mask as its parent, and where it comes from."""
+    parent, manifest = task.parent.card, task.manifest
+    corrected = CorrectedCases(project=manifest.project, manifest_sha256=manifest.sha256, cases=len(manifest.cases))
+    record = card.training.model_copy(
+        update={
+            "parent": task.parent.sha256,
+            "parent_name": parent.name,
+            "corrected": (*parent.training.corrected, corrected),
+        }
+    )
+    calibrated = " Temperature and post-processing are the parent's, not fitted anew."
+    return card.model_copy(
+        update={
+            "inference": parent.inference,
+            "postprocessing": parent.postprocessing,
+            "training": record,
+            "notes": f"Retrained from `{parent.name}` on {corrected.cases} corrected cases.{calibrated}",
+        }
+    )
+
+
+def _measured(
+    task: _Task, model: Checkpoint
+) -> Generator[Progress | Notice, None, tuple[Summary | None, tuple[GateRow, ...]]]:
+    """Scores of one model on those who judge."""
+    judges = task.patients.split.held_out
+    if not judges:
+        return None, ()
+    stream = evaluate(model, task.folders, patients=judges, device=task.device, flair_alone=False)
+    evaluation = yield from relay(stream)
+    summary = evaluation.summaries["all sequences"]
+    patients, corrected = task.patients.patients, task.patients.corrected
+    rows = tuple(
+        GateRow.of(score, patients[score.name], Source.PROJECT if score.name in corrected else Source.ORIGINAL)
+        for score in summary.scores
+    )
+    return summary, rows
