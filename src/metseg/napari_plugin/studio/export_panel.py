@@ -1,0 +1,269 @@
+"""What was corrected as data sets: written, checked, taken back."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLineEdit, QSpinBox, QWidget
+
+from metseg.curation import Status
+from metseg.curation.export import Layout
+from metseg.napari_plugin.controls import Choice, Hint, Option
+from metseg.napari_plugin.dialogs import ask_folder
+from metseg.napari_plugin.state import Activity
+from metseg.napari_plugin.studio.buttons import WorkBar, button
+from metseg.napari_plugin.studio.exporting import (
+    TITLES,
+    Checked,
+    Exported,
+    ExportOrder,
+    TakenBack,
+    exporting,
+    missing_package,
+    taking_back,
+    verifying_all,
+)
+from metseg.napari_plugin.studio.panel import Panel
+
+if TYPE_CHECKING:
+    from metseg.napari_plugin.studio.studio import Studio
+
+_TIPS = {
+    Layout.PAIRS: "<slice>.tif with <slice>_mask.tif: what metseg train reads.",
+    Layout.NNUNET: "A data set for nnU-Net v2, with its folds by patient.",
+    Layout.NIFTI: "Volumes named as in BIDS derivatives, with sidecars.",
+    Layout.COCO: "Slices as TIFF, lesions as run-length encoded masks.",
+}
+#: The name of a case without what follows its last underscore, such as a date.
+_WITHOUT_LAST_PART = r"(.+)_[^_]*"
+
+
+class Chosen(Enum):
+    """Which cases are exported."""
+
+    APPROVED = (Status.APPROVED,)
+    CORRECTED = (Status.APPROVED, Status.CORRECTED)
+    PREDICTED = (Status.APPROVED, Status.CORRECTED, Status.PREDICTED)
+
+
+class ExportPanel(Panel):
+    """Export, verify, take back.
+
+    Parameters
+    ----------
+    studio : Studio
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__("Export", studio)
+        self._cases = Chosen.APPROVED
+        self._pattern = ""
+        self._folder: Path | None = None
+        self._working = False
+        self.layouts = {layout: _box(layout) for layout in Layout}
+        self.layouts[Layout.PAIRS].setChecked(True)
+        self.cases = Choice(self._choose_cases)
+        self.patients = Choice(self._choose_patients)
+        self.patients.offer(
+            [
+                Option("", "Each case is a patient"),
+                Option(_WITHOUT_LAST_PART, "Name up to the last _", "a_b_2019 and a_b_2021 are of the patient a_b"),
+            ],
+            self._pattern,
+        )
+        self.patients.setToolTip("Whom a case is of: no patient is both in training and held out.")
+        self.held_out = QSpinBox()
+        self.held_out.setRange(0, 90)
+        self.held_out.setValue(20)
+        self.held_out.setSuffix(" % of patients")
+        self.held_out.setToolTip("Kept for testing. Who is held out stays so as the project grows.")
+        self.licence = QLineEdit()
+        self.licence.setPlaceholderText("of the data, for the card")
+        self.export = button("Export …", "", self._export)
+        self.verify = button("Verify …", "Hash every file of an export again and name what differs.", self._verify)
+        self.new = button("As a new project …", "Make a project of an export.", self._take_back_new)
+        self.here = button("Into this project …", "", self._take_back_here)
+        self.work = WorkBar(studio.cancel)
+        self.result = Hint("notice")
+        self.remarks = Hint()
+        self.open = button("Open the folder", "Show the files.", self._open)
+        self.add_row("Layouts", _in_pairs(list(self.layouts.values())))
+        self.add_row("Cases", self.cases)
+        self.add_row("Patients", self.patients)
+        self.add_row("Held out", self.held_out)
+        self.add_row("Licence", self.licence)
+        self.add_wide(_row(self.export, self.verify))
+        self.add_row("Take back", _row(self.new, self.here))
+        for widget in (self.work, self.result, self.remarks, self.open):
+            self.add_wide(widget)
+        self.open.hide()
+        for box in self.layouts.values():
+            box.toggled.connect(self._show)
+        self.follow(self.state.events, ("project", "cases", "activity", "progress", "notices"), self._show)
+        self.follow(self.state.events, ("project",), self._forget)
+        self._show()
+
+    # Choices
+
+    def _choose_cases(self, cases: Chosen) -> None:
+        self._cases = cases
+        self._show()
+
+    def _choose_patients(self, pattern: str) -> None:
+        self._pattern = pattern
+
+    def _chosen_layouts(self) -> tuple[Layout, ...]:
+        return tuple(layout for layout, box in self.layouts.items() if box.isChecked() and box.isEnabled())
+
+    def _count(self, cases: Chosen) -> int:
+        return sum(case.status in cases.value for case in self.state.cases if not case.problem)
+
+    # What is done
+
+    def _export(self) -> None:
+        folder = ask_folder(self, "Export to")
+        if folder is not None:
+            self.export_to(folder)
+
+    def export_to(self, folder: Path) -> None:
+        """Export what was chosen to ``folder``, in a thread; all that was drawn is saved first."""
+        project = self.state.project
+        if project is None or not self.studio.flush():
+            return
+        order = ExportOrder(
+            project,
+            folder,
+            self._chosen_layouts(),
+            self._cases.value,
+            self.held_out.value() / 100,
+            self._pattern,
+            self.licence.text().strip(),
+        )
+        self._folder = folder
+        self._start("Exporting", self._on_exported, exporting, order)
+
+    def _verify(self) -> None:
+        folder = ask_folder(self, "An export, or a folder with exports", str(self._folder or ""))
+        if folder is not None:
+            self.verify_folder(folder)
+
+    def verify_folder(self, folder: Path) -> None:
+        """Check the exports in ``folder``, in a thread."""
+        self._folder = folder
+        self._start("Verifying", self._on_checked, verifying_all, folder)
+
+    def _take_back_new(self) -> None:
+        export = ask_folder(self, "The export to take back", str(self._folder or ""))
+        folder = None if export is None else ask_folder(self, "A new, empty folder for the project")
+        if export is not None and folder is not None:
+            self.take_back(export, folder)
+
+    def _take_back_here(self) -> None:
+        export = ask_folder(self, "The export to take back", str(self._folder or ""))
+        if export is not None and self.state.project is not None:
+            self.take_back(export, self.state.project.path)
+
+    def take_back(self, export: Path, project: Path) -> None:
+        """Take an export back into the project in a folder, in a thread; the open case is saved and closed first."""
+        if self.studio.close_case():
+            self._start("Taking back", self._on_taken_back, taking_back, export, project, self.state.annotator)
+
+    def _start(self, title: str, done: Any, stream: Any, *arguments: object) -> None:
+        self._forget()
+        self._working = self.studio.start(Activity.EXPORTING, title, done, stream, *arguments)
+        self._show()
+
+    def _on_exported(self, exported: Exported) -> None:
+        self._tell(str(exported), exported.problems)
+        self.open.setVisible(bool(exported.done))
+
+    def _on_checked(self, checked: Checked) -> None:
+        self._tell(str(checked), checked.problems)
+        self.open.show()
+
+    def _on_taken_back(self, taken: TakenBack) -> None:
+        self._tell(str(taken), ())
+        project = self.state.project
+        if project is not None and project.path == taken.project:
+            self.studio.refresh()
+
+    def _tell(self, text: str, problems: tuple[str, ...]) -> None:
+        self.result.say(text)
+        self.remarks.say("\n".join((*problems, *self.state.notices)))
+
+    def _forget(self) -> None:
+        self.result.say("")
+        self.remarks.say("")
+        self.open.hide()
+
+    def _open(self) -> None:
+        if self._folder is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._folder)))
+
+    # What is shown
+
+    def _show(self) -> None:
+        state = self.state
+        counts = {chosen: self._count(chosen) for chosen in Chosen}
+        titles = {
+            Chosen.APPROVED: "Approved only",
+            Chosen.CORRECTED: "Approved and corrected",
+            Chosen.PREDICTED: "All but untouched and rejected",
+        }
+        self.cases.offer([Option(one, f"{titles[one]} ({counts[one]})") for one in Chosen], self._cases)
+        idle = state.activity is Activity.IDLE
+        obstacle = _obstacle(idle, state.project is not None, self._chosen_layouts(), counts[self._cases])
+        self.export.setEnabled(not obstacle)
+        self.export.setToolTip(obstacle or "Images, masks, and a manifest that says where each mask comes from.")
+        self.verify.setEnabled(idle)
+        self.new.setEnabled(idle)
+        self.here.setEnabled(idle and state.project is not None)
+        self.here.setToolTip("Cases that have other labels here are left alone. The open case is closed first.")
+        if idle:
+            self._working = False
+        if self._working:
+            self.work.show_work(state.activity, state.progress)
+        else:
+            self.work.hide()
+
+
+def _obstacle(idle: bool, project: bool, layouts: tuple[Layout, ...], cases: int) -> str:
+    if not project:
+        return "Open a project first."
+    if not idle:
+        return "Wait for the current work to end."
+    if not layouts:
+        return "Choose a layout first."
+    return "" if cases else "No case is ready: approve some first."
+
+
+def _box(layout: Layout) -> QCheckBox:
+    box = QCheckBox(TITLES[layout])
+    missing = missing_package(layout)
+    box.setEnabled(not missing)
+    box.setToolTip(f'Needs {missing}: pip install "napari-metseg[export]"' if missing else _TIPS[layout])
+    return box
+
+
+def _in_pairs(widgets: list[QCheckBox]) -> QWidget:
+    held = QWidget()
+    grid = QGridLayout(held)
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setVerticalSpacing(4)
+    for number, widget in enumerate(widgets):
+        grid.addWidget(widget, number // 2, number % 2)
+    return held
+
+
+def _row(first: QWidget, second: QWidget) -> QWidget:
+    held = QWidget()
+    row = QHBoxLayout(held)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(6)
+    row.addWidget(first, 1)
+    row.addWidget(second, 1)
+    return held
