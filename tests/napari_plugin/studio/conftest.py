@@ -1,0 +1,116 @@
+"""A studio on a small project of real files; napari's viewer without a window, where none is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from metseg.curation import CaseView, EditKind, Project, Record
+from metseg.study import find_studies, load, write_tiff
+
+SHAPE = (6, 48, 40)
+Wait = Callable[..., None]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Images of two patients, ``ada`` and ``bob``: FLAIR alone, with spacing."""
+    for seed, name in enumerate(("ada", "bob")):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        voxels = np.random.default_rng(seed).integers(0, 255, SHAPE, np.uint8)
+        write_tiff(tmp_path / "data" / name / f"{name}.tif", voxels, spacing=(3.0, 0.5, 0.5))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def project(tmp_path: Path, data: Path) -> Project:
+    """A project of the two, without labels."""
+    made = Project.create(tmp_path / "project")
+    for files in find_studies(data):
+        for study in load(files).studies:
+            made.add(study)
+    return made
+
+
+@pytest.fixture
+def model(qapp: Any) -> Any:
+    """A viewer without a window."""
+    from napari.components import ViewerModel
+
+    return ViewerModel()
+
+
+@pytest.fixture
+def make_studio(patiently: Wait, project: Project) -> Iterator[Callable[..., Any]]:
+    """Studios on a viewer, with the project and, if it is named, a case open; closed at the end."""
+    from metseg.napari_plugin.studio.studio import Studio
+
+    made: list[Studio] = []
+
+    def make(viewer: Any, case: str = "") -> Studio:
+        studio = Studio(viewer)
+        studio.find_networks = lambda: None  # type: ignore[method-assign]  # imports torch: not needed here
+        made.append(studio)
+        studio.open_project(project.path)
+        patiently(lambda: studio.state.project is not None and not studio.busy)
+        if case:
+            studio.open_case(case)
+            patiently(lambda: not studio.busy)
+        return studio
+
+    yield make
+    for studio in made:
+        studio.close()
+
+
+@pytest.fixture
+def studio(make_studio: Callable[..., Any], model: Any) -> Any:
+    """A studio with case ``ada`` open."""
+    return make_studio(model, "ada")
+
+
+@pytest.fixture
+def records() -> Callable[[CaseView], list[Record]]:
+    """What the journal says was edited, oldest first."""
+    return lambda view: [record for record in view.history() if isinstance(record.kind, EditKind)]
+
+
+@pytest.fixture
+def drag() -> Callable[..., None]:
+    """Press the mouse on a layer, move it through places (z, y, x in voxels), and let go."""
+    from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
+    from wrapt import ObjectProxy
+
+    def event(layer: Any, kind: str, place: Sequence[float], button: int) -> Any:
+        return ObjectProxy(_event(layer, kind, place, button))  # napari puts the next event into the first one's proxy
+
+    def _event(layer: Any, kind: str, place: Sequence[float], button: int) -> Any:
+        return SimpleNamespace(
+            type=kind,
+            position=tuple(layer.data_to_world(place)),
+            view_direction=None,
+            dims_displayed=[1, 2],
+            dims_point=[0, 0, 0],
+            up_direction=None,
+            button=button,
+            modifiers=(),
+            is_dragging=kind == "mouse_move",
+            handled=False,
+        )
+
+    def drag(
+        layer: Any, places: Sequence[Sequence[float]], button: int = 1, between: Callable[[], object] | None = None
+    ) -> None:
+        mouse_press_callbacks(layer, event(layer, "mouse_press", places[0], button))
+        for place in places[1:]:
+            mouse_move_callbacks(layer, event(layer, "mouse_move", place, button))
+            if between is not None:
+                between()
+        mouse_release_callbacks(layer, event(layer, "mouse_release", places[-1], button))
+
+    return drag
