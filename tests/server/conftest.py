@@ -1,0 +1,164 @@
+"""A small real network, an application around it, and a server process where only a process will do."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from metseg.server import Settings, create_app
+from metseg.study import Study, write_tiff
+from metseg.synthetic import synthetic_study
+
+LOCAL = "http://localhost"
+Weights = Path
+
+
+@pytest.fixture(scope="session")
+def head() -> Study:
+    return synthetic_study(seed=3, slices=10, size=64)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory, head: Study) -> Weights:
+    """A folder with two real checkpoints, ``small`` and ``other``, whose threshold calls half of a head a lesion."""
+    import torch
+
+    from metseg.checkpoints import InferenceConfig, ModelCard, load_checkpoint, save_checkpoint
+    from metseg.inference import Segmenter
+    from metseg.lesions import GuidedFilter, PostprocessingConfig
+    from metseg.networks import NetworkSpec, build_network
+    from metseg.preprocessing import PreprocessingConfig
+
+    folder = tmp_path_factory.mktemp("weights")
+    for seed, name in enumerate(("small", "other")):
+        torch.manual_seed(seed)
+        spec = NetworkSpec.of("attention_unet")
+        card = ModelCard(
+            name=name,
+            network=spec,
+            preprocessing=PreprocessingConfig(size=64),
+            inference=InferenceConfig(refinement=GuidedFilter()),
+        )
+        network = build_network(spec)
+        path = save_checkpoint(folder / name, network, card)
+        with Segmenter(load_checkpoint(path)) as segmenter:
+            median = float(np.median(segmenter.segment(head).probabilities))
+        fitting = PostprocessingConfig(threshold=round(median, 4), fill_holes=False, smallest=3)
+        save_checkpoint(folder / name, network, card.model_copy(update={"postprocessing": fitting}))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def application(weights: Weights) -> FastAPI:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("METSEG_WEIGHTS", str(weights))
+        return create_app(Settings(model="small", samples=1 << 21, slices=40, side=1000, upload_mib=4, jobs=4))
+
+
+@pytest.fixture(scope="session")
+def client(application: FastAPI, weights: Weights) -> Iterator[TestClient]:
+    """A client of the application, which is started and later ended."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("METSEG_WEIGHTS", str(weights))
+        with TestClient(application, base_url=LOCAL, raise_server_exceptions=False) as client:
+            yield client
+
+
+WriteSlice = Callable[..., Path]
+
+
+@pytest.fixture
+def slice_tiff(head: Study) -> WriteSlice:
+    """Write one slice of a synthetic head as TIFF of three channels."""
+
+    def write(folder: Path, z: int = 5, name: str = "x.tif") -> Path:
+        path = folder / name
+        write_tiff(path, np.ascontiguousarray(head.voxels[:, z].transpose(1, 2, 0)))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def zipped() -> Callable[[Path], bytes]:
+    """All files under a folder as zip."""
+
+    def pack(folder: Path) -> bytes:
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(folder.rglob("*")):
+                archive.write(path, path.relative_to(folder.parent))
+        return content.getvalue()
+
+    return pack
+
+
+@dataclass
+class Server:
+    """A running server process."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), 30)
+
+
+StartServer = Callable[..., Server]
+
+
+@pytest.fixture
+def start_server(weights: Weights, tmp_path: Path) -> Iterator[StartServer]:
+    """Start ``metseg serve`` with further METSEG_ variables, and wait until it is ready."""
+    servers: list[Server] = []
+
+    def start(**settings: object) -> Server:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        told = {f"METSEG_{name.upper()}": str(value) for name, value in settings.items()}
+        environment = {**os.environ, "METSEG_WEIGHTS": str(weights), "OMP_NUM_THREADS": "1", **told}
+        log = tmp_path / f"server{len(servers)}.log"
+        command = [sys.executable, "-m", "metseg.cli", "serve", "--port", str(port), "--model", "small"]
+        with log.open("wb") as file:
+            process = subprocess.Popen(command, env=environment, stderr=file, stdout=file)
+        server = Server(process, port, log)
+        servers.append(server)
+        until = time.monotonic() + 120
+        while time.monotonic() < until and process.poll() is None:
+            try:
+                if httpx.get(f"{server.url}/readyz").status_code == 200:
+                    return server
+            except httpx.TransportError:
+                time.sleep(0.1)
+        raise RuntimeError(log.read_text())
+
+    yield start
+    for server in servers:
+        if server.process.poll() is None:
+            server.process.kill()
+            server.process.wait()
