@@ -89,10 +89,33 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
         self.__depth = self.__calls = 0
         self.__touched: list[slice] = []
         self.__kept = np.array(labels, np.uint16)
-        array = self.__kept.copy()
-        array.flags.writeable = not read_only
-        super().__init__(array, **look)
+        super().__init__(self._own_copy(), **look)
         self.events.paint.connect(self._on_history)
+
+    def refill(self, labels: LabelArray, *, read_only: bool = False) -> None:
+        """Hold the labels of another case from now on; nothing is told, and nothing can be undone.
+
+        Parameters
+        ----------
+        labels : ndarray of uint16, shape (z, y, x)
+        read_only : bool
+        """
+        self.retire()
+        self.__noted, self.__touched = None, []
+        self.__kept = np.array(labels, np.uint16)
+        self.read_only = read_only
+        Labels.data.fset(self, self._own_copy())  # also lets it be edited again, unless it is read-only
+
+    def retire(self) -> None:
+        """Let nothing be changed any more, and forget the undo history, as napari does for what cannot be edited."""
+        self.read_only = True
+        self.editable = False
+        self.data.flags.writeable = False
+
+    def _own_copy(self) -> LabelArray:
+        array = self.__kept.copy()
+        array.flags.writeable = not self.read_only
+        return array
 
     @property
     def editable(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import create_worker
@@ -15,7 +14,7 @@ from metseg.napari_plugin.background import start
 from metseg.napari_plugin.state import Follower
 from metseg.napari_plugin.studio import navigation
 from metseg.napari_plugin.studio.editing import Editing
-from metseg.napari_plugin.studio.open_case import Loaded, OpenCase, Opening, first_slice, show
+from metseg.napari_plugin.studio.open_case import Loaded, OpenCase, Opening, first_slice, remove, show
 from metseg.napari_plugin.studio.shortcuts import Shortcuts
 from metseg.napari_plugin.studio.state import Saved, StudioState
 
@@ -53,7 +52,8 @@ class Cases(Follower):
         self._opening: Opening | None = None
         self._worker: Any = None
         self._editing: Editing | None = None
-        self._leaving: Editing | None = None
+        self._before: tuple[Callable[[], object], ...] = ()
+        self._spare: OpenCase | None = None
         self._lesion = Follower()
         self.follow(viewer.layers.events, ("removed",), self._on_removed)
         self.follow(state.events, ("lesion",), self._select_lesion)
@@ -67,20 +67,18 @@ class Cases(Follower):
 
     def open(self, name: str, *, read_only: bool = False) -> None:
         """Close what is open, and open case ``name`` in a thread; nothing is opened if something cannot be saved."""
-        project = self._state.project
-        if project is None or not self.close():
+        project, before = self._state.project, self._state.case
+        if project is None or not self._saved_and_left():
             return
+        self._spare = before or self._spare
         self._state.messages, self._state.refused, self._state.refusal = (), "", ""
-        opening = Opening(project, name, self._state.annotator, after=self._wait_for_last(), read_only=read_only)
+        opening = Opening(project, name, self._state.annotator, after=self._before, read_only=read_only)
         self._opening = opening
+        self._before = (*self._before[-1:], opening.wait)
         self._state.opening_case = name
         self._worker = create_worker(_attempt, opening, _start_thread=False, _ignore_errors=True)
         self._worker.returned.connect(self._on_loaded)
         start(self._worker)
-
-    def _wait_for_last(self) -> Callable[[], object] | None:
-        leaving, self._leaving = self._leaving, None
-        return None if leaving is None else leaving.wait
 
     def _on_loaded(self, outcome: tuple[Opening, Loaded | Exception]) -> None:
         opening, loaded = outcome
@@ -88,17 +86,22 @@ class Cases(Follower):
             opening.give_up()
             return
         self._opening = self._worker = None
+        spare, self._spare = self._spare, None
         if isinstance(loaded, Exception):
             self._state.opening_case = ""
+            self._remove(spare)
             self._refuse(opening, loaded)
             return
         try:
-            case = show(self._viewer, loaded)
+            case = show(self._viewer, loaded, spare)
         except Exception:
             opening.give_up()
             self._state.opening_case = ""
+            self._remove(spare)
             raise
         opening.take()
+        if spare is not None and spare.labels is not case.labels:
+            self._remove(spare)
         self._state.lesion, self._state.reviewed, self._state.slices = 0, frozenset(), ()
         self._state.status, self._state.reason = case.view.status, case.view.reason
         self._state.saved, self._state.problem = Saved.NOTHING, ""
@@ -155,15 +158,24 @@ class Cases(Follower):
 
     def close(self, *, anyway: bool = False) -> bool:
         """Save and close the open case, and take its layers out of the viewer; ``False`` if it cannot be saved."""
-        self._abandon_opening()
         case = self._state.case
+        if not self._saved_and_left(anyway=anyway):
+            return False
+        self._remove(case)
+        self._remove(self._spare)
+        self._spare = None
+        return True
+
+    def _saved_and_left(self, *, anyway: bool = False) -> bool:
+        """Save and close the open case; its layers stay, and cannot be edited. ``False`` if it cannot be saved."""
+        self._abandon_opening()
+        case, editing = self._state.case, self._editing
         if case is None:
             return True
-        if self._editing is not None and not self._editing.flush() and not anyway:
+        if editing is not None and not editing.flush() and not anyway:
             self._tell_error(DataError(f"{case.name}: is not saved: {self._state.problem}"))
             return False
-        rescued = self._leave(case, wait=False)
-        self._remove_layers(case, but_labels=rescued is not None)
+        self._leave(case, wait=False)
         return True
 
     def end(self) -> None:
@@ -173,25 +185,22 @@ class Cases(Follower):
         if self._state.case is not None:
             self._leave(self._state.case, wait=True)
 
-    def _leave(self, case: OpenCase, *, wait: bool) -> Path | None:
-        editing, self._editing = self._editing, None
+    def _leave(self, case: OpenCase, *, wait: bool) -> None:
+        state, editing, self._editing = self._state, self._editing, None
         self._lesion.unfollow()
         self._shortcuts.follow(None)
-        rescued = None
         if editing is not None:
             rescued = editing.close(wait=wait)
-            self._leaving = editing
-        if rescued is not None:
-            self._tell(f"{case.name}: could not be saved where it belongs ({self._state.problem}). Saved in {rescued}")
-        state = self._state
+            self._before = (*self._before[-1:], editing.wait)
+            if rescued is not None:
+                self._tell(f"{case.name}: could not be saved where it belongs ({state.problem}). Saved in {rescued}")
+        case.labels.retire()
         state.case, state.lesion, state.slices, state.reviewed, state.proposal = None, 0, (), frozenset(), None
         state.saved, state.problem, state.status, state.reason = Saved.NOTHING, "", Status.TODO, ""
-        return rescued
 
-    def _remove_layers(self, case: OpenCase, *, but_labels: bool) -> None:
-        for layer in (*case.images, case.labels):
-            if layer in self._viewer.layers and not (but_labels and layer is case.labels):
-                self._viewer.layers.remove(layer)
+    def _remove(self, case: OpenCase | None) -> None:
+        if case is not None:
+            remove(self._viewer, case)
 
     def _abandon_opening(self) -> None:
         opening, self._opening = self._opening, None
@@ -205,7 +214,7 @@ class Cases(Follower):
         if case is None or event.value is not case.labels:
             return
         self._leave(case, wait=False)
-        QTimer.singleShot(0, lambda: self._remove_layers(case, but_labels=True))
+        QTimer.singleShot(0, lambda: self._remove(case))
 
 
 def _attempt(opening: Opening) -> tuple[Opening, Loaded | Exception]:

@@ -23,7 +23,7 @@ def go_to(viewer: ViewerModel, layer: Labels, z: float, y: float | None = None, 
         viewer.dims.set_point(first + axis, value)
     if y is not None and x is not None and viewer.dims.ndisplay == 2:
         shown = [world[axis - first] for axis in viewer.dims.displayed if axis >= first]
-        viewer.camera.center = (0.0, *shown) if len(shown) == 2 else tuple(shown)
+        viewer.scene.camera.center = (0.0, *shown) if len(shown) == 2 else tuple(shown)
 
 
 def shown_slice(viewer: ViewerModel, layer: Labels) -> int | None:

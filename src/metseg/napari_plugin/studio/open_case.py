@@ -109,8 +109,8 @@ class Opening:
         Of the case.
     annotator : str
         Pseudonym for the journal.
-    after : callable, optional
-        Waits, in the thread, until the case that was open before is closed.
+    after : tuple of callable
+        Called in the thread at first: they wait until this case, if it was open here before, is closed.
     read_only : bool
         Just look at it.
     """
@@ -121,7 +121,7 @@ class Opening:
         name: str,
         annotator: str = "",
         *,
-        after: Callable[[], object] | None = None,
+        after: tuple[Callable[[], object], ...] = (),
         read_only: bool = False,
     ) -> None:
         self.name = name
@@ -131,6 +131,7 @@ class Opening:
         self._annotator = annotator
         self._mutex = threading.Lock()
         self._given_up = False
+        self._ended = threading.Event()
         self._session: CaseSession | None = None
 
     def load(self) -> Loaded:
@@ -143,8 +144,18 @@ class Opening:
         DataError, UnreadableFileError
             See :meth:`metseg.curation.Project.open_case`.
         """
-        if self._after is not None:
-            self._after()
+        try:
+            for wait in self._after:
+                wait()
+            return self._load()
+        finally:
+            self._ended.set()
+
+    def wait(self) -> None:
+        """Wait until :meth:`load` has ended."""
+        self._ended.wait()
+
+    def _load(self) -> Loaded:
         if self.read_only:
             return _load(self._project.read_case(self.name), None)
         session = self._project.open_case(self.name, annotator=self._annotator)
@@ -174,26 +185,76 @@ class Opening:
                 self._session = None
 
 
-def show(viewer: ViewerModel, loaded: Loaded) -> OpenCase:
-    """Put a case into the viewer, above what is there, and go to the slice with most lesion."""
+def show(viewer: ViewerModel, loaded: Loaded, spare: OpenCase | None = None) -> OpenCase:
+    """Put a case into the viewer.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    loaded : Loaded
+    spare : OpenCase, optional
+        A case that was left and whose layers may be filled anew. It takes napari a second or two to remove and to add a
+        case's layers, and a moment to show other voxels in them; colours and visibility stay as they were chosen.
+    """
+    fits = spare is not None and _fits(viewer, spare, loaded.study)
+    images, labels = _refilled(spare, loaded) if spare is not None and fits else _added(viewer, loaded)
+    labels.selected_label = loaded.view.next_label
+    viewer.layers.selection.active = labels
+    study = loaded.study
+    guide = study.voxels[study.channel(Sequence.FLAIR)]
+    return OpenCase(loaded.view.name, loaded.view, loaded.session, study, images, labels, loaded.prediction, guide)
+
+
+def remove(viewer: ViewerModel, case: OpenCase) -> None:
+    """Take a case's layers out of the viewer, as far as the user has not done so."""
+    for layer in (*case.images, case.labels):
+        if layer in viewer.layers:
+            viewer.layers.remove(layer)
+
+
+def _added(viewer: ViewerModel, loaded: Loaded) -> tuple[tuple[Image, ...], CaseLabels]:
     images = tuple(Layer.create(*layer) for layer in loaded.layers)
-    view, study = loaded.view, loaded.study
-    read_only = loaded.session is None
     labels = CaseLabels(
-        view.labels,
-        read_only=read_only,
-        name=f"lesions · {view.name}{' (read only)' * read_only}",
+        loaded.view.labels,
+        read_only=loaded.session is None,
+        name=_title(loaded),
         opacity=_OPACITY,
         colormap=lesion_colours(),
-        **placement(study.geometry.spacing),
+        **placement(loaded.study.geometry.spacing),
     )
-    labels.selected_label = view.next_label
-    guide = study.voxels[study.channel(Sequence.FLAIR)]
-    case = OpenCase(view.name, view, loaded.session, study, images, labels, loaded.prediction, guide)
     for layer in (*images, labels):
         viewer.add_layer(layer)
-    viewer.layers.selection.active = labels
-    return case
+    return images, labels
+
+
+def _refilled(spare: OpenCase, loaded: Loaded) -> tuple[tuple[Image, ...], CaseLabels]:
+    for image, (data, look, _) in zip(spare.images, loaded.layers, strict=True):
+        image.data = data
+        image.contrast_limits_range = image.contrast_limits = look["contrast_limits"]
+        image.name, image.metadata = look["name"], look["metadata"]
+        _place(image, loaded)
+    spare.labels.refill(loaded.view.labels, read_only=loaded.session is None)
+    spare.labels.name = _title(loaded)
+    _place(spare.labels, loaded)
+    return spare.images, spare.labels
+
+
+def _fits(viewer: ViewerModel, spare: OpenCase, study: Study) -> bool:
+    there = all(layer in viewer.layers for layer in (*spare.images, spare.labels))
+    return there and spare.study.sequences == study.sequences and spare.study.voxels.dtype == study.voxels.dtype
+
+
+def _place(layer: Layer, loaded: Loaded) -> None:
+    spacing = loaded.study.geometry.spacing
+    scale, unit = spacing or (1.0,) * layer.ndim, "pixel" if spacing is None else "mm"
+    if tuple(layer.scale) != scale:
+        layer.scale = scale
+    if {str(known) for known in layer.units} != {"millimeter" if unit == "mm" else unit}:
+        layer.units = (unit,) * layer.ndim
+
+
+def _title(loaded: Loaded) -> str:
+    return f"lesions · {loaded.view.name}{' (read only)' * (loaded.session is None)}"
 
 
 def first_slice(labels: npt.NDArray[np.uint16]) -> int:

@@ -44,6 +44,8 @@ class ProjectPanel(Panel):
         self.annotator.setToolTip("Written into the journal of cases that you open from now on.")
         self.annotator.textEdited.connect(lambda text: setattr(self.state, "annotator", text.strip()))
         self.case = _Name("No case is open")
+        self.case.setObjectName("result")
+        self.status = QLabel()
         self.close_case = QToolButton()
         self.close_case.setText("✕")
         self.close_case.setObjectName("openModel")
@@ -60,7 +62,7 @@ class ProjectPanel(Panel):
         self.add_wide(_row(self.project, self.open, self.make))
         self.add_wide(self.work)
         self.add_row("Annotator", self.annotator)
-        self.add_row("Case", self.case, self.close_case)
+        self.add_wide(_row(self.case, self.status, self.close_case))
         self.add_wide(self.saved)
         self.add_wide(self.refused)
         self.add_wide(self.look)
@@ -105,8 +107,12 @@ class ProjectPanel(Panel):
         elif state.case is None:
             self.case.show_name("", "")
         else:
-            self.case.show_name(f"{state.case.name}  ·  {status_words(state)}", state.reason)
-        self.close_case.setEnabled(state.case is not None)
+            self.case.show_name(state.case.name, "")
+        self.status.setText(status_words(state))
+        self.status.setToolTip(state.reason)
+        colour = colours.STATUS[state.status]
+        self.status.setStyleSheet(f"color: {colour}" if colour and state.case is not None else "")
+        self.close_case.setVisible(state.case is not None)
 
     def _show_messages(self) -> None:
         state = self.state
@@ -194,8 +200,8 @@ def saved_words(state: StudioState) -> str:
 
 def status_words(state: StudioState) -> str:
     """Where the open case stands, in words."""
-    if not state.editable:
-        return f"{state.status}, read only"
+    if state.case is None:
+        return ""
     return "to do" if state.status is Status.TODO else str(state.status)
 
 

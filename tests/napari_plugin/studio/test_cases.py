@@ -1,0 +1,291 @@
+"""Cases are opened, switched, shared with others, and never lost with a disk, a layer or a window."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from metseg.curation import EditKind, Project, Status
+from metseg.errors import CaseBusyError, DataError
+from metseg.napari_plugin.studio.state import Saved
+from metseg.study import read_tiff
+
+Wait = Callable[..., None]
+posix = pytest.mark.skipif(sys.platform == "win32", reason="limits and locks are set as on POSIX systems")
+
+
+def _open(studio: Any, name: str, patiently: Wait, **how: Any) -> Any:
+    studio.open_case(name, **how)
+    patiently(lambda: not studio.busy)
+    return studio.state.case
+
+
+def test_a_project_is_made_and_its_cases_are_listed(
+    model: Any, tmp_path: Path, data: Path, patiently: Wait, notifications: list[str]
+) -> None:
+    from metseg.napari_plugin.studio.studio import Studio
+
+    (data / "bob" / "broken.tif").write_bytes(b"II*\0 is no image")
+    studio = Studio(model)
+    studio.create_project(tmp_path / "made", data)
+    patiently(lambda: studio.state.project is not None)
+    assert [case.name for case in studio.state.cases] == ["ada", "bob"]
+    assert any("broken.tif" in text for text in studio.state.messages)
+    studio.create_project(tmp_path / "data", data)
+    patiently(lambda: not studio._run.busy)
+    assert any("is not empty" in text for text in notifications)
+    assert studio.state.project.path == tmp_path / "made"
+    studio.close()
+
+
+def test_opening_shows_images_and_labels_where_they_lie(studio: Any, model: Any, project: Project) -> None:
+    case = studio.state.case
+    assert [layer.name for layer in model.layers] == ["image · ada", "lesions · ada"]
+    for layer in model.layers:
+        assert tuple(layer.scale) == (3.0, 0.5, 0.5)
+        assert {str(unit) for unit in layer.units} == {"millimeter"}
+    np.testing.assert_array_equal(case.guide, read_tiff(project.path.parent / "data/ada/ada.tif")[:, 0])
+    assert model.layers.selection.active is case.labels
+    assert case.labels.selected_label == 1
+    assert (studio.state.saved, studio.state.status) == (Saved.SAVED, Status.TODO)
+    assert studio.shown_slice == 3
+    studio.go_to(1, 10, 20)
+    assert studio.shown_slice == 1
+    assert model.scene.camera.center[-2:] == (5.0, 10.0)
+
+
+def test_the_next_case_takes_over_the_layers_and_nothing_else(
+    studio: Any, model: Any, project: Project, patiently: Wait
+) -> None:
+    ada = studio.state.case
+    ada.labels.paint((1, 10, 10), 1)
+    drawn = ada.labels.data.copy()
+    ada.images[0].colormap = "viridis"
+    before = list(model.layers)
+    bob = _open(studio, "bob", patiently)
+    assert list(model.layers) == before
+    assert [layer.name for layer in model.layers] == ["image · bob", "lesions · bob"]
+    assert model.layers[0].colormap.name == "viridis"
+    np.testing.assert_array_equal(model.layers[0].data, bob.study.voxels[0])
+    assert not bob.labels.data.any()
+    bob.labels.undo()
+    assert not bob.labels.data.any(), "bob has no history of ada's"
+    bob.labels.paint((2, 5, 5), 2)
+    assert studio.flush()
+    np.testing.assert_array_equal(project.read_case("ada").labels, drawn)
+    np.testing.assert_array_equal(project.read_case("bob").labels, bob.labels.data)
+    again = _open(studio, "ada", patiently)
+    np.testing.assert_array_equal(again.labels.data, drawn)
+    assert studio.close_case()
+    assert list(model.layers) == []
+    with project.open_case("ada", timeout=10) as session:
+        assert session.recovery is None
+
+
+def test_many_cases_asked_for_at_once_end_with_the_last(studio: Any, project: Project, patiently: Wait) -> None:
+    for name in ("bob", "ada", "bob", "ada"):
+        studio.open_case(name)
+    patiently(lambda: not studio.busy)
+    assert studio.state.case.name == "ada"
+    assert studio.state.editable
+    assert studio.state.refused == ""
+    studio.state.case.labels.paint((1, 10, 10), 1)
+    studio.close()
+    for name in ("ada", "bob"):
+        with project.open_case(name, timeout=10) as session:
+            assert session.recovery is None
+
+
+def test_statuses_are_set_after_what_was_drawn(
+    studio: Any, project: Project, patiently: Wait, notifications: list[str]
+) -> None:
+    studio.state.case.labels.paint((1, 10, 10), 1)
+    studio.set_status(Status.APPROVED)
+    patiently(lambda: studio.state.status is Status.APPROVED, 20)
+    assert next(case for case in studio.state.cases if case.name == "ada").status is Status.APPROVED
+    studio.set_status(Status.REJECTED, "moved")
+    patiently(lambda: studio.state.reason == "moved", 20)
+    studio.set_status(Status.REJECTED)
+    patiently(lambda: any("say why" in text for text in notifications), 20)
+    studio.set_status(Status.CORRECTED)
+    patiently(lambda: studio.state.status is Status.CORRECTED, 20)
+    kinds = [str(record.kind) for record in project.read_case("ada").history()]
+    assert kinds == ["begin", "stroke", "status", "status", "status"]
+    with studio.state.case.labels.block_history():
+        studio.set_status(Status.APPROVED)
+    assert any("finish the stroke" in text for text in notifications)
+
+
+def test_a_second_window_may_look_but_not_touch(
+    studio: Any, make_studio: Any, project: Project, patiently: Wait, notifications: list[str]
+) -> None:
+    from napari.components import ViewerModel
+
+    studio.state.case.labels.paint((1, 10, 10), 1)
+    assert studio.flush()
+    other = make_studio(ViewerModel(), "ada")
+    assert other.state.case is None
+    assert other.state.refused == "ada"
+    assert "process" in other.state.refusal
+    assert any("is open in" in text for text in notifications)
+    case = _open(other, "ada", patiently, read_only=True)
+    assert "read only" in case.labels.name
+    np.testing.assert_array_equal(case.labels.data, studio.state.case.labels.data)
+    assert (other.state.editable, other.state.saved) == (False, Saved.NOTHING)
+    case.labels.mode = "paint"
+    assert case.labels.mode == "pan_zoom"
+    for edit in (
+        lambda: case.labels.paint((2, 5, 5), 3),
+        lambda: case.labels.fill((2, 5, 5), 3),
+        lambda: setattr(case.labels, "data", case.labels.data + 1),
+        lambda: case.labels.put((np.array([1]),) * 3, np.array([1], np.uint16), EditKind.TOOL),
+    ):
+        with pytest.raises(DataError, match="read-only"):
+            edit()
+    with pytest.raises(ValueError, match="read-only"):
+        case.labels.data[0] = 1
+    other.set_status(Status.APPROVED)
+    assert any("no case is open for editing" in text for text in notifications)
+    other.close()
+    view = project.read_case("ada")
+    assert (view.status, len(list(view.history()))) == (Status.CORRECTED, 2)
+    mine = _open(studio, "bob", patiently)
+    assert mine.labels.editable
+
+
+def test_what_a_crash_left_comes_back_and_is_told(
+    make_studio: Any, model: Any, project: Project, notifications: list[str]
+) -> None:
+    code = (
+        "import os, sys; from metseg.curation import EditKind, Project\n"
+        "case = Project.open(sys.argv[1]).open_case('ada')\n"
+        "labels = case.labels.copy(); labels[1, 3:9, 3:9] = 4\n"
+        "case.commit(labels, EditKind.STROKE); os._exit(1)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(project.path)], check=False)
+    studio = make_studio(model, "ada")
+    assert (studio.state.case.labels.data[1, 3:9, 3:9] == 4).all()
+    assert studio.state.case.labels.selected_label == 5
+    assert any("1 change was brought back" in text for text in studio.state.messages)
+    assert any("1 change was brought back" in text for text in notifications)
+
+
+@contextlib.contextmanager
+def _full_disk() -> Iterator[None]:
+    """No file can grow, as on a disk that is full."""
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@posix
+def test_a_full_disk_is_told_once_and_nothing_is_lost(
+    studio: Any, project: Project, patiently: Wait, records: Any, notifications: list[str]
+) -> None:
+    layer = studio.state.case.labels
+    layer.paint((1, 10, 10), 1)
+    assert studio.flush()
+    kept = layer.data.copy()
+    with _full_disk():
+        layer.paint((2, 10, 10), 2)
+        patiently(lambda: studio.state.saved is Saved.FAILED, 20)
+        layer.fill((3, 10, 10), 3)
+        layer.undo()
+        assert not studio.flush()
+        assert "cannot be written" in studio.state.problem
+        assert sum("cannot be written" in text for text in notifications) == 1
+        np.testing.assert_array_equal(project.read_case("ada").labels, kept)
+        studio.set_status(Status.APPROVED)
+        assert any("is not saved yet" in text for text in notifications)
+        studio.open_case("bob")
+        assert studio.state.case.name == "ada", "it is not left while it is not saved"
+    studio.save_again()
+    patiently(lambda: studio.state.saved is Saved.SAVED, 20)
+    np.testing.assert_array_equal(project.read_case("ada").labels, layer.data)
+    kinds = [record.kind for record in records(studio.state.case.view)]
+    assert kinds == [EditKind.STROKE, EditKind.STROKE, EditKind.FILL, EditKind.UNDO]
+    assert studio.state.problem == ""
+    assert studio.state.status is Status.CORRECTED
+
+
+@posix
+def test_a_case_that_cannot_be_saved_is_kept_in_another_place(
+    studio: Any, project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import tempfile
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    layer = studio.state.case.labels
+    layer.paint((1, 10, 10), 7)
+    assert studio.flush()
+    away = project.path.rename(tmp_path / "away")
+    layer.paint((2, 10, 10), 8)
+    drawn = layer.data.copy()
+    assert not studio.close_case()
+    assert "the folder is gone" in studio.state.problem
+    assert studio.close_case(anyway=True)
+    [rescued] = tmp_path.glob("metseg-rescued-*/ada-*.tif")
+    np.testing.assert_array_equal(read_tiff(rescued)[:, 0], drawn)
+    assert any(str(rescued) in text for text in studio.state.messages)
+    assert (Project.open(away).read_case("ada").labels == 7).sum() == (drawn == 7).sum()
+
+
+def test_labels_that_the_user_removes_are_saved_first(
+    studio: Any, model: Any, project: Project, patiently: Wait
+) -> None:
+    layer = studio.state.case.labels
+    layer.paint((1, 10, 10), 1)
+    drawn = layer.data.copy()
+    model.layers.remove(layer)
+    assert studio.state.case is None
+    np.testing.assert_array_equal(project.read_case("ada").labels, drawn)
+    patiently(lambda: not model.layers, 20)
+    with project.open_case("ada", timeout=10) as session:
+        assert session.recovery is None
+    assert _open(studio, "ada", patiently).labels.data.any()
+
+
+def test_images_that_the_user_removes_are_back_with_the_next_case(studio: Any, model: Any, patiently: Wait) -> None:
+    model.layers.remove(studio.state.case.images[0])
+    _open(studio, "bob", patiently)
+    assert [layer.name for layer in model.layers] == ["image · bob", "lesions · bob"]
+
+
+def test_an_image_that_has_changed_is_refused_by_name(
+    studio: Any, model: Any, data: Path, patiently: Wait, notifications: list[str]
+) -> None:
+    (data / "bob" / "bob.tif").unlink()
+    assert _open(studio, "bob", patiently) is None
+    assert any("bob.tif" in text and "is gone" in text for text in notifications)
+    assert not model.layers
+    with pytest.raises(DataError, match="no case is open"):
+        studio.planned(np.zeros((6, 48, 40)))
+
+
+def test_the_studio_ends_with_the_case_closed(studio: Any, project: Project) -> None:
+    layer = studio.state.case.labels
+    with pytest.raises(CaseBusyError):
+        project.open_case("ada")
+    stroke = layer.block_history()
+    stroke.__enter__()
+    layer.paint((1, 10, 10), 1)
+    studio.close()
+    with project.open_case("ada") as session:
+        np.testing.assert_array_equal(session.labels, layer.data)
+        assert session.labels.any()
+        assert session.recovery is None
+    with pytest.raises(DataError):
+        layer.paint((2, 10, 10), 1)
+    stroke.gen.close()
