@@ -22,6 +22,7 @@ from metseg.cli.models import models
 from metseg.cli.predict import predict
 from metseg.cli.project_predict import predict as predict_project
 from metseg.cli.reimport import reimport
+from metseg.cli.retrain import adopt, retrain
 from metseg.cli.serve import serve
 from metseg.cli.simulate import simulate
 from metseg.cli.train import train
@@ -45,7 +46,7 @@ app = typer.Typer(
 )
 _COMMANDS: tuple[Callable[..., None], ...] = (
     predict, train, tune, evaluate, compare, calibrate, combine, simulate, export, verify, models, inspect, demo,
-    serve,
+    serve, retrain,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(help=_unwrapped(command.__doc__ or ""))(command)
@@ -54,7 +55,7 @@ app.command("import", help=_unwrapped(reimport.__doc__ or ""))(reimport)
 project_app = typer.Typer(
     name="project", help="Cases that are corrected one after the other, without a window.", no_args_is_help=True
 )
-for step in (project.create, predict_project, project.queue, project.approve, project.reject, project.status):
+for step in (project.create, predict_project, project.queue, project.approve, project.reject, project.status, adopt):
     project_app.command(help=_unwrapped(step.__doc__ or ""))(step)
 app.add_typer(project_app)
 

@@ -1,7 +1,7 @@
 """Training a network further on corrected cases, and the gate that the new one must pass before it is offered."""
 
 from metseg.retraining.adoption import adopt
-from metseg.retraining.config import RetrainingConfig, read_config
+from metseg.retraining.config import RetrainingConfig, command_arguments, read_config
 from metseg.retraining.gate import Gate, GateRow, ModelScores, read_gate
 from metseg.retraining.run import retrain
 
@@ -11,6 +11,7 @@ __all__ = [
     "ModelScores",
     "RetrainingConfig",
     "adopt",
+    "command_arguments",
     "read_config",
     "read_gate",
     "retrain",

@@ -87,6 +87,25 @@ def read_config(out: Path) -> RetrainingConfig | None:
         raise UnreadableFileError(path, f"not the settings of a retraining: {error}") from error
 
 
+def command_arguments(config: RetrainingConfig, *, resume: bool = False) -> list[str]:
+    """The arguments of ``metseg`` that do this retraining and tell every event as JSON."""
+    options: dict[str, object] = {
+        "--replay": config.replay,
+        "--epochs": config.epochs,
+        "--steps-per-epoch": config.steps_per_epoch,
+        "--learning-rate": config.learning_rate,
+        "--held-out": config.held_out,
+        "--patient": config.patient_pattern,
+        "--tolerance": config.tolerance,
+        "--least-held-out": config.least_patients,
+        "--seed": config.seed,
+    }
+    given = [text for name, value in options.items() if value not in (None, "") for text in (name, str(value))]
+    data = [text for folder in config.data for text in ("--data", str(folder))]
+    where = [str(config.project), "--parent", config.parent, "--out", str(config.out)]
+    return ["retrain", *where, *data, *given, "--json-events", *(["--resume"] if resume else [])]
+
+
 def write_config(config: RetrainingConfig) -> None:
     """Make the folder of a retraining and its settings in it."""
     config.out.mkdir(parents=True, exist_ok=True)

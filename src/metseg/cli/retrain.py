@@ -1,0 +1,143 @@
+"""``metseg retrain`` and ``metseg project adopt``: a network that learns from corrections, and its gate."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from metseg.cli.console import err, out, plain
+from metseg.cli.options import Device
+from metseg.cli.progress import follow
+from metseg.cli.project import Folder
+from metseg.cli.stopping import print_events, stopping_cleanly
+
+if TYPE_CHECKING:
+    from metseg.retraining import Gate
+
+
+def retrain(
+    project: Folder,
+    parent: Annotated[
+        str, typer.Option("--parent", metavar="NAME_OR_PATH", help="The single network that is trained further.")
+    ],
+    out_: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where model, gate and log go; new or empty.")],
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Patients with masks that are shown again beside the new; may be repeated."),
+    ] = None,
+    replay: Annotated[float, typer.Option(min=0, max=0.95, help="Share of the examples that come from --data.")] = 0.5,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the new slices with lesion.")] = 5,
+    steps_per_epoch: Annotated[
+        int | None, typer.Option(min=1, help="Steps of an epoch, in place of one pass.", show_default=False)
+    ] = None,
+    learning_rate: Annotated[float, typer.Option(help="Of the decoder.")] = 3e-4,
+    held_out: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share of the project's patients that judges instead of training.")
+    ] = 0.2,
+    patient: Annotated[
+        str,
+        typer.Option(
+            metavar="REGEX",
+            help="Its first group, in a name, is the patient. Each name is one by default.",
+            show_default=False,
+        ),
+    ] = "",
+    tolerance: Annotated[
+        float, typer.Option(min=0, max=0.1, help="How much lower than the parent's the mean Dice may be.")
+    ] = 0.0,
+    least_held_out: Annotated[
+        int, typer.Option(min=1, help="With fewer held-out patients the gate decides nothing.")
+    ] = 3,
+    seed: Annotated[int, typer.Option(help="Decides who is held out, the order and the augmentation.")] = 0,
+    device: Device = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Continue what was stopped in --out.")] = False,
+    adopt_: Annotated[
+        bool, typer.Option("--adopt", help="Make the model the project's default if it passes the gate.")
+    ] = False,
+    json_events: Annotated[
+        bool, typer.Option("--json-events", help="Print every event as a line of JSON, for other programs.")
+    ] = False,
+) -> None:
+    """Train a network further on the approved cases of a project, and compare it with what it was before.
+
+    --out receives the model, gate.md and gate.json with both tables and the decision, and the cases as they were.
+    The model passes if, on patients that neither it nor its parent was trained on, its mean Dice is no lower and it
+    finds no fewer lesions.
+
+    Ctrl-C or SIGTERM ends it after the step in progress; the same command with --resume goes on from there.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve whatever else runs here
+    from metseg.curation import Project
+    from metseg.retraining import Gate, RetrainingConfig, adopt
+    from metseg.retraining import retrain as run
+    from metseg.training import keep_freed_memory
+
+    config = RetrainingConfig(
+        project=project,
+        parent=parent,
+        data=tuple(data or ()),
+        out=out_,
+        replay=replay,
+        epochs=epochs,
+        steps_per_epoch=steps_per_epoch,
+        learning_rate=learning_rate,
+        held_out=held_out,
+        patient_pattern=patient,
+        tolerance=tolerance,
+        least_patients=least_held_out,
+        seed=seed,
+    )
+    opened = Project.open(project)
+    keep_freed_memory()
+    command = shlex.join(["metseg", *sys.argv[1:]])
+    with stopping_cleanly("the same command with --resume goes on") as heeding:
+        stream = heeding(run(config, resume=resume, device=device, command=command))
+        if json_events:
+            gate = print_events(stream, lambda found: Gate.model_dump(found, mode="json"))
+        else:
+            gate = follow(stream, f"retraining {parent}")
+            _print_gate(gate, out_)
+    if adopt_:
+        if not gate.passed:
+            plain(err(), f"{gate.child.name}: not adopted, the gate: {gate.result}")
+            raise typer.Exit(1)
+        adopt(opened, out_)
+
+
+def adopt(
+    project: Folder,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder of a retraining, or any model's name or file.")],
+    force: Annotated[bool, typer.Option("--force", help="Also a model that did not pass the gate.")] = False,
+) -> None:
+    """Make a model the project's default, which `metseg project predict` and the window then ask first.
+
+    Only a model that passed the gate of `metseg retrain`, unless --force is given. It stays where it is.
+    """
+    from metseg.curation import Project
+    from metseg.retraining import adopt as run
+
+    adopted = run(Project.open(project), model, force=force)
+    how = f"the gate: {adopted.gate}" + (", adopted all the same" if adopted.forced else "")
+    plain(out(), f"{adopted.name} is the default of {project} ({how})")
+
+
+def _print_gate(gate: Gate, folder: Path) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("")
+    for heading in ("mean Dice", "lesions found", "false lesions"):
+        table.add_column(heading, justify="right")
+    for title, model in (("parent", gate.parent), ("child", gate.child)):
+        dice = f"{model.mean_dice:.4f}" if model.rows else ""
+        table.add_row(f"{title} {model.name}", dice, f"{model.found} of {model.lesions}", str(model.false))
+    out().print(table)
+    plain(out(), f"Gate {gate.result}: {gate.reason}")
+    for remark in gate.remarks:
+        plain(out(), f"  {remark}")
+    plain(out(), str(folder))
