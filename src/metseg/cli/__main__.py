@@ -2,4 +2,5 @@
 
 from metseg.cli.app import main
 
-main()
+if __name__ == "__main__":  # processes that a command starts import this file again
+    main()
