@@ -23,11 +23,14 @@ from metseg.server.problems import Problem, add_problem_handlers
 from metseg.server.routes import ROUTERS
 from metseg.server.services import Services
 from metseg.server.settings import Settings, require_token, settings_from_environment
+from metseg.server.slicer import slicer_routers
 
 _DESCRIPTION = """Outline lesions in brain MRI. For research; not a medical device; every outline must be checked by a
 person."""
 #: Upload forms: one file, a few stray fields that are then refused by name.
 _FORM_LIMITS: Any = {"max_files": 1, "max_fields": 4, "max_part_size": 4096}
+#: Routers that need no token.
+_OPEN_TAGS = (["health"], ["auth"])
 
 
 def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS) -> FastAPI:
@@ -63,8 +66,8 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS) -> Fa
     app.add_middleware(Observation, metrics=metrics, draining=draining)
     add_problem_handlers(app)
     protected = [] if settings.token is None else [Depends(HTTPBearer(auto_error=False))]
-    for router in routers:
-        app.include_router(router, dependencies=protected if router.tags != ["health"] else [])
+    for router in (*routers, *slicer_routers(settings)):
+        app.include_router(router, dependencies=protected if router.tags not in _OPEN_TAGS else [])
     app.openapi = _described(app)  # type: ignore[method-assign]
     return app
 

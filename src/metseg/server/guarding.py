@@ -17,7 +17,7 @@ from metseg.server.problems import MEDIA_TYPE, ProblemError, problem_document
 from metseg.server.settings import Settings, is_loopback
 
 #: Whoever watches the server, and whoever wants to know how to talk to it, needs no token.
-OPEN_PATHS = frozenset({"/livez", "/readyz", "/openapi.json"})
+OPEN_PATHS = frozenset({"/livez", "/readyz", "/openapi.json", "/auth/", "/auth/token"})
 
 #: Bytes of bodies that are being received at once, in multiples of the largest one.
 _BODIES = 8

@@ -28,6 +28,8 @@ class Settings(BaseSettings):
         The model used unless a request names another, and where networks run.
     project : Path or None
         Folder of a :class:`metseg.curation.Project` that 3D Slicer works on.
+    training_data : Path or None
+        Folder of patients with masks that a training started by 3D Slicer shows again beside the corrected ones.
     upload_mib : int
         Largest request body, MiB.
     samples : int
@@ -62,6 +64,7 @@ class Settings(BaseSettings):
     model: str = "best"
     device: str = "auto"
     project: Path | None = None
+    training_data: Path | None = None
     upload_mib: Count = 128
     samples: Count = 1 << 27
     slices: Count = 2048

@@ -1,0 +1,129 @@
+"""A label that a client sends becomes the labels of a case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.curation import CaseSession, Corrections, EditKind, Status
+from metseg.server.intake import Decoded
+from metseg.server.problems import ProblemError
+from metseg.server.slicer.grids import Grid, source_header
+
+#: The one segment there is.
+LESION = "lesion"
+#: Names that Slicer's extension gives to what is no lesion; it leaves them out of what it sends.
+_NO_LABELS = ("background", "foreground_scribbles", "background_scribbles")
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of a label.
+
+    Attributes
+    ----------
+    status : Status
+        Of the case now.
+    changed : int
+        Voxels that are different now.
+    lesions, voxels : int
+        In the case now.
+    """
+
+    status: Status
+    changed: int
+    lesions: int
+    voxels: int
+
+
+def drawn_mask(decoded: Decoded, segments: Sequence[str], grid: Grid) -> npt.NDArray[np.bool_]:
+    """Where a label that was sent says lesion, on the case's own grid.
+
+    Parameters
+    ----------
+    decoded : Decoded
+        What was sent.
+    segments : sequence of str
+        Names of its values 1, 2, ...; without any, every value is lesion.
+    grid : Grid
+        Of the case.
+
+    Raises
+    ------
+    ProblemError
+        415 or 422 if it is no label for this case.
+    """
+    if decoded.frame is None:
+        raise ProblemError(415, "send the label as NIfTI (.nii.gz); in Slicer: Settings, MONAI Label, File Extension")
+    if len(decoded.study.voxels) != 1:
+        raise ProblemError(422, "a label has one value for each voxel; overlapping segments cannot be kept")
+    header = source_header(decoded.frame)
+    slope, intercept = header.get_slope_inter()
+    if header.get_data_dtype().kind not in "ui" or (slope, intercept) not in ((None, None), (1.0, 0.0)):
+        raise ProblemError(422, "a label is made of whole numbers (uint8 or uint16)")
+    if any(notice.startswith("Values from") for notice in decoded.notices):
+        raise ProblemError(422, "a label is made of whole numbers from 0 to 65535")
+    values = decoded.study.voxels[0]
+    _check_segments(values, segments)
+    place = Grid.of_upload(decoded)
+    if place is None:
+        raise ProblemError(
+            422, "the label does not say where it lies; save it with the image's affine (sform or qform)"
+        )
+    return grid.take(values > 0, place)
+
+
+def save_mask(session: CaseSession, mask: npt.NDArray[np.bool_], detail: dict[str, Any]) -> Saved:
+    """Put a mask that a person sent as final into a case, which is ``corrected`` then.
+
+    Voxels keep the lesion that they belong to; what is new joins the lesion that it touches, or is a new one. A case
+    that was approved, and is sent back as it was, stays approved.
+
+    Raises
+    ------
+    DataError
+        If it could not be written.
+    """
+    every = tuple(range(session.shape[0]))
+    before = session.labels
+    labels = Corrections(mask, every, ()).applied_to(before, session.next_label)
+    changed = int(np.count_nonzero(labels != before))
+    record = session.commit(labels, EditKind.IMPORT, detail=detail)
+    if record is None and session.status in (Status.TODO, Status.PREDICTED):
+        session.set_status(Status.CORRECTED, "sent back as final without a change")
+    summary = session.summary
+    return Saved(session.status, changed, summary.lesions, summary.voxels)
+
+
+def segment_names(parameters: dict[str, Any]) -> tuple[str, ...]:
+    """Names of a label's values, in order, from ``label_info`` as Slicer's extension sends it.
+
+    Slicer numbers the segments that it exports from 1, in this order; the ``idx`` beside each name counts segments
+    that are left out, too, and is not asked.
+
+    Raises
+    ------
+    ProblemError
+        422 if it is something else.
+    """
+    told = parameters.get("label_info") or []
+    try:
+        names = [str(entry["name"]) for entry in told]
+    except (TypeError, KeyError):
+        raise ProblemError(422, 'params label_info: a list of {"name": ..., "idx": ...}') from None
+    return tuple(name for name in names if name not in _NO_LABELS)
+
+
+def _check_segments(values: npt.NDArray[np.generic], segments: Sequence[str]) -> None:
+    if not segments:
+        return
+    for value in np.unique(values[values != 0]).tolist():
+        name = segments[value - 1] if value <= len(segments) else f"value {value}"
+        if name.casefold() != LESION:
+            raise ProblemError(
+                422, f"segment {name[:40]!r} is drawn in; move it into {LESION!r}, or remove it: nothing was stored"
+            )

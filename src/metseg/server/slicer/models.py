@@ -1,0 +1,121 @@
+"""The models that a project can ask: those of the server, and before them the one that the project has adopted."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from metseg.checkpoints import ModelCard, load_checkpoint, read_card
+from metseg.curation import DefaultModel, Project
+from metseg.errors import CheckpointError, MetsegError
+from metseg.networks import EnsembleSpec
+from metseg.server.engine import Catalogue, Loaded, UnknownModelError
+from metseg.server.logs import log
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model that can be asked.
+
+    Attributes
+    ----------
+    name : str
+    card : ModelCard
+    file : Path
+        Its file.
+    """
+
+    name: str
+    card: ModelCard
+    file: Path
+
+    @property
+    def trainable(self) -> bool:
+        """Whether it can be trained further: a single network can."""
+        return not isinstance(self.card.network, EnsembleSpec)
+
+
+class Models:
+    """The models of one project.
+
+    Parameters
+    ----------
+    project : Path
+        Its folder.
+    catalogue : Catalogue
+        The server's.
+    """
+
+    def __init__(self, project: Path, catalogue: Catalogue) -> None:
+        self._project = project
+        self._catalogue = catalogue
+        self._adopted: tuple[str, Loaded] | None = None
+        self._lock = threading.Lock()
+
+    def offers(self) -> list[Offer]:
+        """Every model that is in order: the adopted one, the server's default, the others."""
+        listed = [Offer(info.name, info.card, info.path) for info in self._catalogue.listed() if info.card is not None]
+        listed.sort(key=lambda offer: offer.name != self._catalogue.default)
+        adopted = self._adopted_offer({offer.name for offer in listed})
+        return listed if adopted is None else [adopted, *listed]
+
+    def get(self, name: str) -> Loaded:
+        """The model ``name``, loaded. Blocks.
+
+        Raises
+        ------
+        UnknownModelError
+            If there is none.
+        CheckpointError
+            If its file is damaged.
+        """
+        model = self._default_model()
+        if model is None or name != self._title(model, {info.name for info in self._catalogue.listed()}):
+            return self._catalogue.get(name)
+        with self._lock:
+            if self._adopted is None or self._adopted[0] != model.sha256:
+                file = self._located(model)
+                self._adopted = model.sha256, Loaded(name, load_checkpoint(file))
+            return self._adopted[1]
+
+    def offer(self, name: str) -> Offer:
+        """What is offered as ``name``.
+
+        Raises
+        ------
+        UnknownModelError
+            If nothing is.
+        """
+        offers = self.offers()
+        for offer in offers:
+            if offer.name == name:
+                return offer
+        raise UnknownModelError(f"no model is called {name!r}; there are: {', '.join(one.name for one in offers)}")
+
+    def _adopted_offer(self, taken: set[str]) -> Offer | None:
+        model = self._default_model()
+        if model is None:
+            return None
+        file = self._project / model.path
+        try:
+            return Offer(self._title(model, taken), read_card(file), file.resolve())
+        except CheckpointError as error:
+            log("the project's own model is not offered", error=error)
+            return None
+
+    def _title(self, model: DefaultModel, taken: set[str]) -> str:
+        return f"{model.name} of this project" if model.name in taken else model.name
+
+    def _default_model(self) -> DefaultModel | None:
+        try:
+            return Project.open(self._project).default_model
+        except MetsegError as error:
+            log("the project's own model is not known", error=error)
+            return None
+
+    def _located(self, model: DefaultModel) -> Path:
+        try:
+            return model.located(Project.open(self._project))
+        except MetsegError as error:
+            raise CheckpointError(str(error)) from error

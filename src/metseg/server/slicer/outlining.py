@@ -1,0 +1,104 @@
+"""What is to be outlined, and where the outline goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.curation import CaseView, Provenance, Status
+from metseg.curation.predicting import provenance_of
+from metseg.curation.queue import DONE
+from metseg.errors import UnreadableFileError
+from metseg.inference import Segmentation
+from metseg.server.intake import Decoded, Kind
+from metseg.server.problems import ProblemError
+from metseg.server.slicer.cases import Cases
+from metseg.server.slicer.grids import Grid, packed
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image to outline.
+
+    Attributes
+    ----------
+    decoded : Decoded
+        Its study.
+    case : str
+        The case that it is of; empty if it is of none.
+    grid : Grid or None
+        Where its voxels are, if it is of a case.
+    """
+
+    decoded: Decoded
+    case: str = ""
+    grid: Grid | None = None
+
+    @classmethod
+    def of_case(cls, cases: Cases, name: str) -> Source:
+        """The image of a case.
+
+        Raises
+        ------
+        ProblemError
+            404, or 500 if its files are gone or have changed.
+        """
+        case = cases.view(name)
+        try:
+            decoded = Decoded(Kind.TIFF, case.study())
+        except UnreadableFileError as error:
+            raise ProblemError(500, f"an image file of this case on the server {error.reason}") from error
+        return cls(decoded, name, cases.grid(case))
+
+    def volume(self, mask: npt.NDArray[np.uint8]) -> bytes:
+        """A mask (z, y, x) as ``.nii.gz`` on the grid of the image as the client has it."""
+        if self.grid is not None:
+            return self.grid.volume(mask)
+        if self.decoded.frame is not None:
+            return packed(self.decoded.frame.volume(mask))
+        study = self.decoded.study
+        return Grid.axial(study.shape, study.geometry.spacing).volume(mask)
+
+
+def keep(cases: Cases, name: str, model: str, segmentation: Segmentation, annotator: str) -> str:
+    """Store a prediction in its case, unless a person has worked on the case; the reason if it was not stored.
+
+    The same rule as that of `metseg project predict`.
+
+    Raises
+    ------
+    ProblemError
+        500 if the case cannot be written.
+    """
+    provenance = provenance_of(
+        model, segmentation.weights_sha256, segmentation.preprocessing, segmentation.postprocessing
+    )
+    try:
+        with cases.session(name, annotator) as session:
+            if reason := _reason_against(session):
+                return reason
+            if not _is_there(session, provenance):
+                session.predict(session.plan_prediction(segmentation.mask), segmentation.probabilities, provenance)
+    except ProblemError as problem:
+        if problem.status != 409:
+            raise
+        return "somebody else has the case open"
+    return ""
+
+
+def _reason_against(case: CaseView) -> str:
+    if case.status in DONE:
+        return f"the case is {case.status}"
+    return "somebody has edited the case" if case.status is Status.CORRECTED else ""
+
+
+def _is_there(case: CaseView, provenance: Provenance) -> bool:
+    if case.status is not Status.PREDICTED:
+        return False
+    try:
+        prediction = case.prediction()
+    except UnreadableFileError:
+        return False
+    return prediction is not None and prediction.provenance == provenance

@@ -1,0 +1,219 @@
+"""The images of the project and their labels."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import Annotated, Any
+
+import numpy as np
+from anyio import to_thread
+from fastapi import APIRouter, File, Query, Response, UploadFile
+from pydantic import BaseModel, Field
+
+from metseg.curation import CaseSummary
+from metseg.errors import DataError
+from metseg.server.intake import Decoded
+from metseg.server.logs import log
+from metseg.server.problems import ProblemError
+from metseg.server.routes.uploads import decoded_upload
+from metseg.server.services import SharedServices
+from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, ImageId, Parameters, annotator, refused
+from metseg.server.slicer.labels import LESION, Saved, drawn_mask, save_mask, segment_names
+from metseg.server.slicer.placement import add_upload
+from metseg.server.slicer.routes.info import FINAL, ORIGINAL, Store, has_final, has_original, stock
+from metseg.server.slicer.routes.samples import file_name
+from metseg.server.slicer.workplace import SharedWorkplace, Workplace
+
+router = APIRouter(prefix="/datastore", tags=["slicer"], form_limits=FORM_LIMITS)
+
+_VOLUME: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}}}
+}
+_UPLOADING = refused(
+    400,
+    401,
+    403,
+    404,
+    408,
+    409,
+    413,
+    415,
+    422,
+    500,
+    503,
+    status_409="Somebody else has the case open, or another image has that name; nothing was stored.",
+)
+
+
+class Output(StrEnum):
+    """How much is listed."""
+
+    STATS = "stats"
+    ALL = "all"
+
+
+class Tag(StrEnum):
+    """Which label."""
+
+    ORIGINAL = ORIGINAL
+    FINAL = FINAL
+
+
+class Stored(BaseModel):
+    """An image or a label."""
+
+    ext: str = ".nii.gz"
+    info: dict[str, Any]
+
+
+class StoredImage(BaseModel):
+    """An image and its labels by tag."""
+
+    image: Stored
+    labels: dict[str, Stored]
+
+
+class Stock(BaseModel):
+    """Everything there is."""
+
+    name: str = "metseg"
+    description: str = "A metseg project"
+    images_dir: str = ""
+    labels_dir: str = "labels"
+    objects: dict[str, StoredImage]
+
+
+class AddedImage(BaseModel):
+    """An image is in the project."""
+
+    image: str
+
+
+class SavedLabel(BaseModel):
+    """A label is in the project."""
+
+    image: str
+    label: str
+    tag: str = FINAL
+    status: str = Field(description="Where the case stands now.")
+    changed: int = Field(description="Voxels that are different now.")
+    lesions: int
+    voxels: int = Field(description="Inside lesions.")
+
+
+@router.get("/", responses=refused(401, 403, 422, 500))
+def datastore(workplace: SharedWorkplace, output: Output = Output.STATS) -> Store | Stock:
+    """How much is done; or every image with its labels."""
+    cases = workplace.cases.listed()
+    return stock(cases) if output is Output.STATS else Stock(objects={case.name: _stored(case) for case in cases})
+
+
+@router.get("/image", response_class=Response, responses={**_VOLUME, **refused(401, 403, 404, 422, 500)})
+def download_image(workplace: SharedWorkplace, image: ImageId) -> Response:
+    """An image as NIfTI: FLAIR, or what stands for it."""
+    volume = workplace.images.volume(workplace.cases.view(image))
+    return _file(volume.content, file_name(image))
+
+
+@router.put("/", dependencies=MULTIPART, responses=_UPLOADING, include_in_schema=False)
+@router.put("/image", dependencies=MULTIPART, responses=_UPLOADING)
+async def add_image(
+    services: SharedServices,
+    workplace: SharedWorkplace,
+    params: Parameters,
+    image: ImageId,
+    file: Annotated[UploadFile, File(description="NIfTI or TIFF.")],
+) -> AddedImage:
+    """Add an image to the project; it is kept there as TIFF, with its place in the head beside it."""
+    annotator(params)
+    decoded = await decoded_upload(services, file)
+    await to_thread.run_sync(_add, workplace, image, decoded)
+    return AddedImage(image=image)
+
+
+@router.get("/label", response_class=Response, responses={**_VOLUME, **refused(401, 403, 404, 422, 500)})
+def download_label(
+    workplace: SharedWorkplace,
+    label: Annotated[str, Query(description="The image's name.", max_length=500)],
+    tag: Tag,
+) -> Response:
+    """The label of an image as NIfTI, 0 and 1.
+
+    `original` is what a person goes on with: the labels as they are now, be they predicted or drawn. `final` is the
+    same, once somebody has corrected or approved it.
+    """
+    case = workplace.cases.view(label)
+    if not (has_final if tag is Tag.FINAL else has_original)(case.summary):
+        raise ProblemError(404, f"the image has no {tag} label yet")
+    return _file(workplace.cases.grid(case).volume((case.labels > 0).astype(np.uint8)), "label.nii.gz")
+
+
+@router.put("/label", dependencies=MULTIPART, responses=_UPLOADING)
+async def save_label(
+    services: SharedServices,
+    workplace: SharedWorkplace,
+    params: Parameters,
+    image: ImageId,
+    label: Annotated[UploadFile, File(description="NIfTI on the image's grid; every value but 0 is lesion.")],
+    tag: Annotated[str, Query(description="`final`, or nothing.", max_length=100)] = FINAL,
+) -> SavedLabel:
+    """Take over a label that a person has corrected; the case is `corrected` then. Approving it is another step.
+
+    When this has answered, the label is on the disk. If somebody else has the case open, nothing is stored (409).
+    """
+    if tag not in ("", FINAL):
+        raise ProblemError(422, f"query tag: labels are taken as {FINAL!r} only")
+    who, segments = annotator(params), segment_names(params)
+    decoded = await decoded_upload(services, label)
+    digest = await to_thread.run_sync(_digest, label)
+    detail = {"from": "MONAI Label client", "sha256": digest}
+    saved = await to_thread.run_sync(_save, workplace, image, decoded, segments, who, detail)
+    return SavedLabel(
+        image=image,
+        label=image,
+        status=saved.status,
+        changed=saved.changed,
+        lesions=saved.lesions,
+        voxels=saved.voxels,
+    )
+
+
+def _add(workplace: Workplace, name: str, decoded: Decoded) -> None:
+    try:
+        add_upload(workplace.cases.project(), name, decoded)
+    except DataError as error:
+        log("an image was not added", error=error)
+        raise ProblemError(500, "the image cannot be written: the project's folder is read-only or full") from error
+
+
+def _save(
+    workplace: Workplace, name: str, decoded: Decoded, segments: tuple[str, ...], who: str, detail: dict[str, Any]
+) -> Saved:
+    mask = drawn_mask(decoded, segments, workplace.cases.grid(workplace.cases.view(name)))
+    with workplace.cases.session(name, who) as session:
+        return save_mask(session, mask, detail)
+
+
+def _digest(upload: UploadFile) -> str:
+    upload.file.seek(0)
+    return hashlib.file_digest(upload.file, "sha256").hexdigest()  # type: ignore[arg-type]  # a spooled file is one
+
+
+def _stored(case: CaseSummary) -> StoredImage:
+    names = {"label_names": {LESION: 1}}
+    told = {"params": names, "status": case.status, "model": case.model, "lesions": case.lesions, "voxels": case.voxels}
+    labels = {
+        tag: Stored(info={"name": "label.nii.gz", **told})
+        for tag, there in ((ORIGINAL, has_original(case)), (FINAL, has_final(case)))
+        if there
+    }
+    return StoredImage(
+        image=Stored(info={"name": file_name(case.name), "shape": case.shape, "status": case.status}), labels=labels
+    )
+
+
+def _file(content: bytes, name: str) -> Response:
+    ascii_name = name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
+    headers = {"Content-Disposition": f'attachment; filename="{ascii_name}"'}
+    return Response(content, media_type="application/gzip", headers=headers)

@@ -1,0 +1,179 @@
+"""Outlines of an image of the project, of a session, or of a file."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, File, Path, Query, Request, Response, UploadFile
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from metseg.inference import Segmentation
+from metseg.lesions import label_lesions
+from metseg.server.engine import Loaded
+from metseg.server.problems import ProblemError
+from metseg.server.routes.predict import segment
+from metseg.server.routes.uploads import chosen_postprocessing, decoded_upload
+from metseg.server.routes.waiting import while_connected
+from metseg.server.services import Services, SharedServices
+from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, Parameters, annotator, multipart, refused
+from metseg.server.slicer.grids import UNKNOWN_SPACING
+from metseg.server.slicer.labels import LESION
+from metseg.server.slicer.outlining import Source, keep
+from metseg.server.slicer.workplace import SharedWorkplace, Workplace
+
+router = APIRouter(tags=["slicer"], form_limits=FORM_LIMITS)
+
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A form with `params` (JSON) and `image` (.nii.gz); or one of them, as `output` says.",
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "params": {"type": "object"},
+                        "image": {"type": "string", "format": "binary"},
+                    },
+                }
+            },
+            "application/gzip": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+
+class Output(StrEnum):
+    """What is answered."""
+
+    ALL = "all"
+    JSON = "json"
+    IMAGE = "image"
+
+
+class _Asked(BaseModel):
+    """What of a client's parameters is looked at; the others are Slicer's own."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    smallest: Annotated[int, Field(ge=0, le=1 << 40)] | None = None
+
+
+class Outline(BaseModel):
+    """What is said of a mask."""
+
+    label_names: dict[str, int] = {LESION: 1}
+    model: str
+    weights_sha256: str
+    threshold: float
+    smallest: int
+    lesions: int
+    voxels: int
+    spacing: tuple[float, float, float] | None = Field(description="Along z, y, x in mm; null if it is not known.")
+    stored: bool = Field(description="Whether it is the case's prediction now.")
+    notices: list[str] = Field(description="What must be said of it, and why it was not stored.")
+
+
+@router.post(
+    "/infer/{model}",
+    dependencies=MULTIPART,
+    response_model=Outline,
+    responses={**_ANSWERS, **refused(400, 401, 403, 404, 408, 413, 415, 422, 500, 503)},
+)
+async def infer(
+    request: Request,
+    services: SharedServices,
+    workplace: SharedWorkplace,
+    params: Parameters,
+    model: Annotated[str, Path(max_length=200, description="A model that /info/ lists.")],
+    image: Annotated[str, Query(max_length=500, description="An image of the project.")] = "",
+    session_id: Annotated[str, Query(max_length=64, description="An image of a session, in place of `image`.")] = "",
+    output: Output = Output.ALL,
+    file: Annotated[UploadFile | None, File(description="An image, in place of both.")] = None,
+    label: Annotated[UploadFile | None, File(description="Not taken: no model here starts from a label.")] = None,
+) -> Response:
+    """Outline lesions, bit for bit as /predict does.
+
+    The mask of an image of the project becomes the case's prediction unless a person has worked on the case; what
+    the server answers is the network's mask in any case.
+    """
+    if label is not None:
+        raise ProblemError(422, "field label: no model here starts from a label")
+    asked, who = _asked(params), annotator(params)
+
+    async def answer() -> Response:
+        with services.engine.admit() as slot:
+            source = await _source(services, workplace, file, session_id, image)
+            services.engine.hold(slot, source.decoded.study)
+            loaded = await to_thread.run_sync(workplace.models.get, model)
+            how = chosen_postprocessing(loaded, asked.threshold, asked.smallest)
+            segmentation, notices = await segment(services, source.decoded, loaded, how)
+            return await to_thread.run_sync(
+                _answer, workplace, source, loaded, segmentation, notices, who, output, request.state.request_id
+            )
+
+    return await while_connected(request, answer)
+
+
+def _asked(params: dict[str, Any]) -> _Asked:
+    try:
+        return _Asked.model_validate(params)
+    except ValidationError as error:
+        wrong = "; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())
+        raise ProblemError(422, f"field params: {wrong}") from None
+
+
+async def _source(
+    services: Services, workplace: Workplace, file: UploadFile | None, session_id: str, image: str
+) -> Source:
+    if session_id:
+        session = workplace.sessions.get(session_id)
+        with session.path.open("rb") as sent:
+            return Source(await services.decoder.decode(sent))
+    if file is not None:
+        return Source(await decoded_upload(services, file))
+    if not image:
+        raise ProblemError(422, "name an image of the project (?image=), a session (?session_id=), or send a file")
+    return await to_thread.run_sync(Source.of_case, workplace.cases, image)
+
+
+def _answer(
+    workplace: Workplace,
+    source: Source,
+    model: Loaded,
+    segmentation: Segmentation,
+    notices: list[str],
+    who: str,
+    output: Output,
+    request_id: str,
+) -> Response:
+    said = [*source.decoded.notices, *(notice.removeprefix(f"{source.decoded.study.name}: ") for notice in notices)]
+    kept = False
+    if source.case:
+        reason = keep(workplace.cases, source.case, model.checkpoint.card.name, segmentation, who)
+        kept = not reason
+        said += [f"not stored: {reason}"] if reason else []
+    spacing = source.decoded.study.geometry.spacing
+    if spacing is None:
+        said.append(UNKNOWN_SPACING)
+    outline = Outline(
+        model=model.name,
+        weights_sha256=segmentation.weights_sha256,
+        threshold=segmentation.postprocessing.threshold,
+        smallest=segmentation.postprocessing.smallest,
+        lesions=int(label_lesions(segmentation.mask).max()),
+        voxels=int(segmentation.mask.sum()),
+        spacing=spacing,
+        stored=kept,
+        notices=said,
+    )
+    if output is Output.JSON:
+        return Response(outline.model_dump_json(), media_type="application/json")
+    volume, name = source.volume(segmentation.mask), f"{request_id}.nii.gz"
+    if output is Output.IMAGE:
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(volume, media_type="application/gzip", headers=headers)
+    content, kind = multipart(outline.model_dump(mode="json"), name, volume)
+    return Response(content, media_type=kind)

@@ -1,0 +1,59 @@
+"""The next image."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
+from pydantic import BaseModel, ConfigDict, Field
+
+from metseg.curation.names import safe_name
+from metseg.server.slicer.forms import annotator, refused
+from metseg.server.slicer.samples import Strategy
+from metseg.server.slicer.workplace import SharedWorkplace
+
+router = APIRouter(tags=["slicer"])
+
+
+class Sample(BaseModel):
+    """An image to look at; without `id`, if no image waits."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"id": "patient_a", "name": "patient_a.nii.gz"}]})
+
+    id: str | None = None
+    name: str | None = Field(None, description="Of the file.")
+    checksum: str | None = Field(None, description="Of what /datastore/image gives, `SHA256:...`.")
+    ts: int | None = Field(None, description="Seconds since 1970.")
+    spacing: tuple[float, float, float] | None = Field(None, description="Along z, y, x in mm; missing if not known.")
+    status: str | None = Field(None, description="Where the case stands.")
+    strategy: dict[str, dict[str, Any]] | None = Field(None, description="What chose it, and for whom.")
+
+
+@router.post(
+    "/activelearning/{strategy}", response_model_exclude_none=True, responses=refused(400, 401, 403, 408, 413, 422, 500)
+)
+def next_sample(
+    workplace: SharedWorkplace, strategy: Strategy, parameters: Annotated[dict[str, Any] | None, Body()] = None
+) -> Sample:
+    """The next image that nobody has corrected, approved or rejected; an empty answer if there is none."""
+    who = annotator(parameters or {})
+    chosen = workplace.samples.next(strategy)
+    if chosen is None:
+        return Sample()
+    case = workplace.cases.view(chosen.name)
+    now = int(time.time())
+    return Sample(
+        id=chosen.name,
+        name=file_name(chosen.name),
+        checksum=f"SHA256:{workplace.images.volume(case).sha256}",
+        ts=now,
+        spacing=case.description.spacing,
+        status=chosen.status,
+        strategy={strategy.value: {"ts": now, "client_id": who}},
+    )
+
+
+def file_name(case: str) -> str:
+    """What the volume of a case is called as a file."""
+    return f"{safe_name(case, 120) or 'image'}.nii.gz"

@@ -1,0 +1,67 @@
+"""Images that are outlined without being added to the project."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, File, Path, UploadFile
+from pydantic import BaseModel, Field
+
+from metseg.server.problems import ProblemError
+from metseg.server.routes.uploads import decoded_upload
+from metseg.server.services import SharedServices
+from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, refused
+from metseg.server.slicer.sessions import EXPIRY, Session
+from metseg.server.slicer.workplace import SharedWorkplace
+
+router = APIRouter(prefix="/session", tags=["slicer"], form_limits=FORM_LIMITS)
+
+SessionId = Annotated[str, Path(alias="id", max_length=64, description="From the answer to PUT /session/.")]
+
+
+class SessionInfo(BaseModel):
+    """A session, in MONAI Label's words; where it is on the server is not told."""
+
+    name: str
+    path: str = ""
+    image: str = ""
+    meta: dict[str, Any] = {}
+    create_ts: int = Field(description="Seconds since 1970.")
+    last_access_ts: int
+    expiry: int = Field(description="Seconds after the last use.")
+
+
+class NewSession(BaseModel):
+    """An image was taken."""
+
+    session_id: str
+    session_info: SessionInfo
+
+
+@router.put("/", dependencies=MULTIPART, responses=refused(400, 401, 403, 408, 413, 415, 422, 500, 503))
+async def create_session(
+    services: SharedServices, workplace: SharedWorkplace, files: Annotated[list[UploadFile], File()]
+) -> NewSession:
+    """Send an image (NIfTI or TIFF) to have it outlined with `session_id`; nothing of it goes into the project."""
+    if len(files) != 1:
+        raise ProblemError(422, "send one file: a volume as NIfTI, or a TIFF")
+    await decoded_upload(services, files[0])
+    session = await to_thread.run_sync(workplace.sessions.add, files[0].file)
+    return NewSession(session_id=session.id, session_info=_info(session))
+
+
+@router.get("/{id}", responses=refused(401, 403, 404, 422, 500))
+def get_session(workplace: SharedWorkplace, name: SessionId) -> SessionInfo:
+    """Whether a session is still there."""
+    return _info(workplace.sessions.get(name))
+
+
+@router.delete("/{id}", responses=refused(401, 403, 404, 422, 500))
+def remove_session(workplace: SharedWorkplace, name: SessionId) -> SessionInfo:
+    """Forget a session and its image."""
+    return _info(workplace.sessions.remove(name))
+
+
+def _info(session: Session) -> SessionInfo:
+    return SessionInfo(name=session.id, create_ts=int(session.created), last_access_ts=int(session.used), expiry=EXPIRY)

@@ -1,0 +1,66 @@
+"""Which image comes next."""
+
+from __future__ import annotations
+
+import random
+import threading
+from enum import StrEnum
+
+from metseg.curation import CaseBenefit, CaseSummary, Status, review_queue
+from metseg.events import drain
+from metseg.server.slicer.cases import Cases
+
+
+class Strategy(StrEnum):
+    """How the next image is chosen among those that nobody has corrected, approved or rejected."""
+
+    UNCERTAINTY = "uncertainty"
+    FIRST = "first"
+    RANDOM = "random"
+
+    @property
+    def description(self) -> str:
+        """For people."""
+        return {
+            Strategy.UNCERTAINTY: "The review queue: the image whose Dice gains most by each slice looked at",
+            Strategy.FIRST: "The first by name",
+            Strategy.RANDOM: "Any",
+        }[self]
+
+
+class Samples:
+    """Chooses images.
+
+    Parameters
+    ----------
+    cases : Cases
+        The project's.
+    """
+
+    def __init__(self, cases: Cases) -> None:
+        self._cases = cases
+        self._benefits: dict[str, tuple[int, CaseBenefit | None]] = {}
+        self._lock = threading.Lock()
+
+    def next(self, strategy: Strategy) -> CaseSummary | None:
+        """The next image; ``None`` if no image waits."""
+        waiting = [case for case in self._cases.listed() if case.status in (Status.TODO, Status.PREDICTED)]
+        if not waiting:
+            return None
+        if strategy is Strategy.RANDOM:
+            return random.choice(waiting)  # noqa: S311  (no secret)
+        return waiting[0] if strategy is Strategy.FIRST else self._most_beneficial(waiting)
+
+    def _most_beneficial(self, waiting: list[CaseSummary]) -> CaseSummary:
+        """The first of the review queue; what was read for it before and has not changed is not read again."""
+        with self._lock:
+            records = {case.name: case.records for case in self._cases.listed()}
+            known = {name: found for name, (at, found) in self._benefits.items() if records.get(name) == at}
+            queue = drain(review_queue(self._cases.project(), known=known))
+            self._benefits = {
+                entry.case.name: (records[entry.case.name], entry.benefit)
+                for entry in queue.entries
+                if entry.case.name in records
+            }
+        names = {case.name for case in waiting}
+        return next((entry.case for entry in queue.entries if entry.case.name in names), waiting[0])

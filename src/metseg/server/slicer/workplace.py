@@ -1,0 +1,91 @@
+"""What the routes for 3D Slicer share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import Depends, FastAPI, Request
+
+from metseg.server.services import Services
+from metseg.server.slicer.cases import Cases
+from metseg.server.slicer.images import Images
+from metseg.server.slicer.models import Models
+from metseg.server.slicer.samples import Samples
+from metseg.server.slicer.sessions import Sessions
+from metseg.server.slicer.training import Trainings
+
+
+@dataclass(frozen=True, eq=False)
+class Workplace:
+    """A project, and what is done with it over the network.
+
+    Attributes
+    ----------
+    cases : Cases
+        The project's cases.
+    images : Images
+        As volumes.
+    models : Models
+        What can be asked.
+    samples : Samples
+        Which image comes next.
+    sessions : Sessions
+        Images without a place in the project.
+    trainings : Trainings
+        The training.
+    """
+
+    cases: Cases
+    images: Images
+    models: Models
+    samples: Samples
+    sessions: Sessions
+    trainings: Trainings
+
+    @classmethod
+    def over(cls, path: Path, services: Services) -> Workplace:
+        """The workplace over the project at ``path``.
+
+        Raises
+        ------
+        MetsegError
+            If there is no project.
+        """
+        cases = Cases(path)
+        return cls(
+            cases,
+            Images(cases),
+            Models(path, services.catalogue),
+            Samples(cases),
+            Sessions(),
+            Trainings(path, services.settings.training_data, services.catalogue.device),
+        )
+
+
+def workplace_of(request: Request) -> Workplace:
+    """The workplace of the server that takes ``request``."""
+    workplace: Workplace = request.app.state.workplace
+    return workplace
+
+
+SharedWorkplace = Annotated[Workplace, Depends(workplace_of)]
+
+
+@asynccontextmanager
+async def opened_workplace(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    """Open the workplace when the server has started, and close it before the server ends."""
+    services: Services = app.state.services
+    if services.settings.project is None:
+        raise RuntimeError("these routes need a project")
+    workplace = await to_thread.run_sync(Workplace.over, services.settings.project, services)
+    app.state.workplace = workplace
+    try:
+        yield {}
+    finally:
+        await to_thread.run_sync(workplace.trainings.close)
+        await to_thread.run_sync(workplace.sessions.close)
