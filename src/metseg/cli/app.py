@@ -27,6 +27,7 @@ from metseg.cli.serve import serve
 from metseg.cli.simulate import simulate
 from metseg.cli.train import train
 from metseg.cli.tune import tune
+from metseg.cli.ui import ui
 from metseg.cli.verify import verify
 from metseg.errors import MetsegError
 
@@ -46,7 +47,7 @@ app = typer.Typer(
 )
 _COMMANDS: tuple[Callable[..., None], ...] = (
     predict, train, tune, evaluate, compare, calibrate, combine, simulate, export, verify, models, inspect, demo,
-    serve, retrain,
+    serve, ui, retrain,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(help=_unwrapped(command.__doc__ or ""))(command)

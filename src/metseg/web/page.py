@@ -1,0 +1,40 @@
+"""The page. ``metseg ui`` runs it; ``streamlit run page.py`` does as well."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from metseg.web.client import Client
+from metseg.web.server import server_address
+from metseg.web.session import current
+from metseg.web.views.entrance import entered
+from metseg.web.views.frame import show_frame
+from metseg.web.views.sidebar import show_sidebar
+from metseg.web.views.states import show_problem, show_welcome
+from metseg.web.views.viewer import show_results
+from metseg.web.views.waiting import outline_missing, wait_for_server
+
+
+def main() -> None:
+    """Make the page once; Streamlit calls this again whenever the visitor touches something."""
+    show_frame()
+    if not entered():
+        return
+    session = current()
+    with Client(server_address()) as client:
+        if not wait_for_server(client):
+            return
+        show_sidebar()
+        if session.missing:
+            outline_missing(client)
+            st.rerun()
+    if session.problem is not None:
+        show_problem(session.problem)
+    if session.shown:
+        show_results(session.shown)
+    elif session.problem is None:
+        show_welcome()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Two networks beside each other on the same slice."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from metseg.metrics import overlap
+from metseg.web.planes import Plane
+from metseg.web.result import Result
+from metseg.web.views.controls import Look
+from metseg.web.views.layouts import CSS_FIRST, CSS_SECOND, caption, lesions_of, overlay, place_of
+from metseg.web.views.slice_view import show_slice, show_slider, slices_with
+
+
+def show_comparison(results: tuple[Result, ...], look: Look) -> None:
+    """The same axial slice twice, and how far the networks agree."""
+    first, second = results
+    plane = Plane.AXIAL
+    both = st.toggle("Both outlines on both pictures", key="both", persist_state="session")
+    marked = [lesions_of(first), lesions_of(second, second=True)]
+    for number, (result, colour, column) in enumerate(
+        zip(results, (CSS_FIRST, CSS_SECOND), st.columns(2, gap="small"), strict=True)
+    ):
+        with column:
+            caption(result.model, place_of(result, plane), colour)
+            lesions = marked if both else [marked[number]]
+            picture = overlay(first, look, plane, lesions)
+            show_slice(picture, plane, result.shape, f"Axial slice, lesions of {result.model}", f"compare {number}")
+    strips = [
+        (slices_with(result.mask, plane), colour)
+        for result, colour in zip(results, (CSS_FIRST, CSS_SECOND), strict=True)
+    ]
+    show_slider(plane, first.shape, strips)
+    _show_agreement(first, second)
+
+
+def _show_agreement(first: Result, second: Result) -> None:
+    shared = overlap(first.mask, second.mask)
+    one, two = int(first.mask.sum()), int(second.mask.sum())
+    for column, (title, value, help_) in zip(
+        st.columns(4),
+        (
+            ("Agreement", f"{shared.dice:.3f}", "Dice of both masks: 1 if they are equal"),
+            ("In both", f"{shared.true_positive:,}", "Voxels that both networks mark"),
+            (f"Only {first.model}", f"{one - shared.true_positive:,}", "Voxels that only this network marks"),
+            (f"Only {second.model}", f"{two - shared.true_positive:,}", "Voxels that only this network marks"),
+        ),
+        strict=True,
+    ):
+        column.metric(title, value, help=help_)

@@ -1,0 +1,54 @@
+"""What can be taken home."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from metseg.web.client import JSON, NIFTI, TIFF, ZIP
+from metseg.web.report import as_report
+from metseg.web.result import Result
+
+
+def show_downloads(results: tuple[Result, ...]) -> None:
+    """A menu with files of each network, and one report of all."""
+    with st.popover("Download", icon=":material/download:"):
+        for result in results:
+            _show_files(result)
+        st.download_button(
+            "Report (HTML)",
+            partial(as_report, results),
+            file_name=f"{results[0].name}_report.html",
+            mime="text/html",
+            icon=":material/lab_profile:",
+            on_click="ignore",
+            width="stretch",
+            help="Pictures and tables in one file that any browser opens and prints.",
+        )
+
+
+def _show_files(result: Result) -> None:
+    stem = f"{result.name}_{result.model}"
+    files = result.files
+    offers: list[tuple[str, bytes | None, str, str]] = [
+        ("Mask (TIFF)", files.mask, f"{stem}_mask.tif", TIFF),
+        ("Mask (NIfTI)", files.nifti, f"{stem}_mask.nii.gz", NIFTI),
+        ("Lesions (JSON)", files.document, f"{stem}_lesions.json", JSON),
+    ]
+    if files.masks is not None:
+        offers.insert(1, ("A mask for each file (zip)", files.masks, f"{stem}_masks.zip", ZIP))
+    st.html(f'<p class="metseg-section">{result.model}</p>')
+    for label, content, name, kind in offers:
+        st.download_button(
+            label,
+            content or b"",
+            file_name=name,
+            mime=kind,
+            key=f"{label} {result.model}",
+            icon=":material/download:",
+            on_click="ignore",
+            width="stretch",
+            disabled=content is None,
+            help=None if content is not None else "This server cannot write it.",
+        )

@@ -1,0 +1,98 @@
+"""The table of lesions: a click goes to the lesion."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+from streamlit.elements.lib.column_types import ButtonColumnResult, ColumnConfig
+
+from metseg.web.planes import Shape
+from metseg.web.result import Result
+from metseg.web.session import current
+from metseg.web.wording import found, slices_of
+
+_ROW, _MOST_ROWS = 32, 8
+
+
+def show_findings(result: Result, colour: str, place: str = "") -> None:
+    """What ``result`` found, largest lesion first.
+
+    Parameters
+    ----------
+    result : Result
+        Of one network.
+    colour : str
+        Its lesions' colour on the pictures, for CSS.
+    place : str
+        Tells tables apart.
+    """
+    lesions = result.answer.lesions
+    st.html(
+        f'<p class="metseg-label"><span><i class="metseg-key" style="background:{colour}"></i>'
+        f"<b>{found(lesions)}</b></span><span>{result.model}</span></p>"
+    )
+    if not lesions:
+        st.caption(f"No voxel reached probability {result.answer.postprocessing.threshold:g} in a lesion large enough.")
+        return
+    table = lesion_frame(result)
+    key = f"lesions {place} {result.answer.request_id[:8]}"
+
+    def choose() -> None:
+        rows = st.session_state[key].selection.rows
+        current().lesion = int(table.iloc[rows[0]]["Lesion"]) if rows and not place else 0
+        if rows:
+            _go_to(result, int(table.iloc[rows[0]]["Lesion"]))
+
+    st.dataframe(
+        table,
+        hide_index=True,
+        key=key,
+        on_select=choose,
+        selection_mode="single-row",
+        row_height=_ROW,
+        height=_ROW * (min(len(table), _MOST_ROWS) + 1) + 4,
+        column_config=_columns(table),
+        alt=f"Lesions that {result.model} found",
+    )
+    st.caption("Choose a row to go to the lesion.")
+
+
+def lesion_frame(result: Result) -> pd.DataFrame:
+    """The lesions as a table, largest first; volumes in ml and mm where spacing is known."""
+    known = result.answer.image.spacing is not None
+    rows = []
+    for lesion in sorted(result.answer.lesions, key=lambda one: -one.voxels):
+        row: dict[str, object] = {"Lesion": lesion.lesion, "Slices": slices_of(lesion)}
+        if known:
+            row |= {"Volume": (lesion.volume_mm3 or 0.0) / 1000, "Diameter": lesion.diameter_mm}
+        else:
+            row |= {"Voxels": lesion.voxels, "Diameter": lesion.diameter_px}
+        row |= {"Probability": lesion.mean_probability, "Edge": lesion.touches_border}
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    return frame if frame["Edge"].any() else frame.drop(columns="Edge")
+
+
+def _columns(table: pd.DataFrame) -> dict[str, ColumnConfig | ButtonColumnResult | str | None]:
+    unit = "mm" if "Volume" in table else "px"
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    return {
+        "Lesion": number("#", width=44),
+        "Slices": text("Slices", width=68),
+        "Volume": number("Volume", format="%.2f ml"),
+        "Voxels": number("Voxels", format="localized"),
+        "Diameter": number("Diameter", format=f"%.{1 if unit == 'mm' else 0}f {unit}", help="Longest, within a slice"),
+        "Probability": number("Prob.", format="%.2f", help="Mean of the lesion's voxels"),
+        "Edge": st.column_config.CheckboxColumn("Edge", help="Reaches the end of the image and may go on beyond it"),
+    }
+
+
+def _go_to(result: Result, number: int) -> None:
+    """Look at the slice where the lesion is largest, and at its middle."""
+    shape: Shape = result.shape
+    inside = result.labels == number
+    areas = inside.sum(axis=(1, 2))
+    z = int(areas.argmax())
+    if areas[z]:
+        y, x = (int(round(float(places.mean()))) for places in inside[z].nonzero())
+        current().at = [min(z, shape[0] - 1), y, x]

@@ -1,0 +1,110 @@
+"""The left side: which study, which networks."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from metseg.errors import MetsegError
+from metseg.web.launching import upload_limit
+from metseg.web.sample import sample_upload
+from metseg.web.session import Session, current
+from metseg.web.uploads import ENDINGS, pack
+from metseg.web.views.card import show_card
+
+_NONE = "None"
+
+
+def show_sidebar() -> None:
+    """Choose files and networks, and start; nothing can be changed while a network works."""
+    session = current()
+    working = bool(session.missing)
+    with st.sidebar:
+        st.html('<p class="metseg-brand">metseg<small>Lesions in brain MRI</small></p>')
+        _heading("Study")
+        files = st.file_uploader(
+            "Image or study",
+            type=list(ENDINGS),
+            accept_multiple_files=True,
+            key=f"files {session.uploader}",
+            help="TIFF, PNG, JPEG, NIfTI, several TIFF slices of one patient, or a zip of them.",
+            label_visibility="collapsed",
+            disabled=working,
+        )
+        sample = st.button(
+            "Try the sample",
+            icon=":material/neurology:",
+            help="A synthetic head with lesions; no patient.",
+            width="stretch",
+            disabled=working,
+        )
+        _heading("Network")
+        models = _models(session, working)
+        start = st.button(
+            "Outline lesions",
+            type="primary",
+            icon=":material/play_arrow:",
+            width="stretch",
+            disabled=working or not _anything_new(session, files, models),
+        )
+        if session.upload is not None:
+            st.button(
+                "Forget this study", icon=":material/delete:", width="stretch", on_click=_forget, disabled=working
+            )
+        if st.button("About the networks", icon=":material/description:", type="tertiary", disabled=working):
+            show_card(session.cards, models[0])
+    if sample:
+        _empty_uploader(session)
+        session.want(sample_upload(), models)
+        st.rerun()
+    if start:
+        _send(session, files, models)
+        st.rerun()
+
+
+def _models(session: Session, working: bool) -> tuple[str, ...]:
+    names = [card.name for card in session.cards]
+    usual = next((index for index, card in enumerate(session.cards) if card.default), 0)
+    first = st.selectbox("Network", names, index=usual, key="first", disabled=working, label_visibility="collapsed")
+    others = [_NONE, *(name for name in names if name != first)]
+    second = st.selectbox("Compare with", others, key="second", disabled=working or len(others) == 1)
+    return (first,) if second in (None, _NONE) else (first, second)
+
+
+def _anything_new(session: Session, files: list[UploadedFile], models: tuple[str, ...]) -> bool:
+    """Whether pressing the button would change anything."""
+    if files and st.session_state.get("sent files") != [file.file_id for file in files]:
+        return True
+    return session.upload is not None and models != session.wanted
+
+
+def _send(session: Session, files: list[UploadedFile], models: tuple[str, ...]) -> None:
+    chosen = [file.file_id for file in files]
+    try:
+        if files and st.session_state.get("sent files") != chosen:
+            upload = pack([(file.name, file.getvalue()) for file in files], upload_limit())
+            st.session_state["sent files"] = chosen
+        elif session.upload is not None:
+            upload = session.upload
+        else:
+            return
+    except MetsegError as problem:
+        session.drop()
+        session.fail(problem)
+        return
+    session.want(upload, models)
+
+
+def _forget() -> None:
+    session = current()
+    session.drop()
+    _empty_uploader(session)
+
+
+def _empty_uploader(session: Session) -> None:
+    session.uploader += 1
+    st.session_state.pop("sent files", None)
+
+
+def _heading(text: str) -> None:
+    st.html(f'<p class="metseg-section">{text}</p>')

@@ -1,0 +1,84 @@
+"""What came of a study: pictures at the left, findings and controls at the right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+
+import streamlit as st
+
+from metseg.web.result import Result
+from metseg.web.session import current
+from metseg.web.views.comparison import show_comparison
+from metseg.web.views.controls import Look, show_controls
+from metseg.web.views.downloads import show_downloads
+from metseg.web.views.findings import show_findings
+from metseg.web.views.layouts import CSS_FIRST, CSS_SECOND, show_four, show_planes, show_single
+from metseg.web.views.volume import show_volume
+from metseg.web.wording import as_markdown, describe_image, sentence
+
+Results = tuple[Result, ...]
+
+_SINGLE, _FOUR, _PLANES, _COMPARE, _VOLUME = "Slice", "Four views", "Three planes", "Compare", "3-D"
+
+
+@st.fragment
+def show_results(results: Results) -> None:
+    """One network's result, or two beside each other."""
+    first = results[0]
+    _show_head(results)
+    views: dict[str, Callable[[Results, Look], None]] = {_SINGLE: _single, _FOUR: _four}
+    if first.shape[0] > 1:
+        views |= {_PLANES: _planes, _VOLUME: _volume}
+    if len(results) > 1:
+        views = {_COMPARE: show_comparison} | views
+    view = st.segmented_control(
+        "View",
+        list(views),
+        default=next(iter(views)),
+        required=True,
+        key=f"view {'+'.join(result.model for result in results)} {len(views)}",
+        label_visibility="collapsed",
+    )
+    pictures, side = st.columns([1.75, 1], gap="medium")
+    with side:
+        for result, colour, place in zip(results, (CSS_FIRST, CSS_SECOND), ("", "second"), strict=False):
+            show_findings(result, colour, place)
+        look = show_controls(first)
+    with pictures:
+        views.get(view or _SINGLE, _single)(results, look)
+
+
+def _show_head(results: Results) -> None:
+    first = results[0]
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    with left:
+        models = " and ".join(f"<b>{escape(result.model)}</b>" for result in results)
+        st.html(
+            f'<p class="metseg-study">{escape(first.name)}</p>'
+            f'<p class="metseg-facts">{escape(describe_image(first.answer))} · outlined by {models}</p>'
+        )
+    with right, st.container(horizontal_alignment="right"):
+        show_downloads(results)
+    upload = current().upload
+    remarks = [] if upload is None else [*upload.remarks]
+    for result in results:
+        remarks += [notice for notice in result.answer.notices if notice not in remarks]
+    if remarks:
+        st.info("  \n".join(as_markdown(sentence(remark)) for remark in remarks), icon=":material/info:")
+
+
+def _single(results: Results, look: Look) -> None:
+    show_single(results[0], look)
+
+
+def _four(results: Results, look: Look) -> None:
+    show_four(results[0], look)
+
+
+def _planes(results: Results, look: Look) -> None:
+    show_planes(results[0], look)
+
+
+def _volume(results: Results, look: Look) -> None:
+    show_volume(results[0], look)

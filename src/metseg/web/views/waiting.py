@@ -1,0 +1,106 @@
+"""Waiting for the server: until it is there, and until it has outlined."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from html import escape
+
+import streamlit as st
+
+from metseg.errors import MetsegError
+from metseg.events import Finished, Notice, Progress
+from metseg.web.client import BusyError, Client, ServerDownError
+from metseg.web.documents import State
+from metseg.web.outlining import outline
+from metseg.web.server import own_server_is_starting
+from metseg.web.session import current
+from metseg.web.views.states import show_down, show_problem
+
+_STARTING_SECONDS = 180
+_POLL = 0.5
+
+
+def wait_for_server(client: Client) -> bool:
+    """Ask once per visit which models there are; ``False`` if there is no server, which is then shown."""
+    session = current()
+    if session.cards:
+        return True
+    place, since = st.empty(), time.monotonic()
+    while True:
+        waited = time.monotonic() - since
+        try:
+            client.check_ready()
+            session.cards = tuple(card for card in client.models() if card.usable)
+            if not session.cards:
+                raise ServerDownError("the server has no usable model")
+            place.empty()
+            return True
+        except BusyError as busy:
+            _say(place, f"Server: {busy}", waited)
+        except ServerDownError as down:
+            reason = _why_not_starting(down, waited)
+            if reason:
+                place.empty()
+                show_down(reason)
+                return False
+            _say(place, "Starting the server", waited)
+        except MetsegError as refused:
+            place.empty()
+            show_problem(refused)
+            return False
+        time.sleep(_POLL)
+
+
+def outline_missing(client: Client) -> None:
+    """Have all models asked that are wanted and missing; what goes wrong is kept in the session."""
+    session = current()
+    upload = session.upload
+    if upload is None:
+        return
+    st.html(f'<p class="metseg-study">{escape(upload.name)}</p>')
+    bar = st.progress(0.0, "Sending the study")
+    st.button("Cancel", icon=":material/close:", on_click=_cancel, key="cancel")
+    missing = session.missing
+    for number, model in enumerate(missing):
+        which = f"{model} ({number + 1} of {len(missing)})" if len(missing) > 1 else model
+        try:
+            with closing(outline(client, upload, model)) as events:
+                for event in events:
+                    if isinstance(event, Progress):
+                        done = event.done / max(event.total, 1)
+                        bar.progress((number + done) / len(missing), _progress(event, which))
+                    elif isinstance(event, Notice):
+                        bar.progress(number / len(missing), f":material/hourglass_top: {event.text}")
+                    elif isinstance(event, Finished):
+                        session.take(event.result)
+        except MetsegError as problem:
+            session.fail(problem)
+            return
+
+
+def _why_not_starting(down: ServerDownError, waited: float) -> str:
+    """Why waiting is of no use; empty if our own server is still to come."""
+    try:
+        return "" if own_server_is_starting() and waited < _STARTING_SECONDS else str(down)
+    except ServerDownError as ended:
+        return str(ended)
+
+
+def _progress(event: Progress, model: str) -> str:
+    if event.what == State.QUEUED:
+        return "Waiting for the network: other studies are before this one"
+    if event.what == State.FINISHED:
+        return "Fetching the outlines"
+    return f"{model}: {event.done} of {event.total} slices"
+
+
+def _cancel() -> None:
+    session = current()
+    session.wanted = tuple(model for model in session.wanted if model in session.results)
+
+
+def _say(place: st.delta_generator.DeltaGenerator, text: str, waited: float) -> None:
+    with place.container(horizontal_alignment="center"), st.container(width=420):
+        st.html('<div style="height: 18vh"></div>')
+        st.progress(min(waited / 60, 0.97), f"{text} ({waited:.0f} s)")

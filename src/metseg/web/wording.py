@@ -1,0 +1,100 @@
+"""Words and numbers, as the page and the report say them. Slices are counted from 1 here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from metseg.web.documents import Answer, Card, Lesion
+
+UNKNOWN = "–"
+_SEQUENCES = {
+    "pre-contrast": "Pre-contrast",
+    "flair": "FLAIR",
+    "post-contrast": "Post-contrast",
+    "other": "Other",
+    "unknown": "Image",
+}
+
+
+def as_markdown(text: str) -> str:
+    """Text that Markdown leaves as it is."""
+    return "".join(f"\\{letter}" if letter in "\\`*_{}[]<>#+-!|$~:" else letter for letter in text)
+
+
+def sentence(text: str) -> str:
+    """Text with a capital at its beginning and a full stop at its end."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def sequence_names(answer: Answer) -> list[str]:
+    """A name for each channel, no two alike."""
+    names: list[str] = []
+    for index, sequence in enumerate(answer.image.sequences):
+        name = _SEQUENCES.get(sequence, sequence)
+        names.append(name if name not in names else f"{name} {index + 1}")
+    return names
+
+
+def describe_image(answer: Answer) -> str:
+    """Slices, pixels, spacing and format in one line."""
+    depth, rows, columns = answer.image.shape
+    spacing = answer.image.spacing
+    size = "spacing unknown" if spacing is None else " × ".join(f"{step:.3g}" for step in spacing) + " mm"
+    return f"{depth} slice{'s' * (depth > 1)} · {rows} × {columns} pixels · {size} · {answer.image.format.upper()}"
+
+
+def total_volume(lesions: Sequence[Lesion]) -> str:
+    """Of all lesions, in ml, or in voxels where spacing is not known."""
+    known = [lesion.volume_mm3 for lesion in lesions if lesion.volume_mm3 is not None]
+    if lesions and len(known) == len(lesions):
+        return f"{sum(known) / 1000:.1f} ml"
+    return f"{sum(lesion.voxels for lesion in lesions):,} voxels"
+
+
+def found(lesions: Sequence[Lesion]) -> str:
+    """How many lesions, and how much."""
+    if not lesions:
+        return "No lesion"
+    return f"{len(lesions)} lesion{'s' * (len(lesions) > 1)}, {total_volume(lesions)}"
+
+
+def size_of(lesion: Lesion) -> str:
+    """Volume of one lesion."""
+    return f"{lesion.voxels:,} voxels" if lesion.volume_mm3 is None else f"{lesion.volume_mm3 / 1000:.2f} ml"
+
+
+def diameter_of(lesion: Lesion) -> str:
+    """Longest in-plane diameter of one lesion."""
+    return f"{lesion.diameter_px:.0f} px" if lesion.diameter_mm is None else f"{lesion.diameter_mm:.1f} mm"
+
+
+def slices_of(lesion: Lesion) -> str:
+    """First and last slice of one lesion."""
+    first, last = lesion.first_slice + 1, lesion.last_slice + 1
+    return str(first) if first == last else f"{first}–{last}"
+
+
+def probability_of(lesion: Lesion) -> str:
+    """Mean probability of one lesion."""
+    return UNKNOWN if lesion.mean_probability is None else f"{lesion.mean_probability:.2f}"
+
+
+def score_rows(card: Card) -> list[dict[str, Any]]:
+    """A model card's held-out scores, one row for each setting."""
+    wanted = {
+        "patients": ("Patients", "{:.0f}"),
+        "mean_dice": ("Mean Dice", "{:.3f}"),
+        "worst_dice": ("Worst", "{:.3f}"),
+        "lesion_sensitivity": ("Lesions found", "{:.0%}"),
+        "false_lesions_per_patient": ("False per patient", "{:.1f}"),
+    }
+    rows = []
+    for setting, scores in card.scores.items():
+        row: dict[str, Any] = {"Measured on": setting.replace("_", " ")}
+        for key, (title, form) in wanted.items():
+            value = scores.get(key)
+            row[title] = form.format(value) if isinstance(value, int | float) else UNKNOWN
+        rows.append(row)
+    return rows
