@@ -113,4 +113,5 @@ def drag() -> Callable[..., None]:
                 between()
         mouse_release_callbacks(layer, event(layer, "mouse_release", places[-1], button))
 
+    drag.event = event  # type: ignore[attr-defined]
     return drag

@@ -1,0 +1,144 @@
+"""The studio in a real window: it opens from the menu, shows what is going on, gives everything back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from app_model.types import KeyBinding
+
+from metseg.curation import EditKind, Project, Status
+from metseg.napari_plugin.studio.shortcuts import Shortcut, Shortcuts, taken_by_napari
+
+Wait = Callable[..., None]
+
+
+@pytest.fixture
+def widget(viewer: Any, project: Project, patiently: Wait) -> Iterator[Any]:
+    _, widget = viewer.window.add_plugin_dock_widget("napari-metseg", "Correction studio")
+    studio = widget.studio
+    studio.find_networks = lambda: None
+    studio.open_project(project.path)
+    patiently(lambda: studio.state.project is not None)
+    studio.open_case("ada")
+    patiently(lambda: not studio.busy)
+    yield widget
+    widget.close_session()
+
+
+def test_the_header_says_what_is_open_and_whether_it_is_saved(
+    widget: Any, project: Project, patiently: Wait, tmp_path: Path
+) -> None:
+    header, studio = widget.project, widget.studio
+    assert header.project.toolTip() == str(project.path)
+    assert (header.case.text(), header.status.text()) == ("ada", "to do")
+    assert header.saved.text.text() == "All changes saved"
+    studio.state.case.labels.paint((1, 10, 10), 1)
+    assert header.saved.text.text() in ("Saving …", "All changes saved")
+    patiently(lambda: header.status.text() == "corrected")
+    assert header.saved.text.text() == "All changes saved"
+    away = project.path.rename(tmp_path / "away")
+    studio.state.case.labels.paint((2, 10, 10), 1)
+    patiently(lambda: header.saved.text.text().startswith("NOT saved"))
+    assert "the folder is gone" in header.saved.text.text()
+    assert not header.saved.again.isHidden()
+    away.rename(project.path)
+    header.saved.again.click()
+    patiently(lambda: header.saved.text.text() == "All changes saved")
+    assert header.saved.again.isHidden()
+    assert header.dismiss.isHidden() is False
+    header.dismiss.click()
+    assert header.messages.isHidden()
+    np.testing.assert_array_equal(project.read_case("ada").labels, studio.state.case.labels.data)
+
+
+def test_someone_elses_case_is_offered_to_be_looked_at(widget: Any, project: Project, patiently: Wait) -> None:
+    header, studio = widget.project, widget.studio
+    with project.open_case("bob", annotator="rater 2"):
+        studio.open_case("bob")
+        patiently(lambda: studio.state.refused)
+        assert "rater 2" in header.refused.text()
+        assert not header.look.isHidden()
+        header.look.click()
+        patiently(lambda: studio.state.case is not None)
+    assert header.saved.text.text().startswith("Read only")
+    assert header.look.isHidden()
+    studio.open_case("ada")
+    patiently(lambda: studio.state.case is not None)
+    assert studio.state.editable
+
+
+def test_a_stroke_of_the_right_button_is_one_record(
+    widget: Any, viewer: Any, drag: Any, records: Any, patiently: Wait
+) -> None:
+    studio = widget.studio
+    layer = studio.state.case.labels
+    layer.mode, layer.brush_size = "paint", 3
+    viewer.dims.set_current_step(0, 2)
+    corner = [(2, 10, 10), (2, 10, 30), (2, 30, 30), (2, 30, 10), (2, 20, 10), (2, 10, 10)]
+    drag(layer, corner[:1], button=2)
+    assert layer.drawing
+    assert studio.flush()
+    assert records(studio.state.case.view) == []
+    from napari.utils.interactions import mouse_move_callbacks
+
+    for place in corner[1:]:
+        move = drag.event(layer, "mouse_move", place, 2)
+        move.is_dragging = False
+        mouse_move_callbacks(layer, move)
+    assert not layer.drawing
+    patiently(lambda: studio.state.commits == 1)
+    assert [record.kind for record in records(studio.state.case.view)] == [EditKind.STROKE]
+    assert layer.data[2, 20, 20] == 1
+    drag(layer, [(2, 40, 5)], button=2)
+    assert layer.drawing
+    layer.mode = "pan_zoom"
+    assert not layer.drawing
+    assert layer.data[2, 40, 5] == 0
+    studio.set_status(Status.APPROVED)
+    patiently(lambda: studio.state.status is Status.APPROVED)
+    assert len(records(studio.state.case.view)) == 1
+
+
+def test_keys_work_on_the_labels_too_and_are_given_back(widget: Any, viewer: Any, patiently: Wait) -> None:
+    studio = widget.studio
+    layer = studio.state.case.labels
+    key = KeyBinding.from_str("N")
+    assert key in viewer.keymap
+    assert key in layer.keymap
+    layer.keymap[key](layer)
+    assert layer.mode == "paint"
+    titles = [shortcut.title for shortcut in studio.shortcuts]
+    assert len({shortcut.key for shortcut in studio.shortcuts}) == len(titles)
+    studio.open_case("bob")
+    patiently(lambda: not studio.busy)
+    assert key in studio.state.case.labels.keymap
+    widget.close_session()
+    assert key not in viewer.keymap
+    assert not layer.keymap
+    assert studio.shortcuts == ()
+
+
+def test_no_key_of_napari_is_taken(model: Any) -> None:
+    keys = Shortcuts(model)
+    for key in ("B", "Ctrl-Z", "Left", "V", "Shift-V", "1", "Escape"):
+        assert KeyBinding.from_str(key.replace("-", "+")) in taken_by_napari()
+        with pytest.raises(ValueError, match="taken"):
+            keys.add(Shortcut(key, "something else", lambda: None))
+    keys.add(Shortcut("F9", "free", lambda: None))
+    with pytest.raises(ValueError, match="taken"):
+        keys.add(Shortcut("F9", "twice", lambda: None))
+
+
+def test_a_closed_dock_saves_the_case_and_takes_its_layers(widget: Any, viewer: Any, project: Project) -> None:
+    layer = widget.studio.state.case.labels
+    layer.paint((1, 10, 10), 1)
+    viewer.window.remove_dock_widget(widget)
+    assert len(viewer.layers) == 0
+    with project.open_case("ada", timeout=10) as session:
+        np.testing.assert_array_equal(session.labels, layer.data)
+        assert session.labels.any()
+        assert session.recovery is None
