@@ -131,10 +131,11 @@ class Server:
 StartServer = Callable[..., Server]
 
 
-@pytest.fixture
-def start_server(weights: Weights, tmp_path: Path) -> Iterator[StartServer]:
+@pytest.fixture(scope="session")
+def start_server(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
     """Start ``metseg serve`` with further METSEG_ variables, and wait until it is ready."""
     servers: list[Server] = []
+    folder = tmp_path_factory.mktemp("logs")
 
     def start(**settings: object) -> Server:
         with socket.socket() as free:
@@ -142,13 +143,13 @@ def start_server(weights: Weights, tmp_path: Path) -> Iterator[StartServer]:
             port = free.getsockname()[1]
         told = {f"METSEG_{name.upper()}": str(value) for name, value in settings.items()}
         environment = {**os.environ, "METSEG_WEIGHTS": str(weights), "OMP_NUM_THREADS": "1", **told}
-        log = tmp_path / f"server{len(servers)}.log"
+        log = folder / f"server{len(servers)}.log"
         command = [sys.executable, "-m", "metseg.cli", "serve", "--port", str(port), "--model", "small"]
         with log.open("wb") as file:
             process = subprocess.Popen(command, env=environment, stderr=file, stdout=file)
         server = Server(process, port, log)
         servers.append(server)
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300
         while time.monotonic() < until and process.poll() is None:
             try:
                 if httpx.get(f"{server.url}/readyz").status_code == 200:
@@ -162,3 +163,19 @@ def start_server(weights: Weights, tmp_path: Path) -> Iterator[StartServer]:
         if server.process.poll() is None:
             server.process.kill()
             server.process.wait()
+
+
+#: Short enough to wait for.
+LIMITS = {"headers_seconds": 2, "idle_seconds": 2, "upload_mib": 1, "drain_seconds": 2, "waiting": 6}
+
+
+@pytest.fixture(scope="session")
+def start_limited_server(start_server: StartServer) -> Callable[[], Server]:
+    """Start a server with narrow limits."""
+    return lambda: start_server(**LIMITS)
+
+
+@pytest.fixture(scope="session")
+def server(start_limited_server: Callable[[], Server]) -> Server:
+    """A server process for all tests that leave it running."""
+    return start_limited_server()

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.security import HTTPBearer
 
 from metseg import __version__
+from metseg.server.description import described
 from metseg.server.draining import Draining
 from metseg.server.engine import Catalogue, Engine, ModelThread
 from metseg.server.guarding import Guard
@@ -19,7 +20,7 @@ from metseg.server.jobs import Jobs
 from metseg.server.logs import configure_logs, log
 from metseg.server.metrics import Metrics
 from metseg.server.observation import Observation
-from metseg.server.problems import Problem, add_problem_handlers
+from metseg.server.problems import add_problem_handlers
 from metseg.server.routes import ROUTERS
 from metseg.server.services import Services
 from metseg.server.settings import Settings, require_token, settings_from_environment
@@ -58,7 +59,6 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS) -> Fa
         lifespan=_lifespan(settings, metrics, draining),
         docs_url=None,
         redoc_url=None,
-        max_body_size=settings.upload_bytes,
         form_limits=_FORM_LIMITS,
         redirect_slashes=False,
     )
@@ -67,8 +67,9 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS) -> Fa
     add_problem_handlers(app)
     protected = [] if settings.token is None else [Depends(HTTPBearer(auto_error=False))]
     for router in (*routers, *slicer_routers(settings)):
-        app.include_router(router, dependencies=protected if router.tags not in _OPEN_TAGS else [])
-    app.openapi = _described(app)  # type: ignore[method-assign]
+        dependencies = protected if router.tags not in _OPEN_TAGS else []
+        app.include_router(router, dependencies=dependencies, max_body_size=settings.upload_bytes)
+    app.openapi = described(app)  # type: ignore[method-assign]
     return app
 
 
@@ -144,16 +145,3 @@ def _show(services: Services) -> None:
     metrics.gauge("slices_waiting", "Slices that wait for a network.", lambda: services.thread.slices_waiting)
     metrics.gauge("jobs", "Jobs that are kept.", lambda: services.jobs.count)
     metrics.gauge("models_loaded", "Models that are loaded.", lambda: len(services.catalogue.loaded))
-
-
-def _described(app: FastAPI) -> Callable[[], dict[str, Any]]:
-    """OpenAPI with the problem document, which routes only refer to."""
-    original = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        schema = original()
-        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
-        schemas.setdefault("Problem", Problem.model_json_schema())
-        return schema
-
-    return openapi

@@ -15,6 +15,10 @@ from metseg.server.negotiation import preferred
 from metseg.server.problems import ProblemError
 from metseg.server.services import Services
 
+#: Where an upload goes, and what it may be.
+UPLOAD_PATHS = frozenset({"/predict", "/jobs"})
+UPLOAD_TYPES = "image/tiff, image/png, image/jpeg, application/gzip, application/x-nifti, application/zip"
+
 _FIELD = "file"
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _HEADERS = {

@@ -1,0 +1,320 @@
+"""How the server holds under load, beside a plain FastAPI handler that calls the model for each request.
+
+    python docs/scripts/load_server.py --images DIR [--model NAME] [--seconds 60] [--clients 64] [--out report.json]
+
+``throughput``: clients that ask one after the other, at the server and at the plain handler, in turn, twice.
+``crowd``: 256 clients and 100 that send a byte a second; how long /livez takes meanwhile.
+``disconnects``: clients that go away at every moment of a request; what is left of them.
+``sigterm``: a server that is told to end under load, again and again; whether every accepted request is answered.
+
+Every part starts servers of its own, as processes. Only what a client sees is counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+PLAIN = "load_server:plain"
+SERVED = "metseg.server:app"
+
+
+def plain() -> Any:
+    """What most people write first: a handler that reads the file and calls the model."""
+    import threading
+    from tempfile import TemporaryDirectory
+
+    from fastapi import FastAPI, Response, UploadFile
+
+    from metseg.checkpoints import load_checkpoint
+    from metseg.inference import Segmenter
+    from metseg.study import read_study, write_tiff
+
+    segmenter = Segmenter(load_checkpoint(os.environ["METSEG_MODEL"]))
+    lock = threading.Lock()  # a Segmenter is for one thread at a time
+    app = FastAPI()
+
+    @app.get("/readyz")
+    @app.get("/livez")
+    def ready() -> str:
+        return "ready"
+
+    @app.post("/predict")
+    def predict(file: UploadFile) -> Response:
+        with TemporaryDirectory() as folder:
+            path = Path(folder, "upload.tif")
+            path.write_bytes(file.file.read())
+            study = read_study(path)
+            with lock:
+                mask = segmenter.segment(study).mask
+            write_tiff(Path(folder, "mask.tif"), mask[0] * np.uint8(255), channels=False)
+            return Response(Path(folder, "mask.tif").read_bytes(), media_type="image/tiff")
+
+    return app
+
+
+class Server:
+    """A server process."""
+
+    def __init__(self, target: str, model: str, **settings: object) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        told = {f"METSEG_{name.upper()}": str(value) for name, value in settings.items()}
+        environment = {**os.environ, "METSEG_MODEL": model, "PYTHONPATH": str(Path(__file__).parent), **told}
+        command = [sys.executable, "-m", "uvicorn", target, "--port", str(self.port), "--no-access-log"]
+        if target == PLAIN:
+            command.append("--factory")
+        else:
+            command += ["--http", "metseg.server.connections:PatientProtocol"]
+        self.log = Path(f"/tmp/load_server_{self.port}.log")  # noqa: S108
+        with self.log.open("wb") as file:
+            self.process = subprocess.Popen(command, env=environment, stderr=file, stdout=file)  # noqa: S603
+        self.url = f"http://127.0.0.1:{self.port}"
+        until = time.monotonic() + 600
+        while time.monotonic() < until:
+            if self.process.poll() is not None:
+                raise RuntimeError(self.log.read_text())
+            try:
+                if httpx.get(f"{self.url}/readyz", timeout=10).status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.2)
+        raise RuntimeError("the server did not become ready")
+
+    def end(self) -> int:
+        """Send SIGTERM, wait; the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(120)
+        finally:
+            self.process.kill()
+            self.log.unlink(missing_ok=True)
+
+    def metric(self, name: str) -> float:
+        """A number of /metrics."""
+        text = httpx.get(f"{self.url}/metrics", timeout=60).text
+        found = re.search(rf"^metseg_{name} (\S+)$", text, re.MULTILINE)
+        return float(found[1]) if found else float("nan")
+
+    def memory_mib(self) -> float:
+        """Resident memory."""
+        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * 4096 / 2**20
+
+
+async def ask(client: httpx.AsyncClient, image: bytes) -> tuple[str, float]:
+    """One request: the status, or the error's name, and the seconds it took."""
+    started = time.perf_counter()
+    try:
+        answer = await client.post("/predict", files={"file": image}, headers={"accept": "image/tiff"})
+    except httpx.HTTPError as error:
+        return type(error).__name__, time.perf_counter() - started
+    told = str(answer.status_code)
+    if answer.status_code == 503 and "retry-after" not in answer.headers:
+        told += " without Retry-After"
+    return told, time.perf_counter() - started
+
+
+async def load(url: str, images: list[bytes], clients: int, seconds: float) -> list[tuple[str, float]]:
+    """Answers to ``clients`` that ask again as soon as they are answered."""
+    answers: list[tuple[str, float]] = []
+    until = time.monotonic() + seconds
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=url, timeout=180, limits=limits) as client:
+
+        async def one(number: int) -> None:
+            while time.monotonic() < until:
+                told, took = await ask(client, images[number % len(images)])
+                answers.append((told, took))
+                if told.startswith("503"):
+                    await asyncio.sleep(1)
+
+        await asyncio.gather(*map(one, range(clients)))
+    return answers
+
+
+def summary(answers: list[tuple[str, float]], seconds: float) -> dict[str, Any]:
+    """Statuses, rate and times of answers."""
+    good = np.array([took for told, took in answers if told == "200"])
+    return {
+        "answers": dict(Counter(told for told, _ in answers)),
+        "per second": round(len(good) / seconds, 2),
+        "p50 s": round(float(np.quantile(good, 0.5)), 3) if len(good) else None,
+        "p99 s": round(float(np.quantile(good, 0.99)), 3) if len(good) else None,
+    }
+
+
+def throughput(images: list[bytes], model: str, clients: int, seconds: float) -> dict[str, Any]:
+    """The server and the plain handler in turn, twice."""
+    found: dict[str, Any] = {}
+    rates: dict[str, list[float]] = {SERVED: [], PLAIN: []}
+    for turn in (1, 2):
+        for target in (PLAIN, SERVED):
+            server = Server(target, model)
+            started = time.monotonic()
+            answers = asyncio.run(load(server.url, images, clients, seconds))
+            one = summary(answers, time.monotonic() - started)
+            if target == SERVED:
+                slices = server.metric("batch_slices_sum") / max(server.metric("batch_slices_count"), 1)
+                one["slices a batch"] = round(slices, 2)
+            server.end()
+            found[f"{target}, turn {turn}"] = one
+            rates[target].append(one["per second"])
+            print(target, turn, one, flush=True)
+    found["times the plain handler"] = round(sum(rates[SERVED]) / max(sum(rates[PLAIN]), 1e-9), 2)
+    return found
+
+
+async def crowd_around(server: Server, images: list[bytes], clients: int, slow: int, seconds: float) -> dict[str, Any]:
+    """Load with slow clients; /livez is asked ten times a second, by a client of its own."""
+    took: list[float] = []
+    ended = asyncio.Event()
+
+    async def watch() -> None:
+        async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+            while not ended.is_set():
+                started = time.perf_counter()
+                status = (await client.get("/livez")).status_code
+                took.append(time.perf_counter() - started if status == 200 else float("inf"))
+                await asyncio.sleep(0.1)
+
+    async def trickle() -> None:
+        while not ended.is_set():
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            try:
+                writer.write(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n")
+                writer.write(b"Content-Type: multipart/form-data; boundary=b\r\n\r\n")
+                while not ended.is_set():
+                    writer.write(b"-")
+                    await writer.drain()
+                    await asyncio.sleep(1)
+            except OSError:
+                pass
+            finally:
+                writer.close()
+
+    slow_ones = [asyncio.create_task(trickle()) for _ in range(slow)]
+    watching = asyncio.create_task(watch())
+    answers = await load(server.url, images, clients, seconds)
+    ended.set()
+    await asyncio.gather(watching, *slow_ones, return_exceptions=True)
+    lives = np.array(took) * 1000
+    found = {"livez asked": len(lives), "livez p50 ms": float(np.median(lives)), "livez worst ms": float(lives.max())}
+    return {key: round(value, 1) for key, value in found.items()} | summary(answers, seconds)
+
+
+def crowd(images: list[bytes], model: str, seconds: float) -> dict[str, Any]:
+    """256 clients and 100 slow ones."""
+    server = Server(SERVED, model)
+    found = asyncio.run(crowd_around(server, images, 256, 100, seconds))
+    found["slots left"] = server.metric("studies_waiting")
+    server.end()
+    return found
+
+
+def disconnects(images: list[bytes], model: str, number: int) -> dict[str, Any]:
+    """Clients that go away after part of the request, or at once after it."""
+    server = Server(SERVED, model)
+    request = httpx.Request("POST", f"{server.url}/predict", files={"file": images[0]})
+    names = ("content-type", "content-length")
+    sent = b"POST /predict HTTP/1.1\r\nHost: localhost\r\n"
+    sent += b"".join(f"{name}: {request.headers[name]}\r\n".encode() for name in names) + b"\r\n" + request.read()
+    chance = random.Random(0)  # noqa: S311
+    before = server.memory_mib()
+    for _ in range(number):
+        with socket.create_connection(("127.0.0.1", server.port), 60) as connection:
+            whole = chance.random() < 0.7
+            connection.sendall(sent if whole else sent[: chance.randrange(len(sent))])
+            time.sleep(chance.choice((0, 0, 0.01, 0.05, 0.2)))
+    time.sleep(15)
+    left = {name: server.metric(name) for name in ("studies_waiting", "slices_waiting", "requests_in_flight")}
+    answers = asyncio.run(load(server.url, images, 4, 5))
+    found = {"disconnects": number, "left": left, "then": summary(answers, 5)}
+    found["memory MiB"] = [round(before), round(server.memory_mib())]
+    server.end()
+    return found
+
+
+async def end_under_load(server: Server, images: list[bytes], clients: int) -> Counter[str]:
+    """Each client asks one thing after the other on one connection until it is turned away."""
+    told: Counter[str] = Counter()
+
+    async def one(number: int) -> None:
+        async with httpx.AsyncClient(base_url=server.url, timeout=180) as client:
+            while True:
+                answer, _ = await ask(client, images[number % len(images)])
+                told[answer] += 1
+                if answer in ("ConnectError", "ConnectTimeout") or not answer.startswith(("2", "503")):
+                    return
+
+    asking = [asyncio.create_task(one(number)) for number in range(clients)]
+    await asyncio.sleep(random.uniform(0.5, 2))  # noqa: S311
+    server.process.send_signal(signal.SIGTERM)
+    await asyncio.gather(*asking)
+    return told
+
+
+def sigterm(images: list[bytes], model: str, times: int) -> dict[str, Any]:
+    """What clients saw, and whether the log shows a request that began and was not answered in full."""
+    told: Counter[str] = Counter()
+    logged: Counter[str] = Counter()
+    statuses: Counter[str] = Counter()
+    for turn in range(times):
+        server = Server(SERVED, model, drain_seconds=0.5)
+        told += asyncio.run(end_under_load(server, images, 16))
+        code = server.process.wait(120)
+        lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+        logged["answered"] += sum(line.get("route") == "/predict" and line["status"] == 200 for line in lines)
+        logged["not answered"] += sum(line.get("route") == "/predict" and line["status"] == 499 for line in lines)
+        logged["failed"] += sum(line["level"] == "error" for line in lines)
+        statuses[str(code)] += 1
+        server.log.unlink()
+        print("sigterm", turn + 1, dict(told), dict(logged), dict(statuses), flush=True)
+    return {"times": times, "clients saw": dict(told), "the log says": dict(logged), "exit status": dict(statuses)}
+
+
+def main() -> None:
+    """Run the parts that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=Path, required=True, help="TIFFs of one slice, in any folders")
+    parser.add_argument("--model", default="best")
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--times", type=int, default=50, help="SIGTERMs")
+    parser.add_argument("--disconnects", type=int, default=1000)
+    parser.add_argument("--parts", default="throughput,crowd,disconnects,sigterm")
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    paths = sorted(path for path in asked.images.rglob("*.tif") if not path.stem.endswith("_mask"))
+    images = [path.read_bytes() for path in paths[:: max(1, len(paths) // 64)][:64]]
+    parts = {
+        "throughput": lambda: throughput(images, asked.model, asked.clients, asked.seconds),
+        "crowd": lambda: crowd(images, asked.model, asked.seconds),
+        "disconnects": lambda: disconnects(images, asked.model, asked.disconnects),
+        "sigterm": lambda: sigterm(images, asked.model, asked.times),
+    }
+    found: dict[str, Any] = {"model": asked.model, "processors": len(os.sched_getaffinity(0))}
+    for name in asked.parts.split(","):
+        found[name] = parts[name]()
+        print(json.dumps({name: found[name]}, indent=2), flush=True)
+        if asked.out:
+            asked.out.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The OpenAPI document: what FastAPI cannot know by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+
+from metseg.server.answers import JSON
+from metseg.server.problems import Problem
+from metseg.server.routes.uploads import UPLOAD_PATHS, UPLOAD_TYPES
+from metseg.server.services import Services
+
+_ID = "0c6f3f6e-6d0f-4f2b-8f43-3b7f6f0e9a11"
+_ANSWER = {
+    "request_id": _ID,
+    "model": {"name": "best", "weights_sha256": "5f2c" + 60 * "0"},
+    "image": {
+        "format": "tiff",
+        "shape": [1, 256, 256],
+        "sequences": ["pre-contrast", "flair", "post-contrast"],
+        "spacing": None,
+    },
+    "postprocessing": {"threshold": 0.5, "smallest": 20, "fill_holes": True},
+    "mask": {"runs": "29310+7 29565+10 29821+11", "voxels": 28},
+    "lesions": [
+        {
+            "lesion": 1,
+            "first_slice": 0,
+            "last_slice": 0,
+            "voxels": 28,
+            "volume_mm3": None,
+            "diameter_px": 11.4,
+            "diameter_mm": None,
+            "mean_probability": 0.93,
+            "centroid": [0.0, 115.5, 129.0],
+            "touches_border": True,
+        }
+    ],
+    "notices": [],
+}
+_PROBLEM = {
+    "type": "about:blank",
+    "title": "Unsupported Media Type",
+    "status": 415,
+    "detail": "not a TIFF, PNG, JPEG, NIfTI (.nii, .nii.gz) or zip of TIFF slices, by its first bytes",
+    "request_id": _ID,
+}
+
+
+def described(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    """What makes the OpenAPI document of ``app``: with problems, the types of uploads, examples and model names."""
+    original = app.openapi
+    models: list[str] = []
+
+    def openapi() -> dict[str, Any]:
+        schema = original()
+        models[:] = models or _model_names(app)
+        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+        schemas["Problem"] = {**Problem.model_json_schema(), "example": _PROBLEM}
+        for path, operations in schema["paths"].items():
+            for operation in operations.values():
+                _complete(path, operation, models)
+        return schema
+
+    return openapi
+
+
+def _complete(path: str, operation: dict[str, Any], models: list[str]) -> None:
+    success = operation["responses"].get("200", {}).get("content", {})
+    if success.get(JSON, {}).get("schema", {}).get("$ref", "").endswith("/MaskDocument"):
+        success[JSON]["example"] = _ANSWER
+    if path not in UPLOAD_PATHS:
+        return
+    form = operation["requestBody"]["content"]["multipart/form-data"]
+    form["encoding"] = {"file": {"contentType": UPLOAD_TYPES}}
+    for parameter in operation["parameters"]:
+        if parameter["name"] == "model" and models:
+            parameter["schema"]["anyOf"][0]["enum"] = models
+
+
+def _model_names(app: FastAPI) -> list[str]:
+    """Models that can be used, once the server has started."""
+    services: Services | None = getattr(app.state, "services", None)
+    return [] if services is None else [info.name for info in services.catalogue.listed() if info.card is not None]

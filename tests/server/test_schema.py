@@ -1,0 +1,48 @@
+"""The OpenAPI document is true: Schemathesis asks what it allows, and more, and gets no answer that it does not name."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from starlette.testclient import TestClient
+
+
+@pytest.fixture(scope="session")
+def document(server: Any, repository: Path) -> Any:
+    spec = importlib.util.spec_from_file_location("hooks", repository / "docs/scripts/schemathesis_hooks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    return schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+
+
+schema = schemathesis.pytest.from_fixture("document")
+
+
+@schema.parametrize()
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+def test_answers_are_what_the_document_says(case: Any) -> None:
+    case.call_and_validate(timeout=120)
+
+
+def test_every_operation_names_its_errors_and_gives_examples(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    operations = {(path, method): what for path, methods in paths.items() for method, what in methods.items()}
+    assert {"/predict", "/jobs", "/jobs/{id}", "/jobs/{id}/result", "/models", "/livez", "/readyz"} <= set(paths)
+    for (path, _), operation in operations.items():
+        problems = {status for status in operation["responses"] if status >= "400"}
+        assert problems, path
+        for status in problems:
+            assert list(operation["responses"][status]["content"]) == ["application/problem+json"], (path, status)
+    forms = operations["/predict", "post"]["responses"]["200"]["content"]
+    assert set(forms) == {
+        "application/json", "image/png", "image/tiff", "application/gzip", "application/x-nifti", "application/zip",
+    }  # fmt: skip
+    assert forms["application/json"]["example"]["lesions"]
+    names = [one for one in operations["/predict", "post"]["parameters"] if one["name"] == "model"]
+    assert names[0]["schema"]["anyOf"][0]["enum"] == ["other", "small"]
