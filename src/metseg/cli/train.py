@@ -66,20 +66,20 @@ def train(
     ] = None,
     clahe: Annotated[
         Literal["only", "beside", "none"] | None,
-        typer.Option(help="Equalised slice in place of the plain one (only), beside it, or none.", **_INPUT),
+        typer.Option(help="Equalised slice in place of the plain one (only), beside it, or none (none).", **_INPUT),
     ] = None,
     neighbours: Annotated[
         int | None, typer.Option(min=0, max=8, help="Slices on either side that the network sees too (0).", **_INPUT)
     ] = None,
     normalisation: Annotated[
         Literal["median", "percentile", "unit", "zscore"] | None,
-        typer.Option(help="How intensities are scaled (percentile).", **_INPUT),
+        typer.Option(help="How intensities are scaled (median).", **_INPUT),
     ] = None,
     size: Annotated[int | None, typer.Option(min=32, help="Longest side of a slice, pixels (256).", **_INPUT)] = None,
     crop: Annotated[
         int | None, typer.Option(min=64, help="Side of the training crops, a multiple of 32 (192).", **_INPUT)
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the lesion slices (50).", **_LENGTH)] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the lesion slices (16).", **_LENGTH)] = None,
     steps_per_epoch: Annotated[
         int | None, typer.Option(min=1, help="Steps of an epoch, in place of one pass.", **_LENGTH)
     ] = None,

@@ -47,7 +47,7 @@ class AugmentationConfig(BaseModel):
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.15
     gamma: Annotated[float, Field(ge=0, lt=2)] = 0.3
     noise: Annotated[float, Field(ge=0, lt=1)] = 0.03
-    missing_sequence: Probability = 0.12
+    missing_sequence: Probability = 0.3
 
     def scaled(self, strength: float) -> AugmentationConfig:
         """Every change but flips and missing sequences ``strength`` times as large or as likely."""
@@ -133,10 +133,10 @@ class TrainingConfig(BaseModel):
     encoder_weights: str | None = None
     init: str | None = None
     freeze_encoder: Annotated[int, Field(ge=0)] = 0
-    preprocessing: PreprocessingConfig = PreprocessingConfig()
+    preprocessing: PreprocessingConfig = PreprocessingConfig(normalisation="median", clahe=None)
     augmentation: AugmentationConfig = AugmentationConfig()
     loss: LossConfig = LossConfig()
-    epochs: Annotated[int, Field(ge=1)] = 50
+    epochs: Annotated[int, Field(ge=1)] = 16
     steps_per_epoch: Annotated[int, Field(ge=1)] | None = None
     batch_size: Annotated[int, Field(ge=2)] = 16
     crop: Annotated[int, Field(ge=64, multiple_of=32)] = 192
