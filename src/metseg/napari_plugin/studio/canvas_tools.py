@@ -109,6 +109,7 @@ class GuidedBrush(CanvasTool):
             path.append(self.place(event))
             self.trace.draw([point[1:] for point in path], size, adding=not erase)
             yield
+        path.append(self.place(event))
         self.trace.clear()
         if self.tools.state.on_canvas is not OnCanvas.NONE:
             self.tools.stroke(Stroke(np.array(path), size / 2), erase=erase)

@@ -106,13 +106,12 @@ class LesionPanel(Panel):
         if case is None:
             return
         probabilities = None if case.prediction is None else case.prediction.probabilities
-        spacing, origins = case.study.geometry.spacing, case.view.origins()
-        measured = partial(lesion_rows, spacing=spacing, probabilities=probabilities, origins=origins)
+        measured = partial(lesion_rows, spacing=case.study.geometry.spacing, probabilities=probabilities)
         self._measuring.submit(measured, case.labels.data.copy())
 
     def _on_measured(self, rows: tuple[LesionRow, ...]) -> None:
         chosen = self.tools.state.chosen
-        if self.model.show(rows):
+        if self.model.show(self._with_origins(rows)):
             self.table.choose(chosen)
         self._show_selected()
         self._show_total()
@@ -129,11 +128,12 @@ class LesionPanel(Panel):
 
     def _show_origins(self) -> None:
         """Who drew what is known once it is on the disk."""
+        self.model.show(self._with_origins(self.model.rows))
+
+    def _with_origins(self, rows: tuple[LesionRow, ...]) -> tuple[LesionRow, ...]:
         case = self.state.case
-        if case is not None and self.model.rows:
-            origins = case.view.origins()
-            shown = ((row, origins.get(row.lesion.id, Origin.MANUAL)) for row in self.model.rows)
-            self.model.show(tuple(replace(row, origin=origin) for row, origin in shown))
+        origins = {} if case is None else case.view.origins()
+        return tuple(replace(row, origin=origins.get(row.lesion.id, Origin.MANUAL)) for row in rows)
 
     def _show_total(self) -> None:
         rows = self.model.rows

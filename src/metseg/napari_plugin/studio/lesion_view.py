@@ -110,12 +110,16 @@ class LesionView(QTableView):
         """As wide columns as their contents need, and what is left shared out; as high as there are lesions."""
         shown = [index for index in range(len(COLUMNS)) if not self.isColumnHidden(index)]
         needed = [self._needed_width(index) for index in shown]
-        spare = max(self.width() - 2 * self.frameWidth() - sum(needed), 0)
+        spare = max(self._room() - sum(needed), 0)
         for place, (index, width) in enumerate(zip(shown, needed, strict=True)):
             self.setColumnWidth(index, width + spare * (place + 1) // len(shown) - spare * place // len(shown))
         rows = min(max(self._lesions.rowCount(), _FEWEST_ROWS), _MOST_ROWS)
         head = self._header.sizeHint().height()
         self.setFixedHeight(head + rows * self._lines.defaultSectionSize() + 2 * self.frameWidth())
+
+    def _room(self) -> int:
+        rows = self.viewport()
+        return 0 if rows is None else rows.width()
 
     def _needed_width(self, index: int) -> int:
         title = str(self._lesions.headerData(index, Qt.Orientation.Horizontal))

@@ -10,6 +10,10 @@ import numpy.typing as npt
 from metseg.curation.tools import Stroke
 
 
+#: Slices that may be left out between two in which a lesion is drawn.
+REACH = 6
+
+
 def lesion_under(labels: npt.NDArray[np.uint16], stroke: Stroke, selected: int = 0) -> int:
     """The lesion that a stroke was drawn over.
 
@@ -26,13 +30,14 @@ def lesion_under(labels: npt.NDArray[np.uint16], stroke: Stroke, selected: int =
     -------
     int
         Its number: the one with most pixels under the stroke; if there is none, the one with most pixels above and
-        below it in the next slices; 0 if there is none there either.
+        below it in the next slices; if there is none either, the selected one if it lies above or below within
+        :data:`REACH` slices, which were left out to be interpolated; else 0.
     """
-    for steps in ((0,), (-1, 1)):
-        touched = sum((_touched(labels, stroke, step) for step in steps), Counter[int]())
+    for away in range(REACH + 1):
+        touched = sum((_touched(labels, stroke, step) for step in {-away, away}), Counter[int]())
         if selected in touched:
             return selected
-        if touched:
+        if touched and away <= 1:
             return touched.most_common(1)[0][0]
     return 0
 

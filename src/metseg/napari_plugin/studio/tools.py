@@ -102,7 +102,8 @@ class Tools(Follower):
         """Outline what ``stroke`` was drawn over, or take it away.
 
         What is outlined belongs to the new lesion if one was asked for, else to the selected one if the stroke touches
-        it, else to the one that it touches most, there or in the next slices, else to a new one. It is selected then.
+        it, else to the one that it touches most, there or in the next slices, else to the selected one a few slices
+        away, else to a new one. It is selected then.
         """
         redraw, neighbours = self.state.redraw, self.state.neighbours
 
@@ -141,7 +142,10 @@ class Tools(Follower):
         self._run("shrink", change, "there is no contour of the network's within it: use the guided eraser")
 
     def interpolate(self) -> None:
-        """Redraw the selected lesion between the two drawn slices that are nearest to the one on screen."""
+        """Redraw the selected lesion between the two drawn slices that are nearest to the one on screen.
+
+        The network has a say if it sees the lesion in both of them.
+        """
 
         def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
             label = self._selected()
@@ -152,8 +156,11 @@ class Tools(Follower):
             labels = case.labels.data
             present = np.flatnonzero((labels == label).any(axis=(1, 2))).tolist()
             first, last = slices_round(shown, present, drawn_slices(case.view.history(), label))
-            made = tools.interpolate(labels, label, first, last, _probabilities(case))
-            return made, {"lesion": label, "first": first, "last": last}
+            probabilities = _probabilities(case)
+            if probabilities is not None and not _agrees(probabilities, labels == label, (first, last)):
+                probabilities = None
+            made = tools.interpolate(labels, label, first, last, probabilities)
+            return made, {"lesion": label, "first": first, "last": last, "network": probabilities is not None}
 
         self._run(INTERPOLATE, change, "the slices between are so already")
 
@@ -312,6 +319,11 @@ def _needed(case: OpenCase) -> npt.NDArray[np.float32]:
     if case.prediction is None:
         raise ToolError("no network has looked at this case yet: make a prediction, or use the guided brush")
     return case.prediction.probabilities
+
+
+def _agrees(probabilities: npt.NDArray[np.float32], lesion: npt.NDArray[np.bool_], slices: tuple[int, int]) -> bool:
+    """Whether the network, too, sees most of a lesion in each of the slices."""
+    return all(probabilities[z][lesion[z]].mean() >= 0.5 for z in slices)
 
 
 def _summary(change: Change, numbers: dict[str, Any]) -> str:
