@@ -103,6 +103,8 @@ def test_stopped_anywhere_it_goes_on_to_the_same_weights(retrained: Retrained, t
     for place in ("new1", "epoch 1 of 2", "scoring"):
         stream = retrain(config, resume=(tmp_path / "again").exists(), device="cpu")
         assert any(isinstance(event, Progress) and place in event.what for event in stream)
+        with pytest.raises(DataError, match="another program is at work"):
+            drain(retrain(config, resume=True, device="cpu"))
         stream.close()  # type: ignore[attr-defined]
         assert not (config.out / "gate.json").exists()
     with pytest.raises(DataError, match="already holds a retraining"):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from metseg.checkpoints import Checkpoint, CorrectedCases, ModelCard, load_checkpoint, read_card, replace_card
 from metseg.checkpoints.store import FILE_NAME
@@ -25,6 +28,7 @@ from metseg.training.dataset import masked_patients
 from metseg.training.fit import SPLIT
 
 EXPORT = "export"
+LOCK = ".lock"
 
 Steps = Generator[Progress | Notice, None, None]
 
@@ -74,14 +78,45 @@ def retrain(
     CheckpointError
         If the parent cannot be read, or is an ensemble.
     DataError
-        If no case is approved, nobody is left to train on, or ``config.out`` holds something else.
+        If no case is approved, nobody is left to train on, or ``config.out`` holds something else or is in use.
     """
     parent = _single_network(config.parent)
-    yield from _open(config, resume)
-    if (config.out / GATE).exists():
-        yield Notice("this retraining has come to its end already")
-        yield Finished(read_gate(config.out))
-        return
+    with _alone(config.out):
+        yield from _open(config, resume)
+        if (config.out / GATE).exists():
+            yield Notice("this retraining has come to its end already")
+            yield Finished(read_gate(config.out))
+            return
+        task = yield from _prepared(config, parent, device)
+        yield from _train(task, resume, command)
+        yield Finished((yield from _ask_gate(task)))
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep other programs out of a run.
+
+    Raises
+    ------
+    DataError
+        If another one is in it, or the folder cannot be written to.
+    """
+    lock = FileLock(out / LOCK)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise DataError(f"{out}: another program is at work on this retraining") from error
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written to: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _prepared(config: RetrainingConfig, parent: Checkpoint, device: str) -> Generator[Progress | Notice, None, _Task]:
+    """Take the snapshot and settle who is trained on."""
     manifest = yield from _snapshot(config)
     corrected = masked_patients(config.out / EXPORT)
     original = masked_patients(config.data) if config.data else {}
@@ -89,9 +124,7 @@ def retrain(
     yield from map(Notice, patients.remarks)
     if not patients.replayed:
         yield Notice("nobody is shown again beside the new patients: what the parent knew may be forgotten")
-    task = _Task(config, parent, manifest, patients, device)
-    yield from _train(task, resume, command)
-    yield Finished((yield from _ask_gate(task)))
+    return _Task(config, parent, manifest, patients, device)
 
 
 def _single_network(name_or_path: str) -> Checkpoint:
@@ -130,7 +163,7 @@ def _open(config: RetrainingConfig, resume: bool) -> Generator[Notice, None, Non
         return
     if not resume:
         raise DataError(f"{config.out} already holds a retraining; continue it with --resume, or choose another --out")
-    now_asked, asked = config.model_dump(), before.model_dump()
+    now_asked, asked = (settings.model_dump(exclude={"project", "out"}) for settings in (config, before))
     if differing := [key for key in now_asked if now_asked[key] != asked[key]]:
         raise DataError(
             f"{config.out / FILE} has other settings ({', '.join(differing)}); repeat the first command with --resume, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from metseg.errors import UnreadableFileError
 from metseg.study import write_atomically
 
 COLUMNS = ("epoch", "loss", "mean_dice", "median_dice", "worst_dice", "learning_rate", "seconds")
@@ -17,6 +18,24 @@ def write_log(folder: Path, history: list[dict[str, float]]) -> None:
         writer.writeheader()
         writer.writerows(history)
     _plot(folder / "curves.png", history)
+
+
+def read_log(folder: Path) -> list[dict[str, float]]:
+    """The rows that :func:`write_log` wrote into ``folder``; none if there is no log.
+
+    Raises
+    ------
+    UnreadableFileError
+        If it is damaged.
+    """
+    path = folder / "log.csv"
+    if not path.exists():
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [{key: float(cell) for key, cell in row.items() if cell} for row in csv.DictReader(file)]
+    except (OSError, ValueError, TypeError, AttributeError, csv.Error) as error:
+        raise UnreadableFileError(path, f"not the log of a training: {error}") from error
 
 
 def _plot(path: Path, history: list[dict[str, float]]) -> None:

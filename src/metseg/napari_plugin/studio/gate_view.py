@@ -1,0 +1,133 @@
+"""The gate's word, and parent and child side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+
+from metseg.curation import GateResult
+from metseg.napari_plugin.controls import Hint
+from metseg.napari_plugin.studio.colours import GREEN, ORANGE, VERMILION
+
+if TYPE_CHECKING:
+    from metseg.retraining import Gate, GateRow
+
+_MOST_ROWS = 8
+_ROW_PADDING = 6
+_TITLES = {
+    GateResult.PASSED: "The new network passed",
+    GateResult.FAILED: "The new network did not pass",
+    GateResult.UNDECIDED: "Nothing was decided",
+}
+_COLOURS = {GateResult.PASSED: GREEN, GateResult.FAILED: VERMILION, GateResult.UNDECIDED: ORANGE}
+_COLUMNS = (
+    "held-out patient",
+    "Dice\nbefore",
+    "Dice\nnow",
+    "found\nbefore",
+    "found\nnow",
+    "false\nbefore",
+    "false\nnow",
+)
+
+
+class GateView(QWidget):
+    """Shows a :class:`~metseg.retraining.Gate`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.title = QLabel()
+        self.title.setObjectName("result")
+        self.reason = Hint()
+        self.table = QTableWidget(0, len(_COLUMNS))
+        self.table.setObjectName("lesions")
+        self.table.setHorizontalHeaderLabels(_COLUMNS)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
+        self._header, self._lines = QHeaderView(Qt.Orientation.Horizontal), QHeaderView(Qt.Orientation.Vertical)
+        self.table.setHorizontalHeader(self._header)
+        self.table.setVerticalHeader(self._lines)
+        self._lines.hide()
+        self._lines.setDefaultSectionSize(self.fontMetrics().height() + _ROW_PADDING)
+        self._header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self._header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.remarks = Hint()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        for widget in (self.title, self.reason, self.table, self.remarks):
+            layout.addWidget(widget)
+        self._shown: Gate | None = None
+        self.hide()
+
+    def show_gate(self, gate: Gate | None) -> None:
+        """Show another gate, or nothing."""
+        if gate is self._shown:
+            return
+        self._shown = gate
+        self.setVisible(gate is not None)
+        if gate is None:
+            return
+        self.title.setText(_TITLES.get(gate.result, str(gate.result)))
+        self.title.setStyleSheet(f"color: {_COLOURS[gate.result]};")
+        self.reason.say(f"{gate.reason[:1].upper()}{gate.reason[1:]}.")
+        self.remarks.say("\n".join(f"{remark[:1].upper()}{remark[1:]}." for remark in gate.remarks))
+        pairs = list(zip(gate.parent.rows, gate.child.rows, strict=True))
+        self.table.setRowCount(len(pairs) + bool(pairs))
+        for place, (before, now) in enumerate(pairs):
+            self._fill(place, before.name, _cells(before, now), f"{before.name}, from the {before.source}")
+        if pairs:
+            self._fill(len(pairs), "all", _sums(gate), "mean Dice, and sums", bold=True)
+        rows = min(self.table.rowCount(), _MOST_ROWS)
+        head = self._header.sizeHint().height()
+        self.table.setFixedHeight(head + rows * self._lines.defaultSectionSize() + 2 * self.table.frameWidth())
+        self.table.setVisible(bool(pairs))
+        self.table.scrollToBottom()
+
+    def _fill(self, row: int, name: str, cells: list[tuple[str, int]], tip: str, *, bold: bool = False) -> None:
+        """One row; a cell's number says whether it is better (1) or worse (-1) than what it is beside."""
+        for column, (text, better) in enumerate([(name, 0), *cells]):
+            item = QTableWidgetItem(text)
+            item.setToolTip(tip)
+            if column:
+                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            if better:
+                item.setForeground(QColor(GREEN if better > 0 else VERMILION))
+            if bold:
+                font = self.table.font()
+                font.setBold(True)
+                item.setFont(font)
+            self.table.setItem(row, column, item)
+
+
+def _cells(before: GateRow, now: GateRow) -> list[tuple[str, int]]:
+    return [
+        (f"{before.dice:.3f}", 0),
+        (f"{now.dice:.3f}", _sign(now.dice - before.dice, 5e-4)),
+        (f"{before.found}/{before.lesions}", 0),
+        (f"{now.found}/{now.lesions}", _sign(now.found - before.found)),
+        (str(before.false), 0),
+        (str(now.false), _sign(before.false - now.false)),
+    ]
+
+
+def _sums(gate: Gate) -> list[tuple[str, int]]:
+    before, now = gate.parent, gate.child
+    return [
+        (f"{before.mean_dice:.3f}", 0),
+        (f"{now.mean_dice:.3f}", _sign(now.mean_dice - before.mean_dice, 5e-4)),
+        (f"{before.found}/{before.lesions}", 0),
+        (f"{now.found}/{now.lesions}", _sign(now.found - before.found)),
+        (str(before.false), 0),
+        (str(now.false), _sign(before.false - now.false)),
+    ]
+
+
+def _sign(difference: float, least: float = 0.5) -> int:
+    return 0 if abs(difference) < least else 1 if difference > 0 else -1

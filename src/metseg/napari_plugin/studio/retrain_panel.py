@@ -1,0 +1,235 @@
+"""Retraining from the window: what from, what with, how far it is, and whether the result is any better."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QSpinBox, QToolButton, QVBoxLayout, QWidget
+
+from metseg.napari_plugin.controls import Choice, Hint, Option
+from metseg.napari_plugin.dialogs import ask_folder, ask_model_file
+from metseg.napari_plugin.studio.buttons import button, stand_out
+from metseg.napari_plugin.studio.colours import SKY, Colours
+from metseg.napari_plugin.studio.curves import Curve, Plot
+from metseg.napari_plugin.studio.gate_view import GateView
+from metseg.napari_plugin.studio.panel import Panel
+from metseg.napari_plugin.studio.retraining import Phase, Retraining, averages
+
+if TYPE_CHECKING:
+    from metseg.napari_plugin.studio.studio import Studio
+
+_MOST_EPOCHS = 500
+_MOST_NOTICES = 4
+
+
+class RetrainPanel(Panel):
+    """Train a network further on the approved cases, in a process of its own.
+
+    Parameters
+    ----------
+    studio : Studio
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__("Retrain on approved cases", studio)
+        self.retraining = retraining = Retraining(studio)
+        colours = Colours.of(studio.viewer.theme)
+        self.parent_model = Choice(retraining.set_parent, "No network found")
+        self.parent_model.setToolTip("The network that is trained further. It stays as it is.")
+        self.open_model = QToolButton()
+        self.open_model.setText("…")
+        self.open_model.setObjectName("openModel")
+        self.open_model.setToolTip("Start from a network in a file.")
+        self.open_model.clicked.connect(self._open_model)
+        self.folders = FolderList(retraining)
+        self.epochs = QSpinBox()
+        self.epochs.setRange(1, _MOST_EPOCHS)
+        self.epochs.setToolTip("Each new slice with a lesion is shown once in an epoch.")
+        self.epochs.valueChanged.connect(lambda epochs: setattr(retraining, "epochs", epochs))
+        self.outlook = Hint()
+        self.start = button("Start", "", retraining.start)
+        self.resume = button("Resume", "Go on where it was stopped, with the cases as they were.", retraining.resume)
+        self.stop = button("Stop", "End after the step in progress; it can be resumed.", retraining.stop)
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(True)
+        self.loss = Plot("loss", "Loss of each step comes here", colours)
+        self.dice = Plot("Dice on held-out patients", "Dice after each epoch comes here", colours)
+        self.plots = _row(self.loss, self.dice)
+        self.notices = Hint()
+        self.problem = Hint("notice")
+        self.gate = GateView()
+        self.adopt = button("Make it this project's default", "", retraining.adopt)
+        self.why_not = Hint()
+        self.add_row("Start from", self.parent_model, self.open_model)
+        self.add_row("Also show again", self.folders)
+        self.add_row("Epochs", self.epochs)
+        buttons = _row(self.start, self.resume, self.stop)
+        for widget in (
+            self.outlook, buttons, self.progress, self.problem, self.plots, self.notices, self.gate, self.adopt,
+            self.why_not,
+        ):  # fmt: skip
+            self.add_wide(widget)
+        self.follow(retraining, ("changed",), self._show)
+        events = ("models", "searching", "project", "cases")
+        self.follow(studio.state.events, events, self._show)
+        self.follow(studio.viewer.events, ("theme",), self._recolour)
+        self._show()
+
+    def unfollow(self) -> None:
+        """Listen to nothing any more; the process is left to the studio's end."""
+        super().unfollow()
+        self.retraining.unfollow()
+
+    def _open_model(self) -> None:
+        path = ask_model_file(self)
+        if path:
+            self.retraining.open_parent(path)
+
+    def _show(self) -> None:
+        self._show_choices()
+        self._show_work()
+        self._show_result()
+
+    def _show_choices(self) -> None:
+        retraining, running = self.retraining, self.retraining.run.running
+        options = [
+            Option(
+                model.key,
+                model.title,
+                "Averages several networks; start from one of them." if averages(model) else model.summary,
+                model.card is not None and not averages(model),
+            )
+            for model in self.state.models
+        ]
+        self.parent_model.offer(options, retraining.parent)
+        for widget in (self.parent_model, self.open_model, self.folders, self.epochs):
+            widget.setEnabled(not running)
+        with QSignalBlocker(self.epochs):
+            self.epochs.setValue(retraining.epochs)
+        self.folders.show_folders(retraining.data)
+        self.outlook.say(_outlook(retraining))
+
+    def _show_work(self) -> None:
+        run, obstacle = self.retraining.run, self.retraining.obstacle
+        self.start.setText("Start anew" if run.resumable else "Start")
+        self.start.setVisible(not run.running)
+        self.start.setEnabled(not obstacle)
+        self.start.setToolTip(obstacle or "Train in a process of its own; go on correcting meanwhile.")
+        stand_out(self.start, not obstacle and run.phase is Phase.NOTHING)
+        self.resume.setVisible(run.resumable)
+        stand_out(self.resume, run.resumable)
+        self.stop.setVisible(run.running)
+        self.stop.setEnabled(run.phase is Phase.RUNNING)
+        self.progress.setVisible(run.running)
+        self.progress.setRange(0, run.progress.total)
+        self.progress.setValue(run.progress.done)
+        stopping = run.phase is Phase.STOPPING
+        self.progress.setFormat("ending the step …" if stopping else run.progress.what or "starting")
+        self.problem.say(run.problem)
+        said = run.notices[-_MOST_NOTICES:] if run.gate is None else ()
+        self.notices.say("\n".join(f"{text[:1].upper()}{text[1:]}." for text in said))
+        self._show_curves()
+
+    def _show_curves(self) -> None:
+        run, colours = self.retraining.run, self.loss.colours
+        self.plots.setVisible(bool(run.losses or run.rows) or run.running)
+        means = Curve([(row["epoch"], row["loss"]) for row in run.rows], colours.text, 1.5, dots=True)
+        self.loss.show_curves([Curve(run.losses, colours.quiet, 1.0), means], run.epochs)
+        dice = [(row["epoch"], row["mean_dice"]) for row in run.rows if "mean_dice" in row]
+        self.dice.show_curves([Curve(dice, QColor(SKY), 2.0, dots=True)], run.epochs)
+
+    def _show_result(self) -> None:
+        retraining = self.retraining
+        gate = retraining.run.gate
+        self.gate.show_gate(gate)
+        obstacle = retraining.adoption_obstacle
+        self.adopt.setVisible(gate is not None)
+        self.adopt.setEnabled(not obstacle)
+        self.adopt.setToolTip(obstacle or "New predictions in this project then come from it. Others stay available.")
+        stand_out(self.adopt, gate is not None and not obstacle)
+        said = ""
+        if retraining.is_default:
+            said = "It is what this project asks first."
+        elif gate is not None and not gate.passed:
+            said = "It cannot become the default, because the gate was not passed. It can still be chosen by hand."
+        self.why_not.say(said)
+
+    def _recolour(self) -> None:
+        colours = Colours.of(self.studio.viewer.theme)
+        self.loss.recolour(colours)
+        self.dice.recolour(colours)
+        self._show_curves()
+
+
+class FolderList(QWidget):
+    """Folders of patients that are shown again, each with a button that takes it off, and one that adds."""
+
+    def __init__(self, retraining: Retraining) -> None:
+        super().__init__()
+        self._retraining = retraining
+        self._shown: tuple[Path, ...] | None = None
+        self.add = button("Add folder …", "Patients with masks, such as those the network was trained on.", self._add)
+        self._rows = QVBoxLayout()
+        self._rows.setSpacing(2)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(self._rows)
+        layout.addWidget(self.add)
+
+    def show_folders(self, folders: tuple[Path, ...]) -> None:
+        """Show other folders."""
+        if folders == self._shown:
+            return
+        self._shown = folders
+        while (item := self._rows.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        for folder in folders:
+            self._rows.addWidget(self._row(folder))
+
+    def _row(self, folder: Path) -> QWidget:
+        name = QLabel(folder.name)
+        name.setToolTip(str(folder))
+        name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        remove = QToolButton()
+        remove.setText("×")
+        remove.setObjectName("openModel")
+        remove.setToolTip("Do not show these patients again.")
+        remove.clicked.connect(lambda: self._retraining.remove_data(folder))
+        row = _row(name, remove)
+        remove.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        return row
+
+    def _add(self) -> None:
+        folder = ask_folder(self, "Patients with masks that are shown again")
+        if folder is not None:
+            self._retraining.add_data(folder)
+
+
+def _row(*widgets: QWidget) -> QWidget:
+    """Widgets side by side; the first takes what is left."""
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(8)
+    for widget in widgets:
+        layout.addWidget(widget, 1)
+    return row
+
+
+def _outlook(retraining: Retraining) -> str:
+    """What a start would do, or why there can be none."""
+    if retraining.run.running:
+        return ""
+    if retraining.obstacle:
+        return retraining.obstacle
+    cases = f"{retraining.approved} approved case{'s' * (retraining.approved != 1)}"
+    judges = "About a fifth of their patients is not trained on and judges the result."
+    again = "" if retraining.data else " Nobody is shown again: what the network knows may be forgotten."
+    return f"{cases}. {judges}{again}"

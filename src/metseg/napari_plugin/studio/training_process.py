@@ -1,0 +1,212 @@
+"""``metseg retrain`` in a process of its own: started, listened to, stopped, and never left behind."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+from qtpy.QtCore import QProcess, QProcessEnvironment, QTimer
+
+from metseg.events import Event, Finished, from_json
+
+if TYPE_CHECKING:
+    from metseg.retraining import Gate
+
+#: Milliseconds for the step in progress before the process is killed: while the window is open, and when it goes.
+PATIENCE, LAST_PATIENCE = 90_000, 15_000
+
+#: Milliseconds of listening at a stretch; then the window gets its turn.
+_LISTEN = 8
+_STOPPED = (130, 141, 143)
+
+
+class End(Enum):
+    """How a process ended."""
+
+    FINISHED = auto()
+    STOPPED = auto()
+    FAILED = auto()
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a process ended, with the gate's word if it came to its end, or why it did not."""
+
+    end: End
+    gate: Gate | None = None
+    problem: str = ""
+
+
+class TrainingProcess:
+    """One ``metseg retrain --json-events`` after the other.
+
+    A window that goes takes the process with it, after the step in progress: what was trained is on the disk, and the
+    same retraining can be resumed. If the window is killed, the process finds nobody listening, and ends likewise.
+
+    Attributes
+    ----------
+    told : Signal
+        An event of the retraining.
+    ended : Signal
+        The :class:`Ending`, once.
+    """
+
+    told = Signal(object)
+    ended = Signal(object)
+
+    def __init__(self) -> None:
+        self._process: QProcess | None = None
+        self._gate: Gate | None = None
+        self._killed = False
+        self._impatient = QTimer()
+        self._impatient.setSingleShot(True)
+        self._impatient.timeout.connect(self._kill)
+
+    @property
+    def running(self) -> bool:
+        """Whether a process works, also if it was asked to stop."""
+        return self._process is not None
+
+    @property
+    def id(self) -> int:
+        """The system's number of the process; 0 if there is none."""
+        return 0 if self._process is None else int(self._process.processId())
+
+    def start(self, arguments: Sequence[str]) -> None:
+        """Run ``metseg`` with these arguments.
+
+        Raises
+        ------
+        RuntimeError
+            If one runs already.
+        """
+        if self._process is not None:
+            raise RuntimeError("a training runs already")
+        self._gate, self._killed = None, False
+        process = QProcess()
+        process.setProcessEnvironment(_environment())
+        process.readyReadStandardOutput.connect(self._listen)
+        process.finished.connect(self._on_finished)
+        process.errorOccurred.connect(self._on_error)
+        self._process = process
+        program, *rest = command(arguments)
+        process.start(program, rest)
+
+    def stop(self, patience: int = PATIENCE) -> None:
+        """Ask the process to end after the step in progress; kill it after ``patience`` milliseconds."""
+        if self._process is not None and not self._impatient.isActive():
+            self._process.terminate()
+            self._impatient.start(patience)
+
+    def leave(self) -> None:
+        """Stop, and tell nobody any more; the process is waited for when the program ends, and then killed."""
+        if self._process is None:
+            return
+        self.told.disconnect()
+        self.ended.disconnect()
+        self.stop(LAST_PATIENCE)
+        _leaving.add(self)
+        _wait_at_exit()
+
+    def wait(self, milliseconds: int) -> bool:
+        """Wait for the process to end; whether it has."""
+        return self._process is None or self._process.waitForFinished(milliseconds)
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            self._killed = True
+            self._process.kill()
+
+    def _listen(self) -> None:
+        """Tell what the process printed, for a moment."""
+        process, until = self._process, time.monotonic() + _LISTEN / 1000
+        while process is not None and process is self._process and process.canReadLine():
+            self._tell(bytes(process.readLine().data()))
+            if time.monotonic() > until:
+                QTimer.singleShot(0, self._listen)
+                return
+
+    def _tell(self, line: bytes) -> None:
+        from metseg.retraining import Gate
+
+        try:
+            event: Event[Gate] = from_json(line, Gate.model_validate)
+        except ValueError:  # something that a library printed
+            return
+        if isinstance(event, Finished):
+            self._gate = event.result
+        else:
+            self.told.emit(event)
+
+    def _on_error(self, error: QProcess.ProcessError) -> None:
+        if error == QProcess.ProcessError.FailedToStart and self._process is not None:
+            self._end(Ending(End.FAILED, problem=f"{sys.executable} cannot be started: {self._process.errorString()}"))
+
+    def _on_finished(self, code: int, status: QProcess.ExitStatus) -> None:
+        process = self._process
+        if process is None:
+            return
+        for line in bytes(process.readAllStandardOutput().data()).splitlines():
+            self._tell(line)
+        said = bytes(process.readAllStandardError().data()).decode("utf-8", "replace")
+        if self._gate is not None and code == 0:
+            self._end(Ending(End.FINISHED, self._gate))
+        elif self._killed:
+            self._end(Ending(End.STOPPED, problem="It did not end by itself; what it did since the last save is lost."))
+        elif status == QProcess.ExitStatus.NormalExit and code in _STOPPED:
+            self._end(Ending(End.STOPPED))
+        else:
+            self._end(Ending(End.FAILED, problem=_complaint(said) or "It was ended from outside."))
+
+    def _end(self, ending: Ending) -> None:
+        process, self._process = self._process, None
+        self._impatient.stop()
+        if process is not None:
+            process.deleteLater()
+        _leaving.discard(self)
+        self.ended.emit(ending)
+
+
+#: Processes whose window is gone.
+_leaving: set[TrainingProcess] = set()
+
+
+@functools.cache
+def _wait_at_exit() -> None:
+    atexit.register(_wait_for_all)
+
+
+def _wait_for_all() -> None:
+    for process in list(_leaving):
+        if not process.wait(LAST_PATIENCE):
+            process._kill()
+            process.wait(LAST_PATIENCE)
+
+
+def command(arguments: Sequence[str]) -> list[str]:
+    """``metseg`` as this program's own Python runs it."""
+    return [sys.executable, "-m", "metseg.cli", *arguments]
+
+
+def _environment() -> QProcessEnvironment:
+    """This program's own, with one core left to the window."""
+    environment = QProcessEnvironment.systemEnvironment()
+    if not environment.contains("OMP_NUM_THREADS"):
+        environment.insert("OMP_NUM_THREADS", str(max((os.cpu_count() or 2) - 1, 1)))
+    environment.insert("OMP_WAIT_POLICY", "PASSIVE")
+    return environment
+
+
+def _complaint(said: str) -> str:
+    """What the command said why it could not go on: its own sentence, else the last line."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    own = [line.removeprefix("metseg: ") for line in lines if line.startswith("metseg: ")]
+    return next(iter(own or reversed(lines)), "")

@@ -1,0 +1,171 @@
+"""Retraining from the window: a real process on a real project, stopped, resumed, judged; nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from metseg.curation import EditKind, GateResult, Project, Status
+from metseg.napari_plugin.pipeline import model_from_file
+from metseg.napari_plugin.studio.retraining import RUNS, Phase, RunState
+from metseg.napari_plugin.studio.training_process import End, Ending, TrainingProcess
+from metseg.study import read_study, write_tiff
+from metseg.synthetic import synthetic_study
+
+Wait = Callable[..., None]
+SLICES, SIDE = 3, 64
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Five approved cases of three slices."""
+    made = Project.create(tmp_path / "project")
+    for number in range(5):
+        head = synthetic_study(number, slices=8, size=SIDE)
+        folder = tmp_path / "images" / f"p{number}"
+        folder.mkdir(parents=True)
+        for z in range(SLICES):
+            write_tiff(folder / f"p{number}_{z + 1}.tif", head.voxels[:, z + 3].transpose(1, 2, 0))
+        made.add(read_study(folder))
+        with made.open_case(folder.name) as case:
+            assert head.mask is not None
+            case.commit(head.mask[3 : 3 + SLICES].astype(np.uint16), EditKind.STROKE)
+            case.set_status(Status.APPROVED)
+    return made
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network whose recipe has small batches of small crops."""
+    import torch
+
+    from metseg.checkpoints import ModelCard, TrainingRecord, save_checkpoint
+    from metseg.networks import build_network
+    from metseg.preprocessing import PreprocessingConfig
+    from metseg.training import TrainingConfig
+
+    torch.manual_seed(0)
+    recipe = TrainingConfig(
+        architecture="attention_unet", batch_size=4, crop=64, preprocessing=PreprocessingConfig(size=None)
+    )
+    record = TrainingRecord(config=recipe.model_dump(mode="json"), patients=("somebody",))
+    card = ModelCard(name="small", network=recipe.network, preprocessing=recipe.preprocessing, training=record)
+    return save_checkpoint(tmp_path_factory.mktemp("models") / "small", build_network(recipe.network), card)
+
+
+@pytest.fixture
+def panel(make_studio: Callable[..., Any], model: Any, small: Path, patiently: Wait, monkeypatch: Any) -> Iterator[Any]:
+    from metseg.napari_plugin.studio.retrain_panel import RetrainPanel
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    made = RetrainPanel(make_studio(model))
+    made.state.models = (model_from_file(str(small)),)
+    patiently(lambda: made.start.isEnabled())
+    yield made
+    made.unfollow()
+
+
+def test_stopped_resumed_and_judged(panel: Any, project: Project, patiently: Wait) -> None:
+    retraining = panel.retraining
+    assert "5 approved cases" in panel.outlook.text()
+    panel.epochs.setValue(3)
+    panel.start.click()
+    assert panel.stop.isVisibleTo(panel)
+    patiently(lambda: retraining.run.losses, 300)
+    panel.stop.click()
+    assert retraining.run.phase is Phase.STOPPING
+    patiently(lambda: retraining.run.phase is Phase.STOPPED, 300)
+    assert panel.resume.isVisibleTo(panel)
+    steps = len(retraining.run.losses)
+    panel.resume.click()
+    patiently(lambda: not retraining.run.running, 300)
+    run: RunState = retraining.run
+    assert run.phase is Phase.FINISHED, run.problem
+    assert len(run.losses) > steps
+    assert [x for x, _ in run.losses] == sorted({x for x, _ in run.losses})
+    assert [row["epoch"] for row in run.rows] == [1, 2, 3]
+
+    assert run.gate is not None
+    assert run.gate.result is GateResult.UNDECIDED  # one patient is held out, or two
+    assert panel.gate.table.rowCount() == len(run.gate.child.rows) + 1
+    assert not panel.adopt.isEnabled()
+    assert "too few patients" in panel.adopt.toolTip()
+    assert "cannot become the default" in panel.why_not.text()
+    patiently(lambda: any(choice.title.startswith("small-") for choice in panel.state.models))
+    assert panel.state.model == ""  # what predicts is chosen by the user alone
+
+    retraining.run.gate = run.gate.model_copy(update={"result": GateResult.PASSED})
+    retraining.changed.emit()
+    assert panel.adopt.isEnabled()
+    assert run.config is not None
+    (run.config.out / "gate.json").write_text(retraining.run.gate.model_dump_json())
+    panel.adopt.click()
+    patiently(lambda: retraining.is_default)
+    assert Project.open(project.path).default_model is not None
+    assert not panel.adopt.isEnabled()
+
+
+def test_closing_leaves_no_process_and_the_next_window_can_resume(
+    panel: Any, make_studio: Callable[..., Any], project: Project, patiently: Wait
+) -> None:
+    from metseg.napari_plugin.studio.retraining import Retraining
+
+    panel.epochs.setValue(400)
+    panel.start.click()
+    patiently(lambda: panel.retraining.run.losses, 300)
+    number = panel.retraining.process.id
+    panel.studio.close()
+    if sys.platform != "win32":
+        patiently(lambda: not _lives(number), 60)
+    saved = [path.name for path in (project.path / RUNS).glob("*/*")]
+    assert {"state.pt", "retraining.json", "export"} <= set(saved)
+
+    again = Retraining(make_studio(panel.studio.viewer))
+    patiently(lambda: again.run.resumable)
+    assert again.epochs == 400
+    again.close()
+
+
+def test_what_went_wrong_is_said(panel: Any, project: Project, patiently: Wait) -> None:
+    for image in (project.path.parent / "images" / "p0").iterdir():
+        image.unlink()
+    panel.start.click()
+    patiently(lambda: not panel.retraining.run.running, 300)
+    assert panel.retraining.run.phase is Phase.FAILED
+    assert "is gone; if the images were moved" in panel.problem.text()
+    assert "Traceback" not in panel.problem.text()
+
+
+def test_a_process_that_does_not_listen_is_killed(qapp: Any, patiently: Wait, monkeypatch: pytest.MonkeyPatch) -> None:
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', flush=True); time.sleep(99)"
+    )
+    monkeypatch.setattr(
+        "metseg.napari_plugin.studio.training_process.command", lambda arguments: [sys.executable, "-c", deaf]
+    )
+    process = TrainingProcess()
+    endings: list[Ending] = []
+    process.ended.connect(endings.append)
+    process.start([])
+    patiently(lambda: process.id > 0)
+    time.sleep(1.0)
+    process.stop(patience=200)
+    patiently(lambda: endings, 20)
+    assert endings[0].end is End.STOPPED
+    assert "did not end by itself" in endings[0].problem
+    assert not process.running
+
+
+def _lives(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
