@@ -33,7 +33,7 @@ def shown_slice(viewer: ViewerModel, layer: Labels) -> int | None:
         return None
     world = [value / factor for value, factor in zip(dims.point[-3:], _factors(viewer, layer), strict=True)]
     z = int(np.round(layer.world_to_data(world)[0]))
-    return min(max(z, 0), layer.data.shape[0] - 1)
+    return int(min(max(z, 0), layer.data.shape[0] - 1))
 
 
 def _factors(viewer: ViewerModel, layer: Labels) -> list[float]:
