@@ -15,7 +15,7 @@ from metseg.curation.export import Layout
 from metseg.napari_plugin.controls import Choice, Hint, Option
 from metseg.napari_plugin.dialogs import ask_folder
 from metseg.napari_plugin.state import Activity
-from metseg.napari_plugin.studio.buttons import WorkBar, button
+from metseg.napari_plugin.studio.buttons import WorkBar, button, stand_out
 from metseg.napari_plugin.studio.exporting import (
     TITLES,
     Checked,
@@ -85,8 +85,8 @@ class ExportPanel(Panel):
         self.licence.setPlaceholderText("of the data, for the card")
         self.export = button("Export …", "", self._export)
         self.verify = button("Verify …", "Hash every file of an export again and name what differs.", self._verify)
-        self.new = button("As a new project …", "Make a project of an export.", self._take_back_new)
-        self.here = button("Into this project …", "", self._take_back_here)
+        self.new = button("Import as new …", "Make a project of an export, and go on with it.", self._take_back_new)
+        self.here = button("Import into this …", "", self._take_back_here)
         self.work = WorkBar(studio.cancel)
         self.result = Hint("notice")
         self.remarks = Hint()
@@ -97,9 +97,9 @@ class ExportPanel(Panel):
         self.add_row("Held out", self.held_out)
         self.add_row("Licence", self.licence)
         self.add_wide(_row(self.export, self.verify))
-        self.add_row("Take back", _row(self.new, self.here))
         for widget in (self.work, self.result, self.remarks, self.open):
             self.add_wide(widget)
+        self.add_wide(_row(self.new, self.here))
         self.open.hide()
         for box in self.layouts.values():
             box.toggled.connect(self._show)
@@ -218,11 +218,14 @@ class ExportPanel(Panel):
         idle = state.activity is Activity.IDLE
         obstacle = _obstacle(idle, state.project is not None, self._chosen_layouts(), counts[self._cases])
         self.export.setEnabled(not obstacle)
+        stand_out(self.export, not obstacle)
         self.export.setToolTip(obstacle or "Images, masks, and a manifest that says where each mask comes from.")
         self.verify.setEnabled(idle)
         self.new.setEnabled(idle)
         self.here.setEnabled(idle and state.project is not None)
-        self.here.setToolTip("Cases that have other labels here are left alone. The open case is closed first.")
+        self.here.setToolTip(
+            "Take an export back. Cases with other labels here are left alone; the open case is closed first."
+        )
         if idle:
             self._working = False
         if self._working:

@@ -128,14 +128,15 @@ def exporting(order: ExportOrder) -> Iterator[Event[Exported]]:
     """Write one layout after the other; one that fails does not stop the others."""
     done: list[Export] = []
     problems: list[str] = []
+    said: set[Notice] = set()
     for number, layout in enumerate(order.layouts):
         try:
             for event in _exporting(order, layout):
                 match event:
                     case Finished(export):
                         done.append(export)
-                        problems += export.left_out if not number else ()
-                    case Notice():
+                    case Notice() if event not in said:
+                        said.add(event)
                         yield event
                     case Progress(at, total, what):
                         yield Progress(number * total + at, len(order.layouts) * total, f"{TITLES[layout]}: {what}")

@@ -68,19 +68,8 @@ class ProposalPanel(Panel):
             self.add_wide(widget)
         self.follow(state.events, ("models", "model", "searching", "opening", "project"), self._show_models)
         self.follow(state.events, ("devices", "device"), self._show_devices)
-        shown = (
-            "activity",
-            "progress",
-            "case",
-            "cases",
-            "project",
-            "model",
-            "models",
-            "searching",
-            "proposal",
-            "status",
-        )
-        self.follow(state.events, shown, self._show)
+        chosen = ("project", "cases", "case", "status", "model", "models", "searching", "opening")
+        self.follow(state.events, (*chosen, "activity", "progress", "proposal"), self._show)
         self.follow(self.proposing, ("changed",), self._show)
         self._show_models()
         self._show_devices()
@@ -116,9 +105,8 @@ class ProposalPanel(Panel):
         waits = isinstance(state.proposal, Proposal)
         undone = state.case is not None and state.case.prediction is None
         stand_out(self.predict, undone and not waits and not proposing.case_obstacle)
-        self.predict.setText(
-            "Predict again  (H)" if state.case is not None and not undone else "Predict this case  (H)"
-        )
+        again = state.case is not None and not undone
+        self.predict.setText("Predict again  (H)" if again else "Predict this case  (H)")
         if proposing.case or proposing.all:
             self.work.show_work(state.activity, state.progress)
         else:

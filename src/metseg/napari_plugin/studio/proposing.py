@@ -60,7 +60,7 @@ class Proposing(Follower):
         self._state = studio.state
         self._layer = ProposalLayer(studio.viewer)
         self._seen: dict[Change, int] = {}
-        self._here = ""
+        self._here = "" if self._state.case is None else self._state.case.name
         self.case, self.all, self.summary = "", False, ""
         self._adopted = ""
         self._defaults = Latest(self._on_default, studio.tell_error)
@@ -78,6 +78,7 @@ class Proposing(Follower):
         studio.add_shortcut(Shortcut("H", "have the network predict this case", self.predict))
         studio.add_shortcut(Shortcut("Shift-H", "take over what the network proposes", self.take_over))
         studio.add_closing(self.close)
+        self._find_default()
 
     def close(self) -> None:
         """Stop listening; the preview goes."""
@@ -287,4 +288,4 @@ class Proposing(Follower):
 def _default_model(project: Project) -> str:
     """The file of the network that the project has adopted; empty if it has adopted none."""
     model = project.default_model
-    return "" if model is None else str(model.located(project))
+    return "" if model is None else str(model.located(project).resolve())

@@ -1,0 +1,214 @@
+"""A network's result is shown before it changes anything, and is one step of the undo history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from metseg.curation import EditKind, Project, Status, adopt_model
+from metseg.curation.default_model import GateResult
+from metseg.napari_plugin.studio.predictions import Change, Proposal
+
+Wait = Callable[..., None]
+
+
+@pytest.fixture
+def network(weights: Path) -> Path:
+    """The file of the tiny network."""
+    return next(weights.rglob("*.safetensors"))
+
+
+@pytest.fixture
+def open_panel(viewer: Any, make_studio: Any, network: Path, patiently: Wait) -> Callable[..., Any]:
+    """The network's panel in a real window."""
+
+    def open_one(case: str = "") -> Any:
+        from metseg.napari_plugin.studio.proposal_panel import ProposalPanel
+
+        studio = make_studio(viewer, case)
+        panel = ProposalPanel(studio)
+        viewer.window.add_dock_widget(panel, name="network")
+        studio.add_model_file(str(network))
+        patiently(lambda: not studio.busy)
+        return panel
+
+    return open_one
+
+
+def draw(panel: Any, label: int, place: tuple[int, int, int] = (1, 5, 5)) -> np.ndarray:
+    """Draw a small lesion by hand and give its mask."""
+    labels = panel.state.case.labels
+    labels.brush_size = 5
+    labels.paint(place, label)
+    assert panel.studio.flush()
+    return np.asarray(labels.data == label)
+
+
+def propose(panel: Any, patiently: Wait) -> Proposal:
+    panel.predict.click()
+    patiently(lambda: not panel.studio.busy)
+    proposal = panel.state.proposal
+    assert isinstance(proposal, Proposal)
+    return proposal
+
+
+def test_a_case_without_labels_takes_the_prediction_at_once_and_gives_it_back(
+    open_panel: Any, patiently: Wait, records: Any
+) -> None:
+    panel = open_panel("ada")
+    assert panel.predict.objectName() == "primary"
+    panel.predict.click()
+    assert not panel.work.isHidden()
+    patiently(lambda: not panel.studio.busy and panel.state.status is Status.PREDICTED)
+    case = panel.state.case
+    assert panel.state.proposal is None
+    assert "Taken over: " in panel.summary.text()
+    assert case.labels.data.any()
+    np.testing.assert_array_equal(case.view.labels, case.labels.data)
+    assert case.prediction is not None
+    assert case.prediction.provenance.model == "tiny"
+    assert [record.kind for record in records(case.view)] == [EditKind.MODEL]
+    assert panel.work.isHidden()
+    case.labels.undo()
+    assert not case.labels.data.any()
+
+
+def test_what_was_drawn_by_hand_stays_unless_asked_and_everything_is_shown_first(
+    open_panel: Any, patiently: Wait, viewer: Any, records: Any
+) -> None:
+    panel = open_panel("ada")
+    drawn = draw(panel, 7)
+    case, box = panel.state.case, panel.proposal
+    proposal = propose(panel, patiently)
+    assert proposal.plan.kept == (7,)
+    assert (case.labels.data > 0).sum() == drawn.sum()
+    shown = viewer.layers[-1]
+    assert shown.name == "proposal · tiny"
+    assert not shown.editable
+    assert (shown.data[drawn] == Change.KEPT).all()
+    np.testing.assert_array_equal(shown.data == Change.ADDED, np.isin(proposal.plan.labels, proposal.plan.added))
+    assert not case.labels.visible
+    assert not box.isHidden()
+    assert box.rows[Change.KEPT].text() == "1 kept as drawn by hand"
+    assert box.rows[Change.ADDED].text() == f"{len(proposal.plan.added)} new"
+    assert box.rows[Change.REMOVED].isHidden()
+    box.rows[Change.KEPT].click()
+    assert panel.studio.shown_slice == 1
+
+    box.replace.click()
+    replaced = panel.state.proposal
+    assert replaced.plan.kept == ()
+    assert 7 in replaced.plan.removed
+    assert (shown.data[drawn] != Change.KEPT).all()
+    box.replace.click()
+    assert panel.state.proposal.plan.kept == (7,)
+
+    box.take_over.click()
+    patiently(lambda: not panel.studio.busy)
+    assert shown not in viewer.layers
+    assert case.labels.visible
+    np.testing.assert_array_equal(case.labels.data, proposal.plan.labels)
+    assert panel.state.status is Status.CORRECTED
+    assert [record.kind for record in records(case.view)] == [EditKind.STROKE, EditKind.MODEL]
+    case.labels.undo()
+    np.testing.assert_array_equal(case.labels.data == 7, drawn)
+    assert (case.labels.data > 0).sum() == drawn.sum()
+
+
+def test_an_edit_while_a_proposal_waits_makes_it_anew(open_panel: Any, patiently: Wait) -> None:
+    panel = open_panel("ada")
+    draw(panel, 7)
+    before = propose(panel, patiently)
+    again = draw(panel, 8, (4, 30, 30))
+    patiently(lambda: panel.state.proposal.plan.kept == (7, 8))
+    proposal = panel.state.proposal
+    assert proposal.plan.seq > before.plan.seq
+    assert (proposal.changes[again] == Change.KEPT).all()
+    panel.proposal.take_over.click()
+    patiently(lambda: not panel.studio.busy)
+    assert (panel.state.case.labels.data[again] == 8).all()
+
+
+def test_what_is_discarded_changes_nothing(open_panel: Any, patiently: Wait, viewer: Any) -> None:
+    panel = open_panel("ada")
+    drawn = draw(panel, 7)
+    proposal = propose(panel, patiently)
+    for discard in (
+        panel.proposal.discard.click,
+        lambda: viewer.layers.remove(viewer.layers[-1]),
+        panel.studio.close_case,
+    ):
+        panel.state.proposal = proposal
+        assert viewer.layers[-1].name == "proposal · tiny"
+        discard()
+        assert panel.state.proposal is None
+        assert panel.proposal.isHidden()
+        assert not [layer for layer in viewer.layers if layer.name.startswith("proposal")]
+    view = panel.state.project.read_case("ada")
+    np.testing.assert_array_equal(view.labels > 0, drawn)
+    assert view.prediction() is None
+
+
+def test_all_cases_but_the_open_one_and_edited_ones_are_predicted(
+    open_panel: Any, project: Project, patiently: Wait
+) -> None:
+    panel = open_panel("ada")
+    assert panel.predict_all.text() == "All 1 unedited"
+    panel.predict_all.click()
+    assert panel.proposing.all
+    patiently(lambda: not panel.studio.busy)
+    assert project.read_case("bob").status is Status.PREDICTED
+    assert project.read_case("ada").status is Status.TODO
+    assert panel.summary.text() == "1 case predicted."
+    assert {case.name: case.status for case in panel.state.cases}["bob"] is Status.PREDICTED
+    panel.predict_all.click()
+    patiently(lambda: not panel.studio.busy)
+    assert panel.summary.text() == "0 cases predicted, 1 had this prediction already."
+
+
+def test_a_case_that_is_closed_meanwhile_gets_nothing(open_panel: Any, project: Project, patiently: Wait) -> None:
+    panel = open_panel("ada")
+    panel.predict.click()
+    assert panel.studio.close_case()
+    patiently(lambda: not panel.studio.busy)
+    assert panel.proposing.case == ""
+    assert panel.state.proposal is None
+    assert project.read_case("ada").status is Status.TODO
+    assert not panel.predict.isEnabled()
+    assert panel.predict.toolTip() == "Open a case first."
+
+
+def test_the_network_that_the_project_has_adopted_is_chosen(
+    viewer: Any, make_studio: Any, project: Project, network: Path, patiently: Wait
+) -> None:
+    from metseg.napari_plugin.studio.proposal_panel import ProposalPanel
+
+    adopt_model(project, network, name="mine", gate=GateResult.PASSED)
+    studio = make_studio(viewer)
+    panel = ProposalPanel(studio)
+    patiently(lambda: studio.state.card is not None)
+    assert Path(studio.state.model) == network.resolve()
+    assert "tiny" in panel.model.currentText()
+
+
+def test_a_proposal_comes_to_the_front_and_goes_back(open_panel: Any, patiently: Wait) -> None:
+    from qtpy.QtWidgets import QLabel, QTabWidget
+
+    panel = open_panel("ada")
+    draw(panel, 7)
+    tabs = QTabWidget()
+    tabs.addTab(QLabel("review"), "Review")
+    tabs.addTab(panel, "Predict")
+    assert tabs.currentIndex() == 0
+    panel.proposing.predict()
+    assert tabs.currentIndex() == 1
+    patiently(lambda: not panel.studio.busy and panel.state.proposal is not None)
+    assert tabs.currentIndex() == 1
+    panel.proposal.discard.click()
+    assert tabs.currentIndex() == 0
+    tabs.removeTab(1)
+    panel.setParent(None)

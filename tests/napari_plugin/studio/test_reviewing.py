@@ -1,0 +1,197 @@
+"""Cases and slices come in review order, one key goes on, and the queue says when nothing is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from metseg.curation import Project, Provenance, Status
+from metseg.napari_plugin.studio.slice_strip import Strip
+
+Wait = Callable[..., None]
+SHAPE = (6, 48, 40)
+
+
+def predict(project: Project, case: str, unsure: dict[int, float]) -> None:
+    """Give a case a lesion on slices 1 to 4 whose network was unsure of some of them."""
+    p = np.zeros(SHAPE, np.float32)
+    p[1:5, 10:22, 10:22] = 1
+    for z, probability in unsure.items():
+        p[z, 10:22, 10:22] = probability
+    provenance = Provenance(model="small", weights_sha256="ab" * 32, threshold=0.5)
+    with project.open_case(case) as session:
+        session.predict(session.plan_prediction(p >= 0.5), p, provenance)
+
+
+@pytest.fixture
+def open_queue(viewer: Any, make_studio: Any, project: Project, patiently: Wait) -> Callable[..., Any]:
+    """The queue's panel in a real window, on a project whose cases ``ada`` and ``bob`` were predicted."""
+    predict(project, "ada", {2: 0.9})
+    predict(project, "bob", {1: 0.62, 2: 0.67, 3: 0.72})
+
+    def open_one(case: str = "") -> Any:
+        from metseg.napari_plugin.studio.queue_panel import QueuePanel
+
+        studio = make_studio(viewer)
+        panel = QueuePanel(studio)
+        viewer.window.add_dock_widget(panel, name="queue")
+        if case:
+            studio.open_case(case)
+        patiently(lambda: studio.state.queue is not None and not (studio.busy or panel.reviewing.busy))
+        return panel
+
+    return open_one
+
+
+def press(panel: Any, key: str) -> None:
+    next(shortcut for shortcut in panel.studio.shortcuts if shortcut.key == key).action()
+
+
+def settled(panel: Any) -> bool:
+    return not (panel.studio.busy or panel.reviewing.busy)
+
+
+def test_cases_are_listed_by_benefit_and_broken_ones_say_why(
+    project: Project, open_queue: Any, patiently: Wait
+) -> None:
+    (project.path / "cases" / "eve").mkdir()
+    (project.path / "cases" / "eve" / "case.json").write_text("{")
+    panel = open_queue()
+    rows = panel.cases.cases.rows
+    assert [row.name for row in rows] == ["bob", "ada", "eve"]
+    assert rows[0].benefit == 1 > rows[1].benefit > 0
+    assert rows[0].note == "3 slices"
+    assert rows[2].problem
+    assert "case.json" in rows[2].tip
+    assert panel.summary.text() == "0 of 2 cases done, 0 of 12 slices"
+    panel.cases.activated.emit(panel.cases.cases.index(2))
+    assert panel.state.opening_case == ""
+    panel.cases.activated.emit(panel.cases.cases.index(1))
+    patiently(lambda: panel.state.case is not None and settled(panel))
+    assert panel.state.case.name == "ada"
+
+
+def test_a_key_goes_through_the_slices_that_matter_and_then_approves(open_queue: Any, patiently: Wait) -> None:
+    panel = open_queue("bob")
+    studio, first = panel.studio, panel.reviewing.plan.first
+    assert set(first) == {1, 2, 3}
+    assert studio.shown_slice == first[0]
+    assert panel.left.text().startswith("0 of 3 slices")
+    assert panel.buttons.next.objectName() == "primary"
+    for expected in (first[1], first[2], first[2]):
+        press(panel, "J")
+        patiently(lambda: settled(panel))
+        assert studio.shown_slice == expected
+    assert panel.state.reviewed >= set(first)
+    assert panel.strip.strip.reviewed >= set(first)
+    assert "Nothing that matters is left" in panel.left.text()
+    assert panel.buttons.approve.objectName() == "primary"
+    press(panel, "J")
+    assert studio.shown_slice not in first
+    press(panel, "Shift-J")
+    assert studio.shown_slice == first[2]
+
+    press(panel, "A")
+    patiently(lambda: panel.state.case is not None and panel.state.case.name == "ada" and settled(panel))
+    assert panel.state.project.read_case("bob").status is Status.APPROVED
+    assert panel.summary.text() == "1 of 2 cases done, 6 of 12 slices"
+    assert [(row.name, row.note) for row in panel.cases.cases.rows][1] == ("bob", "approved")
+    press(panel, "A")
+    patiently(lambda: panel.state.status is Status.APPROVED and settled(panel))
+    assert panel.state.case.name == "ada"
+    assert not panel.buttons.approve.isEnabled()
+
+
+def test_a_slice_that_was_drawn_on_counts_as_looked_at_until_it_is_undone(open_queue: Any, patiently: Wait) -> None:
+    panel = open_queue("bob")
+    labels = panel.state.case.labels
+    labels.paint((2, 40, 30), 9)
+    patiently(lambda: 2 in panel.state.reviewed)
+    assert 2 not in panel.reviewing.left
+    assert [row.name for row in panel.cases.cases.rows] == ["bob", "ada"]
+    labels.undo()
+    patiently(lambda: 2 not in panel.state.reviewed)
+    assert 2 in panel.reviewing.left
+
+
+def test_what_was_looked_at_is_remembered_when_the_case_is_opened_again(open_queue: Any, patiently: Wait) -> None:
+    panel = open_queue("bob")
+    looked = panel.reviewing.plan.first[0]
+    press(panel, "J")
+    press(panel, "W")
+    patiently(lambda: panel.state.case is not None and panel.state.case.name == "ada" and settled(panel))
+    assert looked not in panel.state.reviewed
+    press(panel, "Shift-W")
+    patiently(lambda: panel.state.case is not None and panel.state.case.name == "bob" and settled(panel))
+    assert looked in panel.state.reviewed
+
+
+def test_rejecting_asks_for_a_reason(open_queue: Any, patiently: Wait, qtbot: Any) -> None:
+    from qtpy.QtCore import Qt
+
+    panel = open_queue("ada")
+    question = panel.buttons.question
+    press(panel, "Shift-X")
+    assert not question.isHidden()
+    qtbot.keyClick(question.reason, Qt.Key.Key_Return)
+    assert panel.state.case.name == "ada"
+    qtbot.keyClick(question.reason, Qt.Key.Key_Escape)
+    assert question.isHidden()
+    panel.buttons.reject.click()
+    qtbot.keyClicks(question.reason, "moved too much")
+    question.confirm.click()
+    patiently(lambda: panel.state.case is not None and panel.state.case.name == "bob" and settled(panel))
+    rejected = panel.state.project.read_case("ada")
+    assert (rejected.status, rejected.reason) == (Status.REJECTED, "moved too much")
+
+
+def test_without_prediction_slices_come_one_after_the_other_and_nothing_is_approved(
+    viewer: Any, make_studio: Any, patiently: Wait
+) -> None:
+    from metseg.napari_plugin.studio.queue_panel import QueuePanel
+
+    studio = make_studio(viewer)
+    panel = QueuePanel(studio)
+    studio.open_case("ada")
+    patiently(lambda: panel.state.case is not None and settled(panel))
+    assert "No network has predicted" in panel.left.text()
+    seen = []
+    for _ in range(7):
+        press(panel, "J")
+        seen.append(studio.shown_slice)
+    assert set(seen) | {3} == set(range(6))
+    press(panel, "A")
+    assert panel.state.status is Status.TODO
+    assert "nothing was predicted or drawn" in panel.state.messages[-1]
+
+
+def test_a_case_that_is_only_looked_at_cannot_be_approved(open_queue: Any, project: Project, patiently: Wait) -> None:
+    panel = open_queue()
+    panel.studio.open_case("ada", read_only=True)
+    patiently(lambda: panel.state.case is not None and settled(panel))
+    assert not panel.buttons.approve.isEnabled()
+    press(panel, "A")
+    press(panel, "Shift-X")
+    assert panel.buttons.question.isHidden()
+    assert project.read_case("ada").status is Status.PREDICTED
+
+
+def test_the_strip_says_what_is_known_of_a_slice_and_a_click_goes_there(open_queue: Any, qtbot: Any) -> None:
+    from qtpy.QtCore import QPoint, Qt
+
+    strip = Strip(4, {0: 0.012, 1: 0.0}, (0,), frozenset({2}), 0)
+    assert [strip.describe(z) for z in range(3)] == [
+        "slice 0: worth 1.2 % of Dice",
+        "slice 1: hardly anything to gain",
+        "slice 2: looked at, or drawn on",
+    ]
+    panel = open_queue("ada")
+    panel.strip.resize(300, 46)
+    place = panel.strip.place(5).center()
+    qtbot.mouseClick(panel.strip, Qt.MouseButton.LeftButton, pos=QPoint(int(place.x()), 10))
+    assert panel.studio.shown_slice == 5
+    assert panel.strip.strip.shown == 5
+    assert not panel.strip.grab().isNull()
