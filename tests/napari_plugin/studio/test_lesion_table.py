@@ -158,6 +158,8 @@ def test_all_columns_can_be_read_in_a_narrow_window(table: Any) -> None:
     assert table.width() == 380
     assert bar.maximum() == 0
     for index in range(table.sorted.columnCount()):
+        if table.table.isColumnHidden(index):
+            continue
         text = table.sorted.index(0, index).data()
         assert table.table.columnWidth(index) > table.table.fontMetrics().horizontalAdvance(text)
 

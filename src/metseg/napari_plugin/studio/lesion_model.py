@@ -23,7 +23,7 @@ _NOWHERE = QModelIndex()
 class Column:
     """A column: ``title`` above it (``{volume}`` and ``{length}`` stand for units), ``tip`` on it, what its cells say.
 
-    ``key`` is what the column sorts by; ``None`` sorts first.
+    ``key`` is what the column sorts by; ``None`` sorts first. ``words`` are no numbers. Those not ``shown`` can be.
     """
 
     title: str
@@ -31,6 +31,7 @@ class Column:
     text: Callable[[LesionRow], str]
     key: Callable[[LesionRow], Any]
     words: bool = False
+    shown: bool = True
 
     @property
     def alignment(self) -> Qt.AlignmentFlag:
@@ -72,6 +73,7 @@ COLUMNS = (
         lambda row: "yes" if row.lesion.touches_border else "",
         lambda row: row.lesion.touches_border,
         words=True,
+        shown=False,
     ),
     Column(
         "By",

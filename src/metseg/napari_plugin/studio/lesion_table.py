@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QPoint
-from qtpy.QtGui import QAction, QColor
+from qtpy.QtGui import QAction, QColor  # type: ignore[attr-defined]  # QAction is there
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
 
 from metseg.curation import LesionRow, Origin, lesion_rows, write_lesion_rows

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, QSize, Qt, Signal
-from qtpy.QtGui import QAction, QKeyEvent, QKeySequence, QResizeEvent
+from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, QSize, Qt
+from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]  # qtpy names it by another name
+from qtpy.QtGui import QAction, QKeyEvent, QKeySequence, QResizeEvent  # type: ignore[attr-defined]  # QAction is there
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
 from metseg.napari_plugin.studio.lesion_model import COLUMNS, SortedLesions
 
 _FEWEST_ROWS, _MOST_ROWS = 3, 10
 _CHIP = 10
-_ROW_PADDING, _CELL_PADDING = 6, 9
+_ROW_PADDING, _CELL_PADDING = 6, 8
 _MOVING = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
 
@@ -26,7 +27,7 @@ class LesionView(QTableView):
     """
 
     #: The user moved to a row, by mouse or key.
-    went = Signal(int)
+    went = QtSignal(int)
 
     def __init__(self, lesions: SortedLesions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,6 +57,8 @@ class LesionView(QTableView):
         self.setSortingEnabled(True)
         header.setSortIndicatorShown(False)  # the titles show it
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        for index, column in enumerate(COLUMNS):
+            self.setColumnHidden(index, not column.shown)
         self.setIconSize(QSize(_CHIP, _CHIP))
         self.clicked.connect(lambda index: self.went.emit(index.row()))
         for signal in (lesions.modelReset, lesions.dataChanged, lesions.headerDataChanged):
@@ -114,12 +117,17 @@ class LesionView(QTableView):
         for place, (index, width) in enumerate(zip(shown, needed, strict=True)):
             self.setColumnWidth(index, width + spare * (place + 1) // len(shown) - spare * place // len(shown))
         rows = min(max(self._lesions.rowCount(), _FEWEST_ROWS), _MOST_ROWS)
+        bar = self._bar_height() if sum(needed) > self._room() else 0
         head = self._header.sizeHint().height()
-        self.setFixedHeight(head + rows * self._lines.defaultSectionSize() + 2 * self.frameWidth())
+        self.setFixedHeight(head + rows * self._lines.defaultSectionSize() + bar + 2 * self.frameWidth())
 
     def _room(self) -> int:
         rows = self.viewport()
         return 0 if rows is None else rows.width()
+
+    def _bar_height(self) -> int:
+        bar = self.horizontalScrollBar()
+        return 0 if bar is None else bar.sizeHint().height()
 
     def _needed_width(self, index: int) -> int:
         title = str(self._lesions.headerData(index, Qt.Orientation.Horizontal))

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from metseg.curation.tools import Stroke
 
-
 #: Slices that may be left out between two in which a lesion is drawn.
 REACH = 6
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QSizePolicy, QSpinBox, QWidget
 
 from metseg.napari_plugin.controls import Hint
 from metseg.napari_plugin.studio.canvas_tools import CanvasTools
@@ -87,38 +87,33 @@ class ToolPanel(Panel):
         button = self._pressable(title, key, tip)
         button.setCheckable(True)
         button.toggled.connect(switch)
-        self.studio.add_shortcut(Shortcut(key, title, button.click))
         return button
 
     def _button(self, title: str, key: str, act: Callable[[], object], tip: str) -> QPushButton:
         button = self._pressable(title, key, tip)
         button.clicked.connect(lambda: act())
-        if key:
-            self.studio.add_shortcut(Shortcut(key, title, button.click))
         return button
 
     def _pressable(self, title: str, key: str, tip: str) -> QPushButton:
-        button = QPushButton(title)
+        button = QPushButton(f"{title} ({key[:3]})" if key else title)
         button.setObjectName("tool")
-        button.setToolTip(f"{tip} Key: {key}" if key else tip)
+        button.setToolTip(tip)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys with the canvas
+        if key:
+            self.studio.add_shortcut(Shortcut(key, title.lower(), button.click))
         return button
 
     def _lay_out(self) -> None:
-        self.add_wide(_grid((self.brush, self.eraser, self.split)))
+        self.add_wide(_row(self.brush, self.eraser))
         options = QWidget()
         line = QHBoxLayout(options)
         line.setContentsMargins(0, 0, 0, 0)
         line.addWidget(self.neighbours, 1)
         line.addWidget(self.redraw)
         self.add_row("Brush outlines", options)
-        self.add_wide(
-            _grid(
-                (self.grow, self.shrink, self.interpolate),
-                (self.separate, self.merge, self.renumber),
-                (self.delete, self.undo, self.redo),
-            )
-        )
+        self.add_wide(_row(self.grow, self.shrink, self.interpolate))
+        self.add_wide(_row(self.split, self.separate, self.merge))
+        self.add_wide(_row(self.renumber, self.delete, _row(self.undo, self.redo)))
         self.add_wide(self.done)
         self.add_wide(self.refusal)
 
@@ -140,14 +135,13 @@ class ToolPanel(Panel):
         self.refusal.say(state.message if state.refused else "")
 
 
-def _grid(*rows: Sequence[QPushButton]) -> QWidget:
-    """Buttons of equal width."""
-    widget = QWidget()
-    grid = QGridLayout(widget)
-    grid.setContentsMargins(0, 0, 0, 0)
-    grid.setSpacing(6)
-    for row, buttons in enumerate(rows):
-        for column, button in enumerate(buttons):
-            grid.addWidget(button, row, column)
-            grid.setColumnStretch(column, 1)
-    return widget
+def _row(*widgets: QWidget) -> QWidget:
+    """Widgets of equal width, side by side."""
+    row = QWidget()
+    line = QHBoxLayout(row)
+    line.setContentsMargins(0, 0, 0, 0)
+    line.setSpacing(6)
+    for widget in widgets:
+        widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        line.addWidget(widget, 1)
+    return row
