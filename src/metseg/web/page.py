@@ -29,10 +29,10 @@ def main() -> None:
             outline_missing(client)
             st.rerun()
     if session.problem is not None:
-        show_problem(session.problem)
+        show_problem(session.problem, "" if session.upload is None else session.upload.name)
     if session.shown:
         show_results(session.shown)
-    elif session.problem is None:
+    else:
         show_welcome()
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metseg.web.planes import Plane, Steps
+from metseg.web.planes import Plane, Region, Steps
 
 #: Red, green, blue of the first network's lesions and of the second's, as on all pictures of this package.
 FIRST, SECOND = (255, 176, 0), (53, 208, 255)
@@ -52,6 +52,25 @@ class Lesions:
     chosen: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A picture to be filled: ``side`` pixels long on its longer side."""
+
+    plane: Plane
+    region: Region
+    steps: Steps
+    side: int = 720
+
+    def resized(self, flat: Gray, how: int = cv2.INTER_CUBIC) -> Gray:
+        """The part of a slice that is shown, in the picture's size."""
+        part = self.region.crop(self.plane, flat)
+        tall, wide = self.plane.pixel(self.steps.steps)
+        height, width = part.shape[0] * tall, part.shape[1] * wide
+        scale = self.side / max(height, width)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        return np.asarray(cv2.resize(np.ascontiguousarray(part), size, interpolation=how), np.uint8)
+
+
 def usual_window(values: npt.NDArray[Any]) -> Window:
     """From the 1st to the 99.5th percentile."""
     low, high = np.percentile(values, [1, 99.5])
@@ -59,52 +78,44 @@ def usual_window(values: npt.NDArray[Any]) -> Window:
 
 
 def draw(
+    frame: Frame,
     gray: Gray,
-    plane: Plane,
     index: int,
-    steps: Steps,
     marked: Sequence[Lesions] = (),
     marking: Marking = Marking(),
-    side: int = 720,
 ) -> Picture:
     """One slice, in the proportions of the head.
 
     Parameters
     ----------
-    gray : ndarray of uint8, shape (y, x)
+    frame : Frame
+        Plane, region and size of the picture.
+    gray : ndarray of uint8, shape (rows, columns)
         The slice as :meth:`Plane.cut` gives it.
-    plane, index : Plane, int
-        Which slice it is.
-    steps : Steps
-        Distances of voxels.
+    index : int
+        Which slice of the plane it is.
     marked : sequence of Lesions
         Drawn in this order.
     marking : Marking
         How.
-    side : int
-        Longest side of the picture in pixels.
 
     Returns
     -------
     ndarray of uint8, shape (height, width, 3)
         Red first.
     """
-    size = picture_size(gray.shape, plane, steps, side)
-    picture: Picture = np.asarray(cv2.cvtColor(_resized(gray, size), cv2.COLOR_GRAY2RGB), np.uint8)
+    picture: Picture = np.asarray(cv2.cvtColor(frame.resized(gray), cv2.COLOR_GRAY2RGB), np.uint8)
     for lesions in marked:
-        flat = plane.cut(lesions.labels, index)
+        flat = frame.region.crop(frame.plane, frame.plane.cut(lesions.labels, index))
         if flat.any():
             _mark(picture, flat, lesions, marking)
     return picture
 
 
-def draw_mask(lesions: Lesions, plane: Plane, index: int, steps: Steps, side: int = 720) -> Picture:
+def draw_mask(frame: Frame, lesions: Lesions, index: int) -> Picture:
     """The mask of one slice, white on black, pixel by pixel."""
-    flat = (plane.cut(lesions.labels, index) > 0).astype(np.uint8) * np.uint8(255)
-    size = picture_size(flat.shape, plane, steps, side)
-    return np.asarray(
-        cv2.cvtColor(cv2.resize(flat, size, interpolation=cv2.INTER_NEAREST), cv2.COLOR_GRAY2RGB), np.uint8
-    )
+    flat = (frame.plane.cut(lesions.labels, index) > 0).astype(np.uint8) * np.uint8(255)
+    return np.asarray(cv2.cvtColor(frame.resized(flat, cv2.INTER_NEAREST), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def draw_cross(picture: Picture, down: float, across: float) -> None:
@@ -117,26 +128,12 @@ def draw_cross(picture: Picture, down: float, across: float) -> None:
         cv2.line(picture, start, end, (76, 155, 232), 1)
 
 
-def picture_size(shape: tuple[int, ...], plane: Plane, steps: Steps, side: int) -> tuple[int, int]:
-    """Width and height in pixels of a slice of (rows, columns)."""
-    tall, wide = plane.pixel(steps.steps)
-    height, width = shape[0] * tall, shape[1] * wide
-    scale = side / max(height, width)
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
 def as_png(picture: Picture) -> bytes:
     """The picture as PNG, packed quickly rather than tightly."""
     done, content = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]), [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not done:
         raise RuntimeError("OpenCV could not write a PNG")
     return content.tobytes()
-
-
-def _resized(gray: Gray, size: tuple[int, int]) -> Gray:
-    shrinks = size[0] < gray.shape[1] and size[1] < gray.shape[0]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(np.ascontiguousarray(gray), size, interpolation=how), np.uint8)
 
 
 def _mark(picture: Picture, flat: npt.NDArray[np.int32], lesions: Lesions, marking: Marking) -> None:

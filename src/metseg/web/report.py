@@ -12,8 +12,8 @@ from metseg import __version__
 from metseg.metrics import overlap
 from metseg.web import wording
 from metseg.web.documents import Lesion
-from metseg.web.pictures import FIRST, SECOND, Lesions, Marking, as_png, draw, usual_window
-from metseg.web.planes import Plane, fullest, steps_of
+from metseg.web.pictures import FIRST, SECOND, Frame, Lesions, Marking, as_png, draw
+from metseg.web.planes import Plane, fullest
 from metseg.web.result import Result
 
 _MOST_PICTURES = 12
@@ -91,9 +91,8 @@ def _picture(result: Result, title: str, z: int, number: int, colour: tuple[int,
     names = wording.sequence_names(result.answer)
     channel = names.index("FLAIR") if "FLAIR" in names else 0
     volume = result.voxels[channel]
-    steps = steps_of(result.answer.image.spacing, result.shape)
-    marked = Lesions(result.labels, colour)
-    gray = usual_window(volume).apply(volume[z])
-    picture = draw(gray, Plane.AXIAL, z, steps, [marked], Marking(1.0), _SIDE)
+    frame = Frame(Plane.AXIAL, result.region, result.steps, _SIDE)
+    gray = result.windows[channel].apply(volume[z])
+    picture = draw(frame, gray, z, [Lesions(result.labels, colour)], Marking(1.0))
     source = base64.b64encode(as_png(picture)).decode()
     return {"source": f"data:image/png;base64,{source}", "title": title, "place": f"slice {z + 1}, {names[channel]}"}

@@ -13,6 +13,8 @@ import tifffile
 
 from metseg.lesions import label_lesions
 from metseg.web.documents import Answer
+from metseg.web.pictures import Window, usual_window
+from metseg.web.planes import Region, Steps, head_region, steps_of
 
 Voxels = npt.NDArray[np.uint8 | np.uint16]
 Mask = npt.NDArray[np.uint8]
@@ -64,6 +66,21 @@ class Result:
     def shape(self) -> tuple[int, int, int]:
         """Slices, rows, columns."""
         return self.answer.image.shape
+
+    @cached_property
+    def region(self) -> Region:
+        """What pictures show."""
+        return head_region(self.voxels, self.mask)
+
+    @cached_property
+    def steps(self) -> Steps:
+        """Distances that pictures are drawn with."""
+        return steps_of(self.answer.image.spacing, self.shape)
+
+    @cached_property
+    def windows(self) -> tuple[Window, ...]:
+        """The usual window of each channel."""
+        return tuple(usual_window(channel) for channel in self.voxels)
 
     @cached_property
     def labels(self) -> npt.NDArray[np.int32]:

@@ -5,9 +5,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const picture = parentElement.querySelector("img");
   picture.src = data.src;
   picture.alt = data.alt;
+  picture.style.maxHeight = data.tallest;
   picture.onclick = (event) => {
     const box = picture.getBoundingClientRect();
-    setTriggerValue("point", [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width]);
+    const scale = Math.min(box.width / picture.naturalWidth, box.height / picture.naturalHeight);
+    const part = (place, start, length, natural) => 0.5 + (place - start - length / 2) / (natural * scale);
+    const down = part(event.clientY, box.top, box.height, picture.naturalHeight);
+    const across = part(event.clientX, box.left, box.width, picture.naturalWidth);
+    if (Math.min(down, across) >= 0 && Math.max(down, across) <= 1) setTriggerValue("point", [down, across]);
   };
   let turned = 0;
   let pending = null;

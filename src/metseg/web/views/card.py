@@ -26,6 +26,6 @@ def show_card(cards: Sequence[Card], chosen: str) -> None:
     st.markdown(" · ".join(f"{title} {as_markdown(fact)}" for title, fact in facts.items() if fact))
     rows = score_rows(card)
     if rows:
-        st.dataframe(rows, hide_index=True, width="stretch")
+        st.table(rows, border="horizontal", hide_index=True)
     st.markdown(as_markdown(card.notes) if card.notes else "The card says nothing more.")
     st.caption("The scores were measured by whoever made the network, on patients named in its card.")

@@ -11,6 +11,8 @@ from metseg.web.views.controls import Look
 from metseg.web.views.layouts import CSS_FIRST, CSS_SECOND, caption, lesions_of, overlay, place_of
 from metseg.web.views.slice_view import show_slice, show_slider, slices_with
 
+_TALL = "calc(100vh - 26rem)"
+
 
 def show_comparison(results: tuple[Result, ...], look: Look) -> None:
     """The same axial slice twice, and how far the networks agree."""
@@ -21,11 +23,11 @@ def show_comparison(results: tuple[Result, ...], look: Look) -> None:
     for number, (result, colour, column) in enumerate(
         zip(results, (CSS_FIRST, CSS_SECOND), st.columns(2, gap="small"), strict=True)
     ):
-        with column:
+        with column, st.container(gap="xsmall"):
             caption(result.model, place_of(result, plane), colour)
             lesions = marked if both else [marked[number]]
             picture = overlay(first, look, plane, lesions)
-            show_slice(picture, plane, result.shape, f"Axial slice, lesions of {result.model}", f"compare {number}")
+            show_slice(picture, plane, result, f"Axial slice, lesions of {result.model}", f"compare {number}", _TALL)
     strips = [
         (slices_with(result.mask, plane), colour)
         for result, colour in zip(results, (CSS_FIRST, CSS_SECOND), strict=True)

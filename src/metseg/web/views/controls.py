@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from metseg.web.pictures import Marking, Window, usual_window
+from metseg.web.pictures import Marking, Window
 from metseg.web.result import Result
 from metseg.web.wording import sequence_names
 
@@ -45,7 +45,7 @@ def show_controls(result: Result) -> Look:
 
 def _window(result: Result, channel: int) -> Window:
     volume = result.voxels[channel]
-    usual = usual_window(volume)
+    usual = result.windows[channel]
     most = max(float(volume.max()), usual.level + usual.width / 2, 1.0)
     study = result.answer.request_id[:8]
     level_key, width_key = f"level {study} {channel}", f"width {study} {channel}"

@@ -11,7 +11,7 @@ from metseg.web.result import Result
 from metseg.web.session import current
 from metseg.web.wording import found, slices_of
 
-_ROW, _MOST_ROWS = 32, 8
+_ROW = 32
 
 
 def show_findings(result: Result, colour: str, place: str = "") -> None:
@@ -50,11 +50,9 @@ def show_findings(result: Result, colour: str, place: str = "") -> None:
         on_select=choose,
         selection_mode="single-row",
         row_height=_ROW,
-        height=_ROW * (min(len(table), _MOST_ROWS) + 1) + 4,
         column_config=_columns(table),
         alt=f"Lesions that {result.model} found",
     )
-    st.caption("Choose a row to go to the lesion.")
 
 
 def lesion_frame(result: Result) -> pd.DataFrame:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metseg.web.pictures import FIRST, SECOND, Lesions, Picture, draw, draw_cross, draw_mask
-from metseg.web.planes import Plane, steps_of
+from metseg.web.pictures import FIRST, SECOND, Frame, Lesions, Picture, draw, draw_cross, draw_mask
+from metseg.web.planes import Plane
 from metseg.web.result import Result
 from metseg.web.session import current
 from metseg.web.views.controls import Look
@@ -13,62 +13,67 @@ from metseg.web.views.slice_view import show_slice, show_slider, slices_with
 
 CSS_FIRST, CSS_SECOND = (f"rgb{colour}" for colour in (FIRST, SECOND))
 
+#: Longest sides of pictures in pixels, and how tall they may be on the page, so that sliders stay in sight.
+_SIDE, _SMALL_SIDE = 720, 520
+_TALL, _HALF = "calc(100vh - 20rem)", "calc(50vh - 11.9rem)"
+
 
 def show_single(result: Result, look: Look) -> None:
     """One large slice of the plane that the visitor chooses."""
     plane = _choose_plane(result)
-    caption(f"{plane} {place_of(result, plane)}", look.sequence)
-    picture = overlay(result, look, plane, [lesions_of(result)])
-    show_slice(picture, plane, result.shape, f"{plane} slice with outlined lesions", "single")
-    show_slider(plane, result.shape, [(slices_with(result.mask, plane), CSS_FIRST)])
+    with st.container(gap="xsmall"):
+        caption(f"{plane} {place_of(result, plane)}", look.sequence)
+        picture = overlay(result, look, plane, [lesions_of(result)])
+        show_slice(picture, plane, result, f"{plane} slice with outlined lesions", "single", _TALL)
+        show_slider(plane, result.shape, [(slices_with(result.mask, plane), CSS_FIRST)])
 
 
 def show_four(result: Result, look: Look) -> None:
     """The original, CLAHE, the mask and the overlay of one slice."""
     plane = _choose_plane(result)
-    index, steps = current().at[plane.axis], steps_of(result.answer.image.spacing, result.shape)
+    index, lesions = current().at[plane.axis], lesions_of(result)
     channel = look.channel if len(result.enhanced) == len(result.voxels) else 0
-    lesions = lesions_of(result)
+    frame = Frame(plane, result.region, result.steps, _SMALL_SIDE)
     pictures = {
-        "Original": draw(
-            look.window.apply(plane.cut(result.voxels[look.channel], index)), plane, index, steps, side=520
-        ),
-        "CLAHE": draw(plane.cut(result.enhanced[channel], index), plane, index, steps, side=520),
-        "Mask": draw_mask(lesions, plane, index, steps, side=520),
-        "Overlay": overlay(result, look, plane, [lesions], side=520),
+        "Original": draw(frame, look.window.apply(plane.cut(result.voxels[look.channel], index)), index),
+        "CLAHE": draw(frame, plane.cut(result.enhanced[channel], index), index),
+        "Mask": draw_mask(frame, lesions, index),
+        "Overlay": overlay(result, look, plane, [lesions], _SMALL_SIDE),
     }
     names = list(pictures)
     for row in (names[:2], names[2:]):
         for name, column in zip(row, st.columns(2, gap="small"), strict=True):
-            with column:
-                caption(name, look.sequence if name in ("Original", "Overlay") else "")
-                show_slice(pictures[name], plane, result.shape, f"{plane} slice, {name}", name)
+            with column, st.container(gap="xsmall"):
+                caption(name, place_of(result, plane) if name == "Original" else "")
+                show_slice(pictures[name], plane, result, f"{plane} slice, {name}", name, _HALF)
     show_slider(plane, result.shape, [(slices_with(result.mask, plane), CSS_FIRST)])
 
 
 def show_planes(result: Result, look: Look) -> None:
     """All three planes through one voxel, with lines where they cut each other."""
-    if not steps_of(result.answer.image.spacing, result.shape).known:
+    if not result.steps.known:
         st.caption(
             "The distance of slices is not known: coronal and sagittal pictures are stretched to look like a head. "
             "Nothing is measured on them."
         )
     left, right = st.columns([1.35, 1], gap="small")
     for plane in Plane:
-        with left if plane is Plane.AXIAL else right:
-            caption(f"{plane} {place_of(result, plane)}", look.sequence if plane is Plane.AXIAL else "")
-            picture = overlay(result, look, plane, [lesions_of(result)], side=720 if plane is Plane.AXIAL else 520)
-            _cross(picture, plane, result)
-            show_slice(picture, plane, result.shape, f"{plane} slice with outlined lesions", "three")
+        axial = plane is Plane.AXIAL
+        with left if axial else right, st.container(gap="xsmall"):
+            caption(f"{plane} {place_of(result, plane)}", look.sequence if axial else "")
+            picture = overlay(result, look, plane, [lesions_of(result)], _SIDE if axial else _SMALL_SIDE)
+            draw_cross(picture, *result.region.place(plane, current().at))
+            show_slice(
+                picture, plane, result, f"{plane} slice with outlined lesions", "three", _TALL if axial else _HALF
+            )
             show_slider(plane, result.shape, [(slices_with(result.mask, plane), CSS_FIRST)])
 
 
-def overlay(result: Result, look: Look, plane: Plane, marked: list[Lesions], side: int = 720) -> Picture:
+def overlay(result: Result, look: Look, plane: Plane, marked: list[Lesions], side: int = _SIDE) -> Picture:
     """The slice that is looked at, with lesions."""
     index = current().at[plane.axis]
     gray = look.window.apply(plane.cut(result.voxels[look.channel], index))
-    steps = steps_of(result.answer.image.spacing, result.shape)
-    return draw(gray, plane, index, steps, marked, look.marking, side)
+    return draw(Frame(plane, result.region, result.steps, side), gray, index, marked, look.marking)
 
 
 def lesions_of(result: Result, second: bool = False) -> Lesions:
@@ -101,8 +106,3 @@ def _choose_plane(result: Result) -> Plane:
         persist_state="session",
     )
     return Plane(chosen or names[0])
-
-
-def _cross(picture: Picture, plane: Plane, result: Result) -> None:
-    down, across = ((current().at[axis] + 0.5) / result.shape[axis] for axis in range(3) if axis != plane.axis)
-    draw_cross(picture, down if plane is Plane.AXIAL else 1 - down, across)

@@ -45,7 +45,7 @@ def show_sidebar() -> None:
             type="primary",
             icon=":material/play_arrow:",
             width="stretch",
-            disabled=working or not _anything_new(session, files, models),
+            disabled=working or not (files or (session.upload is not None and models != session.wanted)),
         )
         if session.upload is not None:
             st.button(
@@ -54,7 +54,7 @@ def show_sidebar() -> None:
         if st.button("About the networks", icon=":material/description:", type="tertiary", disabled=working):
             show_card(session.cards, models[0])
     if sample:
-        _empty_uploader(session)
+        session.uploader += 1
         session.want(sample_upload(), models)
         st.rerun()
     if start:
@@ -71,39 +71,25 @@ def _models(session: Session, working: bool) -> tuple[str, ...]:
     return (first,) if second in (None, _NONE) else (first, second)
 
 
-def _anything_new(session: Session, files: list[UploadedFile], models: tuple[str, ...]) -> bool:
-    """Whether pressing the button would change anything."""
-    if files and st.session_state.get("sent files") != [file.file_id for file in files]:
-        return True
-    return session.upload is not None and models != session.wanted
-
-
 def _send(session: Session, files: list[UploadedFile], models: tuple[str, ...]) -> None:
-    chosen = [file.file_id for file in files]
-    try:
-        if files and st.session_state.get("sent files") != chosen:
+    """Ask for the chosen files, or for the study that is there; the chooser is then empty for the next study."""
+    upload = session.upload
+    if files:
+        try:
             upload = pack([(file.name, file.getvalue()) for file in files], upload_limit())
-            st.session_state["sent files"] = chosen
-        elif session.upload is not None:
-            upload = session.upload
-        else:
+        except MetsegError as problem:
+            session.drop()
+            session.fail(problem)
             return
-    except MetsegError as problem:
-        session.drop()
-        session.fail(problem)
-        return
-    session.want(upload, models)
+        session.uploader += 1
+    if upload is not None:
+        session.want(upload, models)
 
 
 def _forget() -> None:
     session = current()
     session.drop()
-    _empty_uploader(session)
-
-
-def _empty_uploader(session: Session) -> None:
     session.uploader += 1
-    st.session_state.pop("sent files", None)
 
 
 def _heading(text: str) -> None:

@@ -13,46 +13,50 @@ from streamlit.components import v2
 
 from metseg.web.pictures import Picture, as_png
 from metseg.web.planes import Plane, Shape
+from metseg.web.result import Result
 from metseg.web.session import current
 from metseg.web.views.frame import asset
 
-_HTML = '<img alt="" draggable="false">'
-_CSS = (
-    "img { display: block; width: 100%; border-radius: 4px; background: #000; cursor: crosshair; "
-    "max-height: var(--tallest); object-fit: contain; }"
-)
+_HTML = '<div><img alt="" draggable="false"></div>'
+_CSS = """
+div { display: flex; justify-content: center; background: #000; border-radius: 4px; overflow: hidden; }
+img { display: block; width: 100%; min-width: 0; object-fit: contain; cursor: crosshair; }
+"""
 
 
-def show_slice(picture: Picture, plane: Plane, shape: Shape, alt: str, place: str = "") -> None:
+def show_slice(picture: Picture, plane: Plane, result: Result, alt: str, place: str, tallest: str) -> None:
     """A picture of the slice of ``plane`` that is looked at.
 
     Parameters
     ----------
     picture : ndarray of uint8, shape (height, width, 3)
         What to show.
-    plane, shape : Plane, (int, int, int)
-        Its plane, and the volume's (z, y, x).
+    plane, result : Plane, Result
+        Its plane, and what it is a slice of.
     alt : str
         What is to be seen, in words.
     place : str
         Tells pictures of the same plane apart.
+    tallest : str
+        Its greatest height, for CSS.
     """
     key = f"picture {plane} {place}"
 
     def turned() -> None:
         steps = _trigger(key, "turn")
         if isinstance(steps, int | float):
-            move(plane, current().at[plane.axis] + int(steps), shape)
+            move(plane, current().at[plane.axis] + int(steps), result.shape)
 
     def pointed() -> None:
         match _trigger(key, "point"):
             case [int() | float() as down, int() | float() as across]:
-                for axis, index in plane.locate((float(down), float(across)), shape):
+                for axis, index in result.region.locate(plane, (float(down), float(across))).items():
                     current().at[axis] = index
 
     component = v2.component("metseg_slice", html=_HTML, css=_CSS, js=asset("slice.js"))
     source = "data:image/png;base64," + base64.b64encode(as_png(picture)).decode()
-    component(key=key, data={"src": source, "alt": alt}, on_turn_change=turned, on_point_change=pointed)
+    data = {"src": source, "alt": alt, "tallest": tallest}
+    component(key=key, data=data, on_turn_change=turned, on_point_change=pointed)
 
 
 def show_slider(plane: Plane, shape: Shape, marked: Sequence[tuple[npt.NDArray[np.bool_], str]] = ()) -> None:

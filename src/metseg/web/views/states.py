@@ -8,25 +8,25 @@ import streamlit as st
 
 from metseg.errors import MetsegError
 from metseg.web.client import BusyError, RefusedError, ServerDownError
+from metseg.web.wording import as_markdown, sentence
 
 _TITLES: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "The server wants another token",
     HTTPStatus.FORBIDDEN: "The server does not take requests from here",
     HTTPStatus.REQUEST_TIMEOUT: "The upload took too long",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "This file is too large",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "This study is too large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "This is not a format that is taken",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "This file cannot be read",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "This study cannot be read",
 }
 _ADVICE: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "Start the page with METSEG_TOKEN set to the server's token.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Send fewer slices, or crop them.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "TIFF, PNG, JPEG, NIfTI, or a zip of one patient's TIFF slices can be sent.",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "Open it in another program to see whether it is whole, and send it again.",
 }
 
 
-def show_problem(problem: MetsegError) -> None:
-    """Say what went wrong, in the server's words, and what can be done."""
+def show_problem(problem: MetsegError, study: str = "") -> None:
+    """Say what went wrong with ``study``, in the server's words, and what can be done."""
     title, advice = "This study could not be outlined", ""
     if isinstance(problem, ServerDownError):
         title, advice = "The server is gone", "Nothing was lost here; try again when it is back."
@@ -34,9 +34,9 @@ def show_problem(problem: MetsegError) -> None:
         title, advice = "The server is still busy", "It was asked several times; try again in a few minutes."
     elif isinstance(problem, RefusedError):
         title, advice = _TITLES.get(problem.status, title), _ADVICE.get(problem.status, "")
-    said = str(problem)
-    body = f"**{title}**  \n{_plain(said[:1].upper() + said[1:])}."
-    st.error(body.replace("..", ".") + (f"  \n{advice}" if advice else ""), icon=":material/error:")
+    whose = f"{as_markdown(study)}: {title[:1].lower()}{title[1:]}" if study else title
+    lines = [f"**{whose}**", as_markdown(sentence(str(problem))), advice]
+    st.error("  \n".join(filter(None, lines)), icon=":material/error:")
 
 
 def show_down(reason: str) -> None:
@@ -46,7 +46,7 @@ def show_down(reason: str) -> None:
         "<p>This page only shows what a metseg server computes, and it cannot reach one.</p></div>"
     )
     with st.container(horizontal_alignment="center"), st.container(width=545):
-        st.error(_plain(reason), icon=":material/cloud_off:")
+        st.error(as_markdown(sentence(reason)), icon=":material/cloud_off:")
         st.caption(
             "Is it running? `metseg serve` starts one; `metseg ui` without `--server` brings its own. "
             "What it last said is in its terminal."
@@ -69,8 +69,3 @@ def show_welcome() -> None:
         "server is told to forget it.</div>"
         "</div></div>"
     )
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown leaves alone."""
-    return "".join(f"\\{letter}" if letter in "\\`*_{}[]<>#+-!|$~:" else letter for letter in text)

@@ -45,6 +45,10 @@ def show_results(results: Results) -> None:
         for result, colour, place in zip(results, (CSS_FIRST, CSS_SECOND), ("", "second"), strict=False):
             show_findings(result, colour, place)
         look = show_controls(first)
+        st.caption(
+            "A row of the table goes to its lesion. The wheel turns slices; a click in a picture moves the others "
+            "there."
+        )
     with pictures:
         views.get(view or _SINGLE, _single)(results, look)
 

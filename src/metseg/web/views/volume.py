@@ -8,43 +8,67 @@ import nibabel
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
-from niivue_component import niivue_viewer
+from niivue_component import niivue_viewer  # type: ignore[import-untyped]
+from scipy import ndimage
 
-from metseg.web.planes import steps_of
+from metseg.web.planes import Spacing
 from metseg.web.result import Result
 from metseg.web.views.controls import Look
 
-_HEIGHT = 620
+_SIDE = 640
 _VIEWS = {"Head": "3d", "Planes and head": "multiplanar"}
+_MOST_VOXELS = 12_000_000
 
 
 def show_volume(result: Result, look: Look) -> None:
-    """The head with its lesions; turned by dragging, cut with the wheel."""
-    view = st.segmented_control("3-D view", list(_VIEWS), default="Head", required=True, label_visibility="collapsed")
-    steps = steps_of(result.answer.image.spacing, result.shape).steps
-    head = as_nifti(look.window.apply(result.voxels[look.channel]), steps)
-    lesions = {
-        "data": as_nifti(result.mask, steps),
-        "name": "lesions.nii.gz",
-        "colormap": "warm",
-        "opacity": max(look.marking.opacity, 0.05),
-    }
-    niivue_viewer(
-        nifti_data=head,
-        filename="head.nii.gz",
-        overlays=[lesions] if result.mask.any() else None,
-        height=_HEIGHT,
-        view_mode=_VIEWS[view or "Head"],
-        styled=False,
-        settings={"crosshair": view != "Head", "radiological": True, "colorbar": False, "interpolation": True},
-        update_interval_ms=None,
-        key=f"niivue {view}",
+    """The head with its lesions; dragging turns it."""
+    view = st.segmented_control(
+        "3-D view",
+        list(_VIEWS),
+        default="Head",
+        required=True,
+        key="3-D view",
+        label_visibility="collapsed",
+        persist_state="session",
     )
+    with st.container(width=_SIDE, key="volume"):
+        niivue_viewer(
+            nifti_data=_volume(result, look.window.apply(result.voxels[look.channel])),
+            filename="head.nii.gz",
+            overlays=_overlay(result, look),
+            height=_SIDE,
+            view_mode=_VIEWS[view or "Head"],
+            styled=False,
+            settings={"crosshair": view != "Head", "radiological": True, "colorbar": False, "interpolation": True},
+            update_interval_ms=None,
+            key=f"niivue {view}",
+        )
+    st.caption("Drag to turn. Voxels between slices are interpolated, here only.")
 
 
-def as_nifti(volume: npt.NDArray[np.uint8], steps: tuple[float, float, float]) -> bytes:
+def _overlay(result: Result, look: Look) -> list[dict[str, object]] | None:
+    if not result.mask.any():
+        return None
+    lesions = _volume(result, result.mask * np.uint8(255))
+    return [{"data": lesions, "name": "lesions.nii.gz", "colormap": "warm", "opacity": max(look.marking.opacity, 0.05)}]
+
+
+def _volume(result: Result, values: npt.NDArray[np.uint8]) -> bytes:
+    (_, _), (top, bottom), (left, right) = result.region.bounds
+    return as_nifti(*isotropic(values[:, top:bottom, left:right], result.steps.steps))
+
+
+def isotropic(values: npt.NDArray[np.uint8], steps: Spacing) -> tuple[npt.NDArray[np.uint8], Spacing]:
+    """The volume with voxels about as deep as they are wide, not more than a browser bears, and its new steps."""
+    wanted = max(1.0, steps[0] / min(steps[1:]))
+    deeper = min(wanted, max(1.0, _MOST_VOXELS / values.size))
+    filled = ndimage.zoom(values, (deeper, 1, 1), order=1, grid_mode=True, mode="nearest")
+    return np.asarray(filled, np.uint8), (steps[0] * len(values) / len(filled), steps[1], steps[2])
+
+
+def as_nifti(volume: npt.NDArray[np.uint8], steps: Spacing) -> bytes:
     """A packed NIfTI of (z, y, x): x to the patient's left, y to the back, z upwards, around the origin."""
     affine = np.diag([-steps[2], -steps[1], steps[0], 1.0])
     affine[:3, 3] = -affine[:3, :3] @ ((np.array(volume.shape[::-1]) - 1) / 2)
-    image = nibabel.Nifti1Image(np.ascontiguousarray(volume.transpose(2, 1, 0)), affine)
+    image = nibabel.Nifti1Image(np.ascontiguousarray(volume.transpose(2, 1, 0)), affine)  # type: ignore[no-untyped-call]
     return gzip.compress(image.to_bytes(), 1, mtime=0)

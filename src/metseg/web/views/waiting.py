@@ -59,8 +59,9 @@ def outline_missing(client: Client) -> None:
     if upload is None:
         return
     st.html(f'<p class="metseg-study">{escape(upload.name)}</p>')
-    bar = st.progress(0.0, "Sending the study")
-    st.button("Cancel", icon=":material/close:", on_click=_cancel, key="cancel")
+    with st.container(width=560):
+        bar = st.progress(0.0, "Sending the study")
+        st.button("Cancel", icon=":material/close:", on_click=_cancel, key="cancel")
     missing = session.missing
     for number, model in enumerate(missing):
         which = f"{model} ({number + 1} of {len(missing)})" if len(missing) > 1 else model
