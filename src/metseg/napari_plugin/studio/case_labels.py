@@ -108,8 +108,12 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
 
     def retire(self) -> None:
         """Let nothing be changed any more, and forget the undo history, as napari does for what cannot be edited."""
-        self.read_only = True
+        self.lock()
         self.editable = False
+
+    def lock(self) -> None:
+        """Let nothing be changed any more, and tell nobody: the window may be gone."""
+        self.read_only = True
         self.data.flags.writeable = False
 
     def _own_copy(self) -> LabelArray:

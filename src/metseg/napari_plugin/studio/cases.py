@@ -176,6 +176,7 @@ class Cases(Follower):
             self._tell_error(DataError(f"{case.name}: is not saved: {self._state.problem}"))
             return False
         self._leave(case, wait=False)
+        case.labels.retire()
         return True
 
     def end(self) -> None:
@@ -194,7 +195,7 @@ class Cases(Follower):
             self._before = (*self._before[-1:], editing.wait)
             if rescued is not None:
                 self._tell(f"{case.name}: could not be saved where it belongs ({state.problem}). Saved in {rescued}")
-        case.labels.retire()
+        case.labels.lock()
         state.case, state.lesion, state.slices, state.reviewed, state.proposal = None, 0, (), frozenset(), None
         state.saved, state.problem, state.status, state.reason = Saved.NOTHING, "", Status.TODO, ""
 

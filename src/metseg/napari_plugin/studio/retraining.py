@@ -17,6 +17,7 @@ from metseg.curation.names import safe_name
 from metseg.events import EpochFinished, Event, Notice, Progress, StepFinished
 from metseg.napari_plugin import pipeline
 from metseg.napari_plugin.background import Latest
+from metseg.napari_plugin.native_libraries import keep_llvm_apart
 from metseg.napari_plugin.state import Follower, ModelChoice
 from metseg.napari_plugin.studio.training_process import End, Ending, TrainingProcess
 
@@ -340,6 +341,7 @@ def _run_name(choice: ModelChoice) -> str:
 
 def _look(project: Project) -> tuple[RunState | None, DefaultModel | None]:
     """The project's newest retraining, and its default network."""
+    keep_llvm_apart()
     from metseg.retraining import read_config, read_gate
     from metseg.training.curves import read_log
 

@@ -10,12 +10,14 @@ from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 from metseg.napari_plugin.controls import Column
 from metseg.napari_plugin.session import SessionWidget
 from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.studio.export_panel import ExportPanel
 from metseg.napari_plugin.studio.keys_panel import KeysPanel
 from metseg.napari_plugin.studio.lesion_table import LesionPanel
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.project_panel import ProjectPanel
 from metseg.napari_plugin.studio.proposal_panel import ProposalPanel
 from metseg.napari_plugin.studio.queue_panel import QueuePanel
+from metseg.napari_plugin.studio.retrain_panel import RetrainPanel
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 from metseg.napari_plugin.studio.state import StudioState
 from metseg.napari_plugin.studio.studio import Studio
@@ -51,17 +53,24 @@ class StudioWidget(SessionWidget):
         self.lesions = LesionPanel(self.studio)
         self.tools = ToolPanel(self.studio)
         self.proposal = ProposalPanel(self.studio)
+        self.export = ExportPanel(self.studio)
+        self.retrain = RetrainPanel(self.studio)
         self.studio.add_shortcut(Shortcut("N", "new lesion", self.studio.new_lesion))
         self.studio.add_shortcut(Shortcut("K", "show these keys", self._show_keys))
         self.keys = KeysPanel(self.studio)
         panels: dict[str, Sequence[Panel]] = {
             "Review": (self.queue, self.tools, self.lesions),
             "Predict": (self.proposal,),
+            "Export": (self.export,),
+            "Retrain": (self.retrain,),
             "Keys": (self.keys,),
         }
         self.tabs = QTabWidget()
         self.tabs.setObjectName("studioTabs")
         self.tabs.setDocumentMode(True)
+        bar = self.tabs.tabBar()
+        if bar is not None:
+            bar.setDrawBase(False)
         for title, held in panels.items():
             self.tabs.addTab(Column(held), title)
         self._header = QWidget()
