@@ -133,33 +133,36 @@ def test_closing_leaves_no_process_and_the_next_window_can_resume(
     again.close()
 
 
-def test_what_went_wrong_is_said(panel: Any, project: Project, patiently: Wait) -> None:
-    for image in (project.path.parent / "images" / "p0").iterdir():
-        image.unlink()
-    panel.start.click()
-    patiently(lambda: not panel.retraining.run.running, 300)
-    assert panel.retraining.run.phase is Phase.FAILED
-    assert "is gone; if the images were moved" in panel.problem.text()
-    assert "Traceback" not in panel.problem.text()
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', flush=True); time.sleep(99)"
+REFUSING = "import sys; print('something else'); sys.exit('a warning\\nmetseg: run/p0.tif: is gone')"
+CRASHING = "import os; os.abort()"
 
 
-def test_a_process_that_does_not_listen_is_killed(qapp: Any, patiently: Wait, monkeypatch: pytest.MonkeyPatch) -> None:
-    deaf = (
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', flush=True); time.sleep(99)"
-    )
+@pytest.mark.parametrize(
+    ("program", "stopped", "end", "said"),
+    [
+        (DEAF, True, End.STOPPED, "did not end by itself"),
+        (REFUSING, False, End.FAILED, "run/p0.tif: is gone"),
+        (CRASHING, False, End.FAILED, "It was ended from outside."),
+    ],
+)
+def test_however_a_process_ends_it_is_said(
+    qapp: Any, patiently: Wait, monkeypatch: pytest.MonkeyPatch, program: str, stopped: bool, end: End, said: str
+) -> None:
     monkeypatch.setattr(
-        "metseg.napari_plugin.studio.training_process.command", lambda arguments: [sys.executable, "-c", deaf]
+        "metseg.napari_plugin.studio.training_process.command", lambda arguments: [sys.executable, "-c", program]
     )
     process = TrainingProcess()
     endings: list[Ending] = []
     process.ended.connect(endings.append)
     process.start([])
-    patiently(lambda: process.id > 0)
-    time.sleep(1.0)
-    process.stop(patience=200)
-    patiently(lambda: endings, 20)
-    assert endings[0].end is End.STOPPED
-    assert "did not end by itself" in endings[0].problem
+    if stopped:
+        patiently(lambda: process.id > 0)
+        time.sleep(1.0)
+        process.stop(patience=200)
+    patiently(lambda: endings, 60)
+    assert endings[0].end is end
+    assert said in endings[0].problem
     assert not process.running
 
 

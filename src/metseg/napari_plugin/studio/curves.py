@@ -81,11 +81,11 @@ class Plot(QWidget):
         letters = self.fontMetrics()
         line = letters.height()
         painter.setPen(self.colours.text)
-        painter.drawText(QRectF(0, 0, self.width(), line), Qt.AlignmentFlag.AlignLeft, self._title)
+        painter.drawText(QRectF(_GAP, 0, self.width(), line), Qt.AlignmentFlag.AlignLeft, self._title)
         values = [y for curve in self.curves for _, y in curve.points]
         low, high, ticks = scale(values)
         names = [f"{tick:g}" for tick in ticks]
-        left = max((letters.horizontalAdvance(name) for name in names), default=0) + _GAP
+        left = max((letters.horizontalAdvance(name) for name in names), default=0) + 2 * _GAP
         area = QRectF(left, line + 2 * _GAP, self.width() - left - _DOT - 1, self.height() - 2 * line - 3 * _GAP)
         if not values:
             painter.setPen(self.colours.quiet)

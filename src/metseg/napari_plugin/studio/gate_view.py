@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
@@ -13,7 +14,7 @@ from metseg.napari_plugin.controls import Hint
 from metseg.napari_plugin.studio.colours import GREEN, ORANGE, VERMILION
 
 if TYPE_CHECKING:
-    from metseg.retraining import Gate, GateRow
+    from metseg.retraining import Gate, GateRow, ModelScores
 
 _MOST_ROWS = 8
 _ROW_PADDING = 6
@@ -23,21 +24,19 @@ _TITLES = {
     GateResult.UNDECIDED: "Nothing was decided",
 }
 _COLOURS = {GateResult.PASSED: GREEN, GateResult.FAILED: VERMILION, GateResult.UNDECIDED: ORANGE}
-_COLUMNS = (
-    "held-out patient",
-    "Dice\nbefore",
-    "Dice\nnow",
-    "found\nbefore",
-    "found\nnow",
-    "false\nbefore",
-    "false\nnow",
-)
+_COLUMNS = ("held-out\npatient", "Dice\nbefore", "Dice\nnow", "lesions\nfound", "false\nlesions")
 
 
 class GateView(QWidget):
-    """Shows a :class:`~metseg.retraining.Gate`."""
+    """Shows a :class:`~metseg.retraining.Gate`: its word, what can be done now, and what it rests on.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    actions : sequence of QWidget
+        What can be done now.
+    """
+
+    def __init__(self, actions: Sequence[QWidget]) -> None:
         super().__init__()
         self.title = QLabel()
         self.title.setObjectName("result")
@@ -50,6 +49,7 @@ class GateView(QWidget):
         self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.table.setShowGrid(False)
         self.table.setWordWrap(False)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self._header, self._lines = QHeaderView(Qt.Orientation.Horizontal), QHeaderView(Qt.Orientation.Vertical)
         self.table.setHorizontalHeader(self._header)
         self.table.setVerticalHeader(self._lines)
@@ -61,7 +61,7 @@ class GateView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        for widget in (self.title, self.reason, self.table, self.remarks):
+        for widget in (self.title, self.reason, *actions, self.table, self.remarks):
             layout.addWidget(widget)
         self._shown: Gate | None = None
         self.hide()
@@ -75,26 +75,27 @@ class GateView(QWidget):
         if gate is None:
             return
         self.title.setText(_TITLES.get(gate.result, str(gate.result)))
-        self.title.setStyleSheet(f"color: {_COLOURS[gate.result]};")
+        self.title.setStyleSheet(f"border-left: 4px solid {_COLOURS[gate.result]}; padding-left: 8px;")
         self.reason.say(f"{gate.reason[:1].upper()}{gate.reason[1:]}.")
         self.remarks.say("\n".join(f"{remark[:1].upper()}{remark[1:]}." for remark in gate.remarks))
         pairs = list(zip(gate.parent.rows, gate.child.rows, strict=True))
         self.table.setRowCount(len(pairs) + bool(pairs))
-        for place, (before, now) in enumerate(pairs):
-            self._fill(place, before.name, _cells(before, now), f"{before.name}, from the {before.source}")
         if pairs:
-            self._fill(len(pairs), "all", _sums(gate), "mean Dice, and sums", bold=True)
+            self._fill(
+                0, "all", _cells(gate.parent, gate.child, gate.parent.mean_dice, gate.child.mean_dice), "", bold=True
+            )
+        for place, (before, now) in enumerate(pairs, start=1):
+            self._fill(place, before.name, _cells(before, now, before.dice, now.dice), f"from the {before.source}")
         rows = min(self.table.rowCount(), _MOST_ROWS)
         head = self._header.sizeHint().height()
         self.table.setFixedHeight(head + rows * self._lines.defaultSectionSize() + 2 * self.table.frameWidth())
         self.table.setVisible(bool(pairs))
-        self.table.scrollToBottom()
 
     def _fill(self, row: int, name: str, cells: list[tuple[str, int]], tip: str, *, bold: bool = False) -> None:
         """One row; a cell's number says whether it is better (1) or worse (-1) than what it is beside."""
         for column, (text, better) in enumerate([(name, 0), *cells]):
             item = QTableWidgetItem(text)
-            item.setToolTip(tip)
+            item.setToolTip(f"{name}, {tip}" if tip else "mean Dice, and sums")
             if column:
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             if better:
@@ -106,27 +107,19 @@ class GateView(QWidget):
             self.table.setItem(row, column, item)
 
 
-def _cells(before: GateRow, now: GateRow) -> list[tuple[str, int]]:
+def _cells(
+    before: GateRow | ModelScores, now: GateRow | ModelScores, dice_before: float, dice_now: float
+) -> list[tuple[str, int]]:
     return [
-        (f"{before.dice:.3f}", 0),
-        (f"{now.dice:.3f}", _sign(now.dice - before.dice, 5e-4)),
-        (f"{before.found}/{before.lesions}", 0),
-        (f"{now.found}/{now.lesions}", _sign(now.found - before.found)),
-        (str(before.false), 0),
-        (str(now.false), _sign(before.false - now.false)),
+        (f"{dice_before:.3f}", 0),
+        (f"{dice_now:.3f}", _sign(dice_now - dice_before, 5e-4)),
+        (f"{_change(before.found, now.found)} of {now.lesions}", _sign(now.found - before.found)),
+        (_change(before.false, now.false), _sign(before.false - now.false)),
     ]
 
 
-def _sums(gate: Gate) -> list[tuple[str, int]]:
-    before, now = gate.parent, gate.child
-    return [
-        (f"{before.mean_dice:.3f}", 0),
-        (f"{now.mean_dice:.3f}", _sign(now.mean_dice - before.mean_dice, 5e-4)),
-        (f"{before.found}/{before.lesions}", 0),
-        (f"{now.found}/{now.lesions}", _sign(now.found - before.found)),
-        (str(before.false), 0),
-        (str(now.false), _sign(before.false - now.false)),
-    ]
+def _change(before: int, now: int) -> str:
+    return str(now) if before == now else f"{before} → {now}"
 
 
 def _sign(difference: float, least: float = 0.5) -> int:

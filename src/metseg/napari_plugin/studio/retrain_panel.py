@@ -60,17 +60,14 @@ class RetrainPanel(Panel):
         self.plots = _row(self.loss, self.dice)
         self.notices = Hint()
         self.problem = Hint("notice")
-        self.gate = GateView()
         self.adopt = button("Make it this project's default", "", retraining.adopt)
         self.why_not = Hint()
+        self.gate = GateView((self.adopt, self.why_not))
         self.add_row("Start from", self.parent_model, self.open_model)
         self.add_row("Also show again", self.folders)
         self.add_row("Epochs", self.epochs)
         buttons = _row(self.start, self.resume, self.stop)
-        for widget in (
-            self.outlook, buttons, self.progress, self.problem, self.plots, self.notices, self.gate, self.adopt,
-            self.why_not,
-        ):  # fmt: skip
+        for widget in (self.outlook, buttons, self.progress, self.problem, self.gate, self.plots, self.notices):
             self.add_wide(widget)
         self.follow(retraining, ("changed",), self._show)
         events = ("models", "searching", "project", "cases")
@@ -146,7 +143,6 @@ class RetrainPanel(Panel):
         gate = retraining.run.gate
         self.gate.show_gate(gate)
         obstacle = retraining.adoption_obstacle
-        self.adopt.setVisible(gate is not None)
         self.adopt.setEnabled(not obstacle)
         self.adopt.setToolTip(obstacle or "New predictions in this project then come from it. Others stay available.")
         stand_out(self.adopt, gate is not None and not obstacle)
