@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -39,7 +40,8 @@ def zipped(head: Study) -> bytes:
     return content.getvalue()
 
 
-head = synthetic_study(seed=1, slices=3, size=48)
+whole = synthetic_study(seed=1, slices=8, size=64)
+head = replace(whole, voxels=whole.voxels[:, 3:6], mask=None, slices=())
 triplet = np.ascontiguousarray(head.voxels[:, 1].transpose(1, 2, 0))
 volume = nibabel.Nifti1Image(head.voxels[1].transpose(2, 1, 0), np.diag([-1.0, -1.0, 4.0, 1.0])).to_bytes()
 eight = (triplet >> 8 if triplet.dtype == np.uint16 else triplet).astype(np.uint8)

@@ -49,7 +49,7 @@ def test_a_job_ends_with_what_predict_answers(client: TestClient, stack: bytes) 
         assert fetched.content == direct.content
         assert fetched.headers["x-model-sha256"] == direct.headers["x-model-sha256"]
     assert client.delete(place).json()["state"] == "cancelled"
-    assert client.get(f"{place}/result").status_code == 410
+    assert client.get(f"{place}/result").status_code == 404
 
 
 def test_a_job_that_is_not_there_is_404(client: TestClient) -> None:

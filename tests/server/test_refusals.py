@@ -152,7 +152,7 @@ def test_reasons_name_no_place_on_the_server(client: TestClient, slice_tiff: Any
         ({"threshold": 2}, 422, "threshold"),
         ({"threshold": "nan"}, 422, "threshold"),
         ({"smallest": -1}, 422, "smallest"),
-        ({"slice": 1}, 422, "slice"),
+        ({"slice": 1}, 404, "slice"),
         ({"view": "x-ray"}, 422, "view"),
     ],
 )
@@ -190,7 +190,7 @@ def test_a_png_of_several_slices_asks_for_one(client: TestClient, head: Study, t
     write_tiff(tmp_path / "stack.tif", head.voxels[1])
     content = (tmp_path / "stack.tif").read_bytes()
     assert "?slice=" in refused(client, 406, content, "image/png")
-    assert "10 slices" in refused(client, 422, content, "image/png", slice=10)
+    assert "there are 10" in refused(client, 404, content, "image/png", slice=10)
 
 
 def test_other_bodies_and_fields_are_refused(client: TestClient, slice_tiff: Any, tmp_path: Any) -> None:

@@ -1,4 +1,4 @@
-"""The OpenAPI document is true: Schemathesis asks what it allows, and more, and gets no answer that it does not name."""
+"""The OpenAPI document is true: Schemathesis asks what it allows, and more, and gets no answer it does not name."""
 
 from __future__ import annotations
 
@@ -45,4 +45,4 @@ def test_every_operation_names_its_errors_and_gives_examples(client: TestClient)
     }  # fmt: skip
     assert forms["application/json"]["example"]["lesions"]
     names = [one for one in operations["/predict", "post"]["parameters"] if one["name"] == "model"]
-    assert names[0]["schema"]["anyOf"][0]["enum"] == ["other", "small"]
+    assert {"other", "small"} <= set(names[0]["schema"]["anyOf"][0]["enum"])

@@ -61,19 +61,20 @@ def described(app: FastAPI) -> Callable[[], dict[str, Any]]:
         schemas["Problem"] = {**Problem.model_json_schema(), "example": _PROBLEM}
         for path, operations in schema["paths"].items():
             for operation in operations.values():
-                _complete(path, operation, models)
+                _complete(path, operation, models, schemas)
         return schema
 
     return openapi
 
 
-def _complete(path: str, operation: dict[str, Any], models: list[str]) -> None:
+def _complete(path: str, operation: dict[str, Any], models: list[str], schemas: dict[str, Any]) -> None:
     success = operation["responses"].get("200", {}).get("content", {})
     if success.get(JSON, {}).get("schema", {}).get("$ref", "").endswith("/MaskDocument"):
         success[JSON]["example"] = _ANSWER
     if path not in UPLOAD_PATHS:
         return
     form = operation["requestBody"]["content"]["multipart/form-data"]
+    schemas[form["schema"]["$ref"].rpartition("/")[2]]["additionalProperties"] = False
     form["encoding"] = {"file": {"contentType": UPLOAD_TYPES}}
     for parameter in operation["parameters"]:
         if parameter["name"] == "model" and models:

@@ -130,19 +130,17 @@ class Jobs:
         Raises
         ------
         ProblemError
-            404 if there is none, 409 if it has not ended, 410 if it was cancelled, or why it failed.
+            404 if there is none, 409 if it has not ended, or why it failed.
         """
         job = self.get(name)
         if job.problem is not None:
             raise job.problem
-        if job.state is JobState.CANCELLED:
-            raise ProblemError(410, "the job was cancelled")
         if job.result is None:
             raise ProblemError(409, "the job has not ended; ask for its progress", {"Retry-After": "1"})
         return job.result
 
-    def cancel(self, name: str) -> Job:
-        """Give the job ``name`` up, or forget its result.
+    def remove(self, name: str) -> Job:
+        """Give the job ``name`` up, or forget its result; it is not there afterwards.
 
         Raises
         ------
@@ -151,18 +149,15 @@ class Jobs:
         """
         job = self.get(name)
         with self._lock:
-            if job.state in (JobState.QUEUED, JobState.RUNNING):
-                job.state = JobState.CANCELLED
-                job.ended = time.monotonic()
-            elif job.state is JobState.FINISHED:
-                job.state, job.result = JobState.CANCELLED, None
+            self._jobs.pop(name, None)
+            job.state, job.result, job.ended = JobState.CANCELLED, None, time.monotonic()
         self.engine.cancel(job.work, job.future)
         return job
 
     def close(self) -> None:
         """Give up every job."""
         for name in list(self._jobs):
-            self.cancel(name)
+            self.remove(name)
 
     def _ending(self, job: Job, decoded: Decoded, slot: Slot) -> Callable[[Future[Segmentation]], None]:
         def end(future: Future[Segmentation]) -> None:

@@ -29,7 +29,6 @@ _MEANINGS = {
     406: "The answer cannot be given in any form that the request accepts.",
     408: "The request took too long to arrive.",
     409: "The job has no result (yet).",
-    410: "The job was cancelled.",
     413: "The upload has too many bytes, or the image in it too many pixels or slices.",
     415: "The upload is of a format that is not read.",
     422: "The upload cannot be read, or a parameter is wrong.",
@@ -122,8 +121,16 @@ def _wrong_parameter(error: dict[str, Any]) -> str:
 async def answer_with_problem(request: Request, error: Exception) -> JSONResponse:
     """The handler of every error."""
     problem = as_problem(error)
+    if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        problem.headers["Allow"] = _methods(request) or problem.headers.get("Allow", "")
     content = problem_document(problem.status, problem.detail, request.state.request_id)
     return JSONResponse(content, problem.status, problem.headers, media_type=MEDIA_TYPE)
+
+
+def _methods(request: Request) -> str:
+    """The methods of all routes of this path; each route knows its own only."""
+    path = getattr(request.scope.get("route"), "path", None)
+    return ", ".join(sorted(method.upper() for method in request.app.openapi()["paths"].get(path, {})))
 
 
 def add_problem_handlers(app: FastAPI) -> None:

@@ -53,10 +53,10 @@ def check_slice(media_type: str, depth: int, z: int | None) -> None:
     Raises
     ------
     ProblemError
-        422 or 406.
+        404 or 406.
     """
     if z is not None and z >= depth:
-        raise ProblemError(422, f"query slice: there are {depth} slices, counted from 0")
+        raise ProblemError(404, f"no slice {z}: there are {depth}, counted from 0")
     if media_type == PNG and z is None and depth > 1:
         raise ProblemError(406, f"a PNG holds one slice: add ?slice=0 to {depth - 1}, or accept {TIFF}")
 

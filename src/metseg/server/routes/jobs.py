@@ -81,14 +81,14 @@ async def job_progress(services: SharedServices, name: JobId) -> JobDocument:
 
 @router.delete("/{id}", responses=declared(401, 403, 404, 422, 500))
 async def cancel_job(services: SharedServices, name: JobId) -> JobDocument:
-    """Give a job up; the result of one that has ended is forgotten."""
-    return services.jobs.cancel(name).document(services.settings.job_seconds)
+    """Give a job up, or forget its result; it is not there afterwards."""
+    return services.jobs.remove(name).document(services.settings.job_seconds)
 
 
 @router.get(
     "/{id}/result",
     response_model=MaskDocument,
-    responses={200: ANSWERS, **declared(401, 403, 404, 406, 409, 410, 422, 500, 503)},
+    responses={200: ANSWERS, **declared(401, 403, 404, 406, 409, 422, 500, 503)},
 )
 async def job_result(
     request: Request, services: SharedServices, name: JobId, view: ShownView = View.MASK, slice_: Slice = None
