@@ -38,7 +38,7 @@ def next_sample(
 ) -> Sample:
     """The next image that nobody has corrected, approved or rejected; an empty answer if there is none."""
     who = annotator(parameters or {})
-    chosen = workplace.samples.next(strategy)
+    chosen = workplace.samples.next(strategy, who)
     if chosen is None:
         return Sample()
     case = workplace.cases.view(chosen.name)

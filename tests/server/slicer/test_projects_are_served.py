@@ -1,0 +1,117 @@
+"""Images, the next one, models, trainings and tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from metseg.curation import EditKind, GateResult, Project, Status, adopt_model
+from metseg.errors import DataError
+from metseg.server import Settings, create_app
+from metseg.server.slicer.cases import Cases
+from metseg.server.slicer.samples import Samples, Strategy
+from metseg.study import Sequence
+
+Serve = Callable[..., AbstractContextManager[TestClient]]
+PARAMS = {"params": (None, "{}")}
+
+
+def _approve(project: Project, name: str) -> None:
+    with project.open_case(name) as case:
+        labels = case.labels.copy()
+        labels[2:6, 20:40, 20:40] = 1
+        case.commit(labels, EditKind.STROKE)
+        case.set_status(Status.APPROVED)
+
+
+def test_an_image_is_flair_in_its_place(
+    slicer: TestClient, project: Project, volume_in: Callable[[bytes], nibabel.Nifti1Image]
+) -> None:
+    for name, affine, said in (
+        ("head_1", np.diag([-1.1, -0.9, 3, 1]), b""),
+        ("head_3", np.diag([-1.0, -1, 1, 1]), b"voxel spacing unknown, written as 1 x 1 x 1 mm"),
+    ):
+        image = volume_in(slicer.get("/datastore/image", params={"image": name}).content)
+        study = project.read_case(name).study()
+        flair = study.voxels[study.channel(Sequence.FLAIR)]
+        assert np.array_equal(np.asarray(image.dataobj).transpose(2, 1, 0), flair)
+        assert np.allclose(image.affine, affine)
+        assert image.header["descrip"].item() == said
+
+
+def test_an_image_that_is_gone_from_the_disk_is_refused_by_reason(slicer: TestClient, project: Project) -> None:
+    images = project.path.parent / "images"
+    (images / "head_2.tif").unlink()
+    answer = slicer.post("/infer/small?image=head_2", files=PARAMS)
+    assert answer.status_code == 500
+    assert "is gone" in answer.json()["detail"]
+    assert str(images) not in answer.text
+
+
+def test_the_next_image_follows_the_review_queue(slicer: TestClient, project: Project) -> None:
+    slicer.post("/infer/small?image=head_2", files=PARAMS)
+    assert slicer.post("/activelearning/uncertainty").json()["id"] == "head_2"  # predicted ones come first
+    assert slicer.post("/activelearning/first").json()["id"] == "head_1"
+    assert slicer.post("/activelearning/random").json()["id"] in {"head_1", "head_2", "head_3"}
+    for name in ("head_1", "head_2", "head_3"):
+        _approve(project, name)
+    assert slicer.post("/activelearning/uncertainty").json() == {}
+
+
+def test_two_people_are_given_different_images_while_there_are_others(project: Project) -> None:
+    samples = Samples(Cases(project.path))
+    given = [samples.next(Strategy.FIRST, who) for who in ("a", "b", "a", "b", "c", "d")]
+    assert [case and case.name for case in given] == ["head_1", "head_2", "head_1", "head_2", "head_3", "head_1"]
+
+
+def test_the_projects_own_model_is_offered_first(slicer: TestClient, project: Project, weights: Path) -> None:
+    file = next((weights / "other").glob("*.safetensors"))
+    adopt_model(project, file, name="ours", gate=GateResult.PASSED)
+    assert next(iter(slicer.get("/info/").json()["models"])) == "ours"
+    ours, other = (
+        slicer.post(f"/infer/{name}?image=head_1&output=json", files=PARAMS).json() for name in ("ours", "other")
+    )
+    assert ours["model"] == "ours"
+    assert ours["weights_sha256"] == other["weights_sha256"]
+
+
+def test_one_training_at_a_time_until_it_is_stopped(serve: Serve, project: Project) -> None:
+    _approve(project, "head_1")
+    with serve() as client:
+        assert client.post("/train/best", json={}).status_code == 422  # several networks
+        started = client.post("/train/small", json={"epochs": 3, "client_id": "rater"}).json()
+        assert started["status"] == "RUNNING"
+        assert client.get("/train/?check_if_running=true").status_code == 200
+        assert client.post("/train/small", json={}).status_code == 409
+        stopped = client.delete("/train/").json()
+        assert (stopped["id"], stopped["status"], bool(stopped["details"])) == (started["id"], "STOPPED", True)
+        assert client.get("/train/?check_if_running=true").status_code == 404
+        assert client.get("/train/").json()["status"] == "STOPPED"
+        assert client.get("/info/").json()["train_stats"]["small"]["total_epochs"] == 3
+
+
+def test_the_password_is_the_token(serve: Serve) -> None:
+    with serve(token="abc") as client:
+        assert client.get("/auth/").json()["enabled"] is True
+        assert client.get("/info/").status_code == client.get("/auth/token/valid").status_code == 401
+        wrong = client.post("/auth/token", data={"username": "rater", "password": "abcd"})
+        assert (wrong.status_code, wrong.headers["www-authenticate"]) == (401, "Bearer")
+        token = client.post("/auth/token", data={"username": "rater", "password": "abc"}).json()
+        headers = {"Authorization": f"{token['token_type']} {token['access_token']}"}
+        assert client.get("/auth/token/valid", headers=headers).status_code == 200
+        assert client.get("/info/", headers=headers).status_code == 200
+
+
+def test_without_a_project_there_are_no_such_routes(client: TestClient) -> None:
+    assert client.get("/info/").status_code == 404
+
+
+def test_a_folder_that_is_no_project_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is no project"):
+        create_app(Settings(project=tmp_path))
