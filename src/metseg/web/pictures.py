@@ -45,11 +45,12 @@ class Marking:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Lesions:
-    """Lesions to mark: their numbers (z, y, x), a colour, and the number of one that stands out."""
+    """Lesions to mark: their numbers (z, y, x), a colour, the number of one that stands out, and the line's width."""
 
     labels: npt.NDArray[np.int32]
     colour: Colour = FIRST
     chosen: int = 0
+    width: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +140,9 @@ def as_png(picture: Picture) -> bytes:
 def _mark(picture: Picture, flat: npt.NDArray[np.int32], lesions: Lesions, marking: Marking) -> None:
     """Mark all lesions of a slice, the chosen one last and brighter."""
     rest = flat.astype(bool) & (flat != lesions.chosen)
-    _shade(picture, rest, lesions.colour, marking, width=2)
+    _shade(picture, rest, lesions.colour, marking, lesions.width)
     if lesions.chosen:
-        _shade(picture, flat == lesions.chosen, _CHOSEN, marking, width=3)
+        _shade(picture, flat == lesions.chosen, _CHOSEN, marking, lesions.width + 1)
 
 
 def _shade(picture: Picture, inside: npt.NDArray[np.bool_], colour: Colour, marking: Marking, width: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from metseg.web.documents import Answer, Card, Lesion
 
@@ -81,7 +80,7 @@ def probability_of(lesion: Lesion) -> str:
     return UNKNOWN if lesion.mean_probability is None else f"{lesion.mean_probability:.2f}"
 
 
-def score_rows(card: Card) -> list[dict[str, Any]]:
+def score_rows(card: Card) -> list[dict[str, str]]:
     """A model card's held-out scores, one row for each setting."""
     wanted = {
         "patients": ("Patients", "{:.0f}"),
@@ -92,7 +91,7 @@ def score_rows(card: Card) -> list[dict[str, Any]]:
     }
     rows = []
     for setting, scores in card.scores.items():
-        row: dict[str, Any] = {"Measured on": setting.replace("_", " ")}
+        row: dict[str, str] = {"Measured on": setting.replace("_", " ")}
         for key, (title, form) in wanted.items():
             value = scores.get(key)
             row[title] = form.format(value) if isinstance(value, int | float) else UNKNOWN

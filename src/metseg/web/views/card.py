@@ -26,6 +26,13 @@ def show_card(cards: Sequence[Card], chosen: str) -> None:
     st.markdown(" · ".join(f"{title} {as_markdown(fact)}" for title, fact in facts.items() if fact))
     rows = score_rows(card)
     if rows:
-        st.table(rows, border="horizontal", hide_index=True)
+        st.markdown(_table(rows))
     st.markdown(as_markdown(card.notes) if card.notes else "The card says nothing more.")
     st.caption("The scores were measured by whoever made the network, on patients named in its card.")
+
+
+def _table(rows: Sequence[dict[str, str]]) -> str:
+    """Rows with the same keys, in Markdown."""
+    lines = [list(rows[0]), ["---"] + ["--:"] * (len(rows[0]) - 1)]
+    lines += [[as_markdown(cell) for cell in row.values()] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from metseg.metrics import overlap
@@ -12,6 +14,8 @@ from metseg.web.views.layouts import CSS_FIRST, CSS_SECOND, caption, lesions_of,
 from metseg.web.views.slice_view import show_slice, show_slider, slices_with
 
 _TALL = "calc(100vh - 26rem)"
+#: Width of the first outline beneath the second, so that both are seen where they agree.
+_HALO = 5
 
 
 def show_comparison(results: tuple[Result, ...], look: Look) -> None:
@@ -25,7 +29,7 @@ def show_comparison(results: tuple[Result, ...], look: Look) -> None:
     ):
         with column, st.container(gap="xsmall"):
             caption(result.model, place_of(result, plane), colour)
-            lesions = marked if both else [marked[number]]
+            lesions = [replace(marked[0], width=_HALO), marked[1]] if both else [marked[number]]
             picture = overlay(first, look, plane, lesions)
             show_slice(picture, plane, result, f"Axial slice, lesions of {result.model}", f"compare {number}", _TALL)
     strips = [
@@ -42,7 +46,11 @@ def _show_agreement(first: Result, second: Result) -> None:
     for column, (title, value, help_) in zip(
         st.columns(4),
         (
-            ("Agreement", f"{shared.dice:.3f}", "Dice of both masks: 1 if they are equal"),
+            (
+                "Agreement (Dice)",
+                f"{shared.dice:.3f}",
+                "Twice the common voxels over the sum of both masks: 1 if they are equal",
+            ),
             ("In both", f"{shared.true_positive:,}", "Voxels that both networks mark"),
             (f"Only {first.model}", f"{one - shared.true_positive:,}", "Voxels that only this network marks"),
             (f"Only {second.model}", f"{two - shared.true_positive:,}", "Voxels that only this network marks"),

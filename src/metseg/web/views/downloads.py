@@ -13,18 +13,19 @@ from metseg.web.result import Result
 
 def show_downloads(results: tuple[Result, ...]) -> None:
     """A menu with files of each network, and one report of all."""
-    with st.popover("Download", icon=":material/download:"):
+    with st.popover("Download", icon=":material/download:", width="content"):
         for result in results:
             _show_files(result)
+        st.html('<p class="metseg-section">Report</p>')
         st.download_button(
-            "Report (HTML)",
+            "Pictures and tables (HTML)",
             partial(as_report, results),
             file_name=f"{results[0].name}_report.html",
             mime="text/html",
             icon=":material/lab_profile:",
             on_click="ignore",
             width="stretch",
-            help="Pictures and tables in one file that any browser opens and prints.",
+            help="One file that any browser opens and prints.",
         )
 
 

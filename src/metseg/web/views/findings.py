@@ -56,7 +56,7 @@ def show_findings(result: Result, colour: str, place: str = "") -> None:
 
 
 def lesion_frame(result: Result) -> pd.DataFrame:
-    """The lesions as a table, largest first; volumes in ml and mm where spacing is known."""
+    """The lesions as a table, largest first; in ml and mm where spacing is known."""
     known = result.answer.image.spacing is not None
     rows = []
     for lesion in sorted(result.answer.lesions, key=lambda one: -one.voxels):
@@ -68,7 +68,8 @@ def lesion_frame(result: Result) -> pd.DataFrame:
         row |= {"Probability": lesion.mean_probability, "Edge": lesion.touches_border}
         rows.append(row)
     frame = pd.DataFrame(rows)
-    return frame if frame["Edge"].any() else frame.drop(columns="Edge")
+    telling = result.shape[0] > 1 and frame["Edge"].any()
+    return frame if telling else frame.drop(columns="Edge")
 
 
 def _columns(table: pd.DataFrame) -> dict[str, ColumnConfig | ButtonColumnResult | str | None]:

@@ -22,7 +22,8 @@ def show_single(result: Result, look: Look) -> None:
     """One large slice of the plane that the visitor chooses."""
     plane = _choose_plane(result)
     with st.container(gap="xsmall"):
-        caption(f"{plane} {place_of(result, plane)}", look.sequence)
+        several = result.shape[0] > 1
+        caption(f"{plane} {place_of(result, plane)}" if several else "Slice", look.sequence)
         picture = overlay(result, look, plane, [lesions_of(result)])
         show_slice(picture, plane, result, f"{plane} slice with outlined lesions", "single", _TALL)
         show_slider(plane, result.shape, [(slices_with(result.mask, plane), CSS_FIRST)])

@@ -80,8 +80,7 @@ def show_slider(plane: Plane, shape: Shape, marked: Sequence[tuple[npt.NDArray[n
 
     with st.container(gap=None):
         st.slider(f"{plane} slice", 1, size, key=key, on_change=moved, label_visibility="collapsed")
-        for there, colour in marked:
-            st.html(_strip(there, colour))
+        st.html("".join(_strip(there, colour) for there, colour in marked))
 
 
 def move(plane: Plane, index: int, shape: Shape) -> None:

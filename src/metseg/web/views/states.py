@@ -36,7 +36,8 @@ def show_problem(problem: MetsegError, study: str = "") -> None:
         title, advice = _TITLES.get(problem.status, title), _ADVICE.get(problem.status, "")
     whose = f"{as_markdown(study)}: {title[:1].lower()}{title[1:]}" if study else title
     lines = [f"**{whose}**", as_markdown(sentence(str(problem))), advice]
-    st.error("  \n".join(filter(None, lines)), icon=":material/error:")
+    with st.container(width=860):
+        st.error("  \n".join(filter(None, lines)), icon=":material/error:")
 
 
 def show_down(reason: str) -> None:

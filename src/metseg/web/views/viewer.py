@@ -40,29 +40,26 @@ def show_results(results: Results) -> None:
         key=f"view {'+'.join(result.model for result in results)} {len(views)}",
         label_visibility="collapsed",
     )
-    pictures, side = st.columns([1.75, 1], gap="medium")
+    with st.container(key="metseg-result"):
+        pictures, side = st.columns([1.75, 1], gap="medium")
     with side:
         for result, colour, place in zip(results, (CSS_FIRST, CSS_SECOND), ("", "second"), strict=False):
             show_findings(result, colour, place)
         look = show_controls(first)
-        st.caption(
-            "A row of the table goes to its lesion. The wheel turns slices; a click in a picture moves the others "
-            "there."
-        )
+        if first.shape[0] > 1:
+            st.caption("A row of the table goes to its lesion. The wheel turns slices; a click moves the other planes.")
     with pictures:
         views.get(view or _SINGLE, _single)(results, look)
 
 
 def _show_head(results: Results) -> None:
     first = results[0]
-    left, right = st.columns([4, 1], vertical_alignment="center")
-    with left:
+    with st.container(horizontal=True, vertical_alignment="center", wrap=False):
         models = " and ".join(f"<b>{escape(result.model)}</b>" for result in results)
         st.html(
             f'<p class="metseg-study">{escape(first.name)}</p>'
             f'<p class="metseg-facts">{escape(describe_image(first.answer))} · outlined by {models}</p>'
         )
-    with right, st.container(horizontal_alignment="right"):
         show_downloads(results)
     upload = current().upload
     remarks = [] if upload is None else [*upload.remarks]
