@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from metseg.curation import EditKind, Project, Status
+from metseg.curation import EditKind, Project, Status, adopt_model
+from metseg.curation.default_model import GateResult
 from metseg.study import Study, write_tiff
 
 
@@ -85,6 +86,17 @@ def test_predicting_goes_on_where_it_stopped_and_leaves_a_persons_work_alone(
 
     other = metseg("project", "predict", made, "--model", model, "--threshold", "0.4", "--case", "a")
     assert "1 case predicted\n" in other.out, other.err
+
+
+def test_the_network_that_a_project_has_adopted_is_used_unless_another_is_named(
+    metseg: Any, made: Path, model: Path
+) -> None:
+    adopt_model(Project.open(made), model, name="random", gate=GateResult.PASSED)
+    assert "2 cases predicted\n" in metseg("project", "predict", made).out
+    prediction = Project.open(made).read_case("a").prediction()
+    assert prediction is not None
+    assert prediction.provenance.model == "random"
+    assert "nosuch" in metseg("project", "predict", made, "--model", "nosuch").err
 
 
 def test_an_approved_case_is_predicted_again_only_if_it_is_named(metseg: Any, made: Path, model: Path) -> None:

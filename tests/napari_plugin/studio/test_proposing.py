@@ -50,7 +50,7 @@ def draw(panel: Any, label: int, place: tuple[int, int, int] = (1, 5, 5)) -> np.
 
 def propose(panel: Any, patiently: Wait) -> Proposal:
     panel.predict.click()
-    patiently(lambda: not panel.studio.busy)
+    patiently(lambda: not (panel.studio.busy or panel.proposing.busy))
     proposal = panel.state.proposal
     assert isinstance(proposal, Proposal)
     return proposal
@@ -100,11 +100,14 @@ def test_what_was_drawn_by_hand_stays_unless_asked_and_everything_is_shown_first
     assert panel.studio.shown_slice == 1
 
     box.replace.click()
+    patiently(lambda: not panel.proposing.busy)
     replaced = panel.state.proposal
     assert replaced.plan.kept == ()
     assert 7 in replaced.plan.removed
     assert (shown.data[drawn] != Change.KEPT).all()
     box.replace.click()
+    assert not box.replace.isChecked()
+    patiently(lambda: not panel.proposing.busy)
     assert panel.state.proposal.plan.kept == (7,)
 
     box.take_over.click()

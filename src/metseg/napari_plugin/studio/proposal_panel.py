@@ -113,7 +113,7 @@ class ProposalPanel(Panel):
             self.work.hide()
         self.summary.say("" if waits else proposing.summary)
         self.proposal.show_proposal(state.proposal)
-        self._front.hold(waits or bool(proposing.case))
+        self._front.hold(waits or proposing.planning or bool(proposing.case))
 
 
 class Front:
@@ -154,6 +154,7 @@ class ProposalBox(QWidget):
 
     def __init__(self, proposing: Proposing) -> None:
         super().__init__()
+        self._proposing = proposing
         self.headline = Hint("notice")
         self.rows = {change: _row(change, proposing) for change in _WORDS}
         self.left_out = Hint()
@@ -190,7 +191,7 @@ class ProposalBox(QWidget):
         left_out = f"{plan.left_out} predicted where something was drawn by hand, left out." if plan.left_out else ""
         self.left_out.say(left_out)
         with QSignalBlocker(self.replace):
-            self.replace.setChecked(not proposal.keep_hand)
+            self.replace.setChecked(not self._proposing.keeps_hand)
         self.replace.setVisible(bool(plan.kept) or not proposal.keep_hand)
         self.show()
 

@@ -27,6 +27,7 @@ from metseg.napari_plugin.studio.shortcuts import Shortcut
 
 if TYPE_CHECKING:
     from metseg.inference import Segmentation
+    from metseg.napari_plugin.studio.open_case import OpenCase
     from metseg.napari_plugin.studio.studio import Studio
 
 #: Milliseconds of rest after an edit before the plan is made anew.
@@ -63,6 +64,8 @@ class Proposing(Follower):
         self._here = "" if self._state.case is None else self._state.case.name
         self.case, self.all, self.summary = "", False, ""
         self._adopted = ""
+        self._wanted: tuple[Segmentation, bool] | None = None
+        self._plans = Latest(self._on_plan, self._on_plan_failed)
         self._defaults = Latest(self._on_default, studio.tell_error)
         self._soon = QTimer()
         self._soon.setSingleShot(True)
@@ -85,7 +88,26 @@ class Proposing(Follower):
         self.unfollow()
         self._soon.stop()
         self._defaults.forget()
+        self._plans.forget()
         self._layer.hide()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a plan is being made, or is about to be."""
+        return self._plans.busy or self._defaults.busy or self._soon.isActive()
+
+    @property
+    def planning(self) -> bool:
+        """Whether it is being worked out what an answer would change."""
+        return self._wanted is not None
+
+    @property
+    def keeps_hand(self) -> bool:
+        """Whether what was drawn by hand stays, as asked for last."""
+        if self._wanted is not None:
+            return self._wanted[1]
+        proposal = self._state.proposal
+        return not isinstance(proposal, Proposal) or proposal.keep_hand
 
     @property
     def obstacle(self) -> str:
@@ -116,7 +138,7 @@ class Proposing(Follower):
         if self.case_obstacle or case is None:
             self._studio.tell(self.case_obstacle)
             return
-        self._state.proposal = None
+        self._forget()
         self._set(case=case.name, summary="")
         arguments = case.study, self._state.model, self._state.device
         self._studio.start(Activity.RUNNING, f"Predicting {case.name}", self._on_answer, predicting, *arguments)
@@ -129,13 +151,13 @@ class Proposing(Follower):
 
     def discard(self) -> None:
         """Forget what is proposed."""
-        self._state.proposal = None
+        self._forget()
         self._set(summary="")
 
     def keep_hand(self, keep: bool) -> None:
         """Say whether what was drawn by hand stays, and plan again."""
         proposal = self._state.proposal
-        if isinstance(proposal, Proposal) and proposal.keep_hand != keep:
+        if isinstance(proposal, Proposal) and self.keeps_hand != keep:
             self._plan(proposal.answer, keep_hand=keep)
 
     def look_at(self, change: Change) -> None:
@@ -154,27 +176,40 @@ class Proposing(Follower):
 
     def _on_answer(self, answer: Segmentation) -> None:
         case = self._state.case
-        if case is None or case.name != self.case or not self._state.editable:
-            return
-        self._plan(answer, keep_hand=True)
-        proposal = self._state.proposal
-        if self._state.status is Status.TODO and isinstance(proposal, Proposal):
-            self._take_over(proposal)  # there is nothing to lose
+        if case is not None and case.name == self.case and self._state.editable:
+            self._plan(answer, keep_hand=True)
 
     def _plan(self, answer: Segmentation, *, keep_hand: bool) -> None:
+        """Have it worked out in a thread what ``answer`` would change, once all that was drawn is on the disk."""
         case = self._state.case
         if case is None:
             return
-        try:
-            plan = self._studio.planned(answer.mask, keep_hand=keep_hand)
-        except MetsegError as error:
-            self._studio.tell_error(error)
+        self._wanted = answer, keep_hand
+        if case.labels.drawing or not self._studio.flush():
+            self._soon.start()
+        else:
+            self._plans.submit(_planned, case, answer, keep_hand, self._state.edits)
+
+    def _on_plan(self, found: tuple[OpenCase, Proposal, int]) -> None:
+        case, proposal, edits = found
+        if self._wanted is None or self._state.case is None or self._state.case.view is not case.view:
             return
+        if edits != self._state.edits:  # somebody drew meanwhile
+            self._soon.start()
+            return
+        self._wanted = None
         self._seen.clear()
-        self._state.proposal = propose(case.name, answer, plan, case.labels.data, keep_hand=keep_hand)
+        self._state.proposal = proposal
+        if self._state.status is Status.TODO:
+            self._take_over(proposal)  # there is nothing to lose
+
+    def _on_plan_failed(self, error: Exception) -> None:
+        self._wanted = None
+        self._studio.tell_error(error)
+        self.changed.emit()
 
     def _take_over(self, proposal: Proposal) -> None:
-        self._layer.hide()  # napari cannot write into a layer that is hidden
+        self._layer.hide()  # the labels are seen again before they change
         try:
             self._studio.take_over(proposal.plan, proposal.answer.probabilities, proposal.provenance)
         except MetsegError as error:
@@ -186,13 +221,11 @@ class Proposing(Follower):
         self._set(summary=f"Taken over: {proposal.plan}. Ctrl-Z takes it back.")
 
     def _replan(self) -> None:
-        """The labels have changed under the plan: make it again, once no stroke is in flight."""
+        """Plan again what could not be planned, or what the labels have changed under."""
         proposal, case = self._state.proposal, self._state.case
-        if not isinstance(proposal, Proposal) or case is None:
-            return
-        if case.labels.drawing:
-            self._soon.start()
-        elif proposal.plan.seq != case.view.summary.records:
+        if self._wanted is not None:
+            self._plan(self._wanted[0], keep_hand=self._wanted[1])
+        elif isinstance(proposal, Proposal) and case is not None and proposal.plan.seq != case.view.summary.records:
             self._plan(proposal.answer, keep_hand=proposal.keep_hand)
 
     # All cases
@@ -260,6 +293,7 @@ class Proposing(Follower):
         if here == self._here:
             return
         self._here = here
+        self._forget()
         if self.case and self.case != here:
             self._studio.cancel()
         self._set(summary="")
@@ -279,10 +313,23 @@ class Proposing(Follower):
         if self._layer.is_it(event.value):
             self.discard()
 
+    def _forget(self) -> None:
+        self._wanted = None
+        self._plans.forget()
+        self._soon.stop()
+        self._state.proposal = None
+
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
             setattr(self, name, value)
         self.changed.emit()
+
+
+def _planned(case: OpenCase, answer: Segmentation, keep_hand: bool, edits: int) -> tuple[OpenCase, Proposal, int]:
+    """What ``answer`` would change of what is on the disk; ``edits`` were made until then."""
+    before = case.view.labels.copy()
+    plan = case.view.plan_prediction(answer.mask, keep_hand=keep_hand)
+    return case, propose(case.name, answer, plan, before, keep_hand=keep_hand), edits
 
 
 def _default_model(project: Project) -> str:
