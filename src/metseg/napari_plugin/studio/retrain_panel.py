@@ -120,15 +120,22 @@ class RetrainPanel(Panel):
         stand_out(self.resume, run.resumable)
         self.stop.setVisible(run.running)
         self.stop.setEnabled(run.phase is Phase.RUNNING)
-        self.progress.setVisible(run.running)
-        self.progress.setRange(0, run.progress.total)
-        self.progress.setValue(run.progress.done)
-        stopping = run.phase is Phase.STOPPING
-        self.progress.setFormat("ending the step …" if stopping else run.progress.what or "starting")
+        self._show_progress()
         self.problem.say(run.problem)
         said = run.notices[-_MOST_NOTICES:] if run.gate is None else ()
         self.notices.say("\n".join(f"{text[:1].upper()}{text[1:]}." for text in said))
         self._show_curves()
+
+    def _show_progress(self) -> None:
+        """At once: a QProgressBar would have the window drawn at every single change, before it goes on."""
+        run, bar = self.retraining.run, self.progress
+        bar.setVisible(run.running)
+        bar.setUpdatesEnabled(False)
+        bar.setRange(0, run.progress.total)
+        bar.setValue(run.progress.done)
+        stopping = run.phase is Phase.STOPPING
+        bar.setFormat("ending the step …" if stopping else run.progress.what or "starting")
+        bar.setUpdatesEnabled(True)
 
     def _show_curves(self) -> None:
         run, colours = self.retraining.run, self.loss.colours

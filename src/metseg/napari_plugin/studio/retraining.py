@@ -32,7 +32,7 @@ _STAMP = re.compile(r"-\d{8}-\d{6}$")
 _LONGEST = 60
 
 #: Milliseconds between two looks of the panel at what has been told.
-_CALM = 100
+_CALM = 250
 
 
 class Phase(StrEnum):
@@ -122,7 +122,7 @@ class Retraining(Follower):
     default : DefaultModel or None
         Of the project.
     changed : Signal
-        One of these is another, at most ten times a second.
+        One of these is another, at most four times a second while it trains.
     """
 
     changed = Signal()
