@@ -67,7 +67,7 @@ def test_resume_ends_with_the_same_weights_as_an_unbroken_run(
         stream.close()  # type: ignore[attr-defined]
     resumed = load_checkpoint(drain(train(config, heads, tmp_path / "broken", resume=True), notices.append))
     continued = [event.text for event in notices if isinstance(event, Notice) and event.text.startswith("continuing")]
-    assert continued == [f"continuing after epoch {place}" for place in ("0 and 1 steps", "1", "1 and 1 steps")]
+    assert continued == [f"continuing after epoch {place}" for place in ("0 and 1 step", "1", "1 and 1 step")]
     assert _log_without_time(tmp_path / "broken") == _log_without_time(tmp_path / "unbroken")
     assert unbroken.card.training.config["simulated_lesions"] == 1.0
     for key, value in unbroken.state.items():

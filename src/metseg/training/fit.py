@@ -109,7 +109,7 @@ def train(
         )
     if continued:
         trainer.restore(state)
-        within = f" and {trainer.step} steps" if trainer.step else ""
+        within = f" and {trainer.step} step{'s' * (trainer.step != 1)}" if trainer.step else ""
         yield Notice(f"continuing after epoch {trainer.epoch}{within}")
     elif resume:
         yield Notice(f"nothing to continue in {out}: starting anew")
