@@ -160,6 +160,22 @@ def test_a_second_window_may_look_but_not_touch(
     assert mine.labels.editable
 
 
+@posix
+def test_a_case_that_cannot_be_locked_may_be_looked_at(
+    studio: Any, project: Project, patiently: Wait, notifications: list[str]
+) -> None:
+    lock = project.path / "cases" / "bob" / "lock"
+    lock.unlink(missing_ok=True)
+    lock.mkdir()  # it cannot be taken then, as in a folder that is read-only
+    assert _open(studio, "bob", patiently) is None
+    assert studio.state.refused == "bob"
+    assert "cannot be opened for editing" in studio.state.refusal
+    assert not studio.viewer.layers
+    assert not _open(studio, "bob", patiently, read_only=True).labels.editable
+    assert studio.state.refused == ""
+    assert _open(studio, "ada", patiently).labels.editable
+
+
 def test_what_a_crash_left_comes_back_and_is_told(
     make_studio: Any, model: Any, project: Project, notifications: list[str]
 ) -> None:

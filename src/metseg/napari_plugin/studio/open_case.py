@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import pint
 from napari.layers import Image, Layer
 from napari.utils.colormaps import CyclicLabelColormap
 
@@ -271,6 +272,7 @@ def lesion_colours() -> CyclicLabelColormap:
 
 
 def _load(view: CaseView, session: CaseSession | None) -> Loaded:
+    pint.Quantity(1.0, "mm")  # has the units read here, half a second of work, and not in the window's thread
     study = view.study()
     prediction, problem = _prediction(view)
     return Loaded(view, session, study, study_layers(study), prediction, problem)

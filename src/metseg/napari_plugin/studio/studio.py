@@ -128,7 +128,7 @@ class Studio(Follower):
     def close_case(self, *, anyway: bool = False) -> bool:
         """Save and close the open case and remove its layers; ``False`` if something cannot be saved.
 
-        ``anyway`` closes it all the same: its labels are then kept in a layer and in a file, and the user is told.
+        ``anyway`` closes it all the same: its labels are then saved in another place, and the user is told.
         """
         return self._cases.close(anyway=anyway)
 
