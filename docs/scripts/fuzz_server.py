@@ -28,14 +28,14 @@ _NUMBERS = (0, 1, 2, 255, 0x7F, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 1 << 20)
 
 
 def damaged(content: bytes, others: list[bytes], chance: random.Random) -> bytes:
-    """``content`` after one to six injuries."""
+    """``content`` after one to four injuries, most of them small."""
     data = bytearray(content)
-    for _ in range(chance.randint(1, 6)):
+    for _ in range(chance.randint(1, 4)):
         if not data:
             break
         place = chance.randrange(len(data)) if chance.random() < 0.5 else chance.randrange(min(len(data), 400))
-        length = min(len(data) - place, chance.choice((1, 2, 4, 16, 64, 1024)))
-        match chance.randrange(8):
+        length = min(len(data) - place, chance.choice((1, 1, 2, 2, 4, 16, 512)))
+        match chance.choices(range(8), (9, 4, 2, 1, 1, 1, 4, 1))[0]:
             case 0:
                 data[place] ^= 1 << chance.randrange(8)
             case 1:

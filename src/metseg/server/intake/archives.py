@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 import zipfile
 import zlib
@@ -46,6 +47,10 @@ def unpack(path: Path, folder: Path, most: int) -> None:
                 left = _extract(archive, member, folder / member.filename, left)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OverflowError) as error:
         raise Refusal(Why.UNREADABLE, f"the zip is damaged: {error}") from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise Refusal(Why.UNREADABLE, "the zip is damaged: it points outside of itself") from None
 
 
 def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:

@@ -74,6 +74,9 @@ def decode(path: Path, folder: Path, limits: Limits) -> Decoded:
         return Decoded(kind, study, notices, frame)
     except MemoryError:
         raise Refusal(Why.TOO_LARGE, "decoding it takes more memory than there is for one upload") from None
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        # Readers of other people's formats raise what they like; whatever it is, the file is not readable.
+        raise Refusal(Why.UNREADABLE, f"the file is damaged ({type(error).__name__})") from None
 
 
 def _tiffs(source: Path, root: Path, kind: Kind, limits: Limits) -> Decoded:

@@ -34,12 +34,12 @@ def read_picture(path: Path, kind: Kind, limits: Limits) -> Study:
         If it declares too much, is damaged, partly transparent, or of colours that are not grey or RGB.
     """
     rows, columns = _declared(path, kind, limits)
-    pixels = _decoded(path)
+    pixels = _decoded(path, kind)
     if pixels.shape[:2] != (rows, columns):
         raise Refusal(Why.UNREADABLE, "the image has another size than its header declares")
     channels = _without_alpha(pixels if pixels.ndim == 3 else pixels[..., None])
     sequences = TRIPLET if channels.shape[-1] == 3 else (Sequence.UNKNOWN,)
-    voxels = np.ascontiguousarray(channels[..., ::-1].transpose(2, 0, 1)[:, None])
+    voxels = np.ascontiguousarray(channels.transpose(2, 0, 1)[:, None])
     return Study("upload", voxels, sequences)
 
 
@@ -59,19 +59,18 @@ def _declared(path: Path, kind: Kind, limits: Limits) -> tuple[int, int]:
     return rows, columns
 
 
-def _decoded(path: Path) -> npt.NDArray[Any]:
-    """Pixels (y, x) or (y, x, c), blue first, uint8 or uint16."""
-    import cv2
+def _decoded(path: Path, kind: Kind) -> npt.NDArray[Any]:
+    """Pixels (y, x) or (y, x, c), uint8 or uint16; all of them, or none."""
+    import imagecodecs
+    from PIL import Image
 
     try:
-        pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        pixels = None
-    if pixels is None:
-        raise Refusal(Why.UNREADABLE, "the pixels cannot be decoded")
-    if pixels.dtype not in (np.uint8, np.uint16):
-        raise Refusal(Why.UNSUPPORTED, f"{pixels.dtype} pixels; only 8 and 16 bit are read")
-    return np.asarray(pixels)
+        if kind is Kind.PNG:
+            return np.asarray(imagecodecs.png_decode(path.read_bytes()))
+        with Image.open(path, formats=[kind.upper()]) as image:
+            return np.asarray(image)
+    except (RuntimeError, ValueError, OSError, SyntaxError, EOFError, struct.error) as error:
+        raise Refusal(Why.UNREADABLE, f"the pixels cannot be decoded: {error}") from None
 
 
 def _without_alpha(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -92,7 +92,7 @@ def _read(file: BinaryIO, limits: Limits) -> tuple[Study, Frame, tuple[str, ...]
     head = file.read(_HEADER_2)
     if not is_nifti(head):
         raise Refusal(Why.UNSUPPORTED, "what is compressed in it is no NIfTI volume in one file (.nii)")
-    header = _header(head)
+    header, repairs = _header(head)
     orientation, spacing, notices = _placed(header)
     shape = _shape(header)
     z, y, x = (shape[axis] for axis in np.argsort(orientation[:, 0])[::-1])
@@ -104,25 +104,27 @@ def _read(file: BinaryIO, limits: Limits) -> tuple[Study, Frame, tuple[str, ...]
     oriented = _nibabel().orientations.apply_orientation(voxels, orientation)
     sequences = TRIPLET if shape[3] == 3 else (Sequence.UNKNOWN,)
     study = Study("upload", np.ascontiguousarray(oriented.transpose(3, 2, 1, 0)), sequences, geometry=Geometry(spacing))
-    return study, Frame(header.binaryblock, _inverse(orientation)), (*notices, *remarks)
+    return study, Frame(header.binaryblock, _inverse(orientation)), (*repairs, *notices, *remarks)
 
 
-def _header(head: bytes) -> Any:
-    """A checked header of NIfTI-1 or NIfTI-2."""
+def _header(head: bytes) -> tuple[Any, tuple[str, ...]]:
+    """A checked header of NIfTI-1 or NIfTI-2, and what was not in order in it."""
     nibabel = _nibabel()
     second = head[4:7] == b"n+2"
     length = _HEADER_2 if second else 348
     try:
         if len(head) < length:
             raise ValueError("it is cut short")
-        header = (nibabel.Nifti2Header if second else nibabel.Nifti1Header)(head[:length])
+        layout = nibabel.Nifti2Header if second else nibabel.Nifti1Header
+        header = layout(head[:length])
+        faults = layout.diagnose_binaryblock(head[:length])
         kind = header.get_data_dtype()
         header.get_slope_inter()
     except (nibabel.spatialimages.HeaderDataError, ValueError, KeyError, OverflowError) as error:
         raise Refusal(Why.UNREADABLE, f"the NIfTI header is damaged: {error}") from None
     if kind.kind not in "uif":
         raise Refusal(Why.UNSUPPORTED, f"{kind} voxels; only whole and real numbers are read")
-    return header
+    return header, (f"The header was not in order: {faults}.".replace("\n", "; "),) if faults else ()
 
 
 def _shape(header: Any) -> tuple[int, int, int, int]:
