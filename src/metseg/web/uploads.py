@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,7 @@ from metseg.study import MASK_ENDING, SUFFIXES, Study, write_tiff
 #: Endings of files that can be chosen; the server looks at their first bytes.
 ENDINGS = ("tif", "tiff", "png", "jpg", "jpeg", "nii", "gz", "zip")
 
+_ENDING = re.compile(rf"(\.({'|'.join(ENDINGS)}))+$", re.IGNORECASE)
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -117,10 +119,7 @@ def _zip(files: Iterable[tuple[str, bytes]]) -> bytes:
 
 
 def _stem(name: str) -> str:
-    stem = PurePath(name).name
-    for ending in ENDINGS:
-        stem = stem.removesuffix(f".{ending}").removesuffix(f".{ending.upper()}")
-    return stem or "study"
+    return _ENDING.sub("", PurePath(name).name) or "study"
 
 
 def _is_mask(name: str) -> bool:

@@ -1,0 +1,101 @@
+"""The page gets from the server what anybody gets, waits its turn, and leaves nothing there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from metseg.errors import MetsegError
+from metseg.events import Finished, Notice, Progress, drain
+from metseg.study import Study
+from metseg.web.client import JSON, NIFTI, TIFF, Address, Client, RefusedError, ServerDownError
+from metseg.web.documents import Answer
+from metseg.web.outlining import outline
+from metseg.web.report import as_report
+from metseg.web.uploads import Upload, pack_study
+from metseg.web.views.volume import isotropic
+
+
+def test_a_result_is_what_the_api_answers_and_what_was_sent(
+    client: Client, ask: Callable[[bytes, str, str], bytes], head: Study
+) -> None:
+    upload = pack_study(head)
+    result = drain(outline(client, upload, "small"))
+    assert result.files.mask == ask(upload.content, "small", TIFF)
+    assert result.files.nifti == ask(upload.content, "small", NIFTI)
+    other = Answer.model_validate_json(ask(upload.content, "small", JSON))
+    assert (result.answer.lesions, result.answer.image) == (other.lesions, other.image)
+    np.testing.assert_array_equal(result.voxels, head.voxels)
+    assert result.answer.image.spacing == pytest.approx(head.geometry.spacing)
+    assert result.enhanced.shape == head.voxels.shape
+    assert {lesion.lesion for lesion in result.answer.lesions} == set(np.unique(result.labels)) - {0}
+    for lesion in result.answer.lesions:
+        assert lesion.voxels == (result.labels == lesion.lesion).sum()
+
+    report = as_report((result,)).decode()
+    assert result.answer.model.weights_sha256 in report
+    assert report.count("<img") == min(len(result.answer.lesions), 12)
+    assert report.count("<tr>") == 1 + len(result.answer.lesions)
+    assert "http" not in report.replace("http-equiv", "")
+
+
+def test_a_busy_server_is_asked_again_and_a_closed_stream_gives_up(client: Client) -> None:
+    long = Upload("long", _stack(300), "long.tif")
+    first = outline(client, long, "small")
+    assert isinstance(next(first), Progress)
+    second = outline(client, Upload("short", _stack(2), "short.tif"), "small")
+    waiting = next(second)
+    assert isinstance(waiting, Notice)
+    assert "busy" in waiting.text
+    first.close()
+    events = list(second)
+    assert isinstance(events[-1], Finished)
+    assert events[-1].result.shape == (2, 64, 64)
+
+
+def test_the_server_forgets_a_study_that_was_fetched(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = []
+    start = Client.start
+    monkeypatch.setattr(Client, "start", lambda *given: jobs.append(start(*given)) or jobs[-1])
+    drain(outline(client, Upload("a", _stack(1), "a.tif"), "small"))
+    with pytest.raises(RefusedError) as refused:
+        client.job(jobs[0])
+    assert refused.value.status in (404, 410)
+
+
+@pytest.mark.parametrize(("content", "status"), [(b"II*\0 and then nothing", 422), (b"plain text", 415)])
+def test_what_cannot_be_read_is_said_in_the_servers_words(client: Client, content: bytes, status: int) -> None:
+    with pytest.raises(RefusedError) as refused:
+        drain(outline(client, Upload("x", content, "x.tif"), "small"))
+    assert refused.value.status == status
+    assert len(str(refused.value)) > 10
+
+
+def test_a_server_that_is_not_there_is_told_from_one_that_refuses(page: object, client: Client) -> None:
+    with Client(Address("http://127.0.0.1:9")) as nobody, pytest.raises(ServerDownError, match="does not answer"):
+        nobody.models()
+    address = Address(page.server.url, "wrong")  # type: ignore[attr-defined]
+    with Client(address) as stranger, pytest.raises(RefusedError) as refused:
+        stranger.models()
+    assert refused.value.status == 401
+    assert isinstance(refused.value, MetsegError)
+
+
+def test_3d_keeps_the_size_of_the_head() -> None:
+    filled, steps = isotropic(np.full((10, 20, 30), 7, np.uint8), (5.0, 1.0, 1.0))
+    assert filled.shape == (50, 20, 30)
+    assert steps == (1.0, 1.0, 1.0)
+    assert (filled == 7).all()
+
+
+def _stack(depth: int) -> bytes:
+    import io
+
+    import tifffile
+
+    pages = np.random.default_rng(0).integers(0, 255, (depth, 64, 64), np.uint8)
+    content = io.BytesIO()
+    tifffile.imwrite(content, pages, photometric="minisblack")
+    return content.getvalue()
