@@ -2,7 +2,8 @@
 
 Each round starts ``metseg serve`` over the same project, sends labels to several cases at once, kills all of the
 server's processes after a random time, and opens every case. A case is in order if it opens, and holds either the last
-label that was answered with 200 or the one that was on its way. POSIX only.
+label that was answered with 200 or the one that was on its way. POSIX only: each server is forked from this process,
+so that everything is imported once, and has an untrained network, which no label asks.
 
     python docs/scripts/kill_slicer_saves.py --rounds 50
 """
@@ -10,13 +11,12 @@ label that was answered with 200 or the one that was on its way. POSIX only.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gzip
 import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -29,8 +29,13 @@ import httpx
 import nibabel
 import numpy as np
 
+from metseg.checkpoints import ModelCard, save_checkpoint
+from metseg.cli.serve import serve
 from metseg.curation import Project
 from metseg.errors import MetsegError
+from metseg.networks import NetworkSpec, build_network
+from metseg.preprocessing import PreprocessingConfig
+from metseg.server import application  # noqa: F401  (imported before the forks)
 from metseg.study import read_study, write_tiff
 from metseg.synthetic import synthetic_study
 
@@ -98,34 +103,48 @@ def new_project(folder: Path) -> Project:
     return project
 
 
+def new_model(folder: Path) -> Path:
+    """A small network that knows nothing."""
+    network = NetworkSpec.of("attention_unet")
+    card = ModelCard(name="untrained", network=network, preprocessing=PreprocessingConfig(size=64))
+    return save_checkpoint(folder / "untrained", build_network(network), card)
+
+
 @contextmanager
-def server(project: Project, model: str, log: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A server that is ready, in a process group of its own."""
+def server(project: Project, model: Path, log: Path) -> Iterator[tuple[str, int]]:
+    """A server that is ready: its address, and its process, which leads a group of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "metseg.cli", "serve", "--port", str(port), "--model", model]
-    with log.open("ab") as file:
-        process = subprocess.Popen(  # noqa: S603  (this program)
-            [*command, "--project", str(project.path)], stdout=file, stderr=file, start_new_session=True
-        )
+    process = os.fork()
+    if process == 0:
+        os.setsid()
+        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        serve(port=port, model=str(model), project=project.path)
+        os._exit(0)
     try:
-        while process.poll() is None:
-            try:
-                if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.2)
-        if process.poll() is not None:
-            raise SystemExit(f"the server did not start; see {log}")
+        until = time.monotonic() + 300
+        while not _is_ready(port):
+            if time.monotonic() > until or os.waitpid(process, os.WNOHANG)[0]:
+                raise SystemExit(f"the server did not start: {log.read_text()[-3000:]}")
+            time.sleep(0.1)
         yield f"http://127.0.0.1:{port}", process
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.killpg(process, signal.SIGKILL)
+            os.waitpid(process, 0)
 
 
-def one_round(project: Project, model: str, log: Path, chance: random.Random) -> list[Sender]:
+def _is_ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def one_round(project: Project, model: Path, log: Path, chance: random.Random) -> list[Sender]:
     """Start, send, kill."""
     with server(project, model, log) as (url, process):
         senders = [Sender(case, url, chance.getrandbits(32), before(project, case)) for case in CASES]
@@ -135,7 +154,7 @@ def one_round(project: Project, model: str, log: Path, chance: random.Random) ->
         while not any(sender.count for sender in senders) and any(thread.is_alive() for thread in threads):
             time.sleep(0.01)
         time.sleep(chance.uniform(0, 2))
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process, signal.SIGKILL)
         for thread in threads:
             thread.join()
     return senders
@@ -165,16 +184,15 @@ def main() -> None:
     """Kill, look, count."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=50)
-    parser.add_argument("--model", default="attention_unet")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     chance = random.Random(given.seed)  # noqa: S311  (no secret)
     saves, found = 0, dict.fromkeys(("answered", "on its way"), 0)
     corrupt: list[str] = []
     with tempfile.TemporaryDirectory(prefix="kill-slicer-saves-") as folder:
-        project = new_project(Path(folder))
+        project, model = new_project(Path(folder)), new_model(Path(folder))
         for number in range(1, given.rounds + 1):
-            senders = one_round(project, given.model, Path(folder, "server.log"), chance)
+            senders = one_round(project, model, Path(folder, "server.log"), chance)
             if refused := [text for sender in senders for text in sender.refused]:
                 raise SystemExit(f"refused: {refused}")
             states = [state_of(project, sender) for sender in senders]

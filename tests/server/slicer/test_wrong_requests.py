@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+
+from metseg.curation import Project
 
 PARAMS = {"params": (None, "{}")}
 LABEL = {"label": ("l.nii.gz", b"no volume")}
@@ -66,11 +69,23 @@ def test_wrong_requests_are_answered_with_a_declared_status(slicer: TestClient) 
             assert str(status) in _operation(paths, method, path)["responses"], (method, path, status)
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "..", "a\nb", "x" * 81, "con:"])
-def test_an_image_needs_a_name_that_a_file_can_have(slicer: TestClient, name: str) -> None:
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 81])
+def test_an_image_needs_a_name(slicer: TestClient, name: str) -> None:
     volume = slicer.get("/datastore/image?image=head_1").content
     answer = slicer.put("/datastore/image", params={"image": name}, files={"file": volume})
     assert answer.status_code == 422, answer.text
+
+
+def test_names_as_slicer_gives_them_stay_within_the_project(slicer: TestClient, project: Project) -> None:
+    names = ["3: FLAIR AX", "../../up", "..", "own", "OWN", "ä/ö"]
+    volume = slicer.get("/datastore/image?image=head_1").content
+    for name in names:
+        assert slicer.put("/datastore/image", params={"image": name}, files={"file": volume}).json() == {"image": name}
+        assert slicer.get("/datastore/image", params={"image": name}).content == volume
+    assert {case.name for case in project.cases()} >= set(names)
+    images = {file for name in names for file in project.read_case(name).description.images}
+    assert {Path(file.path).parent.as_posix() for file in images} == {"uploads"}
+    assert len({Path(file.path).name.casefold() for file in images}) == len(names)
 
 
 def test_another_image_of_a_name_is_refused(slicer: TestClient) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -64,8 +66,8 @@ def add_upload(project: Project, name: str, decoded: Decoded) -> None:
     DataError
         If it cannot be written.
     """
-    if not name or safe_name(name, _LONGEST) != name or not name.isprintable():
-        raise ProblemError(422, f"an image is called by 1 to {_LONGEST} characters that a file may have")
+    if not name.strip() or len(name) > _LONGEST or not name.isprintable():
+        raise ProblemError(422, f"query image: a name of 1 to {_LONGEST} printable characters")
     grid = Grid.of_upload(decoded) or Grid.axial(decoded.study.shape, decoded.study.geometry.spacing)
     if any(case.name == name for case in project.cases()):
         _check_same(project, name, decoded, grid)
@@ -75,13 +77,19 @@ def add_upload(project: Project, name: str, decoded: Decoded) -> None:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise DataError(f"{folder}: {error.strerror}") from error
+    stem = _file_name(name)
     affine = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in grid.affine)
-    write_document(folder / f"{name}{_ENDING}", _Placement(affine=affine))
+    write_document(folder / f"{stem}{_ENDING}", _Placement(affine=affine))
     voxels = decoded.study.voxels
     pages = voxels[0] if len(voxels) == 1 else voxels.transpose(1, 2, 3, 0)
-    path = folder / f"{name}.tif"
+    path = folder / f"{stem}.tif"
     write_tiff(path, pages, channels=len(voxels) > 1, spacing=decoded.study.geometry.spacing)
-    project.add(read_study(path))
+    project.add(replace(read_study(path), name=name))
+
+
+def _file_name(name: str) -> str:
+    """What the files of an image are called: no two names share it, also where case does not matter."""
+    return f"{safe_name(name, _LONGEST - 20) or 'image'}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def _check_same(project: Project, name: str, decoded: Decoded, grid: Grid) -> None:
