@@ -111,8 +111,9 @@ def test_keys_work_on_the_labels_too_and_are_given_back(widget: Any, viewer: Any
     assert key in layer.keymap
     layer.keymap[key](layer)
     assert layer.mode == "paint"
-    titles = [shortcut.title for shortcut in studio.shortcuts]
-    assert len({shortcut.key for shortcut in studio.shortcuts}) == len(titles)
+    keys = [shortcut.key for shortcut in studio.shortcuts]
+    assert len(set(keys)) == len(keys)
+    assert set(keys) >= {"A", "J", "H", "G", "R", "S", "T", "N", "K"}
     studio.open_case("bob")
     patiently(lambda: not studio.busy)
     assert key in studio.state.case.labels.keymap
@@ -126,10 +127,10 @@ def test_no_key_of_napari_is_taken(model: Any) -> None:
     keys = Shortcuts(model)
     for key in ("B", "Ctrl-Z", "Left", "V", "Shift-V", "1", "Escape"):
         assert KeyBinding.from_str(key.replace("-", "+")) in taken_by_napari()
-        with pytest.raises(ValueError, match="taken"):
+        with pytest.raises(ValueError, match="in use"):
             keys.add(Shortcut(key, "something else", lambda: None))
     keys.add(Shortcut("F9", "free", lambda: None))
-    with pytest.raises(ValueError, match="taken"):
+    with pytest.raises(ValueError, match="in use"):
         keys.add(Shortcut("F9", "twice", lambda: None))
 
 

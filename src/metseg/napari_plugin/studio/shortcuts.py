@@ -55,11 +55,11 @@ class Shortcuts:
         Raises
         ------
         ValueError
-            If napari or the studio uses it already.
+            If napari, the studio or another plugin uses it already.
         """
         key = KeyBinding.from_str(shortcut.key.replace("-", "+"))
-        if key in self._known or key in taken_by_napari():
-            raise ValueError(f"{shortcut.key} is taken; {shortcut.title!r} needs another key")
+        if key in self._known or key in self._viewer.keymap or key in taken_by_napari():
+            raise ValueError(f"the key {shortcut.key} is in use already: {shortcut.title!r} has none here")
 
         def act(_: object) -> None:
             shortcut.action()

@@ -311,14 +311,11 @@ class Studio(Follower):
         return tuple(self._shortcuts)
 
     def add_shortcut(self, shortcut: Shortcut) -> None:
-        """Bind a key; see :class:`~metseg.napari_plugin.studio.shortcuts.Shortcuts`.
-
-        Raises
-        ------
-        ValueError
-            If the key is taken.
-        """
-        self._shortcuts.add(shortcut)
+        """Bind a key; one that the user or another plugin has taken stays theirs, and the user is told."""
+        try:
+            self._shortcuts.add(shortcut)
+        except ValueError as error:
+            messages.tell(str(error))
 
     def go_to(self, z: float, y: float | None = None, x: float | None = None) -> None:
         """Show slice ``z`` of the open case, and have (y, x) in the middle if they are given; in voxels."""
