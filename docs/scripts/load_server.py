@@ -112,6 +112,18 @@ class Server:
         found = re.search(rf"^metseg_{name} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else float("nan")
 
+    def cpu_seconds(self) -> float:
+        """Processor time of the server and the processes that it started."""
+        ticks = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if self.process.pid in (int(stat.parent.name), int(fields[1])):
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def memory_mib(self) -> float:
         """Resident memory."""
         return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * 4096 / 2**20
@@ -166,9 +178,10 @@ def throughput(images: list[bytes], model: str, clients: int, seconds: float) ->
     for turn in (1, 2):
         for target in (PLAIN, SERVED):
             server = Server(target, model)
-            started = time.monotonic()
+            started, spent = time.monotonic(), server.cpu_seconds()
             answers = asyncio.run(load(server.url, images, clients, seconds))
             one = summary(answers, time.monotonic() - started)
+            one["CPU s a mask"] = round((server.cpu_seconds() - spent) / max(one["answers"].get("200", 0), 1), 3)
             if target == SERVED:
                 slices = server.metric("batch_slices_sum") / max(server.metric("batch_slices_count"), 1)
                 one["slices a batch"] = round(slices, 2)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from metseg.server.settings import settings_from_environment
+from metseg.server.settings import Settings, settings_from_environment
+
+
+@lru_cache(maxsize=1)
+def _settings() -> Settings:
+    return settings_from_environment()
 
 
 class PatientProtocol(H11Protocol):
@@ -20,7 +26,7 @@ class PatientProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Close at once where there are too many."""
-        settings = settings_from_environment()
+        settings = _settings()
         super().connection_made(transport)
         if len(self.connections) > settings.connections:
             transport.abort()

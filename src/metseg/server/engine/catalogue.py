@@ -75,6 +75,7 @@ class Catalogue:
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
         self._default = ""
         self._lock = threading.Lock()
+        self._loading = threading.Lock()
 
     def load_default(self) -> Loaded:
         """Load and warm the default model.
@@ -86,7 +87,7 @@ class Catalogue:
         """
         checkpoint = load_checkpoint(self._source)
         listed = {info.name for info in list_models()}
-        with self._lock:
+        with self._loading:
             self._default = self._source if self._source in listed else checkpoint.card.name
             return self._keep(Loaded(self._default, checkpoint))
 
@@ -118,25 +119,35 @@ class Catalogue:
         CheckpointError
             If its file is damaged.
         """
+        name = name or self._default
+        if (model := self._ready(name)) is not None:
+            return model
+        with self._loading:
+            if (model := self._ready(name)) is not None:
+                return model
+            infos = {info.name: info for info in self.listed()}
+            if name not in infos:
+                raise UnknownModelError(f"no model is called {name!r}; there are: {', '.join(infos) or 'none'}")
+            source = self._source if name == self._default else str(infos[name].path)
+            return self._keep(Loaded(name, load_checkpoint(source)))
+
+    def _ready(self, name: str) -> Loaded | None:
+        """The model ``name`` if it is loaded; it is now the one that was asked for last."""
         with self._lock:
-            name = name or self._default
-            if name not in self._loaded:
-                infos = {info.name: info for info in self.listed()}
-                if name not in infos:
-                    raise UnknownModelError(f"no model is called {name!r}; there are: {', '.join(infos) or 'none'}")
-                source = self._source if name == self._default else str(infos[name].path)
-                return self._keep(Loaded(name, load_checkpoint(source)))
-            self._loaded.move_to_end(name)
-            return self._loaded[name]
+            if name in self._loaded:
+                self._loaded.move_to_end(name)
+            return self._loaded.get(name)
 
     def _keep(self, model: Loaded) -> Loaded:
+        """Warm a model and keep it in place of the one that was not asked for longest; the default one stays."""
         self._thread.call(lambda: self._warm(model))
-        while len(self._loaded) >= self._kept:
-            oldest = next((name for name in self._loaded if name != self._default), None)
-            if oldest is None:
-                break
-            self._close(self._loaded.pop(oldest))
-        self._loaded[model.name] = model
+        with self._lock:
+            others = [name for name in self._loaded if name != self._default]
+            leaving = others[: max(0, len(self._loaded) + 1 - self._kept)]
+            closed = [self._loaded.pop(name) for name in leaving]
+            self._loaded[model.name] = model
+        for one in closed:
+            self._close(one)
         return model
 
     def _close(self, model: Loaded) -> None:

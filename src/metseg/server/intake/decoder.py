@@ -67,16 +67,16 @@ class Decoder:
                 await to_thread.run_sync(folder.cleanup)
 
     async def _bounded(self, path: Path, folder: Path) -> Decoded:
+        """Decode; a client that goes away meanwhile is not worth the process, which would be killed."""
         async with self._turn:
             try:
-                with anyio.fail_after(self._seconds):
+                with anyio.move_on_after(self._seconds, shield=True):
                     return await to_process.run_sync(
                         _decode, path, folder, self._limits, self._mib, cancellable=True, limiter=self._processes
                     )
-            except TimeoutError:
-                raise Refusal(Why.UNREADABLE, f"decoding it takes more than {self._seconds:g} s") from None
             except BrokenWorkerProcess:
                 raise Refusal(Why.UNREADABLE, "the file is damaged: decoding it failed") from None
+        raise Refusal(Why.UNREADABLE, f"decoding it takes more than {self._seconds:g} s")
 
     async def _start(self) -> None:
         await to_process.run_sync(_confine, self._mib, cancellable=True, limiter=self._processes)
