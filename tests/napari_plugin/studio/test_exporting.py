@@ -53,8 +53,8 @@ def test_approved_cases_are_written_in_the_chosen_layouts_and_checked(
     patiently(lambda: not panel.studio.busy)
     assert panel.work.isHidden()
     assert panel.result.text().splitlines() == [
-        "Training pairs: 1 case; 1 patients to train on, 0 held out",
-        "nnU-Net: 1 case; 1 patients to train on, 0 held out",
+        "Training pairs: 1 case; 1 patient to train on, 0 held out",
+        "nnU-Net: 1 case; 1 patient to train on, 0 held out",
     ]
     manifest = read_manifest(out / "pairs")
     assert [case.name for case in manifest.cases] == ["ada"]

@@ -67,6 +67,10 @@ def test_cases_are_listed_by_benefit_and_broken_ones_say_why(
     assert rows[2].problem
     assert "case.json" in rows[2].tip
     assert panel.summary.text() == "0 of 2 cases done, 0 of 12 slices"
+    panel.cases.clicked.emit(panel.cases.cases.index(2))
+    assert "case.json" in panel.problem.text()
+    panel.cases.clicked.emit(panel.cases.cases.index(0))
+    assert panel.problem.isHidden()
     panel.cases.activated.emit(panel.cases.cases.index(2))
     assert panel.state.opening_case == ""
     panel.cases.activated.emit(panel.cases.cases.index(1))
@@ -89,6 +93,12 @@ def test_a_key_goes_through_the_slices_that_matter_and_then_approves(open_queue:
     assert panel.strip.strip.reviewed >= set(first)
     assert "Nothing that matters is left" in panel.left.text()
     assert panel.buttons.approve.objectName() == "primary"
+    panel.state.proposal = "waits"
+    assert panel.buttons.approve.objectName() == "secondary"
+    press(panel, "A")
+    assert "proposal waits" in panel.state.messages[-1]
+    assert panel.state.status is Status.PREDICTED
+    panel.state.proposal = None
     press(panel, "J")
     assert studio.shown_slice not in first
     press(panel, "Shift-J")

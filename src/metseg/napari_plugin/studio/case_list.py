@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qtpy.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QPainter, QPen
+from qtpy.QtGui import QColor, QKeyEvent, QPainter, QPen
 from qtpy.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from metseg.curation import CaseSummary, ReviewQueue, Status
@@ -142,13 +142,16 @@ class CaseList(QListView):
     ----------
     chosen : callable
         Called with the case's name.
+    pointed : callable
+        Called with the line that was clicked, or reached with the arrow keys.
     colours : Colours
     """
 
-    def __init__(self, chosen: Callable[[str], object], colours: Colours) -> None:
+    def __init__(self, chosen: Callable[[str], object], pointed: Callable[[CaseRow], object], colours: Colours) -> None:
         super().__init__()
         self.cases = CaseModel()
         self._chosen = chosen
+        self._pointed = pointed
         self.setModel(self.cases)
         self._delegate = _CaseDelegate(self, colours)
         self.setItemDelegate(self._delegate)
@@ -157,23 +160,26 @@ class CaseList(QListView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.activated.connect(self._on_activated)
+        self.clicked.connect(self._on_pointed)
 
     def show_rows(self, rows: Iterable[CaseRow], here: str) -> None:
         """Show lines, and the open case among them."""
         moved = here != self.cases.here
-        place = self.verticalScrollBar().value()
+        bar = self.verticalScrollBar()
+        place = 0 if bar is None else bar.value()
         self.cases.show(rows, here)
         index = next((n for n, row in enumerate(self.cases.rows) if row.name == here), None)
         if index is not None:
             self.setCurrentIndex(self.cases.index(index))
-        if not moved:
-            self.verticalScrollBar().setValue(place)
+        if not moved and bar is not None:
+            bar.setValue(place)
         self.updateGeometry()
 
     def recolour(self, colours: Colours) -> None:
         """Paint in other colours."""
         self._delegate.colours = colours
-        self.viewport().update()
+        if (viewport := self.viewport()) is not None:
+            viewport.update()
 
     def sizeHint(self) -> QSize:
         """Room for a few lines."""
@@ -184,6 +190,15 @@ class CaseList(QListView):
     def minimumSizeHint(self) -> QSize:
         """As much: the panel scrolls as a whole."""
         return self.sizeHint()
+
+    def keyReleaseEvent(self, event: QKeyEvent | None) -> None:
+        """Tell which line the arrow keys have reached."""
+        super().keyReleaseEvent(event)
+        if self.currentIndex().isValid():
+            self._on_pointed(self.currentIndex())
+
+    def _on_pointed(self, index: QModelIndex) -> None:
+        self._pointed(self.cases.rows[index.row()])
 
     def _on_activated(self, index: QModelIndex) -> None:
         row = self.cases.rows[index.row()]

@@ -64,6 +64,7 @@ class ExportPanel(Panel):
         self._pattern = ""
         self._folder: Path | None = None
         self._working = False
+        self._offered: list[Option] = []
         self.layouts = {layout: _box(layout) for layout in Layout}
         self.layouts[Layout.PAIRS].setChecked(True)
         self.cases = Choice(self._choose_cases)
@@ -214,7 +215,10 @@ class ExportPanel(Panel):
             Chosen.CORRECTED: "Approved and corrected",
             Chosen.PREDICTED: "All but untouched and rejected",
         }
-        self.cases.offer([Option(one, f"{titles[one]} ({counts[one]})") for one in Chosen], self._cases)
+        options = [Option(one, f"{titles[one]} ({counts[one]})") for one in Chosen]
+        if options != self._offered:  # not while the list is open and work goes on
+            self._offered = options
+            self.cases.offer(options, self._cases)
         idle = state.activity is Activity.IDLE
         obstacle = _obstacle(idle, state.project is not None, self._chosen_layouts(), counts[self._cases])
         self.export.setEnabled(not obstacle)

@@ -217,7 +217,8 @@ def exports_in(folder: Path) -> list[Path]:
 def _export_line(export: Export) -> str:
     cases = export.manifest.cases
     sides = {side: len({case.patient for case in cases if case.side is side}) for side in Side}
-    split = f"{sides[Side.TRAIN]} patients to train on, {sides[Side.HELD_OUT]} held out"
+    train = sides[Side.TRAIN]
+    split = f"{train} patient{'s' * (train != 1)} to train on, {sides[Side.HELD_OUT]} held out"
     kept = f" ({export.kept} there already)" if export.kept else ""
     return f"{TITLES[export.manifest.layout]}: {_cases(len(cases))}{kept}; {split}"
 

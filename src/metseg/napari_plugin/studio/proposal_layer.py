@@ -90,6 +90,6 @@ class ProposalLayer:
 def _colormap() -> Any:
     from napari.utils.colormaps import DirectLabelColormap
 
-    lost = f"{VERMILION}70"
-    colours: dict[int | None, Any] = {None: "transparent", 0: "transparent", int(Change.LOST): lost}
-    return DirectLabelColormap(color_dict={**colours, **{int(change): code for change, code in COLOURS.items()}})
+    colours: dict[int | None, Any] = {None: "transparent", 0: "transparent", int(Change.LOST): f"{VERMILION}70"}
+    colours.update((int(change), code) for change, code in COLOURS.items())
+    return DirectLabelColormap(color_dict=colours)

@@ -84,12 +84,11 @@ class Proposing(Follower):
         self._find_default()
 
     def close(self) -> None:
-        """Stop listening; the preview goes."""
+        """Stop working and listening. The preview stays: it goes with the case, and the window may be gone."""
         self.unfollow()
         self._soon.stop()
         self._defaults.forget()
         self._plans.forget()
-        self._layer.hide()
 
     @property
     def busy(self) -> bool:

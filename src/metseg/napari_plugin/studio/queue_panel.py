@@ -13,7 +13,7 @@ from metseg.curation import ReviewProgress, Status, review_progress
 from metseg.curation.queue import DONE
 from metseg.napari_plugin.controls import Hint
 from metseg.napari_plugin.studio.buttons import button, stand_out
-from metseg.napari_plugin.studio.case_list import CaseList, rows_of
+from metseg.napari_plugin.studio.case_list import CaseList, CaseRow, rows_of
 from metseg.napari_plugin.studio.colours import Colours
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.reviewing import Reviewing
@@ -50,12 +50,13 @@ class QueuePanel(Panel):
         row.addWidget(self.previous_case)
         row.addWidget(self.next_case)
         self.bar = ThinBar(colours)
-        self.cases = CaseList(studio.open_case, colours)
+        self.cases = CaseList(studio.open_case, self._show_problem, colours)
         self.cases.setToolTip("Most benefit first. Double click to open.")
+        self.problem = Hint("notice")
         self.strip = SliceStrip(self._go_to, colours)
         self.left = Hint()
         self.buttons = ReviewButtons(self.reviewing)
-        for widget in (top, self.bar, self.cases, self.strip, self.left, self.buttons):
+        for widget in (top, self.bar, self.cases, self.problem, self.strip, self.left, self.buttons):
             self.add_wide(widget)
         studio.add_shortcut(Shortcut("Shift-X", "reject the case", self.buttons.ask_reason))
         events = self.state.events
@@ -85,6 +86,10 @@ class QueuePanel(Panel):
         done, total = progress.slices
         self.bar.setVisible(bool(state.cases))
         self.bar.show_share(done / max(total, 1))
+
+    def _show_problem(self, row: CaseRow) -> None:
+        """Say why a case cannot be opened when it is clicked."""
+        self.problem.say(row.tip if row.problem else "")
 
     def _show_slices(self) -> None:
         state, plan, case = self.state, self.reviewing.plan, self.state.case

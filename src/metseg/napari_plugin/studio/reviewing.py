@@ -200,6 +200,8 @@ class Reviewing(Follower):
             return
         if not self._state.editable:
             self._studio.tell(f"{case.name}: can only be looked at here, so it cannot be approved here.")
+        elif self._state.proposal is not None:
+            self._studio.tell(f"{case.name}: a network's proposal waits. Take it over or discard it first.")
         elif self._state.status is Status.TODO:
             self._studio.tell(f"{case.name}: nothing was predicted or drawn yet. Predict it, draw, or reject it.")
         else:
