@@ -96,11 +96,13 @@ def main() -> None:
     uploads = [(kind, damaged(one, contents, chance)) for kind, one in chance.choices(sources, k=asked.number)]
 
     server = Server(SERVED, asked.model, job_mib=64)
-    started, first = time.monotonic(), asked.number // 10
-    told = asyncio.run(send(server.url, uploads[:first]))
-    before = server.memory_mib()
-    told += asyncio.run(send(server.url, uploads[first:]))
-    after = server.memory_mib()
+    started, tenth = time.monotonic(), max(1, asked.number // 10)
+    told: Counter[tuple[str, str]] = Counter()
+    memory = []
+    for part in range(0, asked.number, tenth):
+        told += asyncio.run(send(server.url, uploads[part : part + tenth]))
+        memory.append(round(server.memory_mib(), 1))
+        print(part + tenth, dict(told), memory[-1], flush=True)
     faults = {
         f"{kind}: {status}": n for (kind, status), n in told.items() if not status.isdecimal() or status[0] == "5"
     }
@@ -114,8 +116,8 @@ def main() -> None:
         "faults": faults,
         "alive": server.process.poll() is None,
         "slots left": server.metric("studies_waiting"),
-        "memory MiB": [round(before, 1), round(after, 1)],
-        "memory drift %": round((after / before - 1) * 100, 2),
+        "memory MiB": memory,
+        "memory drift %": round((memory[-1] / memory[0] - 1) * 100, 2),
         "minutes": round((time.monotonic() - started) / 60, 1),
     }
     server.end()

@@ -169,3 +169,11 @@ def test_the_table_of_a_known_spacing_is_in_millimetres() -> None:
 def test_a_table_without_lesions_is_its_header() -> None:
     assert lesion_table_csv([]).splitlines()[0].startswith("lesion,first_slice")
     assert len(lesion_table_csv([]).splitlines()) == 1
+
+
+def test_a_voxel_of_absurd_proportions_still_has_a_diameter() -> None:
+    mask = np.zeros((1, 60, 60), np.uint8)
+    mask[0, 5:50, 5:50] = 1
+    lesion = measure(label_lesions(mask), spacing=(1.0, 1e-20, 1.0))[0]
+    assert lesion.diameter_mm == pytest.approx(45, abs=1e-9)
+    assert lesion.diameter_px == pytest.approx(np.hypot(45, 44), abs=0.01)

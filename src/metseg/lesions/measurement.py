@@ -125,7 +125,7 @@ def _longest_in_slice(plane: npt.NDArray[np.bool_], pixel: tuple[float, float]) 
     right = plane.shape[1] - 1 - plane[rows, ::-1].argmax(axis=1)
     ends = np.concatenate([np.column_stack([rows, left]), np.column_stack([rows, right])])
     edges = np.array([(0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5)])
-    points = (ends[:, None] + edges).reshape(-1, 2) * pixel
-    if len(points) > _FEW:
+    points = (ends[:, None] + edges).reshape(-1, 2)
+    if len(points) > _FEW:  # in pixels: the hull is the same in mm, but could be too flat to be found
         points = points[ConvexHull(points).vertices]
-    return float(pdist(points).max())
+    return float(pdist(points * pixel).max())

@@ -21,6 +21,8 @@ from metseg.study import TRIPLET, Geometry, Sequence, Study
 #: The longest header, with its extensions, that is read.
 _MAX_HEADER = 1 << 20
 _HEADER_2 = 540
+#: The longest side of a voxel that is believed, as beside TIFFs.
+_MAX_MM = 1000.0
 _MILLIMETRES = {"mm": 1.0, "unknown": 1.0, "meter": 1e3, "micron": 1e-3}
 #: Axial slices in radiological convention: x to the patient's left, y to the back, z upwards.
 _AXIAL = "LPS"
@@ -166,6 +168,8 @@ def _placed(header: Any) -> tuple[Orientation, tuple[float, float, float] | None
     sizes = nibabel.affines.voxel_sizes(affine) * _MILLIMETRES.get(header.get_xyzt_units()[0], 1.0)
     if np.isnan(orientation).any() or not np.isfinite(sizes).all() or (sizes <= 0).any():
         raise Refusal(Why.UNREADABLE, "the NIfTI header is damaged: its transform is not invertible")
+    if sizes.max() > _MAX_MM:
+        raise Refusal(Why.UNREADABLE, f"the NIfTI header is damaged: a voxel of {sizes.max():g} mm")
     axial = nibabel.orientations.axcodes2ornt(_AXIAL)
     turn = nibabel.orientations.ornt_transform(orientation, axial)
     z, y, x = (float(sizes[axis]) for axis in np.argsort(turn[:, 0])[::-1])
