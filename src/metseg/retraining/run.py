@@ -122,6 +122,12 @@ def _prepared(config: RetrainingConfig, parent: Checkpoint, device: str) -> Gene
     original = masked_patients(config.data) if config.data else {}
     patients = share_out(manifest.cases, corrected, original, parent.card.training, config.patient_pattern)
     yield from map(Notice, patients.remarks)
+    judges = {patients.patients[name] for name in patients.split.held_out}
+    if len(judges) < config.least_patients:
+        yield Notice(
+            f"{len(judges)} held-out patient{'s' * (len(judges) != 1)}: the gate will decide nothing, it needs "
+            f"{config.least_patients}; approve more cases, or hold out a larger share"
+        )
     if not patients.replayed:
         yield Notice("nobody is shown again beside the new patients: what the parent knew may be forgotten")
     return _Task(config, parent, manifest, patients, device)

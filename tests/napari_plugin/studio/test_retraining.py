@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -135,6 +136,7 @@ def test_closing_leaves_no_process_and_the_next_window_can_resume(
 
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', flush=True); time.sleep(99)"
 REFUSING = "import sys; print('something else'); sys.exit('a warning\\nmetseg: run/p0.tif: is gone')"
+STARTING = "import time; time.sleep(99)"
 CRASHING = "import os; os.abort()"
 
 
@@ -142,6 +144,7 @@ CRASHING = "import os; os.abort()"
     ("program", "stopped", "end", "said"),
     [
         (DEAF, True, End.STOPPED, "did not end by itself"),
+        (STARTING, True, End.STOPPED, ""),
         (REFUSING, False, End.FAILED, "run/p0.tif: is gone"),
         (CRASHING, False, End.FAILED, "It was ended from outside."),
     ],
@@ -164,6 +167,51 @@ def test_however_a_process_ends_it_is_said(
     assert endings[0].end is end
     assert said in endings[0].problem
     assert not process.running
+
+
+LISTENING = """
+import signal, sys, time
+
+def save(*_):
+    time.sleep(0.5)
+    open({path!r}, "w").write("saved")
+    sys.exit(143)
+
+signal.signal(signal.SIGTERM, save)
+print("here", flush=True)
+time.sleep(99)
+"""
+ENDING = """
+import sys, time
+from qtpy.QtWidgets import QApplication
+import metseg.napari_plugin.studio.training_process as training
+
+app = QApplication([])
+training.command = lambda arguments: [sys.executable, "-c", {program!r}]
+process = training.TrainingProcess()
+process.start([])
+end = time.monotonic() + 2
+while time.monotonic() < end:
+    app.processEvents()
+    time.sleep(0.01)
+print(process.id)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to heed")
+def test_a_program_that_ends_lets_its_training_save_first(tmp_path: Path) -> None:
+    program = LISTENING.format(path=str(tmp_path / "state"))
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING.format(program=program)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+        timeout=120,
+    )
+    assert (tmp_path / "state").read_text() == "saved"
+    assert not _lives(int(done.stdout))
 
 
 def _lives(number: int) -> bool:

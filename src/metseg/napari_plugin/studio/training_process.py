@@ -65,10 +65,10 @@ class TrainingProcess:
     def __init__(self) -> None:
         self._process: QProcess | None = None
         self._gate: Gate | None = None
-        self._killed = False
+        self._asked = self._killed = False
         self._impatient = QTimer()
         self._impatient.setSingleShot(True)
-        self._impatient.timeout.connect(self._kill)
+        self._impatient.timeout.connect(self.kill)
 
     @property
     def running(self) -> bool:
@@ -90,20 +90,22 @@ class TrainingProcess:
         """
         if self._process is not None:
             raise RuntimeError("a training runs already")
-        self._gate, self._killed = None, False
+        self._gate, self._asked, self._killed = None, False, False
         process = QProcess()
         process.setProcessEnvironment(_environment())
         process.readyReadStandardOutput.connect(self._listen)
         process.finished.connect(self._on_finished)
         process.errorOccurred.connect(self._on_error)
         self._process = process
+        _alive.add(self)
+        _wait_at_exit()
         program, *rest = command(arguments)
         process.start(program, rest)
 
     def stop(self, patience: int = PATIENCE) -> None:
         """Ask the process to end after the step in progress; kill it after ``patience`` milliseconds."""
-        if self._process is not None and not self._impatient.isActive():
-            self._process.terminate()
+        if self._process is not None and not self._asked:
+            self.ask()
             self._impatient.start(patience)
 
     def leave(self) -> None:
@@ -112,15 +114,21 @@ class TrainingProcess:
             return
         self.told.disconnect()
         self.ended.disconnect()
-        self.stop(LAST_PATIENCE)
-        _leaving.add(self)
-        _wait_at_exit()
+        self.stop()
+        self._impatient.start(LAST_PATIENCE)
+
+    def ask(self) -> None:
+        """Ask the process to end after the step in progress."""
+        if self._process is not None:
+            self._asked = True
+            self._process.terminate()
 
     def wait(self, milliseconds: int) -> bool:
         """Wait for the process to end; whether it has."""
         return self._process is None or self._process.waitForFinished(milliseconds)
 
-    def _kill(self) -> None:
+    def kill(self) -> None:
+        """End the process at once; what it did since the last save is lost."""
         if self._process is not None:
             self._killed = True
             self._process.kill()
@@ -161,7 +169,7 @@ class TrainingProcess:
             self._end(Ending(End.FINISHED, self._gate))
         elif self._killed:
             self._end(Ending(End.STOPPED, problem="It did not end by itself; what it did since the last save is lost."))
-        elif status == QProcess.ExitStatus.NormalExit and code in _STOPPED:
+        elif self._asked or (status == QProcess.ExitStatus.NormalExit and code in _STOPPED):
             self._end(Ending(End.STOPPED))
         else:
             self._end(Ending(End.FAILED, problem=_complaint(said) or "It was ended from outside."))
@@ -171,23 +179,27 @@ class TrainingProcess:
         self._impatient.stop()
         if process is not None:
             process.deleteLater()
-        _leaving.discard(self)
+        _alive.discard(self)
         self.ended.emit(ending)
 
 
-#: Processes whose window is gone.
-_leaving: set[TrainingProcess] = set()
+#: Holds on to processes, also when their window is gone: Qt kills what is garbage.
+_alive: set[TrainingProcess] = set()
 
 
 @functools.cache
 def _wait_at_exit() -> None:
-    atexit.register(_wait_for_all)
+    atexit.register(_end_all)
 
 
-def _wait_for_all() -> None:
-    for process in list(_leaving):
+def _end_all() -> None:
+    """The program ends: whatever trains ends after its step, or else at once."""
+    ending = list(_alive)
+    for process in ending:
+        process.ask()
+    for process in ending:
         if not process.wait(LAST_PATIENCE):
-            process._kill()
+            process.kill()
             process.wait(LAST_PATIENCE)
 
 
