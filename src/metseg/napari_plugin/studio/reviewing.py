@@ -126,7 +126,7 @@ class Reviewing(Follower):
     def next_slice(self) -> None:
         """Count the slice on the screen as looked at, and go to the one that is worth most now."""
         z, case = self._studio.shown_slice, self._state.case
-        if case is None or z is None or self._key is None:
+        if case is None or z is None or self._key is None or self.looking:
             return
         mattered = bool(self.left)
         self._looked[self._key] = self._looked.get(self._key, frozenset()) | {z}
