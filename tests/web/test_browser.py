@@ -49,7 +49,7 @@ def test_a_tiff_is_sent_looked_at_and_its_mask_downloaded(
     picture.wait_for()
     first = picture.get_attribute("src")
     slider = tab.get_by_role("slider", name="Axial slice")
-    before = int(slider.get_attribute("aria-valuenow") or 0)
+    before = int(slider.input_value())
     step = "ArrowLeft" if before > 5 else "ArrowRight"
     slider.press(step)
     there = before + (1 if step == "ArrowRight" else -1)

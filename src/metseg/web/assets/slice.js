@@ -1,5 +1,7 @@
 // One slice as a picture: the wheel moves through slices, a click says where it was.
 const NOTCH = 60;
+const PAUSE = 60;
+const waiting = new WeakMap();
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const picture = parentElement.querySelector("img");
@@ -14,22 +16,19 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const across = part(event.clientX, box.left, box.width, picture.naturalWidth);
     if (Math.min(down, across) >= 0 && Math.max(down, across) <= 1) setTriggerValue("point", [down, across]);
   };
-  let turned = 0;
-  let pending = null;
-  const turn = (event) => {
+  picture.onwheel = (event) => {
     event.preventDefault();
-    turned += event.deltaMode === 0 ? event.deltaY : event.deltaY * NOTCH;
-    if (pending !== null) return;
-    pending = setTimeout(() => {
-      pending = null;
-      const steps = Math.trunc(turned / NOTCH) || Math.sign(turned);
-      turned = 0;
+    const turned = event.deltaMode === 0 ? event.deltaY : event.deltaY * NOTCH;
+    if (waiting.has(picture)) {
+      waiting.set(picture, waiting.get(picture) + turned);
+      return;
+    }
+    waiting.set(picture, turned);
+    setTimeout(() => {
+      const all = waiting.get(picture);
+      waiting.delete(picture);
+      const steps = Math.trunc(all / NOTCH) || Math.sign(all);
       if (steps) setTriggerValue("turn", steps);
-    }, 60);
-  };
-  picture.addEventListener("wheel", turn, { passive: false });
-  return () => {
-    clearTimeout(pending);
-    picture.removeEventListener("wheel", turn);
+    }, PAUSE);
   };
 }

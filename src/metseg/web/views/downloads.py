@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from html import escape
 
 import streamlit as st
 
@@ -39,7 +40,7 @@ def _show_files(result: Result) -> None:
     ]
     if files.masks is not None:
         offers.insert(1, ("A mask for each file (zip)", files.masks, f"{stem}_masks.zip", ZIP))
-    st.html(f'<p class="metseg-section">{result.model}</p>')
+    st.html(f'<p class="metseg-section">{escape(result.model)}</p>')
     for label, content, name, kind in offers:
         st.download_button(
             label,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ButtonColumnResult, ColumnConfig
@@ -29,7 +31,7 @@ def show_findings(result: Result, colour: str, place: str = "") -> None:
     lesions = result.answer.lesions
     st.html(
         f'<p class="metseg-label"><span><i class="metseg-key" style="background:{colour}"></i>'
-        f"<b>{found(lesions)}</b></span><span>{result.model}</span></p>"
+        f"<b>{found(lesions)}</b></span><span>{escape(result.model)}</span></p>"
     )
     if not lesions:
         st.caption(f"No voxel reached probability {result.answer.postprocessing.threshold:g} in a lesion large enough.")

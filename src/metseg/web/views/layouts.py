@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import streamlit as st
 
 from metseg.web.pictures import FIRST, SECOND, Frame, Lesions, Picture, draw, draw_cross, draw_mask
@@ -90,7 +92,7 @@ def place_of(result: Result, plane: Plane) -> str:
 def caption(left: str, right: str = "", colour: str = "") -> None:
     """A line above a picture."""
     key = f'<i class="metseg-key" style="background:{colour}"></i>' if colour else ""
-    st.html(f'<p class="metseg-label"><span>{key}<b>{left}</b></span><span>{right}</span></p>')
+    st.html(f'<p class="metseg-label"><span>{key}<b>{escape(left)}</b></span><span>{escape(right)}</span></p>')
 
 
 def _choose_plane(result: Result) -> Plane:

@@ -16,6 +16,7 @@ from metseg.web.outlining import outline
 from metseg.web.server import own_server_is_starting
 from metseg.web.session import current
 from metseg.web.views.states import show_down, show_problem
+from metseg.web.wording import as_markdown
 
 _STARTING_SECONDS = 180
 _POLL = 0.5
@@ -72,7 +73,7 @@ def outline_missing(client: Client) -> None:
                         done = event.done / max(event.total, 1)
                         bar.progress((number + done) / len(missing), _progress(event, which))
                     elif isinstance(event, Notice):
-                        bar.progress(number / len(missing), f":material/hourglass_top: {event.text}")
+                        bar.progress(number / len(missing), f":material/hourglass_top: {as_markdown(event.text)}")
                     elif isinstance(event, Finished):
                         session.take(event.result)
         except MetsegError as problem:
@@ -93,7 +94,7 @@ def _progress(event: Progress, model: str) -> str:
         return "Waiting for the network: other studies are before this one"
     if event.what == State.FINISHED:
         return "Fetching the outlines"
-    return f"{model}: {event.done} of {event.total} slices"
+    return f"{as_markdown(model)}: {event.done} of {event.total} slices"
 
 
 def _cancel() -> None:
