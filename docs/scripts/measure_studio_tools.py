@@ -192,9 +192,8 @@ def main() -> None:
                 bench.taken.clear()
         bench.studio.close_case()
         viewer.close()
-    print(
-        f"{SIZE} × {SIZE} × {SLICES} voxels, {given.repeats} times each, {os.cpu_count()} processors, load {load():.0f}"
-    )
+    print(f"{SIZE} × {SIZE} × {SLICES} voxels, {given.repeats} times each")
+    print(f"{os.cpu_count()} processors, {os.getloadavg()[1]:.0f} processes want to run")
     print(f"{'':24}{'changed':>9}{'95 %':>8}{'worst':>8}{'processor':>11}{'worst':>8}{'drawn':>9}")
     for name, times in bench.taken.items():
         changed, worked, drawn = np.array(times).T
