@@ -15,6 +15,8 @@ Spacing = tuple[float, float, float]
 
 #: Air is darker than this part of the brightest voxels; rows with fewer brighter voxels than this part are air.
 _AIR, _SPECKS = 0.2, 0.015
+#: Slices whose distance is not known are drawn at most as many pixels apart.
+_THICKEST = 7.0
 
 
 class Plane(StrEnum):
@@ -109,7 +111,7 @@ def steps_of(spacing: Spacing | None, shape: Shape) -> Steps:
     if spacing is not None:
         return Steps(spacing, True)
     depth, rows, columns = shape
-    return Steps((max(1.0, round(0.7 * max(rows, columns) / depth, 1)), 1.0, 1.0), False)
+    return Steps((min(max(round(0.7 * max(rows, columns) / depth, 1), 1.0), _THICKEST), 1.0, 1.0), False)
 
 
 def middle(shape: Shape) -> list[int]:
