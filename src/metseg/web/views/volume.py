@@ -19,13 +19,16 @@ _SIDE = 640
 _MOST_VOXELS = 12_000_000
 #: Width of that Gaussian in slices: narrower, and the head looks turned on a lathe.
 _SOFT = 0.6
+#: Smoothed masks are lesion from here on.
+_HALF = 128
 
 
 def show_volume(result: Result, look: Look) -> None:
     """The head with its lesions; dragging turns it."""
+    gray = look.window.apply(result.voxels[look.channel])
     with st.container(width=_SIDE, key="volume"):
         niivue_viewer(
-            nifti_data=_volume(result, look.window.apply(result.voxels[look.channel])),
+            nifti_data=as_nifti(*isotropic(_head(result, gray), result.steps.steps)),
             filename="head.nii.gz",
             overlays=_overlay(result, look),
             height=_SIDE,
@@ -42,13 +45,22 @@ def _overlay(result: Result, look: Look) -> list[dict[str, object]] | None:
     if not result.mask.any():
         return None
     soft = ndimage.gaussian_filter(result.mask * np.uint8(255), (0, 1, 1))
-    lesions = _volume(result, soft)
-    return [{"data": lesions, "name": "lesions.nii.gz", "colormap": "warm", "opacity": max(look.marking.opacity, 0.05)}]
+    filled, steps = isotropic(_head(result, soft), result.steps.steps)
+    filled[filled < _HALF] = 0
+    return [
+        {
+            "data": as_nifti(filled, steps),
+            "name": "lesions.nii.gz",
+            "colormap": "warm",
+            "opacity": max(look.marking.opacity, 0.05),
+        }
+    ]
 
 
-def _volume(result: Result, values: npt.NDArray[np.uint8]) -> bytes:
+def _head(result: Result, values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The part of a volume that pictures show."""
     (_, _), (top, bottom), (left, right) = result.region.bounds
-    return as_nifti(*isotropic(values[:, top:bottom, left:right], result.steps.steps))
+    return values[:, top:bottom, left:right]
 
 
 def isotropic(values: npt.NDArray[np.uint8], steps: Spacing) -> tuple[npt.NDArray[np.uint8], Spacing]:
