@@ -15,8 +15,9 @@ import pytest
 
 from metseg.curation import EditKind, GateResult, Project, Status
 from metseg.napari_plugin.pipeline import model_from_file
-from metseg.napari_plugin.studio.retraining import RUNS, Phase, RunState
+from metseg.napari_plugin.studio.retraining import RUNS
 from metseg.napari_plugin.studio.training_process import End, Ending, TrainingProcess
+from metseg.napari_plugin.studio.training_run import Phase, RunState
 from metseg.study import read_study, write_tiff
 from metseg.synthetic import synthetic_study
 
@@ -75,7 +76,10 @@ def panel(make_studio: Callable[..., Any], model: Any, small: Path, patiently: W
 
 def test_stopped_resumed_and_judged(panel: Any, project: Project, patiently: Wait) -> None:
     retraining = panel.retraining
-    assert "5 approved cases" in panel.outlook.text()
+    assert "5 approved cases; 1 of them judges" in panel.outlook.text()
+    panel.held_out.setValue(40)
+    assert "5 approved cases; 2 of them judge" in panel.outlook.text()
+    assert "the gate decides nothing" in panel.outlook.text()
     panel.epochs.setValue(3)
     panel.start.click()
     assert panel.stop.isVisibleTo(panel)
@@ -94,7 +98,8 @@ def test_stopped_resumed_and_judged(panel: Any, project: Project, patiently: Wai
     assert [row["epoch"] for row in run.rows] == [1, 2, 3]
 
     assert run.gate is not None
-    assert run.gate.result is GateResult.UNDECIDED  # one patient is held out, or two
+    assert run.gate.result is GateResult.UNDECIDED
+    assert len(run.gate.child.rows) == 2
     assert panel.gate.table.rowCount() == len(run.gate.child.rows) + 1
     assert not panel.adopt.isEnabled()
     assert "too few patients" in panel.adopt.toolTip()

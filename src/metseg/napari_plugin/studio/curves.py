@@ -115,8 +115,8 @@ class Plot(QWidget):
 def scale(values: Sequence[float]) -> tuple[float, float, list[float]]:
     """Bounds around the values, and a few round numbers between them."""
     low, high = min(values, default=0.0), max(values, default=1.0)
-    margin = max((high - low) * 0.05, abs(high) * 0.02, 1e-6)
-    low, high = low - margin, high + margin
+    margin = max((high - low) * 0.05, abs(high) * 0.02, 0.01)
+    low, high = max(low - margin, 0.0) if low >= 0 else low - margin, high + margin
     rough = (high - low) / _MOST_TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(step * power for step in _STEPS if step * power >= rough * 0.999)

@@ -16,13 +16,16 @@ from metseg.napari_plugin.studio.colours import SKY, Colours
 from metseg.napari_plugin.studio.curves import Curve, Plot
 from metseg.napari_plugin.studio.gate_view import GateView
 from metseg.napari_plugin.studio.panel import Panel
-from metseg.napari_plugin.studio.retraining import Phase, Retraining, averages
+from metseg.napari_plugin.studio.retraining import Retraining, averages
+from metseg.napari_plugin.studio.training_run import Phase
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
 
-_MOST_EPOCHS = 500
+_MOST_EPOCHS, _MOST_HELD_OUT = 500, 90
 _MOST_NOTICES = 4
+#: As in :class:`metseg.retraining.RetrainingConfig`, which would load torch.
+_LEAST_JUDGES = 3
 
 
 class RetrainPanel(Panel):
@@ -49,6 +52,12 @@ class RetrainPanel(Panel):
         self.epochs.setRange(1, _MOST_EPOCHS)
         self.epochs.setToolTip("Each new slice with a lesion is shown once in an epoch.")
         self.epochs.valueChanged.connect(lambda epochs: setattr(retraining, "epochs", epochs))
+        self.held_out = QSpinBox()
+        self.held_out.setRange(0, _MOST_HELD_OUT)
+        self.held_out.setSingleStep(5)
+        self.held_out.setSuffix(" %")
+        self.held_out.setToolTip("Share of the project's patients that is not trained on and judges the result.")
+        self.held_out.valueChanged.connect(lambda percent: retraining.set_held_out(percent / 100))
         self.outlook = Hint()
         self.start = button("Start", "", retraining.start)
         self.resume = button("Resume", "Go on where it was stopped, with the cases as they were.", retraining.resume)
@@ -66,6 +75,7 @@ class RetrainPanel(Panel):
         self.add_row("Start from", self.parent_model, self.open_model)
         self.add_row("Also show again", self.folders)
         self.add_row("Epochs", self.epochs)
+        self.add_row("Held out", self.held_out)
         buttons = _row(self.start, self.resume, self.stop)
         for widget in (self.outlook, buttons, self.progress, self.problem, self.gate, self.plots, self.notices):
             self.add_wide(widget)
@@ -102,10 +112,11 @@ class RetrainPanel(Panel):
             for model in self.state.models
         ]
         self.parent_model.offer(options, retraining.parent)
-        for widget in (self.parent_model, self.open_model, self.folders, self.epochs):
+        for widget in (self.parent_model, self.open_model, self.folders, self.epochs, self.held_out):
             widget.setEnabled(not running)
-        with QSignalBlocker(self.epochs):
+        with QSignalBlocker(self.epochs), QSignalBlocker(self.held_out):
             self.epochs.setValue(retraining.epochs)
+            self.held_out.setValue(round(100 * retraining.held_out))
         self.folders.show_folders(retraining.data)
         self.outlook.say(_outlook(retraining))
 
@@ -232,7 +243,12 @@ def _outlook(retraining: Retraining) -> str:
         return ""
     if retraining.obstacle:
         return retraining.obstacle
-    cases = f"{retraining.approved} approved case{'s' * (retraining.approved != 1)}"
-    judges = "About a fifth of their patients is not trained on and judges the result."
-    again = "" if retraining.data else " Nobody is shown again: what the network knows may be forgotten."
-    return f"{cases}. {judges}{again}"
+    count, judges = retraining.approved, retraining.judges
+    lines = [f"{count} approved case{'s' * (count != 1)}; {judges} of them judge{'s' * (judges == 1)} the result."]
+    if retraining.old_judges:
+        lines.append("So do patients of the folders who were held out from the network.")
+    elif judges < _LEAST_JUDGES:
+        lines.append(f"With fewer than {_LEAST_JUDGES} the gate decides nothing: approve more, or hold out more.")
+    if not retraining.data:
+        lines.append("Nobody is shown again: what the network knows may be forgotten.")
+    return "\n".join(lines)

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
-from metseg.curation import DefaultModel, Project, Status
+from metseg.curation import CaseSummary, DefaultModel, Project, Status
+from metseg.curation.export import Side, SplitRule
+from metseg.curation.export.splitting import sides_of
 from metseg.curation.names import safe_name
-from metseg.events import EpochFinished, Event, Notice, Progress, StepFinished
+from metseg.events import Event, Progress
 from metseg.napari_plugin import pipeline
 from metseg.napari_plugin.background import Latest
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
 from metseg.napari_plugin.state import Follower, ModelChoice
 from metseg.napari_plugin.studio.training_process import End, Ending, TrainingProcess
+from metseg.napari_plugin.studio.training_run import Phase, RunState
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
-    from metseg.retraining import Gate, RetrainingConfig
+    from metseg.retraining import RetrainingConfig
 
 #: Folder of a project in which its retrainings are.
 RUNS = "models"
@@ -33,74 +34,6 @@ _LONGEST = 60
 
 #: Milliseconds between two looks of the panel at what has been told.
 _CALM = 250
-
-
-class Phase(StrEnum):
-    """Where it stands."""
-
-    NOTHING = "nothing was retrained"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    FAILED = "failed"
-    FINISHED = "finished"
-
-
-@dataclass
-class RunState:
-    """What is known of a retraining.
-
-    Attributes
-    ----------
-    config : RetrainingConfig or None
-    phase : Phase
-    progress : Progress
-    losses : list of (float, float)
-        Epochs done, as a fraction, and the loss of the step.
-    rows : list of dict
-        The log, an epoch each.
-    notices : list of str
-    problem : str
-        Why it failed.
-    gate : Gate or None
-    """
-
-    config: RetrainingConfig | None = None
-    phase: Phase = Phase.NOTHING
-    progress: Progress = Progress(0, 0)
-    losses: list[tuple[float, float]] = field(default_factory=list)
-    rows: list[dict[str, float]] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-    problem: str = ""
-    gate: Gate | None = None
-
-    @property
-    def running(self) -> bool:
-        """Whether a process works."""
-        return self.phase in (Phase.RUNNING, Phase.STOPPING)
-
-    @property
-    def resumable(self) -> bool:
-        """Whether it can be gone on with."""
-        return self.config is not None and self.phase in (Phase.STOPPED, Phase.FAILED)
-
-    @property
-    def epochs(self) -> int:
-        """How many were asked for."""
-        return 1 if self.config is None else self.config.epochs
-
-    def hear(self, event: Event[Any]) -> None:
-        """Take in what the process tells."""
-        match event:
-            case StepFinished(done, total, _, loss):
-                self.progress = event
-                self.losses.append((self.epochs * done / max(total, 1), loss))
-            case Progress():
-                self.progress = event
-            case EpochFinished(_, row):
-                self.rows = [known for known in self.rows if known["epoch"] < row["epoch"]] + [row]
-            case Notice(text):
-                self.notices.append(str(text))
 
 
 class Retraining(Follower):
@@ -117,6 +50,8 @@ class Retraining(Follower):
     data : tuple of Path
         Folders of patients that are shown again.
     epochs : int
+    held_out : float
+        Share of the project's patients that judges.
     run : RunState
         The newest of the project.
     default : DefaultModel or None
@@ -133,7 +68,7 @@ class Retraining(Follower):
         self.process = TrainingProcess()
         self.process.told.connect(self._on_event)
         self.process.ended.connect(self._on_ended)
-        self.parent, self.epochs = "", 5
+        self.parent, self.epochs, self.held_out = "", 5, 0.2
         self.data: tuple[Path, ...] = ()
         self._looking = Latest(self._on_found, self._on_not_found)
         self._reading = Latest(self._on_read, studio.tell_error)
@@ -164,7 +99,26 @@ class Retraining(Follower):
     @property
     def approved(self) -> int:
         """Cases to train on."""
-        return sum(case.status is Status.APPROVED and not case.problem for case in self._studio.state.cases)
+        return len(self._approved)
+
+    @property
+    def _approved(self) -> list[CaseSummary]:
+        cases = self._studio.state.cases
+        return [case for case in cases if case.status is Status.APPROVED and not case.problem]
+
+    @property
+    def judges(self) -> int:
+        """Patients of the project who would judge: held out by its export, and unknown to the parent."""
+        names = {case.name for case in self._approved}
+        sides = sides_of(names, SplitRule(held_out=self.held_out, seed=0))
+        known = set() if self.choice is None or self.choice.card is None else set(self.choice.card.training.patients)
+        return sum(side is Side.HELD_OUT for name, side in sides.items() if name not in known)
+
+    @property
+    def old_judges(self) -> bool:
+        """Whether patients of the folders may judge too: those whom the parent's card names as held out."""
+        card = None if self.choice is None else self.choice.card
+        return bool(self.data) and card is not None and bool(card.training.held_out)
 
     @property
     def obstacle(self) -> str:
@@ -218,6 +172,11 @@ class Retraining(Follower):
         self.parent = path
         self._reading.submit(pipeline.model_from_file, path)
 
+    def set_held_out(self, share: float) -> None:
+        """Have another share of the project's patients judge."""
+        self.held_out = share
+        self.changed.emit()
+
     def add_data(self, folder: Path) -> None:
         """Show the patients in ``folder`` again."""
         if folder not in self.data:
@@ -240,7 +199,14 @@ class Retraining(Follower):
         from metseg.retraining import RetrainingConfig
 
         out = project.path / RUNS / _run_name(choice)
-        config = RetrainingConfig(project=project.path, parent=choice.key, data=self.data, out=out, epochs=self.epochs)
+        config = RetrainingConfig(
+            project=project.path,
+            parent=choice.key,
+            data=self.data,
+            out=out,
+            epochs=self.epochs,
+            held_out=self.held_out,
+        )
         self.run = RunState()
         self._begin(config, resume=False)
 
@@ -309,7 +275,7 @@ class Retraining(Follower):
         if last is not None and not self.run.running:
             self.run = last
             if last.config is not None:
-                self.data, self.epochs = last.config.data, last.config.epochs
+                self.data, self.epochs, self.held_out = last.config.data, last.config.epochs, last.config.held_out
         self.changed.emit()
 
     def _on_not_found(self, error: Exception) -> None:
