@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from metseg.web.client import TIFF
+from metseg.web.client import JSON, TIFF
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page as Tab
@@ -37,6 +38,9 @@ def tab() -> Iterator[Tab]:
 def test_a_tiff_is_sent_looked_at_and_its_mask_downloaded(
     tab: Tab, page: object, stack: bytes, ask: Callable[[bytes, str, str], bytes], tmp_path: Path
 ) -> None:
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=_MILLISECONDS)
     asked: set[str] = set()
     tab.on("request", lambda request: asked.add(urlsplit(request.url).hostname or ""))
     study = tmp_path / "head.tif"
@@ -54,15 +58,16 @@ def test_a_tiff_is_sent_looked_at_and_its_mask_downloaded(
     slider.press(step)
     there = before + (1 if step == "ArrowRight" else -1)
     tab.get_by_text(f"Axial {there} / 10", exact=True).wait_for()
-    assert picture.get_attribute("src") != first
+    expect(picture).not_to_have_attribute("src", first or "")
 
     picture.hover()
     tab.mouse.wheel(0, 60 if step == "ArrowRight" else -60)
     tab.get_by_text(f"Axial {there + (there - before)} / 10", exact=True).wait_for()
 
-    table = tab.get_by_test_id("stDataFrame").first
-    cells = table.locator("td").all_text_contents()
-    assert any("px" in cell for cell in cells)
+    cells = tab.get_by_test_id("stDataFrame").first.locator("td").all_text_contents()
+    largest = max(json.loads(ask(stack, "small", JSON))["lesions"], key=lambda lesion: lesion["voxels"])
+    assert cells[0] == str(largest["lesion"])
+    assert cells[2] == str(largest["voxels"])
 
     tab.get_by_test_id("stPopoverButton").click()
     with tab.expect_download() as download:

@@ -48,7 +48,7 @@ def test_a_busy_server_is_asked_again_and_a_closed_stream_gives_up(client: Clien
     second = outline(client, Upload("short", _stack(2), "short.tif"), "small")
     waiting = next(second)
     assert isinstance(waiting, Notice)
-    assert "busy" in waiting.text
+    assert waiting.text.startswith("The server is busy. Asking again in ")
     first.close()
     events = list(second)
     assert isinstance(events[-1], Finished)

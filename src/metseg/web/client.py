@@ -81,7 +81,7 @@ class Client:
 
     def __init__(self, address: Address) -> None:
         headers = {} if address.token is None else {"Authorization": f"Bearer {address.token}"}
-        self._url = address.url
+        self._name = address.url.partition("://")[2] or address.url
         self._http = httpx.Client(base_url=address.url, headers=headers, timeout=_TIMEOUT, trust_env=False)
 
     def __enter__(self) -> Client:
@@ -129,7 +129,7 @@ class Client:
             answer = self._http.request(method, path, params=params, files=files, headers=headers)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             reason = "takes too long to answer" if isinstance(error, httpx.TimeoutException) else "does not answer"
-            raise ServerDownError(f"{self._url} {reason}") from None
+            raise ServerDownError(f"the server at {self._name} {reason}") from None
         if answer.is_success:
             return answer
         detail = _detail(answer)
@@ -141,7 +141,7 @@ class Client:
         try:
             return kind.model_validate_json(answer.content)
         except ValidationError:
-            raise ServerDownError(f"{self._url} does not answer as a metseg server does") from None
+            raise ServerDownError(f"what answers at {self._name} is no metseg server") from None
 
 
 def _detail(answer: httpx.Response) -> str:

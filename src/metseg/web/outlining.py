@@ -16,6 +16,7 @@ from metseg.web.client import JSON, NIFTI, TIFF, ZIP, BusyError, Client, Refused
 from metseg.web.documents import Answer, Job, State
 from metseg.web.result import Downloads, Result, read_pages
 from metseg.web.uploads import Upload
+from metseg.web.wording import sentence
 
 #: Seconds for which a busy server is asked again and again.
 PATIENCE = 180
@@ -75,8 +76,9 @@ def _start(client: Client, upload: Upload, model: str) -> Generator[Notice, None
         except BusyError as busy:
             if time.monotonic() + busy.wait > until:
                 raise
+            reason = sentence(str(busy).partition(";")[0])
             for left in range(busy.wait, 0, -1):
-                yield Notice(f"The server is busy ({busy}). Asking again in {left} s")
+                yield Notice(f"{reason} Asking again in {left} s")
                 time.sleep(1)
 
 

@@ -42,11 +42,11 @@ def show_problem(problem: MetsegError, study: str = "") -> None:
 
 def show_down(reason: str) -> None:
     """There is no server: the page can do nothing without one."""
-    st.html(
-        '<div class="metseg-state"><h2>The server does not answer</h2>'
-        "<p>This page only shows what a metseg server computes, and it cannot reach one.</p></div>"
-    )
-    with st.container(horizontal_alignment="center"), st.container(width=545):
+    with st.container(horizontal_alignment="center"), st.container(width=560):
+        st.html(
+            '<div class="metseg-state"><h2>There is no server</h2>'
+            "<p>This page only shows what a metseg server computes, and it cannot reach one.</p></div>"
+        )
         st.error(as_markdown(sentence(reason)), icon=":material/cloud_off:")
         st.caption(
             "Is it running? `metseg serve` starts one; `metseg ui` without `--server` brings its own. "
