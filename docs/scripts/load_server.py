@@ -2,7 +2,7 @@
 
     python docs/scripts/load_server.py --images DIR [--model NAME] [--seconds 60] [--clients 64] [--out report.json]
 
-``throughput``: clients that ask one after the other, at the server and at the plain handler, in turn, twice.
+``throughput``: clients that ask one after the other, at the server and at the plain handler, in turn.
 ``crowd``: 256 clients and 100 that send a byte a second; how long /livez takes meanwhile.
 ``disconnects``: clients that go away at every moment of a request; what is left of them.
 ``sigterm``: a server that is told to end under load, again and again; whether every accepted request is answered.
@@ -29,6 +29,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+from fastapi import FastAPI, Response, UploadFile
 
 PLAIN = "load_server:plain"
 SERVED = "metseg.server:app"
@@ -38,8 +39,6 @@ def plain() -> Any:
     """What most people write first: a handler that reads the file and calls the model."""
     import threading
     from tempfile import TemporaryDirectory
-
-    from fastapi import FastAPI, Response, UploadFile
 
     from metseg.checkpoints import load_checkpoint
     from metseg.inference import Segmenter
@@ -171,11 +170,11 @@ def summary(answers: list[tuple[str, float]], seconds: float) -> dict[str, Any]:
     }
 
 
-def throughput(images: list[bytes], model: str, clients: int, seconds: float) -> dict[str, Any]:
-    """The server and the plain handler in turn, twice."""
+def throughput(images: list[bytes], model: str, clients: int, seconds: float, turns: int) -> dict[str, Any]:
+    """The server and the plain handler in turn."""
     found: dict[str, Any] = {}
     rates: dict[str, list[float]] = {SERVED: [], PLAIN: []}
-    for turn in (1, 2):
+    for turn in range(1, turns + 1):
         for target in (PLAIN, SERVED):
             server = Server(target, model)
             started, spent = time.monotonic(), server.cpu_seconds()
@@ -308,6 +307,7 @@ def main() -> None:
     parser.add_argument("--model", default="best")
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--turns", type=int, default=2, help="how often the server and the plain handler take turns")
     parser.add_argument("--times", type=int, default=50, help="SIGTERMs")
     parser.add_argument("--disconnects", type=int, default=1000)
     parser.add_argument("--parts", default="throughput,crowd,disconnects,sigterm")
@@ -316,7 +316,7 @@ def main() -> None:
     paths = sorted(path for path in asked.images.rglob("*.tif") if not path.stem.endswith("_mask"))
     images = [path.read_bytes() for path in paths[:: max(1, len(paths) // 64)][:64]]
     parts = {
-        "throughput": lambda: throughput(images, asked.model, asked.clients, asked.seconds),
+        "throughput": lambda: throughput(images, asked.model, asked.clients, asked.seconds, asked.turns),
         "crowd": lambda: crowd(images, asked.model, asked.seconds),
         "disconnects": lambda: disconnects(images, asked.model, asked.disconnects),
         "sigterm": lambda: sigterm(images, asked.model, asked.times),

@@ -67,7 +67,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory, head: Study) -> Weights:
 def application(weights: Weights) -> FastAPI:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("METSEG_WEIGHTS", str(weights))
-        return create_app(Settings(model="small", samples=1 << 21, slices=40, side=1000, upload_mib=4, jobs=4))
+        limits = {"samples": 1 << 21, "slices": 40, "side": 1000, "upload_mib": 4, "jobs": 4}
+        return create_app(Settings(host="127.0.0.1", token=None, model="small", **limits))
 
 
 @pytest.fixture(scope="session")
