@@ -123,6 +123,7 @@ def measure(bench: Bench) -> None:
     panel.split.click()
     drag(bench.labels, [(z, *pixels[0])])
     bench.timed("split", lambda clock: drag(bench.labels, [(z, *pixels[-1])], before_release=clock.start))
+    bench.rest()
     others = [row.lesion.id for row in bench.lesions.model.rows if row.lesion.id != lesion]
     pair = (lesion, int(bench.rng.choice(others)))
     bench.timed("merge", lambda clock: (bench.lesions.table.choose(pair), clock.start(), panel.merge.click()))

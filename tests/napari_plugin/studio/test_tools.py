@@ -171,6 +171,18 @@ def test_the_path_is_shown_while_it_is_drawn_and_escape_ends_it(head: Opened) ->
     head.mouse(QEvent.Type.MouseButtonRelease, end)
     np.testing.assert_array_equal(head.labels, before)
     assert not head.panel.brush.isChecked()
+    assert not head.viewer.layers[NAME].visible
+
+
+def test_the_layer_of_the_path_goes_with_the_case_and_is_never_selected(head: Opened) -> None:
+    labels = head.studio.state.case.labels
+    head.panel.brush.click()
+    head.viewer.layers.selection.active = head.viewer.layers[NAME]
+    assert head.viewer.layers.selection.active == labels
+    head.viewer.layers.remove(NAME)
+    head.panel.eraser.click()
+    assert head.viewer.layers[NAME].visible
+    head.studio.close_case()
     assert NAME not in head.viewer.layers
 
 
@@ -184,7 +196,7 @@ def test_the_mouse_goes_back_to_napari(head: Opened) -> None:
     assert not labels.mouse_pan
     labels.mode = "paint"
     assert not head.panel.brush.isChecked()
-    assert NAME not in head.viewer.layers
+    assert not head.viewer.layers[NAME].visible
     head.panel.brush.click()
     assert labels.mode == "pan_zoom"
     head.panel.brush.click()

@@ -30,19 +30,21 @@ class CanvasTool(Follower, ABC):
 
     Parameters
     ----------
-    studio : Studio
     tools : Tools
     labels : CaseLabels
         Of the open case.
+    trace : Trace
+        Over these labels.
     cursor : str
         As napari names it.
     """
 
-    def __init__(self, studio: Studio, tools: Tools, labels: CaseLabels, cursor: str) -> None:
+    def __init__(self, tools: Tools, labels: CaseLabels, trace: Trace, cursor: str) -> None:
         super().__init__()
         self.tools = tools
         self.labels = labels
-        self.trace = Trace(studio.viewer, labels)
+        self.trace = trace
+        trace.show()
         self._drag_callback: Callable[..., Any] = self._on_drag
         labels.mode = "pan_zoom"
         labels.mouse_pan = False
@@ -62,7 +64,7 @@ class CanvasTool(Follower, ABC):
         if self.labels.mode == "pan_zoom":
             self.labels.mouse_pan = True
             self.labels.cursor = "standard"
-        self.trace.close()
+        self.trace.hide()
 
     @abstractmethod
     def drag(self, start: np.ndarray, event: Any) -> Iterator[None]:
@@ -95,8 +97,8 @@ class GuidedBrush(CanvasTool):
     It takes away if it was made to, while Shift is held, and while napari's selected label is 0.
     """
 
-    def __init__(self, studio: Studio, tools: Tools, labels: CaseLabels, *, erases: bool) -> None:
-        super().__init__(studio, tools, labels, "circle")
+    def __init__(self, tools: Tools, labels: CaseLabels, trace: Trace, *, erases: bool) -> None:
+        super().__init__(tools, labels, trace, "circle")
         self._erases = erases
 
     def drag(self, start: np.ndarray, event: Any) -> Iterator[None]:
@@ -118,8 +120,8 @@ class GuidedBrush(CanvasTool):
 class Splitter(CanvasTool):
     """Two clicks into one lesion cut it between them; then the mouse is napari's again."""
 
-    def __init__(self, studio: Studio, tools: Tools, labels: CaseLabels) -> None:
-        super().__init__(studio, tools, labels, "cross")
+    def __init__(self, tools: Tools, labels: CaseLabels, trace: Trace) -> None:
+        super().__init__(tools, labels, trace, "cross")
         self._first: Voxel | None = None
         tools.ask("Click into the part that keeps the number. Escape: leave it whole.")
 
@@ -157,6 +159,8 @@ class CanvasTools(Follower):
         self._studio = studio
         self._tools = tools
         self._held: CanvasTool | None = None
+        self._labels: CaseLabels | None = None
+        self._trace: Trace | None = None
         self.follow(tools.state.events, ("on_canvas",), self._change)
         self.follow(studio.state.events, ("case",), self._change)
 
@@ -164,11 +168,16 @@ class CanvasTools(Follower):
         held, self._held = self._held, None
         if held is not None:
             held.close()
-        case = self._studio.state.case
-        if case is None:
+        case, which = self._studio.state.case, self._tools.state.on_canvas
+        labels = None if case is None else case.labels
+        if self._trace is not None and labels is not self._labels:
+            self._trace.close()
+            self._trace = None
+        self._labels = labels
+        if labels is None or which is OnCanvas.NONE:
             return
-        match self._tools.state.on_canvas:
-            case OnCanvas.BRUSH | OnCanvas.ERASER as which:
-                self._held = GuidedBrush(self._studio, self._tools, case.labels, erases=which is OnCanvas.ERASER)
-            case OnCanvas.SPLIT:
-                self._held = Splitter(self._studio, self._tools, case.labels)
+        self._trace = trace = self._trace or Trace(self._studio.viewer, labels)
+        if which is OnCanvas.SPLIT:
+            self._held = Splitter(self._tools, labels, trace)
+        else:
+            self._held = GuidedBrush(self._tools, labels, trace, erases=which is OnCanvas.ERASER)

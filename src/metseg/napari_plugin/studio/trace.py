@@ -23,13 +23,17 @@ _COLOURS = {None: "transparent", 0: "transparent", _ADDING: "#00e5ff", _REMOVING
 
 
 class Trace(Follower):
-    """A temporary 2-D labels layer on top of all others, of the size of one slice of ``labels``.
+    """A 2-D labels layer on top of all others, of the size of one slice of ``labels``; hidden while it is not used.
 
     Parameters
     ----------
     viewer : ViewerModel
     labels : Labels
-        Layer (z, y, x) that the mouse is used on; it is selected, and stays so.
+        Layer (z, y, x) that the mouse is used on; this one is never selected in its stead.
+
+    Notes
+    -----
+    The layer stays until the case is closed: napari collects all garbage when it removes one, which takes long.
     """
 
     def __init__(self, viewer: ViewerModel, labels: Labels) -> None:
@@ -50,9 +54,19 @@ class Trace(Follower):
             axis_labels=tuple(labels.axis_labels)[-2:],
             metadata={KEY: _MARK},
         )
-        viewer.layers.append(self._layer)
-        viewer.layers.selection.active = labels
         self.follow(viewer.layers.selection.events, ("active",), self._on_active)
+
+    def show(self) -> None:
+        """Have the layer on top, and the case's labels selected."""
+        if self._layer not in self._viewer.layers:
+            self._viewer.layers.append(self._layer)
+        self._layer.visible = True
+        self._viewer.layers.selection.active = self._labels
+
+    def hide(self) -> None:
+        """Show nothing, and mark the layer as not in use."""
+        self.clear()
+        self._layer.visible = False
 
     def draw(self, points: npt.ArrayLike, diameter: float, *, adding: bool) -> None:
         """Show a path of (y, x) in pixels, and nothing else, as wide as a brush of ``diameter`` pixels."""
