@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 from collections.abc import Callable
 
+import cv2
+import nibabel
 import numpy as np
 import pytest
+import tifffile
 
 from metseg.errors import MetsegError
 from metseg.events import Finished, Notice, Progress, drain
@@ -36,7 +41,8 @@ def test_a_result_is_what_the_api_answers_and_what_was_sent(
 
     report = as_report((result,)).decode()
     assert result.answer.model.weights_sha256 in report
-    assert report.count("<img") == min(len(result.answer.lesions), 12)
+    areas = [(result.labels == number).sum(axis=(1, 2)) for number in range(1, len(result.answer.lesions) + 1)]
+    assert report.count("<img") == min(len({int(area.argmax()) for area in areas}), 12)
     assert report.count("<tr>") == 1 + len(result.answer.lesions)
     assert "http" not in report.replace("http-equiv", "")
 
@@ -90,11 +96,24 @@ def test_3d_keeps_the_size_of_the_head() -> None:
     assert (filled == 7).all()
 
 
+@pytest.mark.parametrize("kind", ["png", "jpg", "nii.gz"])
+def test_every_format_comes_back_as_slices(client: Client, head: Study, kind: str) -> None:
+    flat = np.ascontiguousarray(head.voxels[1, 5])
+    if kind == "nii.gz":
+        affine = np.diag([-0.9, -0.9, 5.0, 1.0])
+        volume = nibabel.Nifti1Image(np.ascontiguousarray(head.voxels[1].transpose(2, 1, 0)), affine)
+        content, expected = gzip.compress(volume.to_bytes()), head.voxels[1]
+    else:
+        content, expected = cv2.imencode(f".{kind}", flat)[1].tobytes(), flat[None]
+    result = drain(outline(client, Upload("x", content, f"x.{kind}"), "small"))
+    assert result.shape == result.mask.shape == expected.shape
+    if kind != "jpg":
+        np.testing.assert_array_equal(result.voxels[0], expected)
+    assert (result.answer.image.spacing is None) == (kind != "nii.gz")
+    assert b"<img" in as_report((result,))
+
+
 def _stack(depth: int) -> bytes:
-    import io
-
-    import tifffile
-
     pages = np.random.default_rng(0).integers(0, 255, (depth, 64, 64), np.uint8)
     content = io.BytesIO()
     tifffile.imwrite(content, pages, photometric="minisblack")

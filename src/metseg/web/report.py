@@ -13,7 +13,7 @@ from metseg.metrics import overlap
 from metseg.web import wording
 from metseg.web.documents import Lesion
 from metseg.web.pictures import FIRST, SECOND, Frame, Lesions, Marking, as_png, draw
-from metseg.web.planes import Plane, fullest
+from metseg.web.planes import Plane
 from metseg.web.result import Result
 
 _MOST_PICTURES = 12
@@ -50,6 +50,7 @@ def as_report(results: tuple[Result, ...]) -> bytes:
 def _part(result: Result, colour: tuple[int, int, int]) -> dict[str, Any]:
     answer = result.answer
     lesions = sorted(answer.lesions, key=lambda lesion: -lesion.voxels)
+    slices = _slices(result, lesions)
     return {
         "model": answer.model.name,
         "sha": answer.model.weights_sha256,
@@ -59,8 +60,8 @@ def _part(result: Result, colour: tuple[int, int, int]) -> dict[str, Any]:
         "notices": [wording.sentence(notice) for notice in answer.notices],
         "colour": "#{:02x}{:02x}{:02x}".format(*colour),
         "rows": [_row(lesion) for lesion in lesions],
-        "pictures": _pictures(result, lesions, colour),
-        "left_out": max(0, len(lesions) - _MOST_PICTURES),
+        "pictures": [_picture(result, z, numbers, colour) for z, numbers in slices.items()],
+        "left_out": len(lesions) - sum(map(len, slices.values())),
     }
 
 
@@ -75,24 +76,24 @@ def _row(lesion: Lesion) -> list[str]:
     ]
 
 
-def _pictures(result: Result, lesions: list[Lesion], colour: tuple[int, int, int]) -> list[dict[str, str]]:
-    """The largest slice of each lesion; of a study without lesions, its middle."""
-    places = [
-        (f"Lesion {lesion.lesion}", fullest((result.labels == lesion.lesion).view("u1"))[0], lesion.lesion)
-        for lesion in lesions[:_MOST_PICTURES]
-    ]
-    return [
-        _picture(result, title, z, number, colour)
-        for title, z, number in places or [("Middle", result.shape[0] // 2, 0)]
-    ]
+def _slices(result: Result, lesions: list[Lesion]) -> dict[int, list[int]]:
+    """Slices where lesions are largest, and the numbers of those lesions, as many as are pictured."""
+    found: dict[int, list[int]] = {}
+    for lesion in lesions:
+        part = result.labels[lesion.first_slice : lesion.last_slice + 1] == lesion.lesion
+        z = lesion.first_slice + int(part.sum(axis=(1, 2)).argmax())
+        if z in found or len(found) < _MOST_PICTURES:
+            found.setdefault(z, []).append(lesion.lesion)
+    return found or {result.shape[0] // 2: []}
 
 
-def _picture(result: Result, title: str, z: int, number: int, colour: tuple[int, int, int]) -> dict[str, str]:
+def _picture(result: Result, z: int, numbers: list[int], colour: tuple[int, int, int]) -> dict[str, str]:
     names = wording.sequence_names(result.answer)
     channel = names.index("FLAIR") if "FLAIR" in names else 0
-    volume = result.voxels[channel]
     frame = Frame(Plane.AXIAL, result.region, result.steps, _SIDE)
-    gray = result.windows[channel].apply(volume[z])
+    gray = result.windows[channel].apply(result.voxels[channel][z])
     picture = draw(frame, gray, z, [Lesions(result.labels, colour)], Marking(1.0))
     source = base64.b64encode(as_png(picture)).decode()
+    listed = ", ".join(map(str, sorted(numbers)))
+    title = f"Lesion{'s' * (len(numbers) > 1)} {listed}" if numbers else "No lesion"
     return {"source": f"data:image/png;base64,{source}", "title": title, "place": f"slice {z + 1}, {names[channel]}"}
