@@ -55,7 +55,7 @@ def test_a_person_at_slicer_with_the_published_client(
     assert "Status: 401" in told["without token"]
     assert "Status: 404" in told["no image"]
     assert "nobody" in told["no image"]
-    assert "Status: 422" in told["no model"]
+    assert "Status: 404" in told["no model"]
     assert "small" in told["no model"]
     assert "Status: 422" in told["no strategy"]
     assert "uncertainty" in told["no strategy"]

@@ -37,7 +37,7 @@ WRONG = [
     ("DELETE", "/datastore/", {"id": "head_1"}, {}, 405),
     ("POST", "/infer/small", {"image": "nobody"}, {"files": PARAMS}, 404),
     ("POST", "/infer/small", {}, {"files": PARAMS}, 422),
-    ("POST", "/infer/nothing", {"image": "head_1"}, {"files": PARAMS}, 422),
+    ("POST", "/infer/nothing", {"image": "head_1"}, {"files": PARAMS}, 404),
     ("POST", "/infer/small", {"image": "head_1", "output": "dicom_seg"}, {"files": PARAMS}, 422),
     ("POST", "/infer/small", {"image": "head_1"}, {"files": PARAMS | LABEL}, 422),
     ("POST", "/infer/small", {"image": "head_1"}, {"files": {"params": (None, '{"threshold": 7}')}}, 422),
@@ -54,7 +54,7 @@ WRONG = [
     ("DELETE", "/train/", {}, {}, 404),
     ("POST", "/train/small", {}, {"json": {}}, 409),
     ("POST", "/train/small", {}, {"json": {"epochs": 0}}, 422),
-    ("POST", "/train/nothing", {}, {"json": {}}, 422),
+    ("POST", "/train/nothing", {}, {"json": {}}, 404),
     ("POST", "/auth/token", {}, {"data": {"username": "a"}}, 422),
 ]
 

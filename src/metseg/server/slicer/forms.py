@@ -7,6 +7,7 @@ import secrets
 from typing import Annotated, Any
 
 from fastapi import Depends, Form, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
 
 from metseg.server.problems import ProblemError, declared
 
@@ -26,6 +27,19 @@ def only_multipart(request: Request) -> None:
 MULTIPART = [Depends(only_multipart)]
 
 ImageId = Annotated[str, Query(description="An image of the project, as /datastore/ lists it.", max_length=500)]
+
+
+class Asked(BaseModel):
+    """What a client sends as JSON; what is not named here is not looked at."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    client_id: Annotated[str, Field(max_length=_MAX_NAME)] | None = Field(None, description="Who asks: a pseudonym.")
+
+    @property
+    def who(self) -> str:
+        """The pseudonym, see :func:`annotator`."""
+        return annotator({"client_id": self.client_id})
 
 
 def parameters(params: Annotated[str, Form(description="A JSON object.")] = "{}") -> dict[str, Any]:

@@ -12,6 +12,7 @@ from metseg.errors import CheckpointError, MetsegError
 from metseg.networks import EnsembleSpec
 from metseg.server.engine import Catalogue, Loaded, UnknownModelError
 from metseg.server.logs import log
+from metseg.server.problems import ProblemError
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +66,17 @@ class Models:
 
         Raises
         ------
-        UnknownModelError
-            If there is none.
+        ProblemError
+            404 if there is none.
         CheckpointError
             If its file is damaged.
         """
         model = self._default_model()
         if model is None or name != self._title(model, {info.name for info in self._catalogue.listed()}):
-            return self._catalogue.get(name)
+            try:
+                return self._catalogue.get(name)
+            except UnknownModelError as error:
+                raise ProblemError(404, str(error)) from None
         with self._lock:
             if self._adopted is None or self._adopted[0] != model.sha256:
                 file = self._located(model)
@@ -84,14 +88,14 @@ class Models:
 
         Raises
         ------
-        UnknownModelError
-            If nothing is.
+        ProblemError
+            404 if nothing is.
         """
         offers = self.offers()
         for offer in offers:
             if offer.name == name:
                 return offer
-        raise UnknownModelError(f"no model is called {name!r}; there are: {', '.join(one.name for one in offers)}")
+        raise ProblemError(404, f"no model is called {name!r}; there are: {', '.join(one.name for one in offers)}")
 
     def _adopted_offer(self, taken: set[str]) -> Offer | None:
         model = self._default_model()

@@ -40,7 +40,7 @@ class TaskState(StrEnum):
 
 
 class TrainingOptions(BaseModel):
-    """What can be chosen; other parameters that clients send are not asked."""
+    """What can be chosen."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -50,7 +50,7 @@ def authentication(services: SharedServices) -> Authentication:
 @open_router.post("/auth/token", responses=refused(400, 401, 408, 413, 422, 500))
 def token(
     services: SharedServices,
-    password: Annotated[str, Form(max_length=1000, description="The server's token (METSEG_TOKEN).")],
+    password: Annotated[str, Form(min_length=1, max_length=1000, description="The server's token (METSEG_TOKEN).")],
     username: Annotated[str, Form(max_length=200, description="Not looked at.")] = "",
 ) -> Token:
     """Exchange a password for the token; they are the same."""

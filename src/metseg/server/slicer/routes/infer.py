@@ -71,7 +71,7 @@ class Outline(BaseModel):
     smallest: int
     lesions: int
     voxels: int
-    spacing: tuple[float, float, float] | None = Field(description="Along z, y, x in mm; null if it is not known.")
+    spacing: list[float] | None = Field(description="Along z, y, x in mm; null if it is not known.")
     stored: bool = Field(description="Whether it is the case's prediction now.")
     notices: list[str] = Field(description="What must be said of it, and why it was not stored.")
 
@@ -165,7 +165,7 @@ def _answer(
         smallest=segmentation.postprocessing.smallest,
         lesions=int(label_lesions(segmentation.mask).max()),
         voxels=int(segmentation.mask.sum()),
-        spacing=spacing,
+        spacing=None if spacing is None else list(spacing),
         stored=kept,
         notices=said,
     )

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
 
 from metseg.curation.names import safe_name
-from metseg.server.slicer.forms import annotator, refused
+from metseg.server.slicer.forms import Asked, refused
 from metseg.server.slicer.samples import Strategy
 from metseg.server.slicer.workplace import SharedWorkplace
 
@@ -25,7 +25,7 @@ class Sample(BaseModel):
     name: str | None = Field(None, description="Of the file.")
     checksum: str | None = Field(None, description="Of what /datastore/image gives, `SHA256:...`.")
     ts: int | None = Field(None, description="Seconds since 1970.")
-    spacing: tuple[float, float, float] | None = Field(None, description="Along z, y, x in mm; missing if not known.")
+    spacing: list[float] | None = Field(None, description="Along z, y, x in mm; missing if not known.")
     status: str | None = Field(None, description="Where the case stands.")
     strategy: dict[str, dict[str, Any]] | None = Field(None, description="What chose it, and for whom.")
 
@@ -34,21 +34,21 @@ class Sample(BaseModel):
     "/activelearning/{strategy}", response_model_exclude_none=True, responses=refused(400, 401, 403, 408, 413, 422, 500)
 )
 def next_sample(
-    workplace: SharedWorkplace, strategy: Strategy, parameters: Annotated[dict[str, Any] | None, Body()] = None
+    workplace: SharedWorkplace, strategy: Strategy, wanted: Annotated[Asked | None, Body()] = None
 ) -> Sample:
     """The next image that nobody has corrected, approved or rejected; an empty answer if there is none."""
-    who = annotator(parameters or {})
+    who = (wanted or Asked()).who
     chosen = workplace.samples.next(strategy, who)
     if chosen is None:
         return Sample()
     case = workplace.cases.view(chosen.name)
-    now = int(time.time())
+    now, spacing = int(time.time()), case.description.spacing
     return Sample(
         id=chosen.name,
         name=file_name(chosen.name),
         checksum=f"SHA256:{workplace.images.volume(case).sha256}",
         ts=now,
-        spacing=case.description.spacing,
+        spacing=None if spacing is None else list(spacing),
         status=chosen.status,
         strategy={strategy.value: {"ts": now, "client_id": who}},
     )

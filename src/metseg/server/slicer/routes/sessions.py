@@ -8,7 +8,6 @@ from anyio import to_thread
 from fastapi import APIRouter, File, Path, UploadFile
 from pydantic import BaseModel, Field
 
-from metseg.server.problems import ProblemError
 from metseg.server.routes.uploads import decoded_upload
 from metseg.server.services import SharedServices
 from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, refused
@@ -41,11 +40,11 @@ class NewSession(BaseModel):
 
 @router.put("/", dependencies=MULTIPART, responses=refused(400, 401, 403, 408, 413, 415, 422, 500, 503))
 async def create_session(
-    services: SharedServices, workplace: SharedWorkplace, files: Annotated[list[UploadFile], File()]
+    services: SharedServices,
+    workplace: SharedWorkplace,
+    files: Annotated[list[UploadFile], File(min_length=1, max_length=1)],
 ) -> NewSession:
     """Send an image (NIfTI or TIFF) to have it outlined with `session_id`; nothing of it goes into the project."""
-    if len(files) != 1:
-        raise ProblemError(422, "send one file: a volume as NIfTI, or a TIFF")
     await decoded_upload(services, files[0])
     session = await to_thread.run_sync(workplace.sessions.add, files[0].file)
     return NewSession(session_id=session.id, session_info=_info(session))

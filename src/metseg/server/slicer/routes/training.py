@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path, Query
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from metseg.curation import Status
 from metseg.server.problems import ProblemError
-from metseg.server.slicer.forms import annotator, refused
+from metseg.server.slicer.forms import Asked, refused
 from metseg.server.slicer.training import TaskState, Training, TrainingOptions
 from metseg.server.slicer.workplace import SharedWorkplace
 
@@ -27,6 +27,10 @@ class Task(BaseModel):
     end_ts: str | None = Field(None, description="UTC; missing while it runs.")
     request: dict[str, Any] = Field(description="The model, what was chosen, and its folder in the project.")
     details: list[str] = Field(description="The last lines that it said.", min_length=1)
+
+
+class TrainingRequest(TrainingOptions, Asked):
+    """What is chosen, and who asks."""
 
 
 @router.get(
@@ -52,29 +56,24 @@ def training_status(
     "/{model}",
     response_model_exclude_none=True,
     responses=refused(
-        400, 401, 403, 408, 409, 413, 422, 500, status_409="A training runs already, or no image is approved."
+        400, 401, 403, 404, 408, 409, 413, 422, 500, status_409="A training runs already, or no image is approved."
     ),
 )
 def start_training(
     workplace: SharedWorkplace,
     model: Annotated[str, Path(max_length=200, description="A trainer that /info/ lists.")],
-    parameters: Annotated[dict[str, Any] | None, Body()] = None,
+    wanted: Annotated[TrainingRequest | None, Body()] = None,
 ) -> Task:
     """Train a model further on the approved images, as `metseg retrain` does; one training at a time."""
-    annotator(parameters or {})
+    wanted = wanted or TrainingRequest()
     offer = workplace.models.offer(model)
     if not offer.trainable:
         raise ProblemError(422, f"{model} averages several networks; only a single one can be trained further")
-    try:
-        options = TrainingOptions.model_validate(parameters or {})
-    except ValidationError as error:
-        wrong = "; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())
-        raise ProblemError(422, wrong) from None
     if not any(case.status is Status.APPROVED for case in workplace.cases.listed()):
         raise ProblemError(
             409, "no image is approved yet, and only approved ones are trained on: metseg project approve PROJECT CASE"
         )
-    return _task(workplace.trainings.start(offer, options))
+    return _task(workplace.trainings.start(offer, TrainingOptions.model_validate(wanted.model_dump())))
 
 
 @router.delete(
