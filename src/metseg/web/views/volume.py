@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
-from niivue_component import niivue_viewer  # type: ignore[import-untyped]
+from niivue_component import niivue_viewer
 from scipy import ndimage
 
 from metseg.web.planes import Spacing
