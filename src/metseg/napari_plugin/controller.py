@@ -13,6 +13,7 @@ from qtpy.QtCore import QTimer
 from metseg.errors import MetsegError
 from metseg.napari_plugin import exporting, outlines, pipeline
 from metseg.napari_plugin.background import Latest
+from metseg.napari_plugin.brush_circle import without_box
 from metseg.napari_plugin.layers import KEY, Channel, Source
 from metseg.napari_plugin.messages import tell, tell_error
 from metseg.napari_plugin.pipeline import Outcome
@@ -43,6 +44,7 @@ class Controller(Follower):
 
     def __init__(self, viewer: ViewerModel, state: SegmentationState) -> None:
         super().__init__()
+        without_box(viewer)
         self._viewer = viewer
         self._state = state
         self._watch = Follower()

@@ -134,6 +134,17 @@ def test_no_key_of_napari_is_taken(model: Any) -> None:
         keys.add(Shortcut("F9", "twice", lambda: None))
 
 
+def test_no_box_is_left_behind_the_brush(widget: Any, viewer: Any) -> None:
+    """napari 0.9.2 draws it when all layers are gone, and Mesa ends the process."""
+    from napari.components.overlays import BrushCircleOverlay
+
+    overlays = [overlay for overlay in viewer.canvas.overlays.values() if isinstance(overlay, BrushCircleOverlay)]
+    widget.studio.state.case.labels.mode = "paint"
+    viewer.add_labels(np.zeros((6, 48, 40), np.uint8))
+    assert [overlay.box for overlay in overlays] == [False]
+    viewer.layers.clear()
+
+
 def test_a_closed_dock_saves_the_case_and_takes_its_layers(widget: Any, viewer: Any, project: Project) -> None:
     layer = widget.studio.state.case.labels
     layer.paint((1, 10, 10), 1)

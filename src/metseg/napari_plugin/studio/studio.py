@@ -15,6 +15,7 @@ from metseg.errors import CaseBusyError, DataError
 from metseg.events import Event
 from metseg.napari_plugin import messages, pipeline
 from metseg.napari_plugin.background import Latest
+from metseg.napari_plugin.brush_circle import without_box
 from metseg.napari_plugin.pipeline import Failed
 from metseg.napari_plugin.runs import Run
 from metseg.napari_plugin.state import Activity, Follower, ModelChoice
@@ -43,6 +44,7 @@ class Studio(Follower):
 
     def __init__(self, viewer: ViewerModel, state: StudioState | None = None) -> None:
         super().__init__()
+        without_box(viewer)
         self.viewer = viewer
         self.state = state or StudioState()
         self._shortcuts = Shortcuts(viewer)
