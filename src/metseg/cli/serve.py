@@ -12,8 +12,8 @@ import typer
 from metseg.cli.options import DEFAULT_MODEL, Device, Model
 from metseg.errors import MissingExtraError
 
-#: Like a web server's own; connections without a request are closed after that many seconds.
-_IDLE_SECONDS = 5
+#: Connections without a request are closed after that many seconds.
+_IDLE_SECONDS = 20
 
 
 def serve(

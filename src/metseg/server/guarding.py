@@ -13,7 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from metseg.server.problems import MEDIA_TYPE, ProblemError, problem_document
+from metseg.server.engine import BusyError
+from metseg.server.problems import MEDIA_TYPE, ProblemError, as_problem, problem_document
+from metseg.server.routes.uploads import UPLOAD_PATHS
+from metseg.server.services import Services
 from metseg.server.settings import Settings, is_loopback
 
 #: Whoever watches the server, and whoever wants to know how to talk to it, needs no token.
@@ -48,8 +51,9 @@ class Guard:
         try:
             self._check_who(scope)
             self._check_length(scope)
-        except ProblemError as problem:
-            await _refuse(problem, scope, receive, send)
+            _check_room(scope)
+        except (ProblemError, BusyError) as error:
+            await _refuse(as_problem(error), scope, receive, send)
             return
         body = _Body(self._settings.idle_seconds, time.monotonic() + self._settings.body_seconds)
 
@@ -127,6 +131,13 @@ class _Body:
             raise HTTPException(408, "the body took too long to arrive", {"Connection": "close"}) from None
         self.complete = not message.get("more_body", False)
         return message
+
+
+def _check_room(scope: Scope) -> None:
+    """Refuse an upload that would find no place in the queue, before it is taken apart."""
+    services: Services | None = getattr(scope["app"].state, "services", None)
+    if services is not None and scope["method"] == "POST" and scope["path"] in UPLOAD_PATHS:
+        services.engine.check_room()
 
 
 def _is_here(place: str) -> bool:

@@ -146,6 +146,17 @@ class Engine:
             self._slots += 1
         return Slot(self._release)
 
+    def check_room(self) -> None:
+        """See whether there is a place in the queue now.
+
+        Raises
+        ------
+        BusyError
+            If there is none.
+        """
+        if self._slots >= self._most:
+            raise BusyError(self._wait())
+
     def hold(self, slot: Slot, study: Study) -> None:
         """Count a study's memory.
 
