@@ -63,4 +63,6 @@ def map_query(context: Any, query: dict[str, Any] | None) -> dict[str, Any] | No
     """Ask for a slice that every upload has: which there are, the document cannot say."""
     if query and isinstance(query.get("slice"), int) and 0 <= query["slice"] <= 1 << 20:
         query["slice"] = 0
+    if query and "slice" not in query and query.get("view", "mask") != "mask":
+        query["slice"] = 0
     return query
