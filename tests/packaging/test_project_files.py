@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 import metseg
 
 #: The viewer itself and what it brings; what torch brings on Linux.
-COME_WITH_OTHERS = {"napari", "pint", "triton"}
+COME_WITH_OTHERS = {"app_model", "napari", "pint", "triton"}
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def test_between_two_discs_lie_discs_of_areas_in_between(
     after = applied(labels, interpolate(labels, 4, 0, last))
     areas = (after[: last + 1] == 4).sum(axis=(1, 2))
     small, large = sorted((areas[0], areas[-1]))
-    slack = 2 * np.pi * 16 * 0.35
+    slack = 2 * np.pi * 16 * 0.5  # half a pixel all round the largest disc
     assert (areas >= small - slack).all()
     assert (areas <= large + slack).all()
     for z in range(1, last):
