@@ -38,6 +38,13 @@ def project_of_heads(folder: Path) -> Project:
     return project
 
 
+def _middle(lesion: np.ndarray) -> list[tuple[float, float]]:
+    """A path down the middle of a lesion, shape (y, x), that leaves out its ends."""
+    rows = np.flatnonzero(lesion.any(axis=1))
+    inner = rows[len(rows) // 4 : -len(rows) // 4 or None : 3]
+    return [(float(row), float(np.flatnonzero(lesion[row]).mean())) for row in inner]
+
+
 class Tour:
     """A walk through the studio, a picture at each stop."""
 
@@ -63,20 +70,26 @@ class Tour:
 
     def correct(self) -> None:
         """Review the slice that is worth most; then one stroke of the guided brush over a lesion."""
+        wait_until(lambda: not self.widget.queue.reviewing.busy, "the order of slices")
         self.widget.queue.reviewing.next_slice()
         self._picture("studio_review")
-        labels = self.state.case.labels
+        studio, labels = self.widget.studio, self.state.case.labels
         z = int(np.argmax((np.asarray(labels.data) > 0).sum(axis=(1, 2))))
-        self.widget.studio.go_to(z)
-        next(shortcut for shortcut in self.widget.studio.shortcuts if shortcut.key == "G").action()
-        rows, columns = np.nonzero(np.asarray(labels.data)[z])
-        drag(labels, [(z, rows.mean() + step, columns.mean()) for step in range(-12, 13, 4)])
+        plane = np.asarray(labels.data)[z]
+        lesion = int(np.bincount(plane[plane > 0]).argmax())
+        path = _middle(plane == lesion)
+        studio.go_to(z)
+        self.state.lesion = lesion
+        self._press("Delete")
+        studio.new_lesion()
+        self._press("G")
+        drag(labels, [(z, *place) for place in path])
         self._picture("studio_correct")
 
     def propose(self) -> None:
-        """A new prediction, shown before it is taken over."""
+        """Another network's prediction, shown before it is taken over."""
         self._tab("Predict")
-        self.state.threshold = 0.2
+        self.state.model = "nested_unet"
         self.widget.proposal.proposing.predict()
         wait_until(lambda: self.state.proposal is not None, "predicting")
         self._picture("studio_predict")
@@ -96,6 +109,10 @@ class Tour:
     def close(self) -> None:
         """Close the window."""
         self._viewer.close()
+
+    def _press(self, key: str) -> None:
+        next(shortcut for shortcut in self.widget.studio.shortcuts if shortcut.key == key).action()
+        settle(0.5)
 
     def _tab(self, title: str) -> None:
         tabs = self.widget.tabs
