@@ -207,6 +207,7 @@ def _full_disk() -> Iterator[None]:
 
 
 @posix
+@pytest.mark.usefixtures("capsys")  # what napari prints goes to memory: pytest's own file would be full as well
 def test_a_full_disk_is_told_once_and_nothing_is_lost(
     studio: Any, project: Project, patiently: Wait, records: Any, notifications: list[str]
 ) -> None:
