@@ -10,4 +10,7 @@ try:
 except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
-__all__ = ["__version__"]
+#: The network that is used unless another is named.
+DEFAULT_MODEL = "best"
+
+__all__ = ["DEFAULT_MODEL", "__version__"]

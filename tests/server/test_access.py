@@ -9,8 +9,9 @@ from fastapi import APIRouter
 from starlette.testclient import TestClient
 
 from metseg.errors import DataError
+from metseg.loopback import is_loopback
 from metseg.server import Settings, create_app
-from metseg.server.settings import is_loopback, settings_from_environment
+from metseg.server.settings import settings_from_environment
 
 router = APIRouter(tags=["secrets"])
 

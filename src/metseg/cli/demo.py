@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from metseg import DEFAULT_MODEL
 from metseg.cli.console import err, out, plain
 from metseg.cli.montage import Caption, write_montage
-from metseg.cli.options import DEFAULT_MODEL, Device, Model
+from metseg.cli.options import Device, Model
 from metseg.cli.progress import follow
 from metseg.cli.slices import write_slices
 from metseg.errors import DataError

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 Model = Annotated[
     str, typer.Option("--model", metavar="NAME_OR_PATH", help="A name that `metseg models` lists, or a checkpoint.")
 ]
-#: What is used unless another is named.
-DEFAULT_MODEL = "best"
 
 Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder of patients with images and masks.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from metseg import DEFAULT_MODEL
 from metseg.cli.console import list_problems, out, plain
-from metseg.cli.options import DEFAULT_MODEL, Device, Model, Smallest, Threshold, postprocessing_of
+from metseg.cli.options import Device, Model, Smallest, Threshold, postprocessing_of
 from metseg.cli.progress import EventBar
 from metseg.cli.slices import write_slices
 from metseg.errors import DataError, MetsegError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,14 +12,12 @@ import typer
 
 from metseg.cli.console import err, out, plain
 from metseg.cli.progress import follow
-from metseg.errors import DataError, MetsegError
-from metseg.events import Event, Finished, Progress
+from metseg.errors import DataError
 
 if TYPE_CHECKING:
-    from metseg.curation import CaseSession, CaseSummary, Project
+    from metseg.curation import CaseSession, CaseSummary
     from metseg.curation.benefit import CaseBenefit
     from metseg.curation.queue import QueueEntry, ReviewProgress, ReviewQueue
-    from metseg.study import StudyFiles
 
 Folder = Annotated[Path, typer.Argument(metavar="PROJECT", help="Folder of the project.")]
 Case = Annotated[str, typer.Argument(metavar="CASE", help="Name of the case.")]
@@ -41,15 +39,16 @@ def create(
     Images that cannot be read are listed and left out, and make the exit status 1.
     """
     from metseg.curation import Project
+    from metseg.curation.adding import adding_studies
     from metseg.study import find_studies
 
     found = find_studies(data)
     opened = Project.open(project) if (project / "project.json").exists() else Project.create(project)
     before = {case.name for case in opened.cases()}
-    there, refused = follow(_adding(opened, found), "adding")
-    new = len(there - before)
-    plain(out(), f"{new} case{'s' * (new != 1)} added to {project}, {len(there | before)} in all")
-    leave_with(refused)
+    added = follow(adding_studies(opened, found), "adding")
+    new = len(added.there - before)
+    plain(out(), f"{new} case{'s' * (new != 1)} added to {project}, {len(added.there | before)} in all")
+    leave_with(added.refused)
 
 
 def queue(
@@ -156,24 +155,6 @@ def leave_with(refused: Iterable[str]) -> None:
         for line in listed:
             plain(err(), f"  {line}")
         raise typer.Exit(1)
-
-
-def _adding(project: Project, found: list[StudyFiles]) -> Iterator[Event[tuple[set[str], list[str]]]]:
-    """Add studies; the result has the names of those that are there now, and what was refused."""
-    from metseg.study import load
-
-    there: set[str] = set()
-    refused: list[str] = []
-    for done, files in enumerate(found):
-        yield Progress(done, len(found), files.name)
-        loaded = load(files)
-        refused += [str(problem) for problem in loaded.problems if problem.refused]
-        for study in loaded.studies:
-            try:
-                there.add(project.add(study).name)
-            except MetsegError as error:
-                refused.append(str(error))
-    yield Finished((there, refused))
 
 
 def _take_over(session: CaseSession, folder: Path) -> int:

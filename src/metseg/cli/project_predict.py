@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from metseg import DEFAULT_MODEL
 from metseg.cli.console import out, plain
-from metseg.cli.options import DEFAULT_MODEL, Device, Smallest, Threshold, postprocessing_of
+from metseg.cli.options import Device, Smallest, Threshold, postprocessing_of
 from metseg.cli.progress import follow
 from metseg.cli.project import Folder, leave_with
 

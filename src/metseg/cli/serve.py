@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from metseg.cli.options import DEFAULT_MODEL, Device, Model
+from metseg import DEFAULT_MODEL
+from metseg.cli.options import Device, Model
 from metseg.errors import MissingExtraError
 
 #: Connections without a request are closed after that many seconds.

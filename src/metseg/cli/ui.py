@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from metseg.cli.options import DEFAULT_MODEL, Model
+from metseg import DEFAULT_MODEL
+from metseg.cli.options import Model
 
 
 def ui(

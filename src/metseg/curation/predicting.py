@@ -94,6 +94,17 @@ def provenance_of(
     )
 
 
+def was_predicted(case: CaseView, provenance: Provenance) -> bool:
+    """Whether the newest prediction of a case was made so, and can be read."""
+    if case.status is Status.TODO:
+        return False
+    try:
+        prediction = case.prediction()
+    except UnreadableFileError:
+        return False
+    return prediction is not None and prediction.provenance == provenance
+
+
 def predicting_project(
     project: Project,
     propose: Propose,
@@ -195,15 +206,8 @@ class _Run:
 
     def _reason_against(self, case: CaseView) -> Outcome | None:
         """Why a case is not to be predicted; ``None`` if it is."""
-        if case.status is not Status.TODO and self._is_there(case):
+        if was_predicted(case, self.provenance):
             return Outcome.THERE
         if case.status in (Status.APPROVED, Status.REJECTED) and not self.also_finished:
             return Outcome.FINISHED
         return Outcome.EDITED if case.status is Status.CORRECTED and not self.also_edited else None
-
-    def _is_there(self, case: CaseView) -> bool:
-        try:
-            prediction = case.prediction()
-        except UnreadableFileError:
-            return False
-        return prediction is not None and prediction.provenance == self.provenance

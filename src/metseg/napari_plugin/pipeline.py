@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from metseg import DEFAULT_MODEL
 from metseg.events import Event, Finished, Notice, Progress
 from metseg.lesions import PostprocessingConfig, label_lesions, mask_from_probabilities
 from metseg.napari_plugin.layers import Source, source_of
@@ -20,9 +21,6 @@ from metseg.study import Sequence
 if TYPE_CHECKING:
     from metseg.checkpoints import ModelCard
     from metseg.inference import Segmentation
-
-#: Name of the network to begin with.
-DEFAULT_MODEL = "best"
 
 #: Slices per forward pass: few, so that progress is fine and Cancel acts soon.
 SLICES_AT_ONCE = 4

@@ -13,11 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from metseg.loopback import is_loopback
 from metseg.server.engine import BusyError
 from metseg.server.problems import MEDIA_TYPE, ProblemError, as_problem, problem_document
 from metseg.server.routes.uploads import UPLOAD_PATHS
 from metseg.server.services import Services
-from metseg.server.settings import Settings, is_loopback
+from metseg.server.settings import Settings
 
 #: Whoever watches the server, and whoever wants to know how to talk to it, needs no token.
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/openapi.json", "/auth/", "/auth/token"})

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from metseg import DEFAULT_MODEL
 from metseg.errors import DataError
+from metseg.loopback import is_loopback
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -61,7 +62,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     token: SecretStr | None = None
-    model: str = "best"
+    model: str = DEFAULT_MODEL
     device: str = "auto"
     project: Path | None = None
     training_data: Path | None = None
@@ -111,16 +112,6 @@ def settings_from_environment() -> Settings:
     except ValidationError as error:
         wrong = "; ".join(f"METSEG_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors())
         raise DataError(f"the environment is not understood: {wrong}") from None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether nobody but this computer can reach ``host``."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def require_token(settings: Settings, host: str) -> None:

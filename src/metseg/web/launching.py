@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from importlib.util import find_spec
 from pathlib import Path
 
 from metseg.errors import DataError, MissingExtraError
+from metseg.loopback import is_loopback
 
 #: What ``streamlit run`` takes.
 PAGE = Path(__file__).with_name("page.py")
 
 _NEEDED = ("streamlit", "niivue_component", "nibabel", "jinja2", "httpx")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this computer can reach ``host``."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def upload_limit() -> int:

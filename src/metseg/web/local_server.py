@@ -10,10 +10,10 @@ import subprocess
 import sys
 import threading
 
+from metseg import DEFAULT_MODEL
 from metseg.web.client import Address, ServerDownError
 
 _HOST = "127.0.0.1"
-_USUAL_MODEL = "best"
 _END_SECONDS = 20
 _lock = threading.Lock()
 _server: LocalServer | None = None
@@ -66,7 +66,7 @@ def own_server() -> LocalServer:
     global _server
     with _lock:
         if _server is None:
-            _server = LocalServer(os.environ.get("METSEG_MODEL") or _USUAL_MODEL)
+            _server = LocalServer(os.environ.get("METSEG_MODEL") or DEFAULT_MODEL)
             atexit.register(_server.stop)
         return _server
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metseg.curation import CaseSummary, Project
-from metseg.errors import DataError, MetsegError
-from metseg.events import Event, Finished, Progress
-from metseg.study import find_studies, load
+from metseg.curation.adding import adding_studies
+from metseg.errors import DataError
+from metseg.events import Event, Finished, Progress, relay
+from metseg.study import find_studies
 
 _MOST_REMARKS = 5
 
@@ -54,17 +55,8 @@ def creating(path: Path, data: Path) -> Iterator[Event[Opened]]:
     if not found:
         raise DataError(f"{data}: no TIFF slices here")
     project = Project.open(path) if (path / "project.json").exists() else Project.create(path)
-    refused: list[str] = []
-    for done, files in enumerate(found):
-        yield Progress(done, len(found), files.name)
-        loaded = load(files)
-        refused += [str(problem) for problem in loaded.problems if problem.refused]
-        for study in loaded.studies:
-            try:
-                project.add(study)
-            except MetsegError as error:
-                refused.append(str(error))
+    refused = (yield from relay(adding_studies(project, found))).refused
     shown = refused[:_MOST_REMARKS]
     if len(refused) > len(shown):
-        shown.append(f"… and {len(refused) - len(shown)} more files or studies that could not be added")
-    yield Finished(Opened(project, project.cases(), tuple(shown)))
+        shown += (f"… and {len(refused) - len(shown)} more files or studies that could not be added",)
+    yield Finished(Opened(project, project.cases(), shown))

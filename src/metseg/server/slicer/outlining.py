@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from metseg.curation import CaseView, Provenance, Status
-from metseg.curation.predicting import provenance_of
+from metseg.curation import CaseView, Status
+from metseg.curation.predicting import provenance_of, was_predicted
 from metseg.curation.queue import DONE
 from metseg.errors import UnreadableFileError
 from metseg.inference import Segmentation
@@ -79,7 +79,7 @@ def keep(cases: Cases, name: str, model: str, segmentation: Segmentation, annota
         with cases.session(name, annotator) as session:
             if reason := _reason_against(session):
                 return reason
-            if not _is_there(session, provenance):
+            if not was_predicted(session, provenance):
                 session.predict(session.plan_prediction(segmentation.mask), segmentation.probabilities, provenance)
     except ProblemError as problem:
         if problem.status != 409:
@@ -92,13 +92,3 @@ def _reason_against(case: CaseView) -> str:
     if case.status in DONE:
         return f"the case is {case.status}"
     return "somebody has edited the case" if case.status is Status.CORRECTED else ""
-
-
-def _is_there(case: CaseView, provenance: Provenance) -> bool:
-    if case.status is not Status.PREDICTED:
-        return False
-    try:
-        prediction = case.prediction()
-    except UnreadableFileError:
-        return False
-    return prediction is not None and prediction.provenance == provenance

@@ -8,7 +8,7 @@ import time
 
 import streamlit as st
 
-from metseg.web.launching import is_loopback
+from metseg.loopback import is_loopback
 
 _PENALTY_SECONDS = 1.0
 
