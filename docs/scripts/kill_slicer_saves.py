@@ -16,7 +16,6 @@ import gzip
 import os
 import random
 import signal
-import socket
 import tempfile
 import threading
 import time
@@ -28,6 +27,7 @@ from pathlib import Path
 import httpx
 import nibabel
 import numpy as np
+from serving import free_port, wait_until_ready
 
 from metseg.checkpoints import ModelCard, save_checkpoint
 from metseg.cli.serve import serve
@@ -113,9 +113,8 @@ def new_model(folder: Path) -> Path:
 @contextmanager
 def server(project: Project, model: Path, log: Path) -> Iterator[tuple[str, int]]:
     """A server that is ready: its address, and its process, which leads a group of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
     process = os.fork()
     if process == 0:
         os.setsid()
@@ -125,23 +124,12 @@ def server(project: Project, model: Path, log: Path) -> Iterator[tuple[str, int]
         serve(port=port, model=str(model), project=project.path)
         os._exit(0)
     try:
-        until = time.monotonic() + 300
-        while not _is_ready(port):
-            if time.monotonic() > until or os.waitpid(process, os.WNOHANG)[0]:
-                raise SystemExit(f"the server did not start: {log.read_text()[-3000:]}")
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}", process
+        wait_until_ready(url, log, lambda: os.waitpid(process, os.WNOHANG)[0])
+        yield url, process
     finally:
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.killpg(process, signal.SIGKILL)
             os.waitpid(process, 0)
-
-
-def _is_ready(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def one_round(project: Project, model: Path, log: Path, chance: random.Random) -> list[Sender]:

@@ -33,6 +33,7 @@ from typing import Any
 import httpx
 import numpy as np
 from fastapi import FastAPI, Response, UploadFile
+from serving import free_port, wait_until_ready
 
 PLAIN = "load_server:plain"
 SERVED = "metseg.server:app"
@@ -74,9 +75,7 @@ class Server:
     """A server process."""
 
     def __init__(self, target: str, model: str, **settings: object) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         told = {f"METSEG_{name.upper()}": str(value) for name, value in settings.items()}
         environment = {**os.environ, "METSEG_MODEL": model, "PYTHONPATH": str(Path(__file__).parent), **told}
         command = [sys.executable, "-m", "uvicorn", target, "--port", str(self.port), "--no-access-log"]
@@ -88,16 +87,7 @@ class Server:
         with self.log.open("wb") as file:
             self.process = subprocess.Popen(command, env=environment, stderr=file, stdout=file)  # noqa: S603
         self.url = f"http://127.0.0.1:{self.port}"
-        until = time.monotonic() + 600
-        while time.monotonic() < until:
-            if self.process.poll() is not None:
-                raise RuntimeError(self.log.read_text())
-            try:
-                if httpx.get(f"{self.url}/readyz", timeout=10).status_code == 200:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.2)
-        raise RuntimeError("the server did not become ready")
+        wait_until_ready(self.url, self.log, lambda: self.process.poll() is not None)
 
     def end(self) -> int:
         """Send SIGTERM, wait; the exit status."""

@@ -7,7 +7,6 @@ RUNS is a run's folder, or one of ``fold_0``, ``fold_1``, …: every patient is 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -15,16 +14,16 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from held_out import asked_for, held_out, print_table
 from scipy import ndimage
 from scipy.special import expit, logit
 from skimage.segmentation import random_walker
 
-from metseg.checkpoints import InferenceConfig, load_checkpoint
-from metseg.comparison import find_entries
+from metseg.checkpoints import InferenceConfig
 from metseg.inference import Segmenter
 from metseg.lesions import GuidedFilter, PostprocessingConfig, guided_filter, mask_from_probabilities
-from metseg.metrics import PatientScore, compare_paired, score_patient, summarise
-from metseg.study import Sequence, Study, read_study
+from metseg.metrics import PatientScore, score_patient
+from metseg.study import Sequence, Study
 
 Float = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.uint8]
@@ -90,19 +89,16 @@ def _blurred(probabilities: Float, _: Float) -> Mask:
 
 def segmented(model: str, data: Path, device: str) -> Iterator[tuple[Study, Float]]:
     """Every held-out patient with the probabilities of the weights that never saw it."""
-    for checkpoint in map(load_checkpoint, find_entries([model])[0].models):
+    for checkpoint, patients in held_out(model, data):
         card = checkpoint.card.model_copy(update={"inference": InferenceConfig()})
         with Segmenter(replace(checkpoint, card=card), device=device) as segmenter:
-            for name in card.training.held_out:
-                study = read_study(data / name)
+            for study in patients:
                 yield study, segmenter.segment(study).probabilities
 
 
 def main() -> None:
     """Print one line for each refinement."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--model", required=True)
-    options.add_argument("--data", type=Path, required=True)
+    options = asked_for(__doc__)
     options.add_argument("--device", default="auto")
     given = options.parse_args()
 
@@ -115,16 +111,7 @@ def main() -> None:
             continue
         for name, refine in tried.items():
             scores[name].append(score_patient(study.name, study.mask, refine(probabilities, flair)))
-    plain, *_ = scores.values()
-    print(f"{'':38}  mean  median  worst  found  false  difference (95 % interval), p")
-    for name, rows in scores.items():
-        s = summarise(rows)
-        test = compare_paired([row.dice for row in rows], [row.dice for row in plain])
-        print(
-            f"{name:38} {s.mean_dice:.4f} {s.median_dice:.4f} {s.worst_dice:.3f}  {s.lesion_sensitivity:.3f}  "
-            f"{s.false_lesions_per_patient:5.2f}  {test.difference:+.4f} "
-            f"({test.interval.low:+.4f} to {test.interval.high:+.4f}), {test.p_value:.3f}"
-        )
+    print_table(scores)
 
 
 if __name__ == "__main__":

@@ -8,19 +8,15 @@ Outlines are refined along edges each time. One pass takes as long as segmenting
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import torch
+from held_out import asked_for, held_out, print_table
 from torch.nn.functional import interpolate
 
-from metseg.checkpoints import load_checkpoint
-from metseg.comparison import find_entries
 from metseg.lesions import GuidedFilter, PostprocessingConfig, guided_filter, mask_from_probabilities
-from metseg.metrics import PatientScore, compare_paired, score_patient, summarise
+from metseg.metrics import PatientScore, score_patient
 from metseg.preprocessing import Preprocessor
-from metseg.study import Sequence, Study, read_study
+from metseg.study import Sequence, Study
 
 _BATCH = 8
 _SIZES = (224, 288, 320)
@@ -65,28 +61,15 @@ def _run(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
 
 def main() -> None:
     """Print one line for each way to look."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--model", required=True)
-    options.add_argument("--data", type=Path, required=True)
-    given = options.parse_args()
-
+    given = asked_for(__doc__).parse_args()
     rows: dict[str, list[PatientScore]] = {}
-    for checkpoint in map(load_checkpoint, find_entries([given.model])[0].models):
+    for checkpoint, patients in held_out(given.model, given.data):
         config, network = checkpoint.card.preprocessing, checkpoint.network()
-        for name in checkpoint.card.training.held_out:
-            study = read_study(given.data / name)
+        for study in patients:
             preprocessor = Preprocessor(config, study.select([Sequence(wanted) for wanted in config.sequences]))
             for way, score in scores(network, study, preprocessor).items():
                 rows.setdefault(way, []).append(score)
-    plain, *_ = rows.values()
-    print(f"{'':30}  mean  median  worst  difference (95 % interval), p")
-    for way, found in rows.items():
-        s = summarise(found)
-        test = compare_paired([row.dice for row in found], [row.dice for row in plain])
-        print(
-            f"{way:30} {s.mean_dice:.4f} {s.median_dice:.4f} {s.worst_dice:.3f}  {test.difference:+.4f} "
-            f"({test.interval.low:+.4f} to {test.interval.high:+.4f}), {test.p_value:.3f}"
-        )
+    print_table(rows)
 
 
 if __name__ == "__main__":
