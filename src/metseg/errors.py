@@ -29,6 +29,10 @@ class UnreadableFileError(MetsegError):
         return type(self), (self.path, self.reason)
 
 
+class TooLargeError(UnreadableFileError):
+    """A file may be in order, but would take more memory than a file may when it is unpacked."""
+
+
 class CheckpointError(MetsegError):
     """A model is unknown, or its file is damaged, foreign or incompatible."""
 

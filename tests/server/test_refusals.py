@@ -67,7 +67,7 @@ def nifti(shape: tuple[int, ...], **fields: object) -> bytes:
     return bytes(header)
 
 
-def tiff(client: TestClient, **tags: int) -> bytes:
+def tiff(**tags: int) -> bytes:
     """A TIFF that declares a size and holds one byte."""
     entries = [(256, tags["width"]), (257, tags["height"]), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1)]
     entries += [(278, tags["height"]), (279, 1)]
@@ -114,7 +114,25 @@ def test_bad_uploads_are_refused(client: TestClient, content: bytes, status: int
 
 
 def test_a_tiff_of_too_many_pixels_is_refused_by_its_header(client: TestClient) -> None:
-    assert "1000 pixels" in refused(client, 413, tiff(client, width=1001, height=1))
+    assert "1000 pixels" in refused(client, 413, tiff(width=1001, height=1))
+
+
+BOMB = tiff(width=60000, height=60000)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (BOMB, "256 MiB when decoded"),
+        (tiff(width=12000, height=12000), "32 MiB when decoded"),
+        (zip_of(("p/a_1.tif", BOMB)), "p/a_1.tif: would take more than 256 MiB"),
+        (png_header(30000, 30000), "30000 x 30000"),
+        (gzip.compress(nifti((4, 4, 4), dim=(3, 20000, 20000, 400, 1, 1, 1, 1))), "20000 x 20000"),
+    ],
+    ids=["tiff", "strip of a tiff", "tiff in a zip", "png", "nifti in a gzip"],
+)
+def test_what_is_too_large_when_unpacked_is_413(client: TestClient, content: bytes, said: str) -> None:
+    assert said in refused(client, 413, content)
 
 
 def test_half_transparent_pictures_are_refused_and_opaque_ones_taken(client: TestClient) -> None:

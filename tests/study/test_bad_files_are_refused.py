@@ -14,8 +14,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from metseg.errors import DataError, UnreadableFileError
-from metseg.study import find_studies, read_tiff
+from metseg.errors import DataError, TooLargeError, UnreadableFileError
+from metseg.study import ProblemKind, find_studies, load, read_tiff
 
 
 def refusal(path: Path) -> str:
@@ -175,6 +175,11 @@ def test_more_pages_or_entries_than_any_head_needs(tmp_path: Path, make_tiff, pl
     pages = [plain_fields(1, 1, t273=("I", 8 + page)) for page in range(4097)]
     path.write_bytes(make_tiff(pages, bytes(4097)))
     assert refusal(path) == "more than 4096 pages"
+    with pytest.raises(TooLargeError):
+        read_tiff(path)
+    assert [problem.kind for problem in load(find_studies(path)[0]).problems if problem.refused] == [
+        ProblemKind.TOO_LARGE
+    ]
     extra = dict.fromkeys(range(40000, 41000), ("H", 0))
     path.write_bytes(make_tiff([plain_fields(1, 1, t273=("I", 8 + page)) | extra for page in range(140)], bytes(140)))
     assert refusal(path) == "damaged: more header entries than any image needs"

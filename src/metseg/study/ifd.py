@@ -18,7 +18,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 import numpy.typing as npt
 
-from metseg.errors import UnreadableFileError
+from metseg.errors import TooLargeError, UnreadableFileError
 
 MAX_PAGES = 4096
 MAX_ENTRIES_PER_PAGE = 1024
@@ -78,6 +78,10 @@ class TiffFileHandle:
         """The named error for this file."""
         return UnreadableFileError(self.path, reason)
 
+    def too_large(self, reason: str) -> TooLargeError:
+        """The named error for this file if it would take too much memory."""
+        return TooLargeError(self.path, reason)
+
     def read(self, where: int, length: int, what: str) -> bytes:
         """``length`` bytes at offset ``where``; an error that names ``what`` if they are not all there."""
         if where < 8 or where + length > self.size:
@@ -94,7 +98,9 @@ class TiffFileHandle:
         Raises
         ------
         UnreadableFileError
-            If the chain has no page, loops, leaves the file, or is longer than any head needs.
+            If the chain has no page, loops or leaves the file.
+        TooLargeError
+            If it is longer than any head needs.
         """
         here, seen, entries = self._first, set[int](), 0
         if here == 0:
@@ -104,7 +110,7 @@ class TiffFileHandle:
             if here in seen:
                 raise self.error(f"damaged: the list of pages runs in a loop after page {len(seen)}")
             if page > MAX_PAGES:
-                raise self.error(f"more than {MAX_PAGES} pages")
+                raise self.too_large(f"more than {MAX_PAGES} pages")
             seen.add(here)
             directory, here = self._directory(here, page)
             entries += len(directory.entries)
@@ -143,7 +149,14 @@ class Directory:
 
     def error(self, reason: str) -> UnreadableFileError:
         """The named error for this page; the page is named unless it is the first."""
-        return self.file.error(reason if self.page == 1 else f"page {self.page}: {reason}")
+        return self.file.error(self._placed(reason))
+
+    def too_large(self, reason: str) -> TooLargeError:
+        """The named error for this page if it would take too much memory."""
+        return self.file.too_large(self._placed(reason))
+
+    def _placed(self, reason: str) -> str:
+        return reason if self.page == 1 else f"page {self.page}: {reason}"
 
     def __contains__(self, tag: int) -> bool:
         return tag in self.entries

@@ -47,6 +47,7 @@ class ProblemKind(StrEnum):
     """What sort of thing is wrong."""
 
     UNREADABLE = "unreadable"
+    TOO_LARGE = "too large"
     MASK = "mask"
     DUPLICATE = "duplicate"
     GAP = "gap"

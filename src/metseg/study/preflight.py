@@ -122,6 +122,8 @@ def preflight(path: str | Path) -> TiffHeader:
     ------
     UnreadableFileError
         If it is not a TIFF, is cut short or damaged, or is of a kind that is not read.
+    TooLargeError
+        If it declares more than is unpacked.
     """
     path = Path(path)
     with open_regular(path) as file:
@@ -153,11 +155,11 @@ def _header(file: TiffFileHandle) -> TiffHeader:
         decoded = here.height * here.width * here.samples * here.bits // 8 * directory.page
         if decoded > MAX_DECODED:
             what = f"{here}, {directory.page} page{'s or more' if directory.page > 1 else ''}"
-            raise file.error(f"would take more than {MAX_DECODED >> 20} MiB when decoded ({what})")
+            raise file.too_large(f"would take more than {MAX_DECODED >> 20} MiB when decoded ({what})")
         page = _page(directory, here)
         segments += len(page.offsets)
         if segments > MAX_SEGMENTS:
-            raise file.error(f"more than {MAX_SEGMENTS} strips or tiles")
+            raise file.too_large(f"more than {MAX_SEGMENTS} strips or tiles")
         pages.append(page)
     _check_overlap(file, pages)
     try:
@@ -243,9 +245,9 @@ def _page(directory: Directory, form: PageFormat) -> Page:
     number = math.ceil(form.height / high) * math.ceil(form.width / wide) * (form.samples if separate else 1)
     pixel = form.bits // 8 * (1 if separate else form.samples)
     if high * wide * pixel > MAX_SEGMENT or number * high * wide * pixel > 2 * MAX_DECODED:
-        raise directory.error(f"a strip or tile takes more than {MAX_SEGMENT >> 20} MiB when decoded")
+        raise directory.too_large(f"a strip or tile takes more than {MAX_SEGMENT >> 20} MiB when decoded")
     if number > MAX_SEGMENTS:
-        raise directory.error(f"more than {MAX_SEGMENTS} strips or tiles")
+        raise directory.too_large(f"more than {MAX_SEGMENTS} strips or tiles")
     offsets = directory.array(324 if tiled else 273, "the list of strips or tiles", number)
     counts = directory.array(325 if tiled else 279, "the list of strip or tile sizes", number)
     _check_segments(directory, offsets, counts, 2 * high * wide * pixel + 1024)

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from metseg.errors import DataError, UnreadableFileError
+from metseg.errors import DataError, TooLargeError, UnreadableFileError
 from metseg.study.discovery import StudyFiles, find_studies
 from metseg.study.model import TRIPLET, Geometry, Problem, ProblemKind, Sequence, SliceFile, Study
 from metseg.study.preflight import TiffHeader, preflight
@@ -107,8 +107,9 @@ def _slices(group: Iterable[_Image]) -> int:
     return sum(image.header.shape[0] for image in group)
 
 
-def _refused(error: UnreadableFileError, kind: ProblemKind = ProblemKind.UNREADABLE) -> Problem:
-    return Problem(error.path, error.reason, refused=True, kind=kind)
+def _refused(error: UnreadableFileError, kind: ProblemKind | None = None) -> Problem:
+    usual = ProblemKind.TOO_LARGE if isinstance(error, TooLargeError) else ProblemKind.UNREADABLE
+    return Problem(error.path, error.reason, refused=True, kind=kind or usual)
 
 
 def _unlike(header: TiffHeader, usual: TiffHeader) -> Problem:
@@ -126,7 +127,7 @@ def _read_group(files: StudyFiles, group: list[_Image], problems: list[Problem])
     size = sum(image.header.nbytes for image in group)
     if size > MAX_STUDY:
         reason = f"{files.name} would take {size >> 20} MiB; at most {MAX_STUDY >> 20} MiB are read as one study"
-        problems.append(Problem(files.folder, reason, refused=True, kind=ProblemKind.UNREADABLE))
+        problems.append(Problem(files.folder, reason, refused=True, kind=ProblemKind.TOO_LARGE))
         return None
     total, (_, channels, height, width) = _slices(group), group[0].header.shape
     voxels = np.empty((channels, total, height, width), group[0].header.dtype)

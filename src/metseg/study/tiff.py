@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from metseg.errors import DataError, UnreadableFileError
+from metseg.errors import DataError, TooLargeError, UnreadableFileError
 from metseg.study.files import write_atomically
 from metseg.study.ifd import MAX_PAGES, open_regular
 from metseg.study.preflight import COMPRESSIONS, MAX_DECODED, Page, TiffHeader, preflight
@@ -43,13 +43,15 @@ def read_tiff(path: str | Path) -> Voxels:
     Raises
     ------
     UnreadableFileError
-        If the file is not such a TIFF, is damaged, or would take too much memory.
+        If the file is not such a TIFF, or is damaged.
+    TooLargeError
+        If it would take too much memory.
     """
     header = preflight(path)
     try:
         pages = np.empty(header.shape, header.dtype)
     except MemoryError as error:
-        raise UnreadableFileError(path, "not enough memory") from error
+        raise TooLargeError(path, "not enough memory") from error
     read_into(header, pages)
     return pages
 
@@ -68,6 +70,8 @@ def read_into(header: TiffHeader, out: Voxels) -> None:
     ------
     UnreadableFileError
         If a strip is not there or does not decode to its declared size.
+    TooLargeError
+        If there is not enough memory.
     """
     if out.shape != header.shape or out.dtype != header.dtype:
         raise ValueError(f"out is {out.shape} {out.dtype}; the file declares {header.shape} {header.dtype}")
@@ -78,7 +82,7 @@ def read_into(header: TiffHeader, out: Voxels) -> None:
             try:
                 _read_page(file, header, page, target)
             except MemoryError as error:
-                raise UnreadableFileError(header.path, "not enough memory") from error
+                raise TooLargeError(header.path, "not enough memory") from error
             except Exception as error:  # codecs raise what they like; whatever it is, the file is not readable
                 reason = f"damaged: page {number + 1} cannot be decoded ({error})"
                 raise UnreadableFileError(header.path, reason) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from metseg.errors import DataError, UnreadableFileError
+from metseg.errors import DataError, TooLargeError, UnreadableFileError
 from metseg.server.intake.archives import unpack
 from metseg.server.intake.kinds import HEAD, Kind, kind_of
 from metseg.server.intake.limits import Limits, Refusal, Why
@@ -88,13 +88,15 @@ def _tiffs(source: Path, root: Path, kind: Kind, limits: Limits) -> Decoded:
         _check(found[0], limits)
         loaded = load(found[0])
     except UnreadableFileError as error:
-        raise Refusal(Why.UNREADABLE, _named(error.path, error.reason, root, kind)) from None
+        why = Why.TOO_LARGE if isinstance(error, TooLargeError) else Why.UNREADABLE
+        raise Refusal(why, _named(error.path, error.reason, root, kind)) from None
     except DataError as error:
         raise Refusal(Why.UNREADABLE, str(error).replace(f"{root}/", "").replace(str(root), "the zip")) from None
     problems = [problem for problem in loaded.problems if problem.kind not in _ABOUT_MASKS]
     for problem in problems:
         if problem.refused:
-            raise Refusal(Why.UNREADABLE, _named(problem.path, problem.reason, root, kind))
+            why = Why.TOO_LARGE if problem.kind is ProblemKind.TOO_LARGE else Why.UNREADABLE
+            raise Refusal(why, _named(problem.path, problem.reason, root, kind))
     if len(loaded.studies) != 1:
         raise Refusal(Why.UNREADABLE, "the slices differ in size, depth or channels")
     notices = tuple(_named(problem.path, problem.reason, root, kind) for problem in problems)
