@@ -1,11 +1,11 @@
 """What does the order of review gain? A simulated reviewer on held-out patients whose true masks are known.
 
-python docs/scripts/simulate_review.py --model RUNS --data DIR --out OUT [--scores] [--retrain]
+python docs/scripts/simulate_review.py --model RUNS --data DIR --out OUT [--scores | --retrain]
 
 RUNS is a run's folder, or one of ``fold_0``, ``fold_1``, …: every patient is outlined by weights that never saw it.
-``--predictions`` takes probabilities from files in place of a model: ``.npz`` with one array (z, y, x) a patient, float
-or unsigned, the type's largest value standing for 1. Several models or files are measured one after the other and, on
-the patients they share, as one: the mean of their probabilities.
+``--predictions`` takes probabilities from files in place of the model's: ``.npz`` with one array (z, y, x) a patient,
+float or unsigned, the type's largest value standing for 1. Several models or files are measured one after the other
+and, on the patients they share, as one: the mean of their probabilities.
 
 The reviewer replaces each slice that comes up by its true mask. Everything is written to OUT (probabilities are kept
 there and not made twice) but the plot, ``docs/images/review_order.png``, which is of the last network measured.
@@ -90,6 +90,11 @@ def main() -> None:
     given = options()
     given.out.mkdir(parents=True, exist_ok=True)
     networks = list(from_files(given.predictions) if given.predictions else from_models(given))
+    if given.retrain:
+        from retraining import retrain
+
+        retrain(given, networks[0].predictions)
+        return
     if len(networks) > 1:
         networks.append(together(networks))
     results = {}
@@ -100,31 +105,28 @@ def main() -> None:
     draw(found, given.plot)
     with write_atomically(given.out / "review.json") as temporary:
         temporary.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    if given.retrain:
-        from retraining import retrain
-
-        retrain(given, networks[0].predictions)
 
 
 def options() -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--model", nargs="+", metavar="RUNS")
-    source.add_argument("--predictions", nargs="+", type=Path, metavar="FILE.npz")
+    parser.add_argument("--model", nargs="+", metavar="RUNS")
+    parser.add_argument("--predictions", nargs="+", type=Path, metavar="FILE.npz")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--plot", type=Path, default=PLOT)
     parser.add_argument("--seeds", type=int, default=20, help="random orders to average over")
     parser.add_argument("--scores", action="store_true", help="also other ways to score a slice")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--retrain", action="store_true", help="train on the first reviewed patients; needs --model")
-    parser.add_argument("--patients", type=int, nargs="+", default=[2, 4, 8], help="reviewed patients to train on")
-    parser.add_argument("--steps", type=int, default=200, help="training steps")
-    parser.add_argument("--orders", type=int, default=3, help="random orders to train on")
+    parser.add_argument("--retrain", action="store_true", help="instead, train --model on the first reviewed patients")
+    parser.add_argument("--patients", type=int, nargs="+", default=[3, 6], help="reviewed patients to train on")
+    parser.add_argument("--pool", type=int, default=9, help="held-out patients to review; the others test")
+    parser.add_argument("--replay", type=int, default=12, help="patients of the model's own that are shown again")
+    parser.add_argument("--steps", type=int, default=60, help="training steps")
+    parser.add_argument("--orders", type=int, default=2, help="random orders to train on")
     given = parser.parse_args()
-    if given.retrain and not given.model:
-        parser.error("--retrain needs --model")
+    if not given.model and (given.retrain or not given.predictions):
+        parser.error("--model is needed")
     return given
 
 
@@ -186,23 +188,20 @@ def head(truth: np.ndarray, network: Network, name: str, other_scores: bool) -> 
     drawn = mask_from_probabilities(chance, network.postprocessing) > 0
     labels = label_lesions(drawn)
     false = set(np.unique(labels).tolist()) - set(np.unique(labels[truth]).tolist()) - {0}
-    votes = [mask_from_probabilities(one[name] / np.float32(255), network.postprocessing) for one in network.members]
-    contradicted = np.mean([(vote > 0) != drawn for vote in votes], axis=0) if votes else None
-    expect = partial(expected_benefit, drawn, chance)
+    said = np.array([one[name] / np.float32(255) for one in network.members])
     return Head(
         lesion=per_slice(truth),
         drawn=per_slice(drawn),
         common=per_slice(truth & drawn),
         false=tuple(frozenset(np.flatnonzero((labels == one).any(axis=(1, 2))).tolist()) for one in sorted(false)),
-        benefit=expect(contradicted=contradicted),
-        scores=scores(drawn, chance, contradicted, expect) if other_scores else {},
+        benefit=expected_benefit(drawn, chance),
+        scores=scores(drawn, chance) | disagreements(drawn, chance, said, network) if other_scores else {},
     )
 
 
-def scores(
-    drawn: np.ndarray, chance: np.ndarray, contradicted: np.ndarray | None, expect: Callable[..., CaseBenefit]
-) -> dict[str, np.ndarray]:
+def scores(drawn: np.ndarray, chance: np.ndarray) -> dict[str, np.ndarray]:
     """Other ways to score the slices of a patient."""
+    expect = partial(expected_benefit, drawn, chance)
     plain = expect(config=BenefitConfig(small=0))
     size = drawn.sum() + chance.sum(dtype=np.float64) + 1
     entropy = per_slice(binary_entropy(chance))
@@ -216,10 +215,32 @@ def scores(
     }
     for small in (0.02, 0.05, 0.1, 0.2):
         found[f"gain, size prior {small}"] = by_z(expect(config=BenefitConfig(small=small)), "gain")
-    if contradicted is not None:
-        for votes in (0.1, 0.25, 0.5, 1.0):
-            config = BenefitConfig(votes=votes)
-            found[f"gain, votes {votes}"] = by_z(expect(contradicted=contradicted, config=config), "gain")
+    return found
+
+
+def disagreements(drawn: np.ndarray, chance: np.ndarray, said: np.ndarray, network: Network) -> dict[str, np.ndarray]:
+    """Scores of slices by how far the members, whose probabilities are ``said`` (member, z, y, x), are apart."""
+    if not len(said):
+        return {}
+    size = drawn.sum() + chance.sum(dtype=np.float64) + 1
+    spread = said.max(axis=0) - said.min(axis=0)
+    contradicted = np.mean(
+        [(mask_from_probabilities(one, network.postprocessing) > 0) != drawn for one in said], axis=0
+    )
+    information = binary_entropy(chance) - np.mean([binary_entropy(one) for one in said], axis=0)
+    gain = by_z(expected_benefit(drawn, chance), "gain")
+    found = {
+        "disagreement": per_slice(spread),
+        "disagreement / size": per_slice(spread) / size,
+        "mutual information / size": per_slice(information) / size,
+        "gain, mean over members": np.mean([by_z(expected_benefit(drawn, one), "gain") for one in said], axis=0),
+    }
+    for weight in (0.1, 0.25, 0.5, 1.0):
+        apart = np.clip(chance + weight * np.where(drawn, -spread, spread), 0, 1)
+        voted = chance + weight * (np.where(drawn, 1 - contradicted, contradicted) - chance)
+        found[f"gain, chance moved by {weight} of disagreement"] = by_z(expected_benefit(drawn, apart), "gain")
+        found[f"gain, chance mixed with {weight} of votes"] = by_z(expected_benefit(drawn, voted), "gain")
+        found[f"gain + {weight} disagreement / size"] = gain + weight * per_slice(spread) / size
     return found
 
 
@@ -315,7 +336,7 @@ def show(name: str, heads: list[Head], found: dict[str, Curves]) -> dict[str, di
     print(f"\n{name}: {len(heads)} patients, {slices} slices; mean Dice {start:.3f} (expected {expected:.3f})")
     print(f"{leading} leading slices, mean Dice {after:.3f} after them")
     print(
-        f"{'order':30}{'area':>8}{f'slices to {TARGET}':>16}{'Dice at 10 %':>14}{'20 %':>8}{'false left at 20 %':>20}"
+        f"{'order':44}{'area':>8}{f'slices to {TARGET}':>16}{'Dice at 10 %':>14}{'20 %':>8}{'false left at 20 %':>20}"
     )
     rows = {}
     for order, curves in found.items():
@@ -329,7 +350,7 @@ def show(name: str, heads: list[Head], found: dict[str, Curves]) -> dict[str, di
         }
         needed = "never" if curves.needed is None else str(curves.needed)
         print(
-            f"{order:30}{row['area']:8.4f}{needed:>16}{row['dice_10']:14.3f}{row['dice_20']:8.3f}"
+            f"{order:44}{row['area']:8.4f}{needed:>16}{row['dice_10']:14.3f}{row['dice_20']:8.3f}"
             f"{row['false_20']:14.1f} of {curves.false[0]:.0f}",
             flush=True,
         )

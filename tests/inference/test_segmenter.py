@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
 
-from metseg.checkpoints import Checkpoint, InferenceConfig, ModelCard, load_checkpoint, save_checkpoint
+from metseg.checkpoints import Checkpoint, InferenceConfig, ModelCard, combine, load_checkpoint, save_checkpoint
 from metseg.errors import MetsegError
 from metseg.events import Finished, Notice, Progress
 from metseg.inference import Segmenter, available_devices, resolve_device
@@ -207,3 +208,29 @@ def test_refined_probabilities_follow_flair(checkpoint: Checkpoint, study: Study
     expected = guided_filter(before.probabilities, preprocessor.guide(range(study.shape[0])), GuidedFilter(radius=3))
     np.testing.assert_allclose(after.probabilities, expected, atol=1e-5)
     assert np.abs(after.probabilities - before.probabilities).max() > 0.01
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_an_ensemble_says_how_far_its_members_are_apart(
+    checkpoint: Checkpoint, study: Study, tmp_path: Path, mirror: bool
+) -> None:
+    torch.manual_seed(1)
+    other = load_checkpoint(save_checkpoint(tmp_path / "other", build_network(checkpoint.card.network), checkpoint.card))
+    network, card = combine([checkpoint, other], "both")
+    card = card.model_copy(update={"inference": InferenceConfig(mirror=mirror)})
+    both = load_checkpoint(save_checkpoint(tmp_path / "both", network, card))
+    plain = [Segmenter(one, device="cpu").segment(study) for one in (checkpoint, other)]
+    assert [one.disagreement for one in plain] == [None, None]
+    together = Segmenter(both, device="cpu", batch_size=3).segment(study)
+    assert together.disagreement is not None
+    assert together.disagreement.shape == study.shape
+    if not mirror:
+        one, two = (answer.probabilities for answer in plain)
+        assert np.abs(one - two).max() > 0.05
+        np.testing.assert_allclose(together.disagreement, np.abs(one - two), atol=0.02)
+        np.testing.assert_allclose(together.probabilities, (one + two) / 2, atol=0.02)
+        return
+    turned = dataclasses.replace(study, voxels=np.ascontiguousarray(study.voxels[..., ::-1]))
+    turned_answer = Segmenter(both, device="cpu").segment(turned).disagreement
+    assert turned_answer is not None
+    np.testing.assert_allclose(together.disagreement, turned_answer[..., ::-1], atol=0.02)

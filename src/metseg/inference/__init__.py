@@ -1,6 +1,6 @@
 """A study in, probabilities and a mask out, as a stream of progress events."""
 
-from metseg.inference.backend import Backend, BackendFactory, DeviceMemoryError, backend_factory
+from metseg.inference.backend import Backend, BackendFactory, DeviceMemoryError, EnsembleBackend, backend_factory
 from metseg.inference.devices import available_devices, resolve_device
 from metseg.inference.segmenter import Segmentation, Segmenter
 
@@ -8,6 +8,7 @@ __all__ = [
     "Backend",
     "BackendFactory",
     "DeviceMemoryError",
+    "EnsembleBackend",
     "Segmentation",
     "Segmenter",
     "available_devices",

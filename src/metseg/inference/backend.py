@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,19 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Free what the backend holds on its device."""
+
+
+@runtime_checkable
+class EnsembleBackend(Backend, Protocol):
+    """A backend that can also say how far the members of an ensemble are apart."""
+
+    def with_disagreement(
+        self, images: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Probabilities as from :meth:`probabilities`, and the largest less the smallest of the members'.
+
+        Both float32 (n, height, width), and at the cost of the first alone.
+        """
 
 
 BackendFactory = Callable[[Checkpoint, str], Backend]

@@ -14,11 +14,14 @@ from scipy.special import expit, logit
 from metseg.checkpoints import Checkpoint
 from metseg.errors import MetsegError
 from metseg.events import Event, Finished, Notice, Progress, drain
-from metseg.inference.backend import Backend, BackendFactory, DeviceMemoryError, backend_factory
+from metseg.inference.backend import Backend, BackendFactory, DeviceMemoryError, EnsembleBackend, backend_factory
 from metseg.inference.devices import resolve_device
 from metseg.lesions import PostprocessingConfig, guided_filter, mask_from_probabilities
+from metseg.networks import EnsembleSpec
 from metseg.preprocessing import PreprocessingConfig, Preprocessor
 from metseg.study import Sequence, Study
+
+Planes = npt.NDArray[np.float32]
 
 #: Probabilities nearer to 0 or 1 than this have no finite logit in fp32.
 _LEAST = np.float32(1e-6)
@@ -40,6 +43,9 @@ class Segmentation:
         Name and hash of the weights.
     device : str
         Where the last batch ran.
+    disagreement : ndarray of float32, shape (z, y, x), or None
+        Of an ensemble: how far its members' own probabilities are apart, the largest less the smallest, before
+        refinement and calibration. ``None`` of a single network, or from a backend that cannot say.
     """
 
     probabilities: npt.NDArray[np.float32]
@@ -49,6 +55,7 @@ class Segmentation:
     model: str
     weights_sha256: str
     device: str
+    disagreement: npt.NDArray[np.float32] | None = None
 
 
 class Segmenter:
@@ -128,17 +135,21 @@ class Segmenter:
             yield Notice(f"{study.name}: no {' and no '.join(missing)}; {stand_in} channel used in place")
         preprocessor = Preprocessor(preprocessing, study.select(wanted))
         probabilities = np.empty(study.shape, np.float32)
+        disagreement: Planes | None = None
         total = study.shape[0]
         done = 0
         yield Progress(0, total, study.name)
         while done < total:
             z = range(done, min(done + self.batch_size, total))
             try:
-                planes = self._probabilities(preprocessor, z, total)
+                planes, apart = self._probabilities(preprocessor, z, total)
             except DeviceMemoryError as error:
                 yield self._retreat(error)
                 continue
             probabilities[z.start : z.stop] = preprocessor.restore(planes)
+            if apart is not None:
+                disagreement = np.zeros(study.shape, np.float32) if disagreement is None else disagreement
+                disagreement[z.start : z.stop] = preprocessor.restore(apart)
             done = z.stop
             yield Progress(done, total, study.name)
         yield Finished(
@@ -150,6 +161,7 @@ class Segmenter:
                 card.name,
                 self.checkpoint.sha256,
                 self._device,
+                disagreement,
             )
         )
 
@@ -157,22 +169,32 @@ class Segmenter:
         """Segment ``study`` and wait for the result."""
         return drain(self.stream(study, postprocessing))
 
-    def _probabilities(self, preprocessor: Preprocessor, z: range, depth: int) -> npt.NDArray[np.float32]:
-        """What the network says of slices ``z``: averaged over mirror images, refined, calibrated as the card asks."""
+    def _probabilities(self, preprocessor: Preprocessor, z: range, depth: int) -> tuple[Planes, Planes | None]:
+        """What the network says of slices ``z``: averaged over mirror images, refined, calibrated as the card asks.
+
+        And, of an ensemble, how far its members are apart.
+        """
         inference = self.checkpoint.card.inference
         margin = self.checkpoint.card.network.margin
         first, last = max(z.start - margin, 0), min(z.stop + margin, depth)
         images = preprocessor.images(range(first, last))
-        backend = self._ready()
-        planes: npt.NDArray[np.floating] = backend.probabilities(images)
+        answers = self._ask(images)
         if inference.mirror:
-            planes = (planes + backend.probabilities(images[..., ::-1].copy())[..., ::-1]) / 2
-        planes = planes[z.start - first : z.stop - first].astype(np.float32, copy=False)
+            mirrored = self._ask(images[..., ::-1].copy())
+            answers = [(one + other[..., ::-1]) / 2 for one, other in zip(answers, mirrored, strict=True)]
+        planes, *apart = (one[z.start - first : z.stop - first] for one in answers)
         if inference.refinement is not None:
             planes = guided_filter(planes, preprocessor.guide(z), inference.refinement)
         if inference.temperature != 1:
             planes = expit(logit(np.clip(planes, _LEAST, 1 - _LEAST)) / inference.temperature)
-        return np.asarray(planes, np.float32)
+        return np.asarray(planes, np.float32), apart[0] if apart else None
+
+    def _ask(self, images: Planes) -> list[Planes]:
+        """Probabilities, float32 (n, height, width); after them the disagreement of an ensemble, if that is known."""
+        backend = self._ready()
+        if isinstance(self.checkpoint.card.network, EnsembleSpec) and isinstance(backend, EnsembleBackend):
+            return list(backend.with_disagreement(images))
+        return [backend.probabilities(images)]
 
     def _ready(self) -> Backend:
         if self._backend is None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,11 @@ import torch
 from metseg.checkpoints import Checkpoint
 from metseg.inference.backend import DeviceMemoryError
 from metseg.inference.devices import autocast_dtype
+from metseg.networks import Ensemble
+from metseg.networks.ensemble import mean_logit
+
+Answer = TypeVar("Answer")
+Question = Callable[[torch.nn.Module, torch.Tensor], Answer]
 
 
 class TorchBackend:
@@ -41,10 +48,19 @@ class TorchBackend:
 
     def probabilities(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """See :class:`metseg.inference.Backend`; of several classes the likeliest counts."""
+        return self._run(images, _likeliest)
+
+    def with_disagreement(
+        self, images: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """See :class:`metseg.inference.EnsembleBackend`; a single network agrees with itself."""
+        return self._run(images, _with_spread)
+
+    def _run(self, images: npt.NDArray[np.float32], ask: Question[Answer]) -> Answer:
         if self._network is None:
             raise RuntimeError("the backend is closed")
         try:
-            return _run(self._network, images, self.device, self._dtype)
+            return _run(self._network, images, self.device, self._dtype, ask)
         except (torch.OutOfMemoryError, RuntimeError) as error:
             memory_error = _memory_error(error, self.device)
         free_cached(self.device)
@@ -57,13 +73,36 @@ class TorchBackend:
 
 
 def _run(
-    network: torch.nn.Module, images: npt.NDArray[np.float32], device: str, dtype: torch.dtype | None
-) -> npt.NDArray[np.float32]:
+    network: torch.nn.Module,
+    images: npt.NDArray[np.float32],
+    device: str,
+    dtype: torch.dtype | None,
+    ask: Question[Answer],
+) -> Answer:
     batch = torch.from_numpy(images).to(device, memory_format=torch.channels_last)
     with torch.inference_mode(), torch.autocast(device.partition(":")[0], dtype, enabled=dtype is not None):
-        logits = network(batch)
-    probabilities: npt.NDArray[np.float32] = logits.float().sigmoid().amax(dim=1).cpu().numpy()
-    return probabilities
+        return ask(network, batch)
+
+
+def _likeliest(network: torch.nn.Module, batch: torch.Tensor) -> npt.NDArray[np.float32]:
+    return _planes(network(batch).float().sigmoid())
+
+
+def _with_spread(
+    network: torch.nn.Module, batch: torch.Tensor
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    if not isinstance(network, Ensemble):
+        planes = _likeliest(network, batch)
+        return planes, np.zeros_like(planes)
+    answers = network.answers(batch)
+    apart = answers.amax(dim=0) - answers.amin(dim=0)
+    return _planes(mean_logit(answers).sigmoid()), _planes(apart)
+
+
+def _planes(values: torch.Tensor) -> npt.NDArray[np.float32]:
+    """The largest over the classes, (n, height, width)."""
+    planes: npt.NDArray[np.float32] = values.amax(dim=1).cpu().numpy()
+    return planes
 
 
 def free_cached(device: str) -> None:

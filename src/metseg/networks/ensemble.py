@@ -70,8 +70,16 @@ class Ensemble(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits of ``images``, shapes as for :class:`SegmentationNetwork`."""
-        total = torch.stack([member(images).float().sigmoid() for member in self.members]).mean(dim=0)
-        return torch.logit(total, eps=_LEAST)
+        return mean_logit(self.answers(images))
+
+    def answers(self, images: torch.Tensor) -> torch.Tensor:
+        """Probabilities of every member, float32 (member, …)."""
+        return torch.stack([member(images).float().sigmoid() for member in self.members])
+
+
+def mean_logit(answers: torch.Tensor) -> torch.Tensor:
+    """What an ensemble says, as a logit, if its members say ``answers``, (member, …)."""
+    return torch.logit(answers.mean(dim=0), eps=_LEAST)
 
 
 def build_ensemble(spec: EnsembleSpec) -> Ensemble:
