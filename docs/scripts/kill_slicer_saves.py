@@ -19,10 +19,12 @@ import signal
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import httpx
 import nibabel
@@ -117,12 +119,7 @@ def server(project: Project, model: Path, log: Path) -> Iterator[tuple[str, int]
     url = f"http://127.0.0.1:{port}"
     process = os.fork()
     if process == 0:
-        os.setsid()
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        serve(port=port, model=str(model), project=project.path)
-        os._exit(0)
+        _become_server(port, project, model, log)
     try:
         wait_until_ready(url, log, lambda: os.waitpid(process, os.WNOHANG)[0])
         yield url, process
@@ -130,6 +127,19 @@ def server(project: Project, model: Path, log: Path) -> Iterator[tuple[str, int]
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.killpg(process, signal.SIGKILL)
             os.waitpid(process, 0)
+
+
+def _become_server(port: int, project: Project, model: Path, log: Path) -> NoReturn:
+    """Serve, and leave without what the script does at its own end."""
+    os.setsid()
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    try:
+        serve(port=port, model=str(model), project=project.path)
+    except BaseException:
+        traceback.print_exc()
+    os._exit(1)
 
 
 def one_round(project: Project, model: Path, log: Path, chance: random.Random) -> list[Sender]:
