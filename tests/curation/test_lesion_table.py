@@ -53,6 +53,19 @@ def test_uncertainty_is_the_mean_entropy_of_the_lesion_and_what_touches_it(label
         assert row.uncertainty == pytest.approx(expected, abs=1e-4)
 
 
+def test_disagreement_is_the_mean_inside_the_lesion(labels: np.ndarray) -> None:
+    apart = np.random.default_rng(2).uniform(0, 1, labels.shape).astype(np.float32)
+    rows = lesion_rows(labels, disagreement=apart)
+    for row in rows:
+        assert row.disagreement == pytest.approx(apart[labels == row.lesion.id].mean(), abs=1e-5)
+    written = [float(line["disagreement"]) for line in csv.DictReader(lesion_rows_csv(rows).splitlines())]
+    assert written == pytest.approx([row.disagreement for row in rows], abs=1e-4)
+    alone = csv.DictReader(lesion_rows_csv(lesion_rows(labels)).splitlines())
+    assert {line["disagreement"] for line in alone} == {""}
+    with pytest.raises(ValueError, match="does not fit labels"):
+        lesion_rows(labels, disagreement=apart[1:])
+
+
 @pytest.mark.parametrize(("p", "expected"), [(0.0, 0.0), (1.0, 0.0), (0.5, 1.0)])
 def test_a_certain_network_has_no_uncertainty(labels: np.ndarray, p: float, expected: float) -> None:
     for row in lesion_rows(labels, probabilities=np.full(labels.shape, p, np.float32)):

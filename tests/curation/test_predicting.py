@@ -13,7 +13,7 @@ from metseg.curation import EditKind, Project, Status
 from metseg.curation.benefit import CaseBenefit
 from metseg.curation.predicting import Outcome, predicting_project, provenance_of
 from metseg.curation.queue import review_queue
-from metseg.errors import DataError
+from metseg.errors import DataError, UnreadableFileError
 from metseg.events import Event, Finished, Notice, Progress, drain
 from metseg.lesions import PostprocessingConfig
 from metseg.preprocessing import PreprocessingConfig
@@ -25,9 +25,10 @@ MADE = provenance_of("bright", "cd" * 32, PreprocessingConfig(), PostprocessingC
 
 @dataclass(frozen=True)
 class Bright:
-    """The answer of a network to which bright is lesion."""
+    """The answer of a network to which bright is lesion; an ensemble's if there is disagreement."""
 
     probabilities: np.ndarray
+    disagreement: np.ndarray | None = None
 
     @property
     def mask(self) -> np.ndarray:
@@ -77,6 +78,29 @@ def test_edited_and_finished_cases_are_left_alone_and_a_failure_stops_nothing(ca
     np.testing.assert_array_equal(view.labels > 0, view.study().voxels[0] / 255 >= np.float32(0.61))
     again = drain(predicting_project(cases, bright, MADE, cases=["a"]))
     assert again.outcomes == {"a": Outcome.THERE}
+
+
+def test_the_disagreement_of_an_ensemble_is_kept_and_reaches_the_queue(cases: Project) -> None:
+    apart = np.random.default_rng(7).uniform(0, 1, SHAPE).astype(np.float32)
+
+    def divided(study: Study) -> Iterator[Event[Bright]]:
+        yield Finished(Bright((study.voxels[0] / 255).astype(np.float32), apart))
+
+    drain(predicting_project(cases, divided, MADE, cases=["a"]))
+    view = cases.read_case("a")
+    prediction = view.prediction()
+    assert prediction is not None
+    assert prediction.disagreement is not None
+    np.testing.assert_allclose(prediction.disagreement, apart, atol=0.5 / 255 + 1e-6)
+    (entry,) = (one for one in drain(review_queue(cases)).entries if one.case.name == "a")
+    assert entry.benefit is not None
+    assert entry.benefit.disputed == pytest.approx(apart.sum(), rel=1e-2)
+    with cases.open_case("a") as case, pytest.raises(DataError, match="between 0 and 1"):
+        case.predict(case.plan_prediction(apart > 2), prediction.probabilities, MADE, disagreement=apart + 1)
+    stored = {path.stem for path in (view.folder / "predictions").glob("*.tif")} - {prediction.sha256[:12]}
+    (view.folder / "predictions" / f"{stored.pop()}.tif").unlink()
+    with pytest.raises(UnreadableFileError):
+        cases.read_case("a").prediction()
 
 
 def test_edited_and_finished_cases_are_predicted_when_asked_for_and_keep_what_was_drawn(cases: Project) -> None:

@@ -106,19 +106,18 @@ def test_an_empty_head_is_not_the_worst_of_all_cases(probabilities: np.ndarray) 
     assert expected_benefit(np.zeros(SHAPE), np.zeros(SHAPE, np.float32)).rank == 0
 
 
-def test_contradicting_members_raise_the_benefit(probabilities: np.ndarray) -> None:
+def test_disagreement_is_counted_for_each_slice_and_decides_nothing(probabilities: np.ndarray) -> None:
     drawn = probabilities >= 0.5
-    contradicted = np.zeros(probabilities.shape, np.float32)
-    contradicted[3, 8:20, 8:20] = 1
-    config = BenefitConfig(small=0, votes=0.5)
-    alone = {one.z: one for one in expected_benefit(drawn, probabilities, config=config).slices}
-    voted = expected_benefit(drawn, probabilities, contradicted=contradicted, config=config)
-    for one in voted.slices:
-        mixed = (alone[one.z].changes + contradicted[one.z].sum()) / 2
-        assert one.changes == pytest.approx(mixed, rel=1e-4)
-    assert {one.z: one.gain for one in voted.slices}[3] > alone[3].gain
-    with pytest.raises(ValueError, match="contradictions of shape"):
-        expected_benefit(drawn, probabilities, contradicted=contradicted[1:])
+    apart = np.random.default_rng(3).uniform(0, 1, probabilities.shape).astype(np.float32)
+    alone = expected_benefit(drawn, probabilities, reviewed=(1,))
+    benefit = expected_benefit(drawn, probabilities, reviewed=(1,), disagreement=apart)
+    for one in benefit.slices:
+        assert one.disputed == pytest.approx(apart[one.z].sum(), rel=1e-5)
+    assert benefit.disputed == pytest.approx(apart[[0, 2, 3, 4]].sum(), rel=1e-5)
+    assert [(one.z, one.gain) for one in benefit.slices] == [(one.z, one.gain) for one in alone.slices]
+    assert alone.disputed is None
+    with pytest.raises(ValueError, match="a disagreement of shape"):
+        expected_benefit(drawn, probabilities, disagreement=apart[1:])
     with pytest.raises(ValueError, match="do not fit a mask"):
         expected_benefit(drawn[1:], probabilities)
 

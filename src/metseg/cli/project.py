@@ -61,7 +61,8 @@ def queue(
     """List cases in the order in which to review them, one a line: those first whose Dice gains most by each look.
 
     Approved and rejected cases are left out; cases that no network has predicted come last. Slices are counted
-    from 0. Those on which somebody has drawn already are not listed.
+    from 0. Those on which somebody has drawn already are not listed. Voxels are disputed where the networks of an
+    ensemble disagree; that is for your eyes, and has no part in the order.
     """
     from metseg.curation import Project
     from metseg.curation.queue import case_benefit, review_queue
@@ -188,7 +189,7 @@ def _print_queue(found: ReviewQueue) -> None:
     table.add_column("", justify="right")
     table.add_column("case", no_wrap=True)
     table.add_column("status")
-    for heading in ("expected Dice", "voxels to change"):
+    for heading in ("expected Dice", "voxels to change", "voxels disputed"):
         table.add_column(heading, justify="right")
     table.add_column("look first at slices")
     for place, entry in enumerate(found.entries, start=1):
@@ -197,14 +198,18 @@ def _print_queue(found: ReviewQueue) -> None:
     _print_progress(found.progress)
 
 
-def _cells(entry: QueueEntry) -> tuple[str, str, str]:
+def _cells(entry: QueueEntry) -> tuple[str, str, str, str]:
     benefit = entry.benefit
     if benefit is None:
-        return "", "", "not predicted yet: metseg project predict"
+        return "", "", "", "not predicted yet: metseg project predict"
     first = [one.z for one in benefit.slices[: benefit.leading]]
     more = f", … ({len(first)} of {len(benefit.slices)})" if len(first) > _SHOWN else f" (of {len(benefit.slices)})"
     named = ", ".join(map(str, first[:_SHOWN])) or "none"
-    return f"{benefit.dice:.3f}", f"{benefit.changes:.0f}", named + more
+    return f"{benefit.dice:.3f}", f"{benefit.changes:.0f}", _voxels(benefit.disputed), named + more
+
+
+def _voxels(count: float | None) -> str:
+    return "" if count is None else f"{count:.0f}"
 
 
 def _print_slices(case: str, benefit: CaseBenefit, *, as_json: bool) -> None:
@@ -214,10 +219,10 @@ def _print_slices(case: str, benefit: CaseBenefit, *, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("slice", "Dice gained", "voxels to change"):
+    for heading in ("slice", "Dice gained", "voxels to change", "voxels disputed"):
         table.add_column(heading, justify="right")
     for one in benefit.slices:
-        table.add_row(str(one.z), f"{one.gain:.4f}", f"{one.changes:.0f}")
+        table.add_row(str(one.z), f"{one.gain:.4f}", f"{one.changes:.0f}", _voxels(one.disputed))
     out().print(table)
 
 
@@ -245,6 +250,7 @@ def _benefit_values(benefit: CaseBenefit) -> dict[str, Any]:
     return {
         "expected_dice": benefit.dice,
         "expected_changes": benefit.changes,
+        "disputed": benefit.disputed,
         "rank": benefit.rank,
         "leading": benefit.leading,
         "slices": [asdict(one) for one in benefit.slices],

@@ -31,8 +31,6 @@ class BenefitConfig(BaseModel):
     ----------
     small : float
         A proposed lesion of this share of the case's largest is believed half; a smaller one less. 0 believes all.
-    votes : float
-        Weight of contradicting members or mirror images against the probability.
     leading : float
         The leading slices of a case hold this share of its expected gain.
     """
@@ -40,7 +38,6 @@ class BenefitConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     small: Share = 0.05
-    votes: Share = 0.1
     leading: Annotated[float, Field(gt=0, le=1)] = 0.8
 
 
@@ -56,11 +53,15 @@ class SliceBenefit:
         Expected rise of the case's Dice if this slice alone is corrected.
     changes : float
         Voxels that are expected to be changed on it.
+    disputed : float or None
+        Voxels on which the members of an ensemble disagree, each counted by how far they are apart; ``None`` of a
+        single network. It is shown, and has no part in the order: see ``docs/review.md``.
     """
 
     z: int
     gain: float
     changes: float
+    disputed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,12 @@ class CaseBenefit:
         return sum(one.changes for one in self.slices)
 
     @property
+    def disputed(self) -> float | None:
+        """Voxels on which the members of an ensemble disagree; ``None`` if that is not known."""
+        known = [one.disputed for one in self.slices if one.disputed is not None]
+        return sum(known) if known else None
+
+    @property
     def gain(self) -> float:
         """Expected rise of the case's Dice, 0 to 1, if all of it is corrected."""
         return 1 - self.dice
@@ -103,7 +110,7 @@ def expected_benefit(
     probabilities: npt.NDArray[np.floating],
     *,
     reviewed: Collection[int] = (),
-    contradicted: npt.NDArray[np.floating] | None = None,
+    disagreement: npt.NDArray[np.floating] | None = None,
     config: BenefitConfig | None = None,
 ) -> CaseBenefit:
     """Expect what a reviewer would change, and what the case's Dice would gain by it.
@@ -113,11 +120,11 @@ def expected_benefit(
     mask : ndarray, shape (z, y, x)
         Non-zero inside lesions, as they are drawn now.
     probabilities : ndarray of float, shape (z, y, x)
-        Calibrated, 0 to 1; the mean over members and mirror images where there are several.
+        Calibrated, 0 to 1; the mean over an ensemble's members.
     reviewed : collection of int
         Slices that somebody has looked at: what is drawn there is true, and there is nothing to gain.
-    contradicted : ndarray of float, shape (z, y, x), optional
-        Share of members or mirror images whose own mask differs from ``mask``.
+    disagreement : ndarray of float, shape (z, y, x), optional
+        How far the members are apart, 0 to 1.
     config : BenefitConfig, optional
 
     Raises
@@ -135,7 +142,9 @@ def expected_benefit(
     drawn = np.asarray(mask) != 0
     if drawn.ndim != 3 or drawn.shape != probabilities.shape:
         raise ValueError(f"probabilities of shape {probabilities.shape} do not fit a mask of shape {drawn.shape}")
-    chance = _chance(drawn, probabilities, contradicted, config)
+    if disagreement is not None and disagreement.shape != drawn.shape:
+        raise ValueError(f"a disagreement of shape {disagreement.shape} does not fit a mask of shape {drawn.shape}")
+    chance = _chance(drawn, probabilities, config)
     done = sorted(set(reviewed))
     chance[done] = drawn[done]
     area, lesion = _per_slice(drawn), _per_slice(chance)
@@ -145,7 +154,16 @@ def expected_benefit(
     gain = (2 * (hit - common + lesion) + _FEW) / (together - area + lesion + _FEW) - now
     changes = area + lesion - 2 * common
     order = [int(z) for z in np.argsort(-gain, kind="stable") if int(z) not in set(done)]
-    slices = tuple(SliceBenefit(z, max(float(gain[z]), 0.0), max(float(changes[z]), 0.0)) for z in order)
+    apart = None if disagreement is None else _per_slice(disagreement)
+    slices = tuple(
+        SliceBenefit(
+            z,
+            max(float(gain[z]), 0.0),
+            max(float(changes[z]), 0.0),
+            None if apart is None else float(apart[z]),
+        )
+        for z in order
+    )
     return CaseBenefit(now, slices, count_leading(slices, config.leading))
 
 
@@ -158,18 +176,10 @@ def count_leading(slices: Sequence[SliceBenefit], share: float) -> int:
 
 
 def _chance(
-    drawn: npt.NDArray[np.bool_],
-    probabilities: npt.NDArray[np.floating],
-    contradicted: npt.NDArray[np.floating] | None,
-    config: BenefitConfig,
+    drawn: npt.NDArray[np.bool_], probabilities: npt.NDArray[np.floating], config: BenefitConfig
 ) -> npt.NDArray[np.float32]:
     """How likely each voxel is lesion, after all that is known."""
     chance = np.array(probabilities, np.float32)
-    if contradicted is not None:
-        if contradicted.shape != drawn.shape:
-            raise ValueError(f"contradictions of shape {contradicted.shape} do not fit a mask of shape {drawn.shape}")
-        votes = np.where(drawn, 1 - contradicted, contradicted)
-        chance += np.float32(config.votes) * (votes - chance)
     labels = label_lesions(drawn)
     sizes = np.bincount(labels.ravel())[1:].astype(np.float64)
     if config.small and len(sizes) > 1:

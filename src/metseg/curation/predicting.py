@@ -29,6 +29,7 @@ class Answer(Protocol):
     ----------
     probabilities : ndarray of float32, shape (z, y, x)
     mask : ndarray of uint8, shape (z, y, x)
+    disagreement : ndarray of float32, shape (z, y, x), or None
     """
 
     @property
@@ -38,6 +39,10 @@ class Answer(Protocol):
     @property
     def mask(self) -> npt.NDArray[np.uint8]:
         """1 inside lesions."""
+
+    @property
+    def disagreement(self) -> npt.NDArray[np.float32] | None:
+        """How far the members of an ensemble are apart, 0 to 1; ``None`` of a single network."""
 
 
 #: Answers for a study; closing the generator stops the work.
@@ -185,7 +190,8 @@ class _Run:
         with self.project.open_case(name) as session:
             if reason := self._reason_against(session):
                 return reason
-            session.predict(session.plan_prediction(answer.mask), answer.probabilities, self.provenance)
+            plan = session.plan_prediction(answer.mask)
+            session.predict(plan, answer.probabilities, self.provenance, disagreement=answer.disagreement)
         return Outcome.PREDICTED
 
     def _ask(self, study: Study, start: Progress) -> Generator[Progress | Notice, None, Answer]:

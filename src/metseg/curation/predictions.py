@@ -34,11 +34,14 @@ class Prediction:
     provenance : Provenance
     sha256 : str
         Of the stored probabilities (uint8, z-y-x order).
+    disagreement : ndarray of float32, shape (z, y, x), or None
+        How far the members of an ensemble were apart, 0 to 1, in steps of 1/255; ``None`` of a single network.
     """
 
     probabilities: npt.NDArray[np.float32]
     provenance: Provenance
     sha256: str
+    disagreement: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -126,25 +129,39 @@ def plan(labels: Labels, state: CaseState, mask: npt.NDArray[np.generic], *, kee
     return _compared(labels, result, state, tuple(kept), len(covered))
 
 
-def save_prediction(folder: Path, probabilities: npt.NDArray[np.generic], provenance: Provenance) -> PredictionRef:
-    """Keep probabilities, shape (z, y, x), in the case's ``folder``.
+def save_prediction(
+    folder: Path,
+    probabilities: npt.NDArray[np.generic],
+    provenance: Provenance,
+    disagreement: npt.NDArray[np.generic] | None = None,
+) -> PredictionRef:
+    """Keep probabilities, and how far the members of an ensemble are apart, in the case's ``folder``.
+
+    Parameters
+    ----------
+    folder : Path
+    probabilities : ndarray, shape (z, y, x)
+    provenance : Provenance
+    disagreement : ndarray, shape (z, y, x), optional
 
     Raises
     ------
     DataError
         If they are not between 0 and 1, or cannot be written.
     """
-    values = np.asarray(probabilities, np.float32)
-    if not (values.min() >= 0 and values.max() <= 1):
-        raise DataError("probabilities must lie between 0 and 1")
-    stored = np.rint(values * np.float32(_STEPS)).astype(np.uint8)
-    reference = PredictionRef(sha256=_digest(stored), provenance=provenance)
-    path = _path(folder, reference)
+    stored = _in_steps(probabilities, "probabilities")
+    apart = None if disagreement is None else _in_steps(disagreement, "disagreement")
+    reference = PredictionRef(
+        sha256=_digest(stored), provenance=provenance, disagreement=None if apart is None else _digest(apart)
+    )
+    path = _path(folder, reference.sha256)
     try:
         path.parent.mkdir(exist_ok=True)
     except OSError as error:
         raise unwritable(path.parent, error) from error
     write_tiff(path, stored, channels=False)
+    if apart is not None:
+        write_tiff(_path(folder, _digest(apart)), apart, channels=False)
     write_document(path.with_suffix(".json"), reference)
     return reference
 
@@ -155,17 +172,35 @@ def load_prediction(folder: Path, reference: PredictionRef) -> Prediction:
     Raises
     ------
     UnreadableFileError
-        If its file is gone or damaged.
+        If a file of it is gone or damaged.
     """
-    path = _path(folder, reference)
+    return Prediction(
+        probabilities=_stored(folder, reference.sha256),
+        provenance=reference.provenance,
+        sha256=reference.sha256,
+        disagreement=None if reference.disagreement is None else _stored(folder, reference.disagreement),
+    )
+
+
+def _in_steps(values: npt.NDArray[np.generic], what: str) -> npt.NDArray[np.uint8]:
+    """0 to 255 for 0 to 1."""
+    known = np.asarray(values, np.float32)
+    if not (known.min() >= 0 and known.max() <= 1):
+        raise DataError(f"{what} must lie between 0 and 1")
+    return np.rint(known * np.float32(_STEPS)).astype(np.uint8)
+
+
+def _stored(folder: Path, sha256: str) -> npt.NDArray[np.float32]:
+    """What :func:`_in_steps` made, 0 to 1."""
+    path = _path(folder, sha256)
     stored = read_tiff(path)
-    if stored.dtype != np.uint8 or _digest(stored) != reference.sha256:
+    if stored.dtype != np.uint8 or _digest(stored) != sha256:
         raise UnreadableFileError(path, "is damaged; let the network predict again")
-    return Prediction(stored[:, 0].astype(np.float32) / np.float32(_STEPS), reference.provenance, reference.sha256)
+    return stored[:, 0].astype(np.float32) / np.float32(_STEPS)
 
 
-def _path(folder: Path, reference: PredictionRef) -> Path:
-    return folder / FOLDER / f"{reference.sha256[:12]}.tif"
+def _path(folder: Path, sha256: str) -> Path:
+    return folder / FOLDER / f"{sha256[:12]}.tif"
 
 
 def _digest(stored: npt.NDArray[np.integer[Any]]) -> str:

@@ -139,7 +139,12 @@ def case_benefit(case: CaseView, *, reviewed: Collection[int] = ()) -> CaseBenef
     if prediction is None:
         return None
     drawn_on = () if case.status is Status.PREDICTED else edited_slices(case.labels, prediction)
-    return expected_benefit(case.labels, prediction.probabilities, reviewed={*drawn_on, *reviewed})
+    return expected_benefit(
+        case.labels,
+        prediction.probabilities,
+        reviewed={*drawn_on, *reviewed},
+        disagreement=prediction.disagreement,
+    )
 
 
 def edited_slices(labels: Labels, prediction: Prediction) -> tuple[int, ...]:

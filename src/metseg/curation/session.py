@@ -118,6 +118,7 @@ class CaseSession(CaseView):
         probabilities: npt.NDArray[np.floating[Any]],
         provenance: Provenance,
         *,
+        disagreement: npt.NDArray[np.floating[Any]] | None = None,
         detail: Mapping[str, Any] | None = None,
     ) -> Record:
         """Keep a prediction and take over what :meth:`plan_prediction` planned, in one record.
@@ -130,6 +131,8 @@ class CaseSession(CaseView):
             0 to 1; kept in steps of 1/255.
         provenance : Provenance
             How they were made.
+        disagreement : ndarray of float, shape (z, y, x), optional
+            How far the members of an ensemble are apart, 0 to 1; kept likewise.
         detail : mapping, optional
             See :meth:`commit`.
 
@@ -142,11 +145,12 @@ class CaseSession(CaseView):
             writer = self._writing()
             if plan.seq != self._state.seq:
                 raise DataError(f"{self.name}: was edited while the network was at work; look at the changes again")
-            if probabilities.shape != self.shape:
-                raise DataError(f"probabilities of shape {probabilities.shape} do not fit a case of {self.shape}")
+            for given in (probabilities, disagreement):
+                if given is not None and given.shape != self.shape:
+                    raise DataError(f"a prediction of shape {given.shape} does not fit a case of {self.shape}")
             checked = _checked(detail)
             change = find_change(self._labels, plan.labels, self._state.lesions)
-            reference = save_prediction(self.folder, probabilities, provenance)
+            reference = save_prediction(self.folder, probabilities, provenance, disagreement)
             record = self._record(EditKind.MODEL, change, detail=checked, prediction=reference)
             return self._write(writer, record, change)
 

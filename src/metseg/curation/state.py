@@ -39,12 +39,23 @@ class Provenance(BaseModel):
 
 
 class PredictionRef(BaseModel):
-    """Which prediction: hash of its probabilities as stored (uint8, z, y, x), and how it was made."""
+    """Which prediction.
+
+    Attributes
+    ----------
+    sha256 : str
+        Hash of its probabilities as stored (uint8, z, y, x).
+    provenance : Provenance
+        How it was made.
+    disagreement : str or None
+        Hash of the disagreement of an ensemble's members, stored likewise.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sha256: Sha256
     provenance: Provenance
+    disagreement: Sha256 | None = None
 
 
 class EditStatistics(BaseModel):

@@ -17,7 +17,7 @@ from metseg.curation.kinds import Origin
 from metseg.lesions import Lesion, lesion_table_csv, measure
 from metseg.study import write_atomically
 
-_COLUMNS = ("uncertainty", "edited", "origin")
+_COLUMNS = ("uncertainty", "disagreement", "edited", "origin")
 
 #: Probabilities nearer to 0 or 1 than this count as certain.
 _LEAST = np.float32(1e-6)
@@ -36,11 +36,15 @@ class LesionRow:
         touch it: 0 if it is certain, 1 if it tosses a coin. ``None`` without probabilities.
     origin : Origin or None
         DICOM's word for how it came to be; ``None`` if that was not asked.
+    disagreement : float or None
+        How far the members of an ensemble are apart, mean over the lesion: 0 if they agree, 1 if one is sure that it is
+        lesion and another that it is none. ``None`` of a single network.
     """
 
     lesion: Lesion
     uncertainty: float | None
     origin: Origin | None
+    disagreement: float | None = None
 
     @property
     def edited(self) -> bool | None:
@@ -66,6 +70,7 @@ def lesion_rows(
     spacing: tuple[float, float, float] | None = None,
     probabilities: npt.NDArray[np.floating] | None = None,
     origins: Mapping[int, Origin] | None = None,
+    disagreement: npt.NDArray[np.floating] | None = None,
 ) -> tuple[LesionRow, ...]:
     """Measure every lesion of a case.
 
@@ -79,6 +84,8 @@ def lesion_rows(
         Calibrated, 0 to 1, as in :attr:`metseg.curation.Prediction.probabilities`.
     origins : mapping of int to Origin, optional
         As from :meth:`metseg.curation.CaseView.origins`. A lesion that is missing there was drawn since.
+    disagreement : ndarray of float, shape (z, y, x), optional
+        As in :attr:`metseg.curation.Prediction.disagreement`.
 
     Returns
     -------
@@ -90,6 +97,8 @@ def lesion_rows(
     ValueError
         If the shapes differ, or the spacing is not positive.
     """
+    if disagreement is not None and disagreement.shape != labels.shape:
+        raise ValueError(f"a disagreement of shape {disagreement.shape} does not fit labels of shape {labels.shape}")
     lesions = measure(labels, spacing=spacing, probabilities=probabilities)
     boxes = ndimage.find_objects(labels)
     return tuple(
@@ -97,6 +106,7 @@ def lesion_rows(
             lesion,
             None if probabilities is None else _uncertainty(lesion.id, boxes[lesion.id - 1], labels, probabilities),
             None if origins is None else origins.get(lesion.id, Origin.MANUAL),
+            None if disagreement is None else _mean_inside(lesion.id, boxes[lesion.id - 1], labels, disagreement),
         )
         for lesion in lesions
     )
@@ -108,8 +118,8 @@ def lesion_rows_csv(rows: Iterable[LesionRow]) -> str:
     Returns
     -------
     str
-        The columns of :func:`metseg.lesions.lesion_table_csv`, then uncertainty, edited (yes or no) and origin; what is
-        not known is left empty.
+        The columns of :func:`metseg.lesions.lesion_table_csv`, then uncertainty, disagreement, edited (yes or no) and
+        origin; what is not known is left empty.
     """
     listed = list(rows)
     measures = csv.reader(io.StringIO(lesion_table_csv(row.lesion for row in listed)))
@@ -150,6 +160,12 @@ def _uncertainty(
     return float(binary_entropy(probabilities[wider][counted]).mean(dtype=np.float64))
 
 
+def _mean_inside(
+    label: int, box: tuple[slice, ...], labels: npt.NDArray[np.integer], values: npt.NDArray[np.floating]
+) -> float:
+    return float(values[box][labels[box] == label].mean(dtype=np.float64))
+
+
 def _grown(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """``inside`` and its 26 neighbours, one axis after the other."""
     grown = inside.copy()
@@ -160,6 +176,7 @@ def _grown(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return grown
 
 
-def _cells(row: LesionRow) -> tuple[str, str, str]:
+def _cells(row: LesionRow) -> tuple[str, str, str, str]:
     edited = "" if row.edited is None else "yes" if row.edited else "no"
-    return "" if row.uncertainty is None else f"{row.uncertainty:.4f}", edited, row.origin or ""
+    unsure, apart = ("" if value is None else f"{value:.4f}" for value in (row.uncertainty, row.disagreement))
+    return unsure, apart, edited, row.origin or ""
