@@ -3,14 +3,16 @@
 #
 # Needs Python 3.11 or newer and make; the rest is installed into .venv from the package index.
 # PYTHON=python3.12 make test   chooses another interpreter.
+# make test WORKERS=4           runs the tests in four processes at once; each wants a processor and 2 GB.
 
 PYTHON ?= python3
 VENV ?= .venv
+WORKERS ?= 2
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := test
-.PHONY: demo test check install format clean
+.PHONY: demo test check style types install format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "napari-metseg needs Python 3.11 or newer; this is " + sys.version)'
@@ -25,15 +27,23 @@ install: $(STAMP)
 demo: $(STAMP)
 	@$(BIN)/metseg demo
 
-check: $(STAMP)
+check: style types
+
+style: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/npe2 validate --imports src/metseg/napari.yaml
 
-test: check
-	$(BIN)/python -m pytest
+types: $(STAMP)
+	$(BIN)/mypy
+
+# Types are checked beside the tests; what mypy has to say comes after them.
+test: style
+	@echo "$(BIN)/mypy, and beside it $(BIN)/python -m pytest --numprocesses=$(WORKERS)"
+	@$(BIN)/mypy >$(VENV)/types.txt 2>&1 & types=$$!; \
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS); tests=$$?; \
+	wait $$types; types=$$?; cat $(VENV)/types.txt; exit $$((tests | types))
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -1,24 +1,54 @@
-"""What every test can rely on: a display if there is one to be had, and the real data if there is any."""
+"""What every test can rely on: a display if there is one to be had, the real data if there is any, a small model."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
+if TYPE_CHECKING:
+    from metseg.study import Study
+
+#: Is this a process that pytest-xdist started to run a part of the tests?
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if IS_WORKER:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # each has a processor, and shall not fight for the others'
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+#: Rooms whose tests share running servers. One worker runs all of a room's tests; elsewhere it takes whole modules.
+ROOMS_WITH_SERVERS = {"server", "web"}
 settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
 settings.load_profile("unhurried")
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_configure() -> None:
-    """Let Qt draw into memory where pytest-xvfb found no X server to start and none is running."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Qt draw into memory where pytest-xvfb found no X server to start and none is running.
+
+    Workers each start an X server of their own and find out for themselves.
+    """
+    if config.getoption("numprocesses", None) and not IS_WORKER:
+        return
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give workers whole rooms and modules, those with most tests first: what their fixtures start is started once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByRoomOrModule(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.partition("::")[0]
+            room = Path(module).parts[1]
+            return room if room in ROOMS_WITH_SERVERS else module
+
+    return ByRoomOrModule(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +67,36 @@ def metseg_data() -> Path:
     if not (folder / "lgg").is_dir():
         pytest.skip(f"METSEG_DATA has no lgg folder: {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def head() -> Study:
+    """A synthetic head of ten small slices."""
+    from metseg.synthetic import synthetic_study
+
+    return synthetic_study(seed=3, slices=10, size=64)
+
+
+@pytest.fixture(scope="session")
+def write_untrained(head: Study) -> Callable[..., Path]:
+    """Write a real checkpoint of a network with random weights, whose threshold calls a share of the head a lesion."""
+    import numpy as np
+    import torch
+
+    from metseg.checkpoints import ModelCard, load_checkpoint, save_checkpoint
+    from metseg.inference import Segmenter
+    from metseg.lesions import PostprocessingConfig
+    from metseg.networks import NetworkSpec, build_network
+    from metseg.preprocessing import PreprocessingConfig
+
+    def write(folder: Path, *, seed: int = 0, share: float = 0.5, smallest: int = 0, **about: Any) -> Path:
+        torch.manual_seed(seed)
+        spec = NetworkSpec.of("attention_unet")
+        card = ModelCard(name=folder.name, network=spec, preprocessing=PreprocessingConfig(size=64), **about)
+        network = build_network(spec)
+        with Segmenter(load_checkpoint(save_checkpoint(folder, network, card))) as segmenter:
+            threshold = float(np.quantile(segmenter.segment(head).probabilities, 1 - share))
+        fitting = PostprocessingConfig(threshold=round(threshold, 4), fill_holes=False, smallest=smallest)
+        return save_checkpoint(folder, network, card.model_copy(update={"postprocessing": fitting}))
+
+    return write

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from metseg.cli import main
-from metseg.study import Study, write_tiff
-from metseg.synthetic import synthetic_study
+from metseg.curation import EditKind, Project, Status
+from metseg.study import Study, read_study, write_tiff
 
 
 @dataclass(frozen=True)
@@ -45,30 +45,9 @@ def metseg(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.fixture(scope="session")
-def head() -> Study:
-    return synthetic_study(seed=3, slices=10, size=64)
-
-
-@pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory, head: Study) -> Path:
+def model(tmp_path_factory: pytest.TempPathFactory, write_untrained: Callable[..., Path]) -> Path:
     """A real checkpoint of a network with random weights, whose threshold calls half of a head a lesion."""
-    import torch
-
-    from metseg.checkpoints import ModelCard, load_checkpoint, save_checkpoint
-    from metseg.inference import Segmenter
-    from metseg.lesions import PostprocessingConfig
-    from metseg.networks import NetworkSpec, build_network
-    from metseg.preprocessing import PreprocessingConfig
-
-    torch.manual_seed(0)
-    spec = NetworkSpec.of("attention_unet")
-    card = ModelCard(name="random", network=spec, preprocessing=PreprocessingConfig(size=64))
-    network = build_network(spec)
-    path = save_checkpoint(tmp_path_factory.mktemp("random"), network, card)
-    with Segmenter(load_checkpoint(path)) as segmenter:
-        median = float(np.median(segmenter.segment(head).probabilities))
-    fitting = PostprocessingConfig(threshold=round(median, 4), fill_holes=False)
-    return save_checkpoint(path.parent, network, card.model_copy(update={"postprocessing": fitting}))
+    return write_untrained(tmp_path_factory.mktemp("models") / "random")
 
 
 WritePatient = Callable[..., Path]
@@ -89,3 +68,21 @@ def write_patient(head: Study) -> WritePatient:
         return folder
 
     return write
+
+
+@pytest.fixture
+def two_cases(tmp_path: Path) -> Callable[..., Path]:
+    """Make a project of the cases ``a`` and ``b``, all of whose voxels are labelled 5; some of them are approved."""
+
+    def make(*, approved: str) -> Path:
+        project = Project.create(tmp_path / "project")
+        for name in ("a", "b"):
+            write_tiff(tmp_path / f"{name}.tif", np.full((2, 8, 9), 7, np.uint8))
+            project.add(read_study(tmp_path / f"{name}.tif"))
+            with project.open_case(name) as case:
+                case.commit(np.full(case.shape, 5, np.uint16), EditKind.FILL)
+                if name in approved:
+                    case.set_status(Status.APPROVED)
+        return project.path
+
+    return make

@@ -9,19 +9,14 @@ from typing import Any
 import numpy as np
 
 from metseg.curation import EditKind, Project, Status
-from metseg.study import read_study, write_tiff
 
 
-def test_an_export_is_taken_back_and_nobodys_labels_are_replaced(metseg: Callable[..., Any], tmp_path: Path) -> None:
-    project = Project.create(tmp_path / "project")
-    for name in ("a", "b"):
-        write_tiff(tmp_path / f"{name}.tif", np.full((2, 8, 9), 7, np.uint8))
-        project.add(read_study(tmp_path / f"{name}.tif"))
-        with project.open_case(name) as case:
-            case.commit(np.full(case.shape, 5, np.uint16), EditKind.FILL)
-            case.set_status(Status.APPROVED)
+def test_an_export_is_taken_back_and_nobodys_labels_are_replaced(
+    metseg: Callable[..., Any], two_cases: Callable[..., Path], tmp_path: Path
+) -> None:
+    project = two_cases(approved="ab")
     out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
-    assert metseg("export", project.path, "--out", out).status == 0
+    assert metseg("export", project, "--out", out).status == 0
 
     done = metseg("import", elsewhere, "--from", out, "--annotator", "x2")
     assert (done.status, done.out) == (0, f"2 cases taken over into {elsewhere}\n"), done.err

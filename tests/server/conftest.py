@@ -22,44 +22,21 @@ from starlette.testclient import TestClient
 
 from metseg.server import Settings, create_app
 from metseg.study import Study, write_tiff
-from metseg.synthetic import synthetic_study
 
 LOCAL = "http://localhost"
 Weights = Path
 
 
 @pytest.fixture(scope="session")
-def head() -> Study:
-    return synthetic_study(seed=3, slices=10, size=64)
-
-
-@pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory, head: Study) -> Weights:
+def weights(tmp_path_factory: pytest.TempPathFactory, write_untrained: Callable[..., Path]) -> Weights:
     """A folder with two real checkpoints, ``small`` and ``other``, whose threshold calls half of a head a lesion."""
-    import torch
-
-    from metseg.checkpoints import InferenceConfig, ModelCard, load_checkpoint, save_checkpoint
-    from metseg.inference import Segmenter
-    from metseg.lesions import GuidedFilter, PostprocessingConfig
-    from metseg.networks import NetworkSpec, build_network
-    from metseg.preprocessing import PreprocessingConfig
+    from metseg.checkpoints import InferenceConfig
+    from metseg.lesions import GuidedFilter
 
     folder = tmp_path_factory.mktemp("weights")
+    refined = InferenceConfig(refinement=GuidedFilter())
     for seed, name in enumerate(("small", "other")):
-        torch.manual_seed(seed)
-        spec = NetworkSpec.of("attention_unet")
-        card = ModelCard(
-            name=name,
-            network=spec,
-            preprocessing=PreprocessingConfig(size=64),
-            inference=InferenceConfig(refinement=GuidedFilter()),
-        )
-        network = build_network(spec)
-        path = save_checkpoint(folder / name, network, card)
-        with Segmenter(load_checkpoint(path)) as segmenter:
-            median = float(np.median(segmenter.segment(head).probabilities))
-        fitting = PostprocessingConfig(threshold=round(median, 4), fill_holes=False, smallest=3)
-        save_checkpoint(folder / name, network, card.model_copy(update={"postprocessing": fitting}))
+        write_untrained(folder / name, seed=seed, smallest=3, inference=refined)
     return folder
 
 
@@ -133,15 +110,15 @@ StartServer = Callable[..., Server]
 
 
 @pytest.fixture(scope="session")
-def start_server(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+def start_server(
+    weights: Weights, tmp_path_factory: pytest.TempPathFactory, free_tcp_port_factory: Callable[[], int]
+) -> Iterator[StartServer]:
     """Start ``metseg serve`` with further METSEG_ variables, and wait until it is ready."""
     servers: list[Server] = []
     folder = tmp_path_factory.mktemp("logs")
 
     def start(**settings: object) -> Server:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_tcp_port_factory()
         told = {f"METSEG_{name.upper()}": str(value) for name, value in settings.items()}
         environment = {**os.environ, "METSEG_WEIGHTS": str(weights), "OMP_NUM_THREADS": "1", **told}
         log = folder / f"server{len(servers)}.log"

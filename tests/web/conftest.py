@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -24,7 +23,6 @@ import numpy as np
 import tifffile
 
 from metseg.study import Study, write_tiff
-from metseg.synthetic import synthetic_study
 from metseg.web.client import Address, Client
 
 TOKEN = "a secret of these tests"
@@ -32,37 +30,13 @@ _START_SECONDS = 180
 
 
 @pytest.fixture(scope="session")
-def head() -> Study:
-    return synthetic_study(seed=3, slices=10, size=64)
-
-
-@pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory, head: Study) -> Path:
+def weights(tmp_path_factory: pytest.TempPathFactory, write_untrained: Callable[..., Path]) -> Path:
     """A folder with two real checkpoints, ``small`` and ``other``, which call part of a head a lesion."""
-    import torch
-
-    from metseg.checkpoints import ModelCard, load_checkpoint, save_checkpoint
-    from metseg.inference import Segmenter
-    from metseg.lesions import PostprocessingConfig
-    from metseg.networks import NetworkSpec, build_network
-    from metseg.preprocessing import PreprocessingConfig
-
     folder = tmp_path_factory.mktemp("weights")
+    scores = {"held_out": {"patients": 3, "mean_dice": 0.25}}
+    notes = "Knows nothing: it was never trained."
     for seed, name in enumerate(("small", "other")):
-        torch.manual_seed(seed)
-        spec = NetworkSpec.of("attention_unet")
-        card = ModelCard(
-            name=name,
-            network=spec,
-            preprocessing=PreprocessingConfig(size=64),
-            scores={"held_out": {"patients": 3, "mean_dice": 0.25}},
-            notes="Knows nothing: it was never trained.",
-        )
-        network = build_network(spec)
-        with Segmenter(load_checkpoint(save_checkpoint(folder / name, network, card))) as segmenter:
-            high = float(np.quantile(segmenter.segment(head).probabilities, 0.9))
-        fitting = PostprocessingConfig(threshold=round(high, 4), fill_holes=False, smallest=3)
-        save_checkpoint(folder / name, network, card.model_copy(update={"postprocessing": fitting}))
+        write_untrained(folder / name, seed=seed, share=0.1, smallest=3, scores=scores, notes=notes)
     return folder
 
 
@@ -75,10 +49,12 @@ class Page:
 
 
 @pytest.fixture(scope="session")
-def page(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def page(
+    weights: Path, tmp_path_factory: pytest.TempPathFactory, free_tcp_port_factory: Callable[[], int]
+) -> Iterator[Page]:
     """``metseg ui`` as a user starts it; its server must end with it."""
     folder = tmp_path_factory.mktemp("page")
-    log, port = folder / "log.txt", _free_port()
+    log, port = folder / "log.txt", free_tcp_port_factory()
     environment = {
         **os.environ,
         "METSEG_WEIGHTS": str(weights),
@@ -114,13 +90,6 @@ def _wait_for_server(log: Path, process: subprocess.Popen[bytes]) -> str:
             return found[1]
         time.sleep(0.1)
     raise RuntimeError(log.read_text())
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 @pytest.fixture
