@@ -28,8 +28,8 @@ from metseg.server.slicer import slicer_routers
 
 _DESCRIPTION = """Outline lesions in brain MRI. For research; not a medical device; every outline must be checked by a
 person."""
-#: Upload forms: one file, a few stray fields that are then refused by name.
-_FORM_LIMITS: Any = {"max_files": 1, "max_fields": 4, "max_part_size": 4096}
+#: Upload forms: one file, some stray fields that are then refused by name.
+_FORM_LIMITS: Any = {"max_files": 1, "max_fields": 64, "max_part_size": 4096}
 #: Routers that need no token.
 _OPEN_TAGS = (["health"], ["auth"])
 

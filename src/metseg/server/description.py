@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from metseg.server.answers import JSON
 from metseg.server.problems import Problem
-from metseg.server.routes.uploads import UPLOAD_PATHS, UPLOAD_TYPES
+from metseg.server.routes.uploads import TYPES, UPLOAD_PATHS
 from metseg.server.services import Services
 
 _ID = "0c6f3f6e-6d0f-4f2b-8f43-3b7f6f0e9a11"
@@ -71,14 +71,32 @@ def _complete(path: str, operation: dict[str, Any], models: list[str], schemas: 
     success = operation["responses"].get("200", {}).get("content", {})
     if success.get(JSON, {}).get("schema", {}).get("$ref", "").endswith("/MaskDocument"):
         success[JSON]["example"] = _ANSWER
+    form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
+    if form is not None:
+        operation["requestBody"]["required"] = True
+        fields = schemas[form["schema"]["$ref"].rpartition("/")[2]]
+        form.setdefault("encoding", {}).update(_encodings(fields["properties"]))
     if path not in UPLOAD_PATHS:
         return
-    form = operation["requestBody"]["content"]["multipart/form-data"]
-    schemas[form["schema"]["$ref"].rpartition("/")[2]]["additionalProperties"] = False
-    form["encoding"] = {"file": {"contentType": UPLOAD_TYPES}}
+    fields["additionalProperties"] = False
     for parameter in operation["parameters"]:
         if parameter["name"] == "model" and models:
             parameter["schema"]["anyOf"][0]["enum"] = models
+
+
+def _encodings(fields: dict[str, Any]) -> dict[str, Any]:
+    """What the parts of a form are: files of some types, JSON. A form has no null; a part is there or it is not."""
+    found = {}
+    for name, field in fields.items():
+        if TYPES in field and "anyOf" in field:
+            field.update(*(option for option in field.pop("anyOf") if option != {"type": "null"}))
+        if types := field.pop(TYPES, None):
+            found[name] = {"contentType": types}
+        if content := field.pop("contentSchema", None):
+            del field["type"], field["contentMediaType"]
+            field.update(content)
+            found[name] = {"contentType": JSON}
+    return found
 
 
 def _model_names(app: FastAPI) -> list[str]:

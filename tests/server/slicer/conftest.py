@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from metseg.curation import Project
+from metseg.curation import EditKind, Project, Status
 from metseg.server import Settings, create_app
 from metseg.study import read_study, write_tiff
 from metseg.synthetic import synthetic_study
@@ -49,6 +49,20 @@ def project(untouched: Path, place: Path) -> Project:
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(untouched, place)
     return Project.open(place / "project")
+
+
+@pytest.fixture
+def approve(project: Project) -> Callable[[str], None]:
+    """Outline something in a case, and approve it."""
+
+    def approve(name: str) -> None:
+        with project.open_case(name) as case:
+            labels = case.labels.copy()
+            labels[2:6, 20:40, 20:40] = 1
+            case.commit(labels, EditKind.STROKE)
+            case.set_status(Status.APPROVED)
+
+    return approve
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from metseg.curation import EditKind, GateResult, Project, Status, adopt_model
+from metseg.curation import GateResult, Project, adopt_model
 from metseg.errors import DataError
 from metseg.server import Settings, create_app
 from metseg.server.slicer.cases import Cases
@@ -20,14 +20,6 @@ from metseg.study import Sequence
 
 Serve = Callable[..., AbstractContextManager[TestClient]]
 PARAMS = {"params": (None, "{}")}
-
-
-def _approve(project: Project, name: str) -> None:
-    with project.open_case(name) as case:
-        labels = case.labels.copy()
-        labels[2:6, 20:40, 20:40] = 1
-        case.commit(labels, EditKind.STROKE)
-        case.set_status(Status.APPROVED)
 
 
 def test_an_image_is_flair_in_its_place(
@@ -54,7 +46,9 @@ def test_an_image_that_is_gone_from_the_disk_is_refused_by_reason(slicer: TestCl
     assert str(images) not in answer.text
 
 
-def test_the_next_image_follows_the_review_queue(slicer: TestClient, project: Project) -> None:
+def test_the_next_image_follows_the_review_queue(
+    slicer: TestClient, project: Project, approve: Callable[[str], None]
+) -> None:
     slicer.post("/infer/small?image=head_2", files=PARAMS)
     samples = Samples(Cases(project.path))  # the server's own remember what other tests were given
     chosen = {strategy: samples.next(strategy, "") for strategy in Strategy}
@@ -63,7 +57,7 @@ def test_the_next_image_follows_the_review_queue(slicer: TestClient, project: Pr
     assert names[Strategy.FIRST] == "head_1"
     assert names[Strategy.RANDOM] in {"head_1", "head_2", "head_3"}
     for name in ("head_1", "head_2", "head_3"):
-        _approve(project, name)
+        approve(name)
     assert slicer.post("/activelearning/uncertainty").json() == {}
 
 
@@ -84,8 +78,8 @@ def test_the_projects_own_model_is_offered_first(slicer: TestClient, project: Pr
     assert ours["weights_sha256"] == other["weights_sha256"]
 
 
-def test_one_training_at_a_time_until_it_is_stopped(serve: Serve, project: Project) -> None:
-    _approve(project, "head_1")
+def test_one_training_at_a_time_until_it_is_stopped(serve: Serve, approve: Callable[[str], None]) -> None:
+    approve("head_1")
     with serve() as client:
         assert client.post("/train/best", json={}).status_code == 422  # several networks
         started = client.post("/train/small", json={"epochs": 3, "client_id": "rater"}).json()

@@ -36,10 +36,14 @@ def interpreter() -> str:
 
 
 def test_a_person_at_slicer_with_the_published_client(
-    project: Project, start_server: Callable[..., Any], interpreter: str, tmp_path: Path
+    project: Project,
+    approve: Callable[[str], None],
+    start_server: Callable[..., Any],
+    interpreter: str,
+    tmp_path: Path,
 ) -> None:
     for name in ("head_2", "head_3"):
-        _approve(project, name)
+        approve(name)
     server = start_server(project=project.path, token=TOKEN)
     folder = tmp_path / "slicer"
     folder.mkdir()
@@ -61,14 +65,6 @@ def test_a_person_at_slicer_with_the_published_client(
     assert "uncertainty" in told["no strategy"]
     log = server.log.read_text()
     assert not [name for name in ("head_1", "rater-7", TOKEN, "own") if name in log]
-
-
-def _approve(project: Project, name: str) -> None:
-    with project.open_case(name) as case:
-        labels = case.labels.copy()
-        labels[2:6, 20:40, 20:40] = 1
-        case.commit(labels, EditKind.STROKE)
-        case.set_status(Status.APPROVED)
 
 
 def _check_case(told: dict[str, Any], project: Project, url: str, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,14 @@ WRONG = [
         "PUT",
         "/datastore/label",
         {"image": "head_1"},
-        {"files": LABEL, "data": {"params": '{"client_id": "a\\n"}'}},
+        {"files": LABEL, "data": {"params": json.dumps({"client_id": 65 * "a"})}},
         422,
     ),
     ("PUT", "/datastore/label", {"image": "head_1"}, {"json": {}}, 415),
     ("PUT", "/datastore/image", {"image": "new"}, {"files": {"file": b"no image"}}, 415),
     ("DELETE", "/datastore/", {"id": "head_1"}, {}, 405),
     ("POST", "/infer/small", {"image": "nobody"}, {"files": PARAMS}, 404),
-    ("POST", "/infer/small", {}, {"files": PARAMS}, 422),
+    ("POST", "/infer/small", {}, {"files": PARAMS}, 404),
     ("POST", "/infer/nothing", {"image": "head_1"}, {"files": PARAMS}, 404),
     ("POST", "/infer/small", {"image": "head_1", "output": "dicom_seg"}, {"files": PARAMS}, 422),
     ("POST", "/infer/small", {"image": "head_1"}, {"files": PARAMS | LABEL}, 422),

@@ -18,6 +18,9 @@ from metseg.server.services import Services
 #: Where an upload goes, and what it may be.
 UPLOAD_PATHS = frozenset({"/predict", "/jobs"})
 UPLOAD_TYPES = "image/tiff, image/png, image/jpeg, application/gzip, application/x-nifti, application/zip"
+VOLUME_TYPES = "application/gzip, application/x-nifti"
+#: Where a field of a form says which types it takes; in the OpenAPI document that becomes its encoding.
+TYPES = "x-media-types"
 
 _FIELD = "file"
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
@@ -51,13 +54,17 @@ async def _only_file(request: Request) -> None:
         )
 
 
-Upload = Annotated[
-    UploadFile,
-    File(
-        description="TIFF (one page or many), PNG, JPEG, NIfTI (.nii, .nii.gz), or a zip of a patient's TIFF slices. "
-        "RGB is pre-contrast, FLAIR, post-contrast."
-    ),
-]
+def upload_of(types: str, description: str) -> Any:
+    """A file in a form, of one of ``types``, separated by commas."""
+    return File(description=description, json_schema_extra={TYPES: types})
+
+
+UPLOAD = upload_of(
+    UPLOAD_TYPES,
+    "TIFF (one page or many), PNG, JPEG, NIfTI (.nii, .nii.gz), or a zip of a patient's TIFF slices. "
+    "RGB is pre-contrast, FLAIR, post-contrast.",
+)
+Upload = Annotated[UploadFile, UPLOAD]
 ONE_UPLOAD = [Depends(_only_multipart), Depends(_only_file)]
 
 ModelName = Annotated[

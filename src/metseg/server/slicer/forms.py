@@ -11,22 +11,37 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metseg.server.problems import ProblemError, declared
 
-#: Multipart bodies: image and label, a few fields, parameters as JSON.
-FORM_LIMITS: Any = {"max_files": 2, "max_fields": 8, "max_part_size": 1 << 18}
+#: Multipart bodies: one file, parameters as JSON.
+FORM_LIMITS: Any = {"max_files": 1, "max_fields": 64, "max_part_size": 1 << 18}
+#: What such a body's field ``params`` is, beside the model of its content.
+PARAMS: Any = Form(description="A JSON object; what is not named here is not looked at.")
 
-_MAX_NAME = 64
+_MAX_PSEUDONYM = 64
+_MAX_NAME = 80
+_CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+#: Stands in a pseudonym for what cannot be shown.
+_UNKNOWN = "\ufffd"
 
 
-def only_multipart(request: Request) -> None:
+def _only_multipart(request: Request) -> None:
     """Refuse bodies that have no fields."""
     sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if sent != "multipart/form-data":
         raise ProblemError(415, "send this as multipart/form-data")
 
 
-MULTIPART = [Depends(only_multipart)]
+MULTIPART = [Depends(_only_multipart)]
 
 ImageId = Annotated[str, Query(description="An image of the project, as /datastore/ lists it.", max_length=500)]
+NewImageId = Annotated[
+    str,
+    Query(
+        description="What the image is to be called: not only spaces, and no control characters.",
+        min_length=1,
+        max_length=_MAX_NAME,
+        pattern=rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$",
+    ),
+]
 
 
 class Asked(BaseModel):
@@ -34,46 +49,14 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    client_id: Annotated[str, Field(max_length=_MAX_NAME)] | None = Field(None, description="Who asks: a pseudonym.")
+    client_id: Annotated[str, Field(max_length=_MAX_PSEUDONYM)] | None = Field(
+        None, description="Who asks: a pseudonym. What of it cannot be shown is replaced by U+FFFD."
+    )
 
     @property
     def who(self) -> str:
-        """The pseudonym, see :func:`annotator`."""
-        return annotator({"client_id": self.client_id})
-
-
-def parameters(params: Annotated[str, Form(description="A JSON object.")] = "{}") -> dict[str, Any]:
-    """The field ``params``.
-
-    Raises
-    ------
-    ProblemError
-        422 if it is no JSON object.
-    """
-    try:
-        told = json.loads(params or "{}")
-    except (ValueError, RecursionError):
-        raise ProblemError(422, "field params: not JSON") from None
-    if told is not None and not isinstance(told, dict):
-        raise ProblemError(422, "field params: a JSON object is expected")
-    return told or {}
-
-
-Parameters = Annotated[dict[str, Any], Depends(parameters)]
-
-
-def annotator(told: dict[str, Any]) -> str:
-    """The pseudonym that a client sends as ``client_id``; empty if it sends none.
-
-    Raises
-    ------
-    ProblemError
-        422 if it cannot be one.
-    """
-    name = told.get("client_id") or ""
-    if not isinstance(name, str) or len(name) > _MAX_NAME or not name.isprintable():
-        raise ProblemError(422, f"client_id: a pseudonym of at most {_MAX_NAME} printable characters")
-    return name
+        """The pseudonym as the journal keeps it; empty if none was sent."""
+        return "".join(character if character.isprintable() else _UNKNOWN for character in self.client_id or "")
 
 
 def multipart(parameters: dict[str, Any], file_name: str, content: bytes) -> tuple[bytes, str]:

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
 
 from metseg.curation import CaseSession, Corrections, EditKind, Status
 from metseg.server.intake import Decoded
 from metseg.server.problems import ProblemError
+from metseg.server.slicer.forms import Asked
 from metseg.server.slicer.grids import Grid, source_header
 
 #: The one segment there is.
@@ -99,23 +101,23 @@ def save_mask(session: CaseSession, mask: npt.NDArray[np.bool_], detail: dict[st
     return Saved(session.status, changed, summary.lesions, summary.voxels)
 
 
-def segment_names(parameters: dict[str, Any]) -> tuple[str, ...]:
-    """Names of a label's values, in order, from ``label_info`` as Slicer's extension sends it.
+class Segment(BaseModel):
+    """A segment as Slicer's extension names it; ``idx`` counts segments that are left out, too, and is not asked."""
 
-    Slicer numbers the segments that it exports from 1, in this order; the ``idx`` beside each name counts segments
-    that are left out, too, and is not asked.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
-    Raises
-    ------
-    ProblemError
-        422 if it is something else.
-    """
-    told = parameters.get("label_info") or []
-    try:
-        names = [str(entry["name"]) for entry in told]
-    except (TypeError, KeyError):
-        raise ProblemError(422, 'params label_info: a list of {"name": ..., "idx": ...}') from None
-    return tuple(name for name in names if name not in _NO_LABELS)
+    name: str
+
+
+class LabelParameters(Asked):
+    """What is said of a label."""
+
+    label_info: list[Segment] | None = Field(None, description="The segments whose values are 1, 2, ... in order.")
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """Names of the label's values, in order: Slicer numbers the segments that it exports from 1."""
+        return tuple(one.name for one in self.label_info or () if one.name not in _NO_LABELS)
 
 
 def _check_segments(values: npt.NDArray[np.generic], segments: Sequence[str]) -> None:

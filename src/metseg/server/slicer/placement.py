@@ -62,12 +62,10 @@ def add_upload(project: Project, name: str, decoded: Decoded) -> None:
     Raises
     ------
     ProblemError
-        409 if another image has that name, 422 if it cannot be a name.
+        409 if another image has that name.
     DataError
         If it cannot be written.
     """
-    if not name.strip() or len(name) > _LONGEST or not name.isprintable():
-        raise ProblemError(422, f"query image: a name of 1 to {_LONGEST} printable characters")
     grid = Grid.of_upload(decoded) or Grid.axial(decoded.study.shape, decoded.study.geometry.spacing)
     if any(case.name == name for case in project.cases()):
         _check_same(project, name, decoded, grid)

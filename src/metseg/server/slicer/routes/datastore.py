@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from anyio import to_thread
-from fastapi import APIRouter, File, Query, Response, UploadFile
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Query, Response, UploadFile
+from pydantic import BaseModel, Field, Json
 
 from metseg.curation import CaseSummary
 from metseg.errors import DataError
 from metseg.server.intake import Decoded
 from metseg.server.logs import log
 from metseg.server.problems import ProblemError
-from metseg.server.routes.uploads import decoded_upload
+from metseg.server.routes.uploads import UPLOAD, VOLUME_TYPES, decoded_upload, upload_of
 from metseg.server.services import SharedServices
-from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, ImageId, Parameters, annotator, refused
-from metseg.server.slicer.labels import LESION, Saved, drawn_mask, save_mask, segment_names
+from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, PARAMS, Asked, ImageId, NewImageId, refused
+from metseg.server.slicer.labels import LESION, LabelParameters, Saved, drawn_mask, save_mask
 from metseg.server.slicer.placement import add_upload
 from metseg.server.slicer.routes.info import FINAL, ORIGINAL, Store, has_final, has_original, stock
 from metseg.server.slicer.routes.samples import file_name
@@ -116,17 +116,16 @@ def download_image(workplace: SharedWorkplace, image: ImageId) -> Response:
     return _file(volume.content, file_name(image))
 
 
-@router.put("/", dependencies=MULTIPART, responses=_UPLOADING, include_in_schema=False)
+@router.put("/", dependencies=MULTIPART, responses=_UPLOADING)
 @router.put("/image", dependencies=MULTIPART, responses=_UPLOADING)
 async def add_image(
     services: SharedServices,
     workplace: SharedWorkplace,
-    params: Parameters,
-    image: ImageId,
-    file: Annotated[UploadFile, File(description="NIfTI or TIFF.")],
+    image: NewImageId,
+    file: Annotated[UploadFile, UPLOAD],
+    params: Annotated[Json[Asked | None], PARAMS] = None,
 ) -> AddedImage:
     """Add an image to the project; it is kept there as TIFF, with its place in the head beside it."""
-    annotator(params)
     decoded = await decoded_upload(services, file)
     await to_thread.run_sync(_add, workplace, image, decoded)
     return AddedImage(image=image)
@@ -153,22 +152,20 @@ def download_label(
 async def save_label(
     services: SharedServices,
     workplace: SharedWorkplace,
-    params: Parameters,
     image: ImageId,
-    label: Annotated[UploadFile, File(description="NIfTI on the image's grid; every value but 0 is lesion.")],
-    tag: Annotated[str, Query(description="`final`, or nothing.", max_length=100)] = FINAL,
+    label: Annotated[UploadFile, upload_of(VOLUME_TYPES, "NIfTI on the image's grid; every value but 0 is lesion.")],
+    tag: Annotated[Literal["", "final"], Query(description="`final`, or nothing.")] = "final",
+    params: Annotated[Json[LabelParameters | None], PARAMS] = None,
 ) -> SavedLabel:
     """Take over a label that a person has corrected; the case is `corrected` then. Approving it is another step.
 
     When this has answered, the label is on the disk. If somebody else has the case open, nothing is stored (409).
     """
-    if tag not in ("", FINAL):
-        raise ProblemError(422, f"query tag: labels are taken as {FINAL!r} only")
-    who, segments = annotator(params), segment_names(params)
+    told = params or LabelParameters()
     decoded = await decoded_upload(services, label)
     digest = await to_thread.run_sync(_digest, label)
     detail = {"from": "MONAI Label client", "sha256": digest}
-    saved = await to_thread.run_sync(_save, workplace, image, decoded, segments, who, detail)
+    saved = await to_thread.run_sync(_save, workplace, image, decoded, told, detail)
     return SavedLabel(
         image=image,
         label=image,
@@ -187,11 +184,9 @@ def _add(workplace: Workplace, name: str, decoded: Decoded) -> None:
         raise ProblemError(500, "the image cannot be written: the project's folder is read-only or full") from error
 
 
-def _save(
-    workplace: Workplace, name: str, decoded: Decoded, segments: tuple[str, ...], who: str, detail: dict[str, Any]
-) -> Saved:
-    mask = drawn_mask(decoded, segments, workplace.cases.grid(workplace.cases.view(name)))
-    with workplace.cases.session(name, who) as session:
+def _save(workplace: Workplace, name: str, decoded: Decoded, told: LabelParameters, detail: dict[str, Any]) -> Saved:
+    mask = drawn_mask(decoded, told.segments, workplace.cases.grid(workplace.cases.view(name)))
+    with workplace.cases.session(name, told.who) as session:
         return save_mask(session, mask, detail)
 
 

@@ -6,18 +6,18 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, File, Path, Query, Request, Response, UploadFile
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from fastapi import APIRouter, Depends, Path, Query, Request, Response, UploadFile
+from pydantic import BaseModel, Field, Json
 
 from metseg.inference import Segmentation
 from metseg.lesions import label_lesions
 from metseg.server.engine import Loaded
 from metseg.server.problems import ProblemError
 from metseg.server.routes.predict import segment
-from metseg.server.routes.uploads import chosen_postprocessing, decoded_upload
+from metseg.server.routes.uploads import UPLOAD, chosen_postprocessing, decoded_upload
 from metseg.server.routes.waiting import while_connected
 from metseg.server.services import Services, SharedServices
-from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, Parameters, annotator, multipart, refused
+from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, PARAMS, Asked, multipart, refused
 from metseg.server.slicer.grids import UNKNOWN_SPACING
 from metseg.server.slicer.labels import LESION
 from metseg.server.slicer.outlining import Source, keep
@@ -32,8 +32,9 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
+                    "required": ["params", "image"],
                     "properties": {
-                        "params": {"type": "object"},
+                        "params": {"$ref": "#/components/schemas/Outline"},
                         "image": {"type": "string", "format": "binary"},
                     },
                 }
@@ -52,10 +53,8 @@ class Output(StrEnum):
     IMAGE = "image"
 
 
-class _Asked(BaseModel):
-    """What of a client's parameters is looked at; the others are Slicer's own."""
-
-    model_config = ConfigDict(extra="ignore")
+class InferenceParameters(Asked):
+    """What can be chosen for one outline; the model's own unless given."""
 
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     smallest: Annotated[int, Field(ge=0, le=1 << 40)] | None = None
@@ -76,9 +75,15 @@ class Outline(BaseModel):
     notices: list[str] = Field(description="What must be said of it, and why it was not stored.")
 
 
+async def _no_label(request: Request) -> None:
+    """Refuse a label instead of passing over it."""
+    if "label" in await request.form():
+        raise ProblemError(422, "field label: no model here starts from a label")
+
+
 @router.post(
     "/infer/{model}",
-    dependencies=MULTIPART,
+    dependencies=[*MULTIPART, Depends(_no_label)],
     response_model=Outline,
     responses={**_ANSWERS, **refused(400, 401, 403, 404, 408, 413, 415, 422, 500, 503)},
 )
@@ -86,43 +91,34 @@ async def infer(
     request: Request,
     services: SharedServices,
     workplace: SharedWorkplace,
-    params: Parameters,
     model: Annotated[str, Path(max_length=200, description="A model that /info/ lists.")],
-    image: Annotated[str, Query(max_length=500, description="An image of the project.")] = "",
+    image: Annotated[
+        str, Query(max_length=500, description="An image of the project; needed without the other two.")
+    ] = "",
     session_id: Annotated[str, Query(max_length=64, description="An image of a session, in place of `image`.")] = "",
     output: Output = Output.ALL,
-    file: Annotated[UploadFile | None, File(description="An image, in place of both.")] = None,
-    label: Annotated[UploadFile | None, File(description="Not taken: no model here starts from a label.")] = None,
+    file: Annotated[UploadFile | None, UPLOAD] = None,
+    params: Annotated[Json[InferenceParameters | None], PARAMS] = None,
 ) -> Response:
     """Outline lesions, bit for bit as /predict does.
 
     The mask of an image of the project becomes the case's prediction unless a person has worked on the case; what
     the server answers is the network's mask in any case.
     """
-    if label is not None:
-        raise ProblemError(422, "field label: no model here starts from a label")
-    asked, who = _asked(params), annotator(params)
+    told = params or InferenceParameters()
 
     async def answer() -> Response:
         with services.engine.admit() as slot:
             source = await _source(services, workplace, file, session_id, image)
             services.engine.hold(slot, source.decoded.study)
             loaded = await to_thread.run_sync(workplace.models.get, model)
-            how = chosen_postprocessing(loaded, asked.threshold, asked.smallest)
+            how = chosen_postprocessing(loaded, told.threshold, told.smallest)
             segmentation, notices = await segment(services, source.decoded, loaded, how)
             return await to_thread.run_sync(
-                _answer, workplace, source, loaded, segmentation, notices, who, output, request.state.request_id
+                _answer, workplace, source, loaded, segmentation, notices, told.who, output, request.state.request_id
             )
 
     return await while_connected(request, answer)
-
-
-def _asked(params: dict[str, Any]) -> _Asked:
-    try:
-        return _Asked.model_validate(params)
-    except ValidationError as error:
-        wrong = "; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())
-        raise ProblemError(422, f"field params: {wrong}") from None
 
 
 async def _source(
@@ -135,7 +131,7 @@ async def _source(
     if file is not None:
         return Source(await decoded_upload(services, file))
     if not image:
-        raise ProblemError(422, "name an image of the project (?image=), a session (?session_id=), or send a file")
+        raise ProblemError(404, "name an image of the project (?image=), a session (?session_id=), or send a file")
     return await to_thread.run_sync(Source.of_case, workplace.cases, image)
 
 

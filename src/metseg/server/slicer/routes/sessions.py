@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, File, Path, UploadFile
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
-from metseg.server.routes.uploads import decoded_upload
+from metseg.server.routes.uploads import Upload, decoded_upload
 from metseg.server.services import SharedServices
 from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, refused
 from metseg.server.slicer.sessions import EXPIRY, Session
@@ -42,11 +42,11 @@ class NewSession(BaseModel):
 async def create_session(
     services: SharedServices,
     workplace: SharedWorkplace,
-    files: Annotated[list[UploadFile], File(min_length=1, max_length=1)],
+    files: Upload,
 ) -> NewSession:
-    """Send an image (NIfTI or TIFF) to have it outlined with `session_id`; nothing of it goes into the project."""
-    await decoded_upload(services, files[0])
-    session = await to_thread.run_sync(workplace.sessions.add, files[0].file)
+    """Send an image to have it outlined with `session_id`; nothing of it goes into the project."""
+    await decoded_upload(services, files)
+    session = await to_thread.run_sync(workplace.sessions.add, files.file)
     return NewSession(session_id=session.id, session_info=_info(session))
 
 
