@@ -187,7 +187,8 @@ def _in_steps(values: npt.NDArray[np.generic], what: str) -> npt.NDArray[np.uint
     known = np.asarray(values, np.float32)
     if not (known.min() >= 0 and known.max() <= 1):
         raise DataError(f"{what} must lie between 0 and 1")
-    return np.rint(known * np.float32(_STEPS)).astype(np.uint8)
+    stored: npt.NDArray[np.uint8] = np.rint(known * np.float32(_STEPS)).astype(np.uint8)
+    return stored
 
 
 def _stored(folder: Path, sha256: str) -> npt.NDArray[np.float32]:

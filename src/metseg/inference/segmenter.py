@@ -181,7 +181,7 @@ class Segmenter:
         answers = self._ask(images)
         if inference.mirror:
             mirrored = self._ask(images[..., ::-1].copy())
-            answers = [(one + other[..., ::-1]) / 2 for one, other in zip(answers, mirrored, strict=True)]
+            answers = [np.float32(0.5) * (one + other[..., ::-1]) for one, other in zip(answers, mirrored, strict=True)]
         planes, *apart = (one[z.start - first : z.stop - first] for one in answers)
         if inference.refinement is not None:
             planes = guided_filter(planes, preprocessor.guide(z), inference.refinement)
