@@ -13,9 +13,6 @@ from metseg import DEFAULT_MODEL
 from metseg.cli.options import Device, Model
 from metseg.errors import MissingExtraError
 
-#: Connections without a request are closed after that many seconds.
-_IDLE_SECONDS = 20
-
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; all but this computer's own need a token.")] = (
@@ -37,21 +34,10 @@ def serve(
     for package in ("fastapi", "uvicorn", "multipart", "prometheus_client", "pydantic_settings"):
         if find_spec(package) is None:
             raise MissingExtraError(package, "server")
-    import uvicorn
+    from metseg.server.serving import serve as serve_until_told
 
     told = {"HOST": host, "PORT": str(port), "MODEL": model, "DEVICE": device}
     if project is not None:
         told["PROJECT"] = str(project)
     os.environ.update({f"METSEG_{name}": value for name, value in told.items()})
-    uvicorn.run(
-        "metseg.server:app",
-        host=host,
-        port=port,
-        http="metseg.server.connections:PatientProtocol",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=_IDLE_SECONDS,
-        timeout_graceful_shutdown=int(float(os.environ.get("METSEG_GRACE_SECONDS", "60"))),
-    )
+    serve_until_told(host, port)

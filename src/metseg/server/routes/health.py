@@ -18,9 +18,9 @@ class Health(BaseModel):
     status: str
 
 
-@router.get("/livez", responses=declared(500))
+@router.get("/livez", responses=declared(500, 503))
 async def live() -> Health:
-    """Answer as long as the process can."""
+    """Answer as long as the process can; `metseg serve` answers this in a process of its own."""
     return Health(status="live")
 
 
