@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from metseg.metrics import as_lesion
+
 #: Outlines no farther apart than this agree, in pixels.
 TOLERANCE = 2.0
 
@@ -69,9 +71,7 @@ def compare_surfaces(
     ValueError
         If the shapes differ.
     """
-    if reference.shape != predicted.shape:
-        raise ValueError(f"masks of different shapes: {reference.shape} and {predicted.shape}")
-    truth, guess = reference != 0, predicted != 0
+    truth, guess = as_lesion(reference, predicted)
     if not (truth.any() or guess.any()):
         return SurfaceAgreement(0.0, 1.0)
     outlines = list(_outlines(truth, guess))

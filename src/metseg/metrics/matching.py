@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 from scipy import ndimage
 
-from metseg.metrics.overlap import as_lesion
+from metseg.metrics.overlap import as_lesion, ratio
 
 #: Reference lesions of fewer voxels are not counted (nor are predictions there held against the network).
 SMALLEST_LESION = 2
@@ -42,7 +42,7 @@ class LesionMatch:
     @property
     def sensitivity(self) -> float:
         """Share of the true lesions that were found; ``nan`` if there are none."""
-        return self.found / self.reference if self.reference else float("nan")
+        return ratio(self.found, self.reference)
 
 
 class SizeClass(BaseModel):
@@ -69,7 +69,7 @@ class SizeClass(BaseModel):
     @property
     def sensitivity(self) -> float:
         """Share of the true lesions that were found; ``nan`` if there are none."""
-        return self.found / self.reference if self.reference else float("nan")
+        return ratio(self.found, self.reference)
 
 
 def match_lesions(reference: npt.NDArray[np.generic], predicted: npt.NDArray[np.generic]) -> LesionMatch:

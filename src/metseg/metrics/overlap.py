@@ -23,22 +23,22 @@ class Overlap:
     @property
     def dice(self) -> float:
         """Dice 1945: twice the common voxels over the sum of both masks."""
-        return _ratio(2 * self.true_positive, self._either + self.true_positive, empty=1.0)
+        return ratio(2 * self.true_positive, self._either + self.true_positive, empty=1.0)
 
     @property
     def iou(self) -> float:
         """Jaccard 1912: common voxels over those of either mask."""
-        return _ratio(self.true_positive, self._either, empty=1.0)
+        return ratio(self.true_positive, self._either, empty=1.0)
 
     @property
     def precision(self) -> float:
         """Share of the predicted voxels that are lesion."""
-        return _ratio(self.true_positive, self.true_positive + self.false_positive)
+        return ratio(self.true_positive, self.true_positive + self.false_positive)
 
     @property
     def recall(self) -> float:
         """Share of the lesion's voxels that were predicted."""
-        return _ratio(self.true_positive, self.true_positive + self.false_negative)
+        return ratio(self.true_positive, self.true_positive + self.false_negative)
 
     @property
     def _either(self) -> int:
@@ -73,5 +73,6 @@ def as_lesion(
     return np.asarray(reference != 0), np.asarray(predicted != 0)
 
 
-def _ratio(part: int, whole: int, empty: float = float("nan")) -> float:
+def ratio(part: int, whole: int, empty: float = float("nan")) -> float:
+    """``part / whole``; ``empty`` if there is no whole."""
     return part / whole if whole else empty

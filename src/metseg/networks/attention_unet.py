@@ -8,9 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from metseg.networks.decoding import DECODER_CHANNELS, convolution, feature_channels, make_head
 from metseg.networks.encoders import make_encoder
-
-DECODER_CHANNELS = (256, 128, 64, 32)
 
 
 class AttentionGate(nn.Module):
@@ -57,7 +56,7 @@ class DecoderBlock(nn.Module):
         super().__init__()
         self.attention = AttentionGate(skip_channels, in_channels) if skip_channels else None
         self.convolutions = nn.Sequential(
-            _convolution(in_channels + skip_channels, out_channels), _convolution(out_channels, out_channels)
+            convolution(in_channels + skip_channels, out_channels), convolution(out_channels, out_channels)
         )
 
     def forward(self, x: torch.Tensor, size: torch.Size, skip: torch.Tensor | None = None) -> torch.Tensor:
@@ -75,14 +74,13 @@ class AttentionUnet(nn.Module):
     def __init__(self, encoder: str, in_channels: int, classes: int) -> None:
         super().__init__()
         self.encoder = make_encoder(encoder, in_channels)
-        stages: list[int] = self.encoder.out_channels  # type: ignore[assignment]  # SMP's encoders have no types
-        features = stages[:0:-1]
+        features = feature_channels(self.encoder)
         widths = [features[0], *DECODER_CHANNELS]
         skips = features[1:]
         self.blocks = nn.ModuleList(
             DecoderBlock(before, skip, after) for (before, after), skip in zip(pairwise(widths), skips, strict=True)
         )
-        self.head = nn.Sequential(nn.Conv2d(widths[-1], 4 * classes, kernel_size=3, padding=1), nn.PixelShuffle(2))
+        self.head = make_head(classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (n, classes, height, width) of ``images`` (n, in_channels, height, width)."""
@@ -91,14 +89,6 @@ class AttentionUnet(nn.Module):
             x = block(x, skip.shape[2:], skip)
         logits: torch.Tensor = self.head(x)
         return logits
-
-
-def _convolution(in_channels: int, out_channels: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=False),
-        nn.BatchNorm2d(out_channels),
-        nn.ReLU(inplace=True),
-    )
 
 
 def build(encoder: str, in_channels: int, classes: int) -> nn.Module:

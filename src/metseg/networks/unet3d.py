@@ -13,9 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from metseg.networks.decoding import DECODER_CHANNELS, convolution, feature_channels, make_head
 from metseg.networks.encoders import make_encoder
-
-DECODER_CHANNELS = (256, 128, 64, 32)
 
 #: Finest grid, as a fraction of the slice, on which slices are mixed.
 _FINEST = 4
@@ -55,7 +54,7 @@ class DecoderBlock(nn.Module):
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int, mixing: bool) -> None:
         super().__init__()
         self.convolutions = nn.Sequential(
-            *_convolution(in_channels + skip_channels, out_channels), *_convolution(out_channels, out_channels)
+            *convolution(in_channels + skip_channels, out_channels), *convolution(out_channels, out_channels)
         )
         self.mixing = SliceMixing(out_channels) if mixing else None
 
@@ -72,15 +71,14 @@ class Unet3d(nn.Module):
     def __init__(self, encoder: str, in_channels: int, classes: int) -> None:
         super().__init__()
         self.encoder = make_encoder(encoder, in_channels)
-        stages: list[int] = self.encoder.out_channels  # type: ignore[assignment]  # SMP's encoders have no types
-        features = stages[:0:-1]
+        features = feature_channels(self.encoder)
         widths = [features[0], *DECODER_CHANNELS]
         self.mixing = nn.ModuleList(SliceMixing(channels) for channels in features[:-1])
         self.blocks = nn.ModuleList(
             DecoderBlock(before, skip, after, mixing=2 ** (len(DECODER_CHANNELS) - index) >= _FINEST)
             for index, ((before, after), skip) in enumerate(zip(pairwise(widths), features[1:], strict=True))
         )
-        self.head = nn.Sequential(nn.Conv2d(widths[-1], 4 * classes, kernel_size=3, padding=1), nn.PixelShuffle(2))
+        self.head = make_head(classes)
 
     def forward(self, stacks: torch.Tensor) -> torch.Tensor:
         """Logits of ``stacks``, (n, z, in_channels, height, width) or one stack (z, in_channels, height, width)."""
@@ -93,14 +91,6 @@ class Unet3d(nn.Module):
             x = block(x, skip, depth)
         logits: torch.Tensor = self.head(x)
         return logits.reshape(*stacks.shape[:-3], *logits.shape[1:])
-
-
-def _convolution(in_channels: int, out_channels: int) -> list[nn.Module]:
-    return [
-        nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=False),
-        nn.BatchNorm2d(out_channels),
-        nn.ReLU(inplace=True),
-    ]
 
 
 def build(encoder: str, in_channels: int, classes: int) -> nn.Module:
