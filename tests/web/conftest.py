@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -78,6 +79,9 @@ def page(
             httpx.get(f"{server.url}/livez")
         assert not (folder / ".streamlit").exists(), "the page writes nothing into the user's home"
     finally:
+        process.terminate()  # killed at once, it would leave its server behind
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(60)
         process.kill()
         process.wait()
 
