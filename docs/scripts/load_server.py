@@ -31,7 +31,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -302,19 +302,22 @@ def sigterm(images: list[bytes], model: str, times: int, seconds: float) -> dict
     told: Counter[str] = Counter()
     logged: Counter[str] = Counter()
     statuses: Counter[str] = Counter()
-    turn = 0
-    while turn < times and time.monotonic() < until:
-        turn += 1
-        server = Server(SERVED, model, drain_seconds=0.5)
-        told += asyncio.run(end_under_load(server, images, 16))
-        code = server.process.wait(120)
-        lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
-        logged["answered"] += sum(line.get("route") == "/predict" and line["status"] == 200 for line in lines)
-        logged["not answered"] += sum(line.get("route") == "/predict" and line["status"] == 499 for line in lines)
-        logged["failed"] += sum(line["level"] == "error" for line in lines)
-        statuses[str(code)] += 1
-        server.log.unlink()
-        print("sigterm", turn, dict(told), dict(logged), dict(statuses), flush=True)
+    turn, more = 0, True
+    with ThreadPoolExecutor(1) as starter:  # the next server starts while this one ends
+        coming = starter.submit(Server, SERVED, model, drain_seconds=0.5)
+        while more:
+            server, turn = coming.result(), turn + 1
+            more = turn < times and time.monotonic() < until
+            if more:
+                coming = starter.submit(Server, SERVED, model, drain_seconds=0.5)
+            told += asyncio.run(end_under_load(server, images, 16))
+            statuses[str(server.process.wait(120))] += 1
+            lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+            logged["answered"] += sum(line.get("route") == "/predict" and line["status"] == 200 for line in lines)
+            logged["not answered"] += sum(line.get("route") == "/predict" and line["status"] == 499 for line in lines)
+            logged["failed"] += sum(line["level"] == "error" for line in lines)
+            server.log.unlink()
+            print("sigterm", turn, dict(told), dict(logged), dict(statuses), flush=True)
     return {"times": turn, "clients saw": dict(told), "the log says": dict(logged), "exit status": dict(statuses)}
 
 

@@ -203,8 +203,9 @@ def answer(request: bytes, lives: bool) -> bytes:
     """The answer to ``request`` for /livez, with all that the server's own answers have."""
     given = _ID.search(request)
     request_id = given[1].decode() if given else str(uuid.uuid4())
+    content: dict[str, str | int] = {"status": "live"}
     if lives:
-        status, kind, content = "200 OK", "application/json", {"status": "live"}
+        status, kind = "200 OK", "application/json"
     else:
         status, kind = "503 Service Unavailable", "application/problem+json\r\nretry-after: 5"
         title, detail = "Service Unavailable", "the server does not go on; its process is there, but does not answer"
