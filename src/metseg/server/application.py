@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -105,6 +106,7 @@ def _lifespan(settings: Settings, metrics: Metrics, draining: Draining) -> Calla
         try:
             await services.decoder.warm()
             model = await to_thread.run_sync(services.catalogue.load_default)
+            _set_aside_what_stays()
             services.ready = True
             draining.install()
             merged = model.group(services.catalogue.device).mergeable is not None
@@ -112,6 +114,7 @@ def _lifespan(settings: Settings, metrics: Metrics, draining: Draining) -> Calla
             yield
         finally:
             services.ready = False
+            gc.unfreeze()
             draining.restore()
             services.jobs.close()
             await to_thread.run_sync(services.engine.close)
@@ -119,6 +122,12 @@ def _lifespan(settings: Settings, metrics: Metrics, draining: Draining) -> Calla
             log("closed")
 
     return lifespan
+
+
+def _set_aside_what_stays() -> None:
+    """Leave what has been imported and loaded out of every later search for garbage, which stops all threads."""
+    gc.collect()
+    gc.freeze()
 
 
 def _services(settings: Settings, metrics: Metrics, draining: Draining) -> Services:
