@@ -15,7 +15,7 @@ import pytest
 from metseg.curation import EditKind, Project, Status
 from metseg.errors import CaseBusyError, DataError
 from metseg.napari_plugin.studio.state import Saved
-from metseg.study import read_tiff
+from metseg.study import find_studies, load, read_tiff, write_tiff
 
 Wait = Callable[..., None]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="limits and locks are set as on POSIX systems")
@@ -25,6 +25,11 @@ def _open(studio: Any, name: str, patiently: Wait, **how: Any) -> Any:
     studio.open_case(name, **how)
     patiently(lambda: not studio.busy)
     return studio.state.case
+
+
+def _shows_nothing(model: Any) -> bool:
+    """Whether the layers are hidden, and hold nothing of anybody."""
+    return not any(layer.visible or layer.data.any() or "no case" not in layer.name for layer in model.layers)
 
 
 def test_a_project_is_made_and_its_cases_are_listed(
@@ -84,8 +89,53 @@ def test_the_next_case_takes_over_the_layers_and_nothing_else(
     again = _open(studio, "ada", patiently)
     np.testing.assert_array_equal(again.labels.data, drawn)
     assert studio.close_case()
-    assert list(model.layers) == []
+    assert _shows_nothing(model)
     with project.open_case("ada", timeout=10) as session:
+        assert session.recovery is None
+    assert _open(studio, "ada", patiently).labels is again.labels
+    assert list(model.layers) == before
+    assert [layer.visible for layer in model.layers] == [True, True]
+    np.testing.assert_array_equal(again.labels.data, drawn)
+    again.labels.undo()
+    np.testing.assert_array_equal(again.labels.data, drawn)
+
+
+def test_a_case_of_another_size_takes_over_the_layers_also_while_they_are_hidden(
+    make_studio: Any, model: Any, project: Project, tmp_path: Path, patiently: Wait
+) -> None:
+    path = tmp_path / "cyd" / "cyd.tif"
+    path.parent.mkdir()
+    write_tiff(path, np.random.default_rng(2).integers(0, 255, (9, 32, 24), np.uint8), spacing=(1.0, 2.0, 2.0))
+    project.add(load(find_studies(path.parent)[0]).studies[0])
+    studio = make_studio(model, "cyd")
+    before = list(model.layers)
+    before[0].visible = False
+    for name, shape in (("ada", (6, 48, 40)), ("cyd", (9, 32, 24))):
+        case = _open(studio, name, patiently)
+        assert list(model.layers) == before
+        assert [layer.visible for layer in before] == [False, True]
+        assert model.dims.nsteps == shape, "the sliders know the new size"
+        assert {tuple(layer.scale) for layer in before} == {case.study.geometry.spacing}
+        case.labels.paint((shape[0] - 1, 20, 20), 1)
+        assert case.labels.data[-1, 20, 20] == 1
+
+
+def test_a_case_that_is_asked_for_while_another_is_being_shown_is_the_one_that_opens(
+    studio: Any, model: Any, project: Project, patiently: Wait
+) -> None:
+    studio.open_case("bob")
+    patiently(lambda: studio._cases._turns.busy)
+    assert not model.layers[-1].visible, "ada's lesions are not seen on bob's head"
+    studio.open_case("ada")
+    patiently(lambda: not studio.busy)
+    assert studio.state.case.name == "ada"
+    assert [layer.name for layer in model.layers] == ["image · ada", "lesions · ada"]
+    assert model.layers[-1].visible
+    studio.open_case("bob")
+    patiently(lambda: studio._cases._turns.busy)
+    assert studio.close_case()
+    assert _shows_nothing(model)
+    with project.open_case("bob", timeout=10) as session:
         assert session.recovery is None
 
 
@@ -170,7 +220,7 @@ def test_a_case_that_cannot_be_locked_may_be_looked_at(
     assert _open(studio, "bob", patiently) is None
     assert studio.state.refused == "bob"
     assert "cannot be opened for editing" in studio.state.refusal
-    assert not studio.viewer.layers
+    assert _shows_nothing(studio.viewer)
     assert not _open(studio, "bob", patiently, read_only=True).labels.editable
     assert studio.state.refused == ""
     assert _open(studio, "ada", patiently).labels.editable
@@ -268,10 +318,12 @@ def test_labels_that_the_user_removes_are_saved_first(
     model.layers.remove(layer)
     assert studio.state.case is None
     np.testing.assert_array_equal(project.read_case("ada").labels, drawn)
-    patiently(lambda: not model.layers, 20)
+    patiently(lambda: _shows_nothing(model), 20)
     with project.open_case("ada", timeout=10) as session:
         assert session.recovery is None
     assert _open(studio, "ada", patiently).labels.data.any()
+    assert [layer.name for layer in model.layers] == ["image · ada", "lesions · ada"]
+    assert [layer.visible for layer in model.layers] == [True, True]
 
 
 def test_images_that_the_user_removes_are_back_with_the_next_case(studio: Any, model: Any, patiently: Wait) -> None:
@@ -286,7 +338,7 @@ def test_an_image_that_has_changed_is_refused_by_name(
     (data / "bob" / "bob.tif").unlink()
     assert _open(studio, "bob", patiently) is None
     assert any("bob.tif" in text and "is gone" in text for text in notifications)
-    assert not model.layers
+    assert _shows_nothing(model)
     with pytest.raises(DataError, match="no case is open"):
         studio.planned(np.zeros((6, 48, 40)))
 

@@ -112,7 +112,8 @@ def test_what_was_drawn_by_hand_stays_unless_asked_and_everything_is_shown_first
 
     box.take_over.click()
     patiently(lambda: not panel.studio.busy)
-    assert shown not in viewer.layers
+    assert not shown.visible
+    assert not shown.data.any()
     assert case.labels.visible
     np.testing.assert_array_equal(case.labels.data, proposal.plan.labels)
     assert panel.state.status is Status.CORRECTED
@@ -150,7 +151,7 @@ def test_what_is_discarded_changes_nothing(open_panel: Any, patiently: Wait, vie
         discard()
         assert panel.state.proposal is None
         assert panel.proposal.isHidden()
-        assert not [layer for layer in viewer.layers if layer.name.startswith("proposal")]
+        assert not [layer for layer in viewer.layers if layer.name.startswith("proposal") and layer.visible]
     view = panel.state.project.read_case("ada")
     np.testing.assert_array_equal(view.labels > 0, drawn)
     assert view.prediction() is None

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from metseg.curation import Project, Provenance, Status
+from metseg.curation.tools import delete
 from metseg.napari_plugin.studio.slice_strip import Strip
 
 Wait = Callable[..., None]
@@ -125,6 +126,23 @@ def test_a_slice_that_was_drawn_on_counts_as_looked_at_until_it_is_undone(open_q
     labels.undo()
     patiently(lambda: 2 not in panel.state.reviewed)
     assert 2 in panel.reviewing.left
+
+
+def test_a_lesion_deleted_as_a_whole_leaves_its_slices_to_be_looked_at(open_queue: Any, patiently: Wait) -> None:
+    panel = open_queue("bob")
+    case, before = panel.state.case, panel.reviewing.plan
+    [lesion] = np.unique(case.labels.data[case.labels.data > 0])
+    within = set(np.flatnonzero((case.labels.data == lesion).any(axis=(1, 2))).tolist())
+    assert len(within) > 1
+    gain = {one.z: one.gain for one in panel.state.slices}
+    panel.studio.apply(delete(case.labels.data, lesion), {"tool": "delete", "lesions": [int(lesion)]})
+    patiently(lambda: settled(panel) and {one.z: one.gain for one in panel.state.slices} != gain)
+    assert panel.state.status is Status.CORRECTED
+    assert not panel.state.reviewed & within
+    assert set(panel.reviewing.left) == set(before.first)
+    case.labels.paint((min(within), 40, 30), 9)
+    patiently(lambda: min(within) in panel.state.reviewed and settled(panel))
+    assert panel.state.reviewed & within == {min(within)}
 
 
 def test_what_was_looked_at_is_remembered_when_the_case_is_opened_again(open_queue: Any, patiently: Wait) -> None:

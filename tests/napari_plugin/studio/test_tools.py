@@ -174,7 +174,7 @@ def test_the_path_is_shown_while_it_is_drawn_and_escape_ends_it(head: Opened) ->
     assert not head.viewer.layers[NAME].visible
 
 
-def test_the_layer_of_the_path_goes_with_the_case_and_is_never_selected(head: Opened) -> None:
+def test_the_layer_of_the_path_is_hidden_with_the_case_and_never_selected(head: Opened) -> None:
     labels = head.studio.state.case.labels
     head.panel.brush.click()
     head.viewer.layers.selection.active = head.viewer.layers[NAME]
@@ -183,7 +183,8 @@ def test_the_layer_of_the_path_goes_with_the_case_and_is_never_selected(head: Op
     head.panel.eraser.click()
     assert head.viewer.layers[NAME].visible
     head.studio.close_case()
-    assert NAME not in head.viewer.layers
+    assert not head.viewer.layers[NAME].visible
+    assert [layer.name for layer in head.viewer.layers].count(NAME) == 1
 
 
 def test_the_mouse_goes_back_to_napari(head: Opened) -> None:

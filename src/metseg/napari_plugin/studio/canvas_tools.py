@@ -34,7 +34,6 @@ class CanvasTool(Follower, ABC):
     labels : CaseLabels
         Of the open case.
     trace : Trace
-        Over these labels.
     cursor : str
         As napari names it.
     """
@@ -44,7 +43,7 @@ class CanvasTool(Follower, ABC):
         self.tools = tools
         self.labels = labels
         self.trace = trace
-        trace.show()
+        trace.show(labels)
         self._drag_callback: Callable[..., Any] = self._on_drag
         labels.mode = "pan_zoom"
         labels.mouse_pan = False
@@ -159,8 +158,8 @@ class CanvasTools(Follower):
         self._studio = studio
         self._tools = tools
         self._held: CanvasTool | None = None
-        self._labels: CaseLabels | None = None
-        self._trace: Trace | None = None
+        self._trace = Trace(studio.viewer, studio.own_layers)
+        studio.add_closing(self._trace.unfollow)
         self.follow(tools.state.events, ("on_canvas",), self._change)
         self.follow(studio.state.events, ("case",), self._change)
 
@@ -170,14 +169,9 @@ class CanvasTools(Follower):
             held.close()
         case, which = self._studio.state.case, self._tools.state.on_canvas
         labels = None if case is None else case.labels
-        if self._trace is not None and labels is not self._labels:
-            self._trace.close()
-            self._trace = None
-        self._labels = labels
         if labels is None or which is OnCanvas.NONE:
             return
-        self._trace = trace = self._trace or Trace(self._studio.viewer, labels)
         if which is OnCanvas.SPLIT:
-            self._held = Splitter(self._tools, labels, trace)
+            self._held = Splitter(self._tools, labels, self._trace)
         else:
-            self._held = GuidedBrush(self._tools, labels, trace, erases=which is OnCanvas.ERASER)
+            self._held = GuidedBrush(self._tools, labels, self._trace, erases=which is OnCanvas.ERASER)

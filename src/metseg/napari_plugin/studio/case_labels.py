@@ -89,22 +89,31 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
         self.__depth = self.__calls = 0
         self.__touched: list[slice] = []
         self.__kept = np.array(labels, np.uint16)
-        super().__init__(self._own_copy(), **look)
+        super().__init__(self._own_copy(writeable=not read_only), **look)
         self.events.paint.connect(self._on_history)
 
     def refill(self, labels: LabelArray, *, read_only: bool = False) -> None:
         """Hold the labels of another case from now on; nothing is told, and nothing can be undone.
 
+        Nothing can be changed before :meth:`unlock`, either.
+
         Parameters
         ----------
         labels : ndarray of uint16, shape (z, y, x)
         read_only : bool
+            They will not be unlocked.
         """
         self.retire()
         self.__noted, self.__touched = None, []
         self.__kept = np.array(labels, np.uint16)
-        self.read_only = read_only
-        Labels.data.fset(self, self._own_copy())  # also lets it be edited again, unless it is read-only
+        Labels.data.fset(self, self._own_copy(writeable=not read_only))
+
+    def empty(self) -> None:
+        """Hold nothing from now on, locked, in the same space."""
+        self.retire()
+        self.__noted, self.__touched = None, []
+        self.__kept = np.broadcast_to(np.zeros((), np.uint16), self.data.shape)
+        Labels.data.fset(self, self.__kept)
 
     def retire(self) -> None:
         """Let nothing be changed any more, and forget the undo history, as napari does for what cannot be edited."""
@@ -116,9 +125,20 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
         self.read_only = True
         self.data.flags.writeable = False
 
-    def _own_copy(self) -> LabelArray:
+    def hold(self) -> None:
+        """Let nothing be changed before :meth:`unlock`."""
+        self.read_only = True
+        self.editable = False
+
+    def unlock(self) -> None:
+        """Let everything be changed."""
+        self.read_only = False
+        self.editable = True
+
+    def _own_copy(self, *, writeable: bool) -> LabelArray:
+        """A copy; napari paints into views of it, which stay as writeable as it was when they were made."""
         array = self.__kept.copy()
-        array.flags.writeable = not self.read_only
+        array.flags.writeable = writeable
         return array
 
     @property

@@ -13,10 +13,13 @@ from metseg.errors import CaseBusyError, DataError
 from metseg.napari_plugin.background import start
 from metseg.napari_plugin.state import Follower
 from metseg.napari_plugin.studio import navigation
+from metseg.napari_plugin.studio.case_layers import CaseLayers
 from metseg.napari_plugin.studio.editing import Editing
-from metseg.napari_plugin.studio.open_case import Loaded, OpenCase, Opening, first_slice, remove, show
+from metseg.napari_plugin.studio.open_case import Loaded, OpenCase, Opening, first_slice
+from metseg.napari_plugin.studio.own_layers import OwnLayers
 from metseg.napari_plugin.studio.shortcuts import Shortcuts
 from metseg.napari_plugin.studio.state import Saved, StudioState
+from metseg.napari_plugin.studio.turns import Steps, Turns
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -28,6 +31,7 @@ class Cases(Follower):
     Parameters
     ----------
     viewer : ViewerModel
+    own : OwnLayers
     state : StudioState
     shortcuts : Shortcuts
         Bound on the labels of the open case.
@@ -38,6 +42,7 @@ class Cases(Follower):
     def __init__(
         self,
         viewer: ViewerModel,
+        own: OwnLayers,
         state: StudioState,
         shortcuts: Shortcuts,
         tell: Callable[[str], object],
@@ -53,7 +58,9 @@ class Cases(Follower):
         self._worker: Any = None
         self._editing: Editing | None = None
         self._before: tuple[Callable[[], object], ...] = ()
-        self._spare: OpenCase | None = None
+        self._own = own
+        self._layers = CaseLayers(viewer, own)
+        self._turns = Turns()
         self._lesion = Follower()
         self.follow(viewer.layers.events, ("removed",), self._on_removed)
         self.follow(state.events, ("lesion",), self._select_lesion)
@@ -67,10 +74,9 @@ class Cases(Follower):
 
     def open(self, name: str, *, read_only: bool = False) -> None:
         """Close what is open, and open case ``name`` in a thread; nothing is opened if something cannot be saved."""
-        project, before = self._state.project, self._state.case
+        project = self._state.project
         if project is None or not self._saved_and_left():
             return
-        self._spare = before or self._spare
         self._state.messages, self._state.refused, self._state.refusal = (), "", ""
         opening = Opening(project, name, self._state.annotator, after=self._before, read_only=read_only)
         self._opening = opening
@@ -85,34 +91,41 @@ class Cases(Follower):
         if opening is not self._opening:
             opening.give_up()
             return
-        self._opening = self._worker = None
-        spare, self._spare = self._spare, None
+        self._worker = None
         if isinstance(loaded, Exception):
+            self._opening = None
             self._state.opening_case = ""
-            self._remove(spare)
+            self._layers.hide()
             self._refuse(opening, loaded)
-            return
+        else:
+            self._turns.run(self._showing(opening, loaded))
+
+    def _showing(self, opening: Opening, loaded: Loaded) -> Steps:
+        """Fill the layers in as many turns as they need, then let the case be edited."""
         try:
-            case = show(self._viewer, loaded, spare)
+            images, labels = yield from self._layers.show(loaded)
+            navigation.go_to(self._viewer, labels, first_slice(labels.data))
+            yield
+            self._begin(opening, OpenCase.of(loaded, images, labels), loaded.problem)
         except Exception:
-            opening.give_up()
-            self._state.opening_case = ""
-            self._remove(spare)
+            self._abandon_opening()
+            self._layers.hide()
             raise
+
+    def _begin(self, opening: Opening, case: OpenCase, problem: str) -> None:
         opening.take()
-        if spare is not None and spare.labels is not case.labels:
-            self._remove(spare)
+        self._opening = None
         self._state.lesion, self._state.reviewed, self._state.slices = 0, frozenset(), ()
         self._state.status, self._state.reason = case.view.status, case.view.reason
         self._state.saved, self._state.problem = Saved.NOTHING, ""
         if case.session is not None:
+            case.labels.unlock()
             self._editing = Editing(case.session, case.labels, self._state, self._tell_error)
         self._shortcuts.follow(case.labels)
         self._lesion.follow(case.labels.events, ("selected_label",), self._on_selected_label)
-        navigation.go_to(self._viewer, case.labels, first_slice(case.labels.data))
         self._state.case = case
         self._state.opening_case = ""
-        for text in (str(case.view.recovery or ""), loaded.problem):
+        for text in (str(case.view.recovery or ""), problem):
             if text:
                 self._tell(f"{case.name}: {text}")
 
@@ -157,13 +170,10 @@ class Cases(Follower):
     # Closing
 
     def close(self, *, anyway: bool = False) -> bool:
-        """Save and close the open case, and take its layers out of the viewer; ``False`` if it cannot be saved."""
-        case = self._state.case
+        """Save and close the open case, and hide and empty its layers; ``False`` if it cannot be saved."""
         if not self._saved_and_left(anyway=anyway):
             return False
-        self._remove(case)
-        self._remove(self._spare)
-        self._spare = None
+        self._layers.hide()
         return True
 
     def _saved_and_left(self, *, anyway: bool = False) -> bool:
@@ -199,11 +209,8 @@ class Cases(Follower):
         state.case, state.lesion, state.slices, state.reviewed, state.proposal = None, 0, (), frozenset(), None
         state.saved, state.problem, state.status, state.reason = Saved.NOTHING, "", Status.TODO, ""
 
-    def _remove(self, case: OpenCase | None) -> None:
-        if case is not None:
-            remove(self._viewer, case)
-
     def _abandon_opening(self) -> None:
+        self._turns.stop()
         opening, self._opening = self._opening, None
         if opening is not None:
             opening.give_up()
@@ -215,7 +222,7 @@ class Cases(Follower):
         if case is None or event.value is not case.labels:
             return
         self._leave(case, wait=False)
-        QTimer.singleShot(0, lambda: self._remove(case))
+        QTimer.singleShot(0, self._layers.hide)
 
 
 def _attempt(opening: Opening) -> tuple[Opening, Loaded | Exception]:

@@ -1,4 +1,4 @@
-"""In which slices a person has drawn a lesion, so that the slices between them can be filled."""
+"""In which slices a person has drawn."""
 
 from __future__ import annotations
 
@@ -34,6 +34,25 @@ def drawn_slices(history: Iterable[Record], lesion: int) -> set[int]:
             drawn.update(range(first, stop))
         elif record.kind is EditKind.MODEL or tool == INTERPOLATE:
             drawn.difference_update(range(first, stop))
+    return drawn
+
+
+def slices_by_hand(history: Iterable[Record]) -> set[int]:
+    """Slices that a person has drawn on, with a brush of any kind or by filling.
+
+    A tool that acts on a whole lesion is no drawing: whoever deletes a lesion need not have seen all of its slices.
+
+    Parameters
+    ----------
+    history : iterable of Record
+        Of the case. What was undone counts as drawn.
+    """
+    drawn: set[int] = set()
+    for record in history:
+        if record.kind is EditKind.TOOL and record.detail.get("tool") in (BRUSH, ERASER):
+            drawn.update(record.detail["slices"])
+        elif record.bbox is not None and record.kind in (*_BY_HAND, EditKind.IMPORT):
+            drawn.update(range(record.bbox[0][0], record.bbox[1][0]))
     return drawn
 
 

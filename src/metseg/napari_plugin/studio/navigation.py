@@ -19,8 +19,7 @@ def go_to(viewer: ViewerModel, layer: Labels, z: float, y: float | None = None, 
     point = (z, middle[0] if y is None else y, middle[1] if x is None else x)
     world = [value * factor for value, factor in zip(layer.data_to_world(point), _factors(viewer, layer), strict=True)]
     first = viewer.dims.ndim - len(world)
-    for axis, value in enumerate(world):
-        viewer.dims.set_point(first + axis, value)
+    viewer.dims.set_point(range(first, viewer.dims.ndim), world)  # at once: napari slices all layers each time
     if y is not None and x is not None and viewer.dims.ndisplay == 2:
         shown = [world[axis - first] for axis in viewer.dims.displayed if axis >= first]
         viewer.scene.camera.center = (0.0, *shown) if len(shown) == 2 else tuple(shown)
@@ -42,4 +41,4 @@ def _factors(viewer: ViewerModel, layer: Labels) -> list[float]:
         return [1.0] * layer.ndim
     world = tuple(viewer.dims.units)[-layer.ndim :]
     pairs = zip(layer.units, world, strict=True)
-    return [float(pint.Quantity(1.0, unit).to(into).magnitude) for unit, into in pairs]
+    return [1.0 if unit == into else float(pint.Quantity(1.0, unit).to(into).magnitude) for unit, into in pairs]

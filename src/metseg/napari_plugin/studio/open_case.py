@@ -1,4 +1,4 @@
-"""From a case on the disk to layers in the viewer."""
+"""A case that is open, and how it is read from the disk."""
 
 from __future__ import annotations
 
@@ -9,34 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pint
-from napari.layers import Image, Layer
-from napari.utils.colormaps import CyclicLabelColormap
 
 from metseg.curation import CaseSession, CaseView, Prediction, Project
 from metseg.errors import UnreadableFileError
-from metseg.napari_plugin.layers import LayerData, placement, study_layers
-from metseg.napari_plugin.studio.case_labels import CaseLabels
+from metseg.napari_plugin.layers import LayerData, study_layers
+from metseg.napari_plugin.studio.preparation import prepare
 from metseg.study import Sequence, Study
 
 if TYPE_CHECKING:
-    from napari.components import ViewerModel
+    from napari.layers import Image
 
-#: Colours of lesions by id, then again from the first: told apart on grey, next to each other, and by most who do not
-#: see all colours (Okabe and Ito 2008, https://jfly.uni-koeln.de/color/, and lighter ones between them).
-_COLOURS = (
-    "#e69f00",
-    "#56b4e9",
-    "#cc79a7",
-    "#f0e442",
-    "#009e73",
-    "#d55e00",
-    "#9b8cff",
-    "#7fe0c3",
-    "#ff8fa3",
-    "#b4d84b",
-)
-_OPACITY = 0.5
+    from metseg.napari_plugin.studio.case_labels import CaseLabels
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +51,13 @@ class OpenCase:
     labels: CaseLabels
     prediction: Prediction | None
     guide: npt.NDArray[np.uint8 | np.uint16]
+
+    @classmethod
+    def of(cls, loaded: Loaded, images: tuple[Image, ...], labels: CaseLabels) -> OpenCase:
+        """What was loaded, in the layers that show it."""
+        study, view = loaded.study, loaded.view
+        guide = study.voxels[study.channel(Sequence.FLAIR)]
+        return cls(view.name, view, loaded.session, study, images, labels, loaded.prediction, guide)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -186,93 +176,14 @@ class Opening:
                 self._session = None
 
 
-def show(viewer: ViewerModel, loaded: Loaded, spare: OpenCase | None = None) -> OpenCase:
-    """Put a case into the viewer.
-
-    Parameters
-    ----------
-    viewer : ViewerModel
-    loaded : Loaded
-    spare : OpenCase, optional
-        A case that was left and whose layers may be filled anew. It takes napari a second or two to remove and to add a
-        case's layers, and a moment to show other voxels in them; colours and visibility stay as they were chosen.
-    """
-    fits = spare is not None and _fits(viewer, spare, loaded.study)
-    images, labels = _refilled(spare, loaded) if spare is not None and fits else _added(viewer, loaded)
-    labels.selected_label = loaded.view.next_label
-    viewer.layers.selection.active = labels
-    study = loaded.study
-    guide = study.voxels[study.channel(Sequence.FLAIR)]
-    return OpenCase(loaded.view.name, loaded.view, loaded.session, study, images, labels, loaded.prediction, guide)
-
-
-def remove(viewer: ViewerModel, case: OpenCase) -> None:
-    """Take a case's layers out of the viewer, as far as the user has not done so."""
-    for layer in (*case.images, case.labels):
-        if layer in viewer.layers:
-            viewer.layers.remove(layer)
-
-
-def _added(viewer: ViewerModel, loaded: Loaded) -> tuple[tuple[Image, ...], CaseLabels]:
-    images = tuple(Layer.create(*layer) for layer in loaded.layers)
-    labels = CaseLabels(
-        loaded.view.labels,
-        read_only=loaded.session is None,
-        name=_title(loaded),
-        opacity=_OPACITY,
-        colormap=lesion_colours(),
-        **placement(loaded.study.geometry.spacing),
-    )
-    for layer in (*images, labels):
-        viewer.add_layer(layer)
-    return images, labels
-
-
-def _refilled(spare: OpenCase, loaded: Loaded) -> tuple[tuple[Image, ...], CaseLabels]:
-    for image, (data, look, _) in zip(spare.images, loaded.layers, strict=True):
-        image.data = data
-        image.contrast_limits_range = image.contrast_limits = look["contrast_limits"]
-        image.name, image.metadata = look["name"], look["metadata"]
-        _place(image, loaded)
-    spare.labels.refill(loaded.view.labels, read_only=loaded.session is None)
-    spare.labels.name = _title(loaded)
-    _place(spare.labels, loaded)
-    return spare.images, spare.labels
-
-
-def _fits(viewer: ViewerModel, spare: OpenCase, study: Study) -> bool:
-    there = all(layer in viewer.layers for layer in (*spare.images, spare.labels))
-    return there and spare.study.sequences == study.sequences and spare.study.voxels.dtype == study.voxels.dtype
-
-
-def _place(layer: Layer, loaded: Loaded) -> None:
-    spacing = loaded.study.geometry.spacing
-    scale, unit = spacing or (1.0,) * layer.ndim, "pixel" if spacing is None else "mm"
-    if tuple(layer.scale) != scale:
-        layer.scale = scale
-    if {str(known) for known in layer.units} != {"millimeter" if unit == "mm" else unit}:
-        layer.units = (unit,) * layer.ndim
-
-
-def _title(loaded: Loaded) -> str:
-    return f"lesions · {loaded.view.name}{' (read only)' * (loaded.session is None)}"
-
-
 def first_slice(labels: npt.NDArray[np.uint16]) -> int:
     """The slice to begin with: that with most lesion, or the middle one."""
     area = np.count_nonzero(labels, axis=(1, 2))
     return int(np.argmax(area)) if area.any() else len(labels) // 2
 
 
-def lesion_colours() -> CyclicLabelColormap:
-    """A colour for each lesion id; none for the background."""
-    from napari.utils.color import ColorArray
-
-    return CyclicLabelColormap(colors=ColorArray.validate(["transparent", *_COLOURS]), background_value=0)
-
-
 def _load(view: CaseView, session: CaseSession | None) -> Loaded:
-    pint.Quantity(1.0, "mm")  # has the units read here, half a second of work, and not in the window's thread
+    prepare()
     study = view.study()
     prediction, problem = _prediction(view)
     return Loaded(view, session, study, study_layers(study), prediction, problem)

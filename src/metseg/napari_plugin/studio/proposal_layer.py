@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from metseg.napari_plugin.studio.colours import GREEN, ORANGE, SKY, VERMILION
 from metseg.napari_plugin.studio.predictions import Change, Proposal
 
@@ -12,7 +15,9 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from metseg.napari_plugin.studio.open_case import OpenCase
+    from metseg.napari_plugin.studio.own_layers import OwnLayers
 
+_NAME = "proposal"
 _UNCHANGED = "#a0a4ab"
 _OPACITY = 0.75
 
@@ -27,46 +32,54 @@ COLOURS = {
 
 
 class ProposalLayer:
-    """At most one preview in the viewer.
+    """At most one preview in the viewer; its layer stays, hidden and empty, while nothing is proposed.
 
     Parameters
     ----------
     viewer : ViewerModel
+    own : OwnLayers
+        Keeps the layer.
     """
 
-    def __init__(self, viewer: ViewerModel) -> None:
+    def __init__(self, viewer: ViewerModel, own: OwnLayers) -> None:
         self._viewer = viewer
+        self._own = own
         self._layer: Labels | None = None
-        self._hidden: Any = None
+        self._labels: Any = None
 
     def is_it(self, layer: object) -> bool:
         """Whether ``layer`` is the preview."""
         return layer is not None and layer is self._layer
 
-    def show(self, case: OpenCase, proposal: Proposal) -> None:
-        """Show a proposal for ``case`` above its labels."""
-        if self._layer is not None:
-            self._layer.data = proposal.changes
-            return
-        from napari.layers import Labels
+    def prepare(self, case: OpenCase) -> None:
+        """Put the layer into the viewer, hidden, if it is not there."""
+        if self._layer is None or self._layer not in self._own:
+            selection = self._viewer.layers.selection
+            active = selection.active
+            self._layer = _made(np.zeros(case.shape, np.uint8), **_place(case.labels))
+            self._own.add(self._layer)
+            selection.active = active
 
-        labels = case.labels
-        layer = Labels(
-            proposal.changes,
-            name=f"proposal · {proposal.answer.model}",
-            opacity=_OPACITY,
-            colormap=_colormap(),
-            scale=labels.scale,
-            translate=labels.translate,
-            units=labels.units,
-            axis_labels=labels.axis_labels,
-        )
-        layer.editable = False
-        self._layer = layer
-        self._hidden = labels
-        labels.visible = False
-        self._viewer.add_layer(layer)
-        self._viewer.layers.selection.active = labels
+    def show(self, case: OpenCase, proposal: Proposal) -> None:
+        """Show a proposal for ``case`` above its labels, which are hidden meanwhile."""
+        self.prepare(case)
+        layer, labels = self._layer, case.labels
+        if layer is None:
+            return
+        self._own.hide(labels)
+        self._labels = labels
+        if layer.data.shape == proposal.changes.shape:
+            layer.data[:] = proposal.changes
+        else:
+            layer.data = proposal.changes.copy()
+            layer.editable = False
+            layer.scale = labels.scale  # napari forgets the old size of a hidden layer then
+        for key, value in _place(labels).items():
+            if tuple(getattr(layer, key)) != tuple(value):
+                setattr(layer, key, value)
+        layer.name = f"{_NAME} · {proposal.answer.model}"
+        layer.visible = True
+        layer.refresh(extent=False)
 
     def shows(self, y: float, x: float) -> bool:
         """Whether a voxel's column is on the canvas at the present zoom."""
@@ -76,15 +89,30 @@ class ProposalLayer:
         return bool(low[0] <= y <= high[0] and low[1] <= x <= high[1])
 
     def hide(self) -> None:
-        """Take the preview away and show the labels again."""
-        layer, labels = self._layer, self._hidden
-        self._layer = self._hidden = None
-        if layer is not None and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+        """Hide the preview and show the labels again."""
+        labels, self._labels = self._labels, None
+        layer = self._layer
+        if layer is not None and layer in self._own and layer.visible:
+            layer.visible = False
+            layer.data[:] = 0
+            layer.name = _NAME
         if labels is not None:
-            labels.visible = True
+            self._own.unhide(labels)
             if labels in self._viewer.layers:
                 self._viewer.layers.selection.active = labels
+
+
+def _made(changes: npt.NDArray[np.uint8], **place: Any) -> Labels:
+    from napari.layers import Labels
+
+    layer = Labels(changes, name=_NAME, visible=False, opacity=_OPACITY, colormap=_colormap(), **place)
+    layer.editable = False
+    return layer
+
+
+def _place(labels: Labels) -> dict[str, Any]:
+    """Where ``labels`` lie, as keywords of a layer."""
+    return {name: getattr(labels, name) for name in ("scale", "translate", "units", "axis_labels")}
 
 
 def _colormap() -> Any:

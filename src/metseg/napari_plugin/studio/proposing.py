@@ -59,7 +59,7 @@ class Proposing(Follower):
         super().__init__()
         self._studio = studio
         self._state = studio.state
-        self._layer = ProposalLayer(studio.viewer)
+        self._layer = ProposalLayer(studio.viewer, studio.own_layers)
         self._seen: dict[Change, int] = {}
         self._here = "" if self._state.case is None else self._state.case.name
         self.case, self.all, self.summary = "", False, ""
@@ -71,6 +71,10 @@ class Proposing(Follower):
         self._soon.setSingleShot(True)
         self._soon.setInterval(_REST)
         self._soon.timeout.connect(self._replan)
+        self._beforehand = QTimer()
+        self._beforehand.setSingleShot(True)
+        self._beforehand.setInterval(_REST)
+        self._beforehand.timeout.connect(self._prepare)
         events = self._state.events
         self.follow(events, ("project",), self._find_default)
         self.follow(events, ("activity",), self._on_activity)
@@ -87,6 +91,7 @@ class Proposing(Follower):
         """Stop working and listening. The preview stays: it goes with the case, and the window may be gone."""
         self.unfollow()
         self._soon.stop()
+        self._beforehand.stop()
         self._defaults.forget()
         self._plans.forget()
 
@@ -198,9 +203,10 @@ class Proposing(Follower):
             return
         self._wanted = None
         self._seen.clear()
-        self._state.proposal = proposal
         if self._state.status is Status.TODO:
             self._take_over(proposal)  # there is nothing to lose
+        else:
+            self._state.proposal = proposal
 
     def _on_plan_failed(self, error: Exception) -> None:
         self._wanted = None
@@ -213,6 +219,7 @@ class Proposing(Follower):
             self._studio.take_over(proposal.plan, proposal.answer.probabilities, proposal.provenance)
         except MetsegError as error:
             self._studio.tell_error(error)
+            self._state.proposal = proposal
             self._show()
             self._soon.start()
             return
@@ -293,9 +300,19 @@ class Proposing(Follower):
             return
         self._here = here
         self._forget()
+        if here:
+            self._beforehand.start()
         if self.case and self.case != here:
             self._studio.cancel()
         self._set(summary="")
+
+    def _prepare(self) -> None:
+        """Have the preview's layer there before a network is at work: to add it takes napari a tenth of a second."""
+        case = self._state.case
+        if case is not None and case.labels.drawing:
+            self._beforehand.start()
+        elif case is not None:
+            self._layer.prepare(case)
 
     def _on_commit(self) -> None:
         if self._state.proposal is not None:

@@ -19,6 +19,7 @@ from metseg.napari_plugin import pipeline
 from metseg.napari_plugin.background import Latest
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
 from metseg.napari_plugin.state import Follower, ModelChoice
+from metseg.napari_plugin.studio.preparation import uncollected
 from metseg.napari_plugin.studio.training_process import End, Ending, TrainingProcess
 from metseg.napari_plugin.studio.training_run import Phase, RunState
 
@@ -308,8 +309,9 @@ def _run_name(choice: ModelChoice) -> str:
 def _look(project: Project) -> tuple[RunState | None, DefaultModel | None]:
     """The project's newest retraining, and its default network."""
     keep_llvm_apart()
-    from metseg.retraining import read_config, read_gate
-    from metseg.training.curves import read_log
+    with uncollected():
+        from metseg.retraining import read_config, read_gate
+        from metseg.training.curves import read_log
 
     folders = sorted((project.path / RUNS).glob("*/retraining.json"), key=lambda file: file.stat().st_mtime)
     for folder in reversed([file.parent for file in folders]):

@@ -22,6 +22,8 @@ from metseg.napari_plugin.state import Activity, Follower, ModelChoice
 from metseg.napari_plugin.studio import navigation, projects
 from metseg.napari_plugin.studio.case_labels import Forecast
 from metseg.napari_plugin.studio.cases import Cases
+from metseg.napari_plugin.studio.own_layers import OwnLayers
+from metseg.napari_plugin.studio.preparation import found_choices
 from metseg.napari_plugin.studio.shortcuts import Shortcut, Shortcuts
 from metseg.napari_plugin.studio.state import StudioState
 
@@ -48,7 +50,8 @@ class Studio(Follower):
         self.viewer = viewer
         self.state = state or StudioState()
         self._shortcuts = Shortcuts(viewer)
-        self._cases = Cases(viewer, self.state, self._shortcuts, self.tell, self.tell_error)
+        self.own_layers = OwnLayers(viewer)
+        self._cases = Cases(viewer, self.own_layers, self.state, self._shortcuts, self.tell, self.tell_error)
         self._run = Run(self.state)
         self._listings = Latest(self._on_listed, self._on_listing_failed)
         self._networks = Latest(self._on_networks, self._on_networks_failed)
@@ -128,7 +131,7 @@ class Studio(Follower):
         self._cases.open(name, read_only=read_only)
 
     def close_case(self, *, anyway: bool = False) -> bool:
-        """Save and close the open case and remove its layers; ``False`` if something cannot be saved.
+        """Save and close the open case and hide its layers, empty; ``False`` if something cannot be saved.
 
         ``anyway`` closes it all the same: its labels are then saved in another place, and the user is told.
         """
@@ -278,7 +281,7 @@ class Studio(Follower):
         """Look up networks and devices in a thread, once."""
         if not self.state.models and not self.state.searching:
             self.state.searching = True
-            self._networks.submit(pipeline.find_choices)
+            self._networks.submit(found_choices)
 
     def add_model_file(self, path: str) -> None:
         """Read the network in ``path`` in a thread, offer it beside the others, and choose it."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Labels
 
+    from metseg.napari_plugin.studio.own_layers import OwnLayers
+
 NAME = "stroke (guided)"
 _MARK = "stroke"
 _OPACITY = 0.5
@@ -23,45 +25,39 @@ _COLOURS = {None: "transparent", 0: "transparent", _ADDING: "#00e5ff", _REMOVING
 
 
 class Trace(Follower):
-    """A 2-D labels layer on top of all others, of the size of one slice of ``labels``; hidden while it is not used.
+    """A 2-D labels layer on top of all others; made when it is used first, hidden while it is not used.
 
     Parameters
     ----------
     viewer : ViewerModel
-    labels : Labels
-        Layer (z, y, x) that the mouse is used on; this one is never selected in its stead.
-
-    Notes
-    -----
-    The layer stays until the case is closed: napari collects all garbage when it removes one, which takes long.
+    own : OwnLayers
+        Keeps the layer.
     """
 
-    def __init__(self, viewer: ViewerModel, labels: Labels) -> None:
-        from napari.layers import Labels
-        from napari.utils.colormaps import DirectLabelColormap
-
+    def __init__(self, viewer: ViewerModel, own: OwnLayers) -> None:
         super().__init__()
         self._viewer = viewer
-        self._labels = labels
-        self._layer = Labels(
-            np.zeros(labels.data.shape[1:], np.uint8),
-            name=NAME,
-            opacity=_OPACITY,
-            colormap=DirectLabelColormap(color_dict=_COLOURS),
-            scale=tuple(labels.scale)[-2:],
-            translate=tuple(labels.translate)[-2:],
-            units=tuple(labels.units)[-2:],
-            axis_labels=tuple(labels.axis_labels)[-2:],
-            metadata={KEY: _MARK},
-        )
+        self._own = own
+        self._labels: Labels | None = None
+        self._made: Labels | None = None
         self.follow(viewer.layers.selection.events, ("active",), self._on_active)
 
-    def show(self) -> None:
-        """Have the layer on top, and the case's labels selected."""
-        if self._layer not in self._viewer.layers:
-            self._viewer.layers.append(self._layer)
-        self._layer.visible = True
-        self._viewer.layers.selection.active = self._labels
+    def show(self, labels: Labels) -> None:
+        """Have the layer on top of all that there is, of the size of a slice of ``labels``, shape (z, y, x).
+
+        ``labels`` are selected; the layer is never selected in their stead.
+        """
+        self._labels = labels
+        layer, shape = self._layer, labels.data.shape[1:]
+        if layer not in self._viewer.layers:
+            self._own.add(layer)
+        if layer.data.shape != shape:
+            layer.data = np.zeros(shape, np.uint8)
+        for name, value in _plane(labels).items():
+            if tuple(getattr(layer, name)) != value:
+                setattr(layer, name, value)
+        layer.visible = True
+        self._viewer.layers.selection.active = labels
 
     def hide(self) -> None:
         """Show nothing, and mark the layer as not in use."""
@@ -84,12 +80,27 @@ class Trace(Follower):
         self._layer.data[:] = 0
         self._layer.refresh(extent=False, thumbnail=False)
 
-    def close(self) -> None:
-        """Remove the layer."""
-        self.unfollow()
-        if self._layer in self._viewer.layers:
-            self._viewer.layers.remove(self._layer)
+    @property
+    def _layer(self) -> Labels:
+        if self._made is None:
+            self._made = _made()
+        return self._made
 
     def _on_active(self, event: Any) -> None:
-        if event.value is self._layer and self._labels in self._viewer.layers:
+        shown = self._labels is not None and self._labels in self._viewer.layers
+        if event.value is not None and event.value is self._made and shown:
             self._viewer.layers.selection.active = self._labels
+
+
+def _made() -> Labels:
+    from napari.layers import Labels
+    from napari.utils.colormaps import DirectLabelColormap
+
+    colours = DirectLabelColormap(color_dict=_COLOURS)
+    nothing = np.zeros((1, 1), np.uint8)
+    return Labels(nothing, name=NAME, opacity=_OPACITY, colormap=colours, metadata={KEY: _MARK})
+
+
+def _plane(labels: Labels) -> dict[str, tuple[Any, ...]]:
+    """Where a slice of ``labels`` lies, as keywords of a layer."""
+    return {name: tuple(getattr(labels, name))[-2:] for name in ("scale", "translate", "units", "axis_labels")}

@@ -91,8 +91,8 @@ class StudioWidget(SessionWidget):
 
     def close_session(self) -> None:
         """Save and close the case, remove its layers, stop work, give the keys back."""
-        if self.studio.state.case is not None:
-            self.studio.close_case(anyway=True)
+        self.studio.close_case(anyway=True)
+        self.studio.own_layers.remove()
         super().close_session()
 
     def _show_keys(self) -> None:

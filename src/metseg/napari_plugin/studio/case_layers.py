@@ -1,0 +1,160 @@
+"""The layers that show cases: one set for a window, filled anew for each case."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Image, Layer
+from napari.utils.colormaps import CyclicLabelColormap
+
+from metseg.napari_plugin.layers import KEY, LayerData, placement
+from metseg.napari_plugin.studio.case_labels import CaseLabels
+from metseg.study import Sequence
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from metseg.napari_plugin.studio.open_case import Loaded
+    from metseg.napari_plugin.studio.own_layers import OwnLayers
+
+#: Colours of lesions by id, then again from the first: told apart on grey, next to each other, and by most who do not
+#: see all colours (Okabe and Ito 2008, https://jfly.uni-koeln.de/color/, and lighter ones between them).
+_COLOURS = (
+    "#e69f00",
+    "#56b4e9",
+    "#cc79a7",
+    "#f0e442",
+    "#009e73",
+    "#d55e00",
+    "#9b8cff",
+    "#7fe0c3",
+    "#ff8fa3",
+    "#b4d84b",
+)
+_OPACITY = 0.5
+_NO_CASE = "no case"
+
+#: Which layer shows a channel: its sequence, the how manieth of these it is, and how voxels are stored.
+_Channel = tuple[Sequence, int, np.dtype[np.generic]]
+Shown = tuple[tuple[Image, ...], CaseLabels]
+
+
+class CaseLayers:
+    """An image layer for each sequence and a labels layer.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    own : OwnLayers
+        Keeps them.
+    """
+
+    def __init__(self, viewer: ViewerModel, own: OwnLayers) -> None:
+        self._viewer = viewer
+        self._own = own
+        self._images: dict[_Channel, Image] = {}
+        self._labels: CaseLabels | None = None
+
+    def show(self, loaded: Loaded) -> Generator[None, None, Shown]:
+        """Show a case, in steps that are as short as napari lets them be; colours and visibility stay as chosen.
+
+        The labels are hidden until the images are there: they must not be seen on another patient's head. They cannot
+        be edited until :meth:`CaseLabels.unlock`.
+
+        Returns
+        -------
+        tuple
+            The image layers, from the lowest to the topmost, and the labels layer.
+        """
+        if self._labels is not None:
+            self._own.hide(self._labels)
+        wanted = dict(_channels(loaded))
+        self._empty(image for channel, image in self._images.items() if channel not in wanted)
+        images = []
+        for channel, layer in wanted.items():
+            images.append(self._show_image(channel, layer, loaded))
+            yield
+        labels = self._show_labels(images[-1], loaded)
+        yield
+        self._own.unhide(labels)
+        self._viewer.layers.selection.active = labels
+        return tuple(images), labels
+
+    def hide(self) -> None:
+        """Show no case: the layers stay, hidden and empty."""
+        self._empty(self._images.values())
+        labels = self._labels
+        if labels is not None and labels in self._own:
+            self._own.hide(labels)
+            labels.empty()
+            labels.name = f"lesions · {_NO_CASE}"
+
+    def _show_image(self, channel: _Channel, layer: LayerData, loaded: Loaded) -> Image:
+        image, (voxels, look, _) = self._images.get(channel), layer
+        if image is None or image not in self._own:
+            image = self._images[channel] = Layer.create(*layer)
+            below = self._labels if self._labels is not None and self._labels in self._own else None
+            self._own.add(image, None if below is None else self._viewer.layers.index(below))
+            return image
+        resized = image.data.shape != voxels.shape
+        image.data = voxels
+        limits = look["contrast_limits"]
+        if tuple(image.contrast_limits) != limits or tuple(image.contrast_limits_range) != limits:
+            image.contrast_limits_range = image.contrast_limits = limits
+        image.name, image.metadata = look["name"], look["metadata"]
+        _place(image, loaded, resized=resized)
+        self._own.unhide(image)
+        return image
+
+    def _show_labels(self, below: Image, loaded: Loaded) -> CaseLabels:
+        labels, title = self._labels, f"lesions · {loaded.view.name}{' (read only)' * (loaded.session is None)}"
+        if labels is None or labels not in self._own:
+            where = placement(loaded.study.geometry.spacing)
+            look = {"name": title, "opacity": _OPACITY, "colormap": lesion_colours(), **where}
+            labels = self._labels = CaseLabels(loaded.view.labels, read_only=loaded.session is None, **look)
+            labels.hold()
+            self._own.add(labels, self._viewer.layers.index(below) + 1)
+        else:
+            resized = labels.data.shape != loaded.view.labels.shape
+            labels.refill(loaded.view.labels, read_only=loaded.session is None)
+            labels.name = title
+            _place(labels, loaded, resized=resized)
+        labels.selected_label = loaded.view.next_label
+        return labels
+
+    def _empty(self, images: Iterable[Image]) -> None:
+        for image in images:
+            if image in self._own and image.metadata:
+                self._own.hide(image)
+                image.metadata = {}
+                image.data = np.broadcast_to(np.zeros((), image.data.dtype), image.data.shape)
+                image.name = f"{image.name.partition(' · ')[0]} · {_NO_CASE}"
+
+
+def lesion_colours() -> CyclicLabelColormap:
+    """A colour for each lesion id; none for the background."""
+    from napari.utils.color import ColorArray
+
+    return CyclicLabelColormap(colors=ColorArray.validate(["transparent", *_COLOURS]), background_value=0)
+
+
+def _channels(loaded: Loaded) -> Iterator[tuple[_Channel, LayerData]]:
+    count: Counter[Sequence] = Counter()
+    for layer in loaded.layers:
+        channel = layer[1]["metadata"][KEY]
+        sequence = channel.study.sequences[channel.index]
+        yield (sequence, count[sequence], layer[0].dtype), layer
+        count[sequence] += 1
+
+
+def _place(layer: Layer, loaded: Loaded, *, resized: bool) -> None:
+    """Put a layer where the case lies; napari forgets the old size of a hidden layer when it is scaled."""
+    spacing = loaded.study.geometry.spacing
+    scale, unit = spacing or (1.0,) * layer.ndim, "pixel" if spacing is None else "mm"
+    if resized or tuple(layer.scale) != scale:
+        layer.scale = scale
+    if {str(known) for known in layer.units} != {"millimeter" if unit == "mm" else unit}:
+        layer.units = (unit,) * layer.ndim

@@ -1,0 +1,55 @@
+"""What napari's first layers need, fetched in a thread: in the window's thread it takes a second."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import importlib
+from collections.abc import Iterator
+
+import pint
+
+from metseg.napari_plugin.pipeline import find_choices
+from metseg.napari_plugin.state import ModelChoice
+
+#: Modules that napari imports when the first image and labels layers are made, added and measured.
+_MODULES = ("pandas", "skimage.color", "skimage.measure", "scipy.ndimage")
+
+
+def found_choices() -> tuple[tuple[ModelChoice, ...], tuple[str, ...]]:
+    """Networks and devices, see :func:`metseg.napari_plugin.pipeline.find_choices`; run this in a thread.
+
+    Garbage is collected once afterwards. Otherwise Python would do so when the first case is shown, for it has more
+    than a quarter more objects now.
+    """
+    with uncollected():
+        found = find_choices()
+    prepare()
+    gc.collect()
+    return found
+
+
+@functools.cache
+def prepare() -> None:
+    """Have modules imported and units read, once; run this in a thread."""
+    with uncollected():
+        pint.Quantity(1.0, "mm")
+        for name in _MODULES:
+            importlib.import_module(name)
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Have no garbage collected meanwhile.
+
+    Modules are no garbage, but so many objects that Python looks through all there are once or twice while they are
+    imported; that takes up to half a second each time, in which the window's thread stands still as well.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
