@@ -32,8 +32,6 @@ from window import PLUGIN, settle, wait_until
 from metseg.curation import Project
 from metseg.study import find_studies, load
 
-_STROKES = 40
-
 
 @dataclass
 class Pulse:
@@ -83,6 +81,7 @@ def main() -> None:
     options.add_argument("--cases", type=int, default=3)
     options.add_argument("--model", help="network; by default the one that the studio offers")
     options.add_argument("--without-network", action="store_true", help="predict nothing")
+    options.add_argument("--strokes", type=int, default=40)
     given = options.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="metseg-stalls-"))
     try:
@@ -121,7 +120,7 @@ def review(widget: Any, project: Project, folder: Path, given: argparse.Namespac
     for name in names[1:]:
         with measured("open another case"):
             _open(studio, name)
-    strokes(studio)
+    strokes(studio, given.strokes)
     if not given.without_network:
         predict(widget)
     with measured("approve, open the next"):
@@ -133,14 +132,16 @@ def review(widget: Any, project: Project, folder: Path, given: argparse.Namespac
         wait_until(lambda: not studio.busy, "exporting")
     with measured("close the case"):
         studio.close_case()
+    with measured("open a case again"):
+        _open(studio, names[0])
 
 
-def strokes(studio: Any) -> None:
+def strokes(studio: Any, count: int) -> None:
     """Draw with the mouse, and say how soon it is on the disk; then take some of it back."""
     layer, rng = studio.state.case.labels, np.random.default_rng(0)
     layer.mode, layer.brush_size, layer.selected_label = "paint", 12, 1
-    with measured(f"{_STROKES} strokes"):
-        handled, durable = zip(*(one_stroke(studio, rng) for _ in range(_STROKES)), strict=True)
+    with measured(f"{count} strokes"):
+        handled, durable = zip(*(one_stroke(studio, rng) for _ in range(count)), strict=True)
     print(f"    handled: {_spread(handled)} ms; on the disk: {_spread(durable)} ms")
     with measured("undo and redo"):
         for _ in range(5):

@@ -29,7 +29,8 @@ def _open(studio: Any, name: str, patiently: Wait, **how: Any) -> Any:
 
 def _shows_nothing(model: Any) -> bool:
     """Whether the layers are hidden, and hold nothing of anybody."""
-    return not any(layer.visible or layer.data.any() or "no case" not in layer.name for layer in model.layers)
+    hidden = not any(layer.visible or layer.data.any() or layer.thumbnail[..., :3].any() for layer in model.layers)
+    return hidden and all("no case" in layer.name for layer in model.layers)
 
 
 def test_a_project_is_made_and_its_cases_are_listed(
@@ -103,17 +104,20 @@ def test_the_next_case_takes_over_the_layers_and_nothing_else(
 def test_a_case_of_another_size_takes_over_the_layers_also_while_they_are_hidden(
     make_studio: Any, model: Any, project: Project, tmp_path: Path, patiently: Wait
 ) -> None:
+    from napari.layers import Labels
+
     path = tmp_path / "cyd" / "cyd.tif"
     path.parent.mkdir()
     write_tiff(path, np.random.default_rng(2).integers(0, 255, (9, 32, 24), np.uint8), spacing=(1.0, 2.0, 2.0))
     project.add(load(find_studies(path.parent)[0]).studies[0])
     studio = make_studio(model, "cyd")
+    model.layers[0].visible = False
+    studio.own_layers.add(Labels(np.zeros((12, 40, 40), np.uint8), visible=False))  # as that of a proposal is
     before = list(model.layers)
-    before[0].visible = False
     for name, shape in (("ada", (6, 48, 40)), ("cyd", (9, 32, 24))):
         case = _open(studio, name, patiently)
         assert list(model.layers) == before
-        assert [layer.visible for layer in before] == [False, True]
+        assert [layer.visible for layer in before] == [False, True, False]
         assert model.dims.nsteps == shape, "the sliders know the new size"
         assert {tuple(layer.scale) for layer in before} == {case.study.geometry.spacing}
         case.labels.paint((shape[0] - 1, 20, 20), 1)

@@ -148,9 +148,10 @@ def test_no_box_is_left_behind_the_brush(widget: Any, viewer: Any) -> None:
 def test_a_closed_dock_saves_the_case_and_takes_its_layers(widget: Any, viewer: Any, project: Project) -> None:
     layer = widget.studio.state.case.labels
     layer.paint((1, 10, 10), 1)
+    drawn = layer.data.copy()
     viewer.window.remove_dock_widget(widget)
     assert len(viewer.layers) == 0
     with project.open_case("ada", timeout=10) as session:
-        np.testing.assert_array_equal(session.labels, layer.data)
+        np.testing.assert_array_equal(session.labels, drawn)
         assert session.labels.any()
         assert session.recovery is None

@@ -12,13 +12,13 @@ from napari.utils.colormaps import CyclicLabelColormap
 
 from metseg.napari_plugin.layers import KEY, LayerData, placement
 from metseg.napari_plugin.studio.case_labels import CaseLabels
+from metseg.napari_plugin.studio.own_layers import OwnLayers, clear_thumbnail
 from metseg.study import Sequence
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from metseg.napari_plugin.studio.open_case import Loaded
-    from metseg.napari_plugin.studio.own_layers import OwnLayers
 
 #: Colours of lesions by id, then again from the first: told apart on grey, next to each other, and by most who do not
 #: see all colours (Okabe and Ito 2008, https://jfly.uni-koeln.de/color/, and lighter ones between them).
@@ -90,6 +90,7 @@ class CaseLayers:
         if labels is not None and labels in self._own:
             self._own.hide(labels)
             labels.empty()
+            clear_thumbnail(labels)
             labels.name = f"lesions · {_NO_CASE}"
 
     def _show_image(self, channel: _Channel, layer: LayerData, loaded: Loaded) -> Image:
@@ -131,6 +132,7 @@ class CaseLayers:
                 self._own.hide(image)
                 image.metadata = {}
                 image.data = np.broadcast_to(np.zeros((), image.data.dtype), image.data.shape)
+                clear_thumbnail(image)
                 image.name = f"{image.name.partition(' · ')[0]} · {_NO_CASE}"
 
 

@@ -104,6 +104,7 @@ class Cases(Follower):
         """Fill the layers in as many turns as they need, then let the case be edited."""
         try:
             images, labels = yield from self._layers.show(loaded)
+            self._own.fit(labels)
             navigation.go_to(self._viewer, labels, first_slice(labels.data))
             yield
             self._begin(opening, OpenCase.of(loaded, images, labels), loaded.problem)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Layer
+    from napari.layers import Labels, Layer
 
 
 class OwnLayers:
@@ -45,10 +47,18 @@ class OwnLayers:
         if self._hidden.pop(layer, False) and not layer.visible:
             layer.visible = True
 
-    def forget(self, layer: Layer) -> None:
-        """Have nothing more to do with a layer that the user has removed."""
-        self._layers = [known for known in self._layers if known is not layer]
-        self._hidden.pop(layer, None)
+    def fit(self, labels: Labels) -> None:
+        """Have hidden layers cover what ``labels``, shape (z, y, x), cover: napari's sliders go by them as well."""
+        for layer in self._layers:
+            if layer.visible or layer is labels or layer not in self._viewer.layers:
+                continue
+            shape = labels.data.shape[-layer.ndim :]
+            resized = layer.data.shape != shape
+            if resized:
+                layer.data = np.zeros(shape, layer.data.dtype)
+            for name, value in placement_of(labels, layer.ndim).items():
+                if tuple(getattr(layer, name)) != value or (resized and name == "scale"):
+                    setattr(layer, name, value)  # napari forgets the size of a hidden layer when it is scaled
 
     def remove(self) -> None:
         """Take all of them out of the viewer at once: napari collects garbage once then."""
@@ -59,3 +69,13 @@ class OwnLayers:
             with self._viewer.layers.batched_update():
                 for layer in there:
                     self._viewer.layers.remove(layer)
+
+
+def clear_thumbnail(layer: Layer) -> None:
+    """Have the list show nothing of a hidden layer; napari would go on showing what was in it."""
+    layer.thumbnail = np.zeros_like(layer.thumbnail)
+
+
+def placement_of(labels: Labels, ndim: int = 3) -> dict[str, tuple[Any, ...]]:
+    """Where the last ``ndim`` axes of ``labels`` lie, as keywords of a layer."""
+    return {name: tuple(getattr(labels, name))[-ndim:] for name in ("scale", "translate", "units", "axis_labels")}

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.napari_plugin.studio.colours import GREEN, ORANGE, SKY, VERMILION
+from metseg.napari_plugin.studio.own_layers import clear_thumbnail, placement_of
 from metseg.napari_plugin.studio.predictions import Change, Proposal
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class ProposalLayer:
         if self._layer is None or self._layer not in self._own:
             selection = self._viewer.layers.selection
             active = selection.active
-            self._layer = _made(np.zeros(case.shape, np.uint8), **_place(case.labels))
+            self._layer = _made(np.zeros(case.shape, np.uint8), **placement_of(case.labels))
             self._own.add(self._layer)
             selection.active = active
 
@@ -72,10 +73,9 @@ class ProposalLayer:
             layer.data[:] = proposal.changes
         else:
             layer.data = proposal.changes.copy()
-            layer.editable = False
-            layer.scale = labels.scale  # napari forgets the old size of a hidden layer then
-        for key, value in _place(labels).items():
-            if tuple(getattr(layer, key)) != tuple(value):
+        layer.editable = False
+        for key, value in placement_of(labels).items():
+            if tuple(getattr(layer, key)) != value:
                 setattr(layer, key, value)
         layer.name = f"{_NAME} · {proposal.answer.model}"
         layer.visible = True
@@ -95,6 +95,7 @@ class ProposalLayer:
         if layer is not None and layer in self._own and layer.visible:
             layer.visible = False
             layer.data[:] = 0
+            clear_thumbnail(layer)
             layer.name = _NAME
         if labels is not None:
             self._own.unhide(labels)
@@ -108,11 +109,6 @@ def _made(changes: npt.NDArray[np.uint8], **place: Any) -> Labels:
     layer = Labels(changes, name=_NAME, visible=False, opacity=_OPACITY, colormap=_colormap(), **place)
     layer.editable = False
     return layer
-
-
-def _place(labels: Labels) -> dict[str, Any]:
-    """Where ``labels`` lie, as keywords of a layer."""
-    return {name: getattr(labels, name) for name in ("scale", "translate", "units", "axis_labels")}
 
 
 def _colormap() -> Any:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from metseg.napari_plugin.layers import KEY
 from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.studio.own_layers import placement_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -53,7 +54,7 @@ class Trace(Follower):
             self._own.add(layer)
         if layer.data.shape != shape:
             layer.data = np.zeros(shape, np.uint8)
-        for name, value in _plane(labels).items():
+        for name, value in placement_of(labels, 2).items():
             if tuple(getattr(layer, name)) != value:
                 setattr(layer, name, value)
         layer.visible = True
@@ -99,8 +100,3 @@ def _made() -> Labels:
     colours = DirectLabelColormap(color_dict=_COLOURS)
     nothing = np.zeros((1, 1), np.uint8)
     return Labels(nothing, name=NAME, opacity=_OPACITY, colormap=colours, metadata={KEY: _MARK})
-
-
-def _plane(labels: Labels) -> dict[str, tuple[Any, ...]]:
-    """Where a slice of ``labels`` lies, as keywords of a layer."""
-    return {name: tuple(getattr(labels, name))[-2:] for name in ("scale", "translate", "units", "axis_labels")}
