@@ -25,7 +25,9 @@ OPEN_PATHS = frozenset({"/livez", "/readyz", "/openapi.json", "/auth/", "/auth/t
 
 #: Bytes of bodies that are being received at once, in multiples of the largest one.
 _BODIES = 8
-_LINGER_SECONDS = 2.0
+#: How long a refused client may go on sending, and how long it may pause.
+_LINGER_SECONDS = 10.0
+_PAUSE_SECONDS = 2.0
 
 
 class Guard:
@@ -162,6 +164,9 @@ async def _refuse(problem: ProblemError, scope: Scope, receive: Receive, send: S
 
     await response(scope, receive, hold_open)
     with anyio.move_on_after(_LINGER_SECONDS):
-        while (await receive()).get("more_body", False):
-            pass
+        more = True
+        while more:
+            more = False
+            with anyio.move_on_after(_PAUSE_SECONDS):
+                more = (await receive()).get("more_body", False)
     await send({"type": "http.response.body", "body": b"", "more_body": False})
