@@ -18,25 +18,25 @@ _MODULES = ("pandas", "skimage.color", "skimage.measure", "scipy.ndimage")
 
 
 def found_choices() -> tuple[tuple[ModelChoice, ...], tuple[str, ...]]:
-    """Networks and devices, see :func:`metseg.napari_plugin.pipeline.find_choices`; run this in a thread.
-
-    Garbage is collected once afterwards. Otherwise Python would do so when the first case is shown, for it has more
-    than a quarter more objects now.
-    """
+    """Networks and devices, see :func:`metseg.napari_plugin.pipeline.find_choices`; run this in a thread."""
     with uncollected():
         found = find_choices()
     prepare()
-    gc.collect()
     return found
 
 
 @functools.cache
 def prepare() -> None:
-    """Have modules imported and units read, once; run this in a thread."""
+    """Have modules imported and units read, once; run this in a thread.
+
+    Garbage is collected once afterwards. Otherwise Python would do so while the first layers are made, for it has more
+    than a quarter more objects now.
+    """
     with uncollected():
         pint.Quantity(1.0, "mm")
         for name in _MODULES:
             importlib.import_module(name)
+    gc.collect()
 
 
 @contextlib.contextmanager
