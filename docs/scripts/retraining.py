@@ -28,6 +28,9 @@ from metseg.training import Split, TrainingConfig, evaluate, train, write_split
 
 OURS = "by benefit"
 
+#: Least height of the plot, in Dice: differences between a handful of patients must not look larger than they are.
+HEIGHT = 0.1
+
 #: Dice by patient.
 Scores = dict[str, float]
 
@@ -171,6 +174,9 @@ def draw(means: dict[str, dict[int, float]], path: Path) -> None:
     axis.plot(list(means[OURS]), list(means[OURS].values()), "C0-", marker="o", label=OURS)
     axis.set(xlabel="reviewed patients trained on", title="mean Dice of patients who were not reviewed")
     axis.set_xticks(list(means[OURS]))
+    low, high = axis.get_ylim()
+    room = max(HEIGHT - (high - low), 0) / 2
+    axis.set_ylim(low - room, high + room)
     axis.grid(alpha=0.3)
     axis.legend()
     with write_atomically(path) as temporary:
