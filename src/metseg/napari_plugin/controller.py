@@ -14,10 +14,9 @@ from metseg.errors import MetsegError
 from metseg.napari_plugin import exporting, outlines, pipeline
 from metseg.napari_plugin.background import Latest
 from metseg.napari_plugin.brush_circle import without_box
-from metseg.napari_plugin.layers import KEY, Channel, Source
+from metseg.napari_plugin.layers import KEY, Channel, Source, is_auxiliary
 from metseg.napari_plugin.messages import tell, tell_error
 from metseg.napari_plugin.pipeline import Outcome
-from metseg.napari_plugin.preview import is_preview
 from metseg.napari_plugin.runs import Run
 from metseg.napari_plugin.state import Activity, Follower, LayerChoice, ModelChoice, SegmentationState
 from metseg.study import Sequence
@@ -274,7 +273,7 @@ def _studies(viewer: ViewerModel) -> Iterator[LayerChoice]:
     """One choice for each study of ours, its FLAIR where that is still there, and one for each other image."""
     ours: dict[int, LayerChoice] = {}
     for layer in viewer.layers:
-        if not isinstance(layer, Image) or is_preview(layer):
+        if not isinstance(layer, Image) or is_auxiliary(layer):
             continue
         entry = layer.metadata.get(KEY)
         if not isinstance(entry, Channel):

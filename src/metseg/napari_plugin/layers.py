@@ -35,6 +35,11 @@ TITLES = {
 }
 
 
+def is_auxiliary(layer: Any) -> bool:
+    """Whether a layer of ours shows no study: a preview, a stroke under way, what waits for the next case."""
+    return isinstance(layer.metadata.get(KEY), str)
+
+
 @dataclass(frozen=True, eq=False)
 class Channel:
     """What ``layer.metadata[KEY]`` of an image layer holds: the study and which channel the layer shows."""

@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 NAME = "enhanced slice (preview)"
-_MARK = "preview"
-
-
-def is_preview(layer: Any) -> bool:
-    """Whether ``layer`` is the temporary one."""
-    return bool(layer.metadata.get(KEY) == _MARK)
 
 
 class Preview(Follower):
@@ -123,7 +117,7 @@ class Preview(Follower):
             scale=tuple(image.scale)[-2:],
             translate=tuple(image.translate)[-2:],
             units=tuple(image.units)[-2:],
-            metadata={KEY: _MARK},
+            metadata={KEY: "preview"},
         )
         layers.insert(layers.index(image) + 1, self._layer)
         layers.selection.active = active

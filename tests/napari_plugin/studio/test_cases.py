@@ -28,7 +28,12 @@ def _open(studio: Any, name: str, patiently: Wait, **how: Any) -> Any:
 
 
 def _shows_nothing(model: Any) -> bool:
-    """Whether the layers are hidden, and hold nothing of anybody."""
+    """Whether the layers are hidden, hold nothing of anybody, and are no images that a network is offered."""
+    from napari.layers import Image
+
+    from metseg.napari_plugin.layers import is_auxiliary
+
+    assert all(is_auxiliary(layer) for layer in model.layers if isinstance(layer, Image))
     hidden = not any(layer.visible or layer.data.any() or layer.thumbnail[..., :3].any() for layer in model.layers)
     return hidden and all("no case" in layer.name for layer in model.layers)
 

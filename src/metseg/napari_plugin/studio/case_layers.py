@@ -10,7 +10,7 @@ import numpy as np
 from napari.layers import Image, Layer
 from napari.utils.colormaps import CyclicLabelColormap
 
-from metseg.napari_plugin.layers import KEY, LayerData, placement
+from metseg.napari_plugin.layers import KEY, LayerData, is_auxiliary, placement
 from metseg.napari_plugin.studio.case_labels import CaseLabels
 from metseg.napari_plugin.studio.own_layers import OwnLayers, clear_thumbnail
 from metseg.study import Sequence
@@ -128,9 +128,9 @@ class CaseLayers:
 
     def _empty(self, images: Iterable[Image]) -> None:
         for image in images:
-            if image in self._own and image.metadata:
+            if image in self._own and not is_auxiliary(image):
                 self._own.hide(image)
-                image.metadata = {}
+                image.metadata = {KEY: _NO_CASE}
                 image.data = np.broadcast_to(np.zeros((), image.data.dtype), image.data.shape)
                 clear_thumbnail(image)
                 image.name = f"{image.name.partition(' · ')[0]} · {_NO_CASE}"
