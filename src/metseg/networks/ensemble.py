@@ -46,12 +46,14 @@ class EnsembleSpec(BaseModel):
 
     @property
     def title(self) -> str:
-        """How many of what."""
-        return f"mean of {len(self.members)} networks"
+        """How many of what; of one alone, its own."""
+        return self.members[0].title if len(self.members) == 1 else f"mean of {len(self.members)} networks"
 
     @property
     def description(self) -> str:
         """The members, for a model card."""
+        if len(self.members) == 1:
+            return self.members[0].description
         return "Mean probability of: " + "; ".join(member.description for member in self.members)
 
 
