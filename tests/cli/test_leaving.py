@@ -81,6 +81,8 @@ def test_ctrl_c_leaves_with_130_and_the_run_can_be_resumed(metseg: Any, write_pa
     _wait_for(run / "state.pt", first)
     assert _interrupt(first) == ""
     before = _epochs(run)
+    import matplotlib.figure  # noqa: F401  an import that Ctrl-C cuts short would stay broken in the tests that follow
+
     with _ctrl_c_when(lambda: _epochs(run) > before):
         again = metseg(*train, "--resume")
     assert again.status == 130, again.err

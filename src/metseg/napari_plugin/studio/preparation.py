@@ -1,4 +1,4 @@
-"""What napari's first layers need, fetched in a thread: in the window's thread it takes a second."""
+"""What napari's first layers and the first network need, fetched in a thread while nothing else goes on."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from metseg.napari_plugin.state import ModelChoice
 
 #: Modules that napari imports when the first image and labels layers are made, added and measured.
 _MODULES = ("pandas", "skimage.color", "skimage.measure", "scipy.ndimage")
+#: What comes with the first network: timm, torchvision and torch's compiler.
+_NETWORKS = "segmentation_models_pytorch"
 
 
 def found_choices() -> tuple[tuple[ModelChoice, ...], tuple[str, ...]]:
     """Networks and devices, see :func:`metseg.napari_plugin.pipeline.find_choices`; run this in a thread."""
     with uncollected():
         found = find_choices()
+        importlib.import_module(_NETWORKS)
     prepare()
     return found
 
