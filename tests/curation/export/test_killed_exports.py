@@ -38,11 +38,13 @@ def edit(value):
         case.commit(labels, EditKind.STROKE)
         case.set_status(Status.APPROVED)
 
+export_project(project, out.with_name("first"))  # with all that is imported once
 start = time.perf_counter()
 export_project(project, out.with_name("timed"))
 lasting = time.perf_counter() - start
-before = partly = whole = 0
-for number in range(count):
+kills = before = partly = whole = 0
+while kills < count or (not (before and partly) and kills < 10 * count):
+    kills += 1
     child = os.fork()
     if child == 0:
         export_project(project, out)
@@ -61,13 +63,13 @@ for number in range(count):
     else:
         partly += any(out.rglob("*_mask.tif"))
     if random.random() < 0.5:
-        edit(number)
+        edit(kills)
 export_project(project, out)
 assert verify(out).sound
 export_project(project, out.with_name("fresh"))
 listing = lambda top: {path.relative_to(top): path.read_bytes() for path in top.rglob("*") if path.is_file()}
 assert listing(out) == listing(out.with_name("fresh"))
-print(count, before, partly, whole)
+print(kills, before, partly, whole)
 """
 
 
@@ -82,7 +84,7 @@ def test_a_killed_export_is_finished_by_running_it_again(project: Project, tmp_p
     assert done.returncode == 0, done.stderr
     print(done.stdout)
     kills, before, partly, _whole = map(int, done.stdout.split())
-    assert kills == KILLS
+    assert kills >= KILLS
     assert before > 0, "every export was over before it was killed; the test shows nothing"
     assert partly > 0, "no kill left a part of an export; the test shows nothing"
 
