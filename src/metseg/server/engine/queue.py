@@ -141,8 +141,7 @@ class Engine:
             If there is none.
         """
         with self._lock:
-            if self._slots >= self._most:
-                raise BusyError(self._wait())
+            self.check_room()
             self._slots += 1
         return Slot(self._release)
 
