@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metseg.curation import Project, Provenance, Status
+from metseg.curation import EditKind, Project, Provenance, Status, ToolName
 from metseg.curation.benefit import BenefitConfig, expected_benefit
 from metseg.curation.corrections import Corrections
 from metseg.curation.queue import ReviewQueue, case_benefit, edited_slices, review_progress, review_queue
+from metseg.curation.tools import delete
 from metseg.errors import DataError
 from metseg.events import drain
 from metseg.metrics import overlap
@@ -172,6 +173,31 @@ def test_slices_that_somebody_drew_on_are_reviewed(
         left = case_benefit(session, reviewed=(3,))
         assert left is not None
         assert {one.z for one in left.slices} == {0, 2}
+
+
+def test_a_deleted_lesion_s_slices_are_still_to_be_looked_at_but_nothing_is_asked_of_it_again(
+    project: Project, predict: Predict, paint: Callable[..., np.ndarray]
+) -> None:
+    p = np.zeros(SHAPE, np.float32)
+    p[0:3, 2:8, 2:8], p[1:4, 9:12, 9:12] = 0.7, 0.6
+    predict(project, "head", p)
+    with project.open_case("head") as session:
+        before = case_benefit(session)
+        deleted = delete(session.labels, int(session.labels[3, 10, 10]))
+        labels = session.labels.copy()
+        deleted.apply(labels)
+        session.commit(labels, EditKind.TOOL, detail={"tool": ToolName.DELETE})
+        after = case_benefit(session)
+        assert before is not None
+        assert after is not None
+        assert {one.z for one in after.slices} == {0, 1, 2, 3}
+        changes = {one.z: one.changes for one in after.slices}
+        assert changes == pytest.approx({0: 36 * 0.3, 1: 36 * 0.3, 2: 36 * 0.3, 3: 0}, rel=0.01)
+        assert after.dice > before.dice
+        paint(session, (3, 1, 1), 5)
+        drawn_on = case_benefit(session)
+        assert drawn_on is not None
+        assert {one.z for one in drawn_on.slices} == {0, 1, 2}
 
 
 def test_a_probability_that_was_rounded_across_the_threshold_is_no_edit(project: Project) -> None:

@@ -61,8 +61,9 @@ def queue(
     """List cases in the order in which to review them, one a line: those first whose Dice gains most by each look.
 
     Approved and rejected cases are left out; cases that no network has predicted come last. Slices are counted
-    from 0. Those on which somebody has drawn already are not listed. Voxels are disputed where the networks of an
-    ensemble disagree; that is for your eyes, and has no part in the order.
+    from 0. Those on which somebody has drawn already are not listed; those in which a lesion was only deleted or
+    changed as a whole are. Voxels are disputed where the networks of an ensemble disagree; that is for your eyes,
+    and has no part in the order.
     """
     from metseg.curation import Project
     from metseg.curation.queue import case_benefit, review_queue

@@ -4,7 +4,8 @@ from metseg.curation.benefit import BenefitConfig, CaseBenefit, SliceBenefit, ex
 from metseg.curation.corrections import Corrections, read_corrections
 from metseg.curation.default_model import DefaultModel, GateResult, adopt_model
 from metseg.curation.description import CaseDescription
-from metseg.curation.kinds import EditKind, EntryKind, Origin, Status
+from metseg.curation.drawn import drawn_slices, slices_by_hand
+from metseg.curation.kinds import EditKind, EntryKind, Origin, Status, ToolName
 from metseg.curation.pairs import existing_pairs, export_pairs, exporting_pairs
 from metseg.curation.predictions import Prediction, PredictionPlan
 from metseg.curation.project import Project
@@ -45,6 +46,7 @@ __all__ = [
     "Recovery",
     "Relocation",
     "Status",
+    "ToolName",
     "adopt_model",
     "existing_pairs",
     "export_pairs",
@@ -61,9 +63,11 @@ __all__ = [
     "ReviewProgress",
     "ReviewQueue",
     "case_benefit",
+    "drawn_slices",
     "edited_slices",
     "review_progress",
     "review_queue",
+    "slices_by_hand",
     "LesionRow",
     "lesion_rows",
     "lesion_rows_csv",

@@ -19,6 +19,24 @@ class EditKind(StrEnum):
     OTHER = "other"
 
 
+class ToolName(StrEnum):
+    """The correction tools, as ``detail["tool"]`` of a ``TOOL`` record calls them.
+
+    Brush and eraser are led by hand through the slices in ``detail["slices"]``; the others act on whole lesions.
+    """
+
+    BRUSH = "guided brush"
+    ERASER = "guided eraser"
+    GROW = "grow"
+    SHRINK = "shrink"
+    INTERPOLATE = "interpolate"
+    SPLIT = "split"
+    SEPARATE = "separate"
+    MERGE = "merge"
+    DELETE = "delete"
+    RELABEL = "relabel"
+
+
 class EntryKind(StrEnum):
     """What else is written to the journal."""
 

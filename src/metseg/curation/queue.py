@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from metseg.curation.benefit import CaseBenefit, expected_benefit
 from metseg.curation.changes import Labels
+from metseg.curation.drawn import slices_by_hand
 from metseg.curation.kinds import Status
 from metseg.curation.predictions import Prediction
 from metseg.curation.project import Project
@@ -118,12 +119,15 @@ def review_queue(
 def case_benefit(case: CaseView, *, reviewed: Collection[int] = ()) -> CaseBenefit | None:
     """What looking at a case is worth now.
 
+    Slices on which somebody drew were looked at. Those in which a lesion was deleted, merged, or grown as a whole were
+    not, for the lesion may have been seen in one of them only; but what was decided about its voxels is taken for true.
+
     Parameters
     ----------
     case : CaseView
-        Its labels and newest prediction are looked at; slices on which somebody drew count as reviewed.
+        Its labels, its newest prediction, and its history are looked at.
     reviewed : collection of int
-        Further slices that somebody has looked at.
+        Slices that somebody has looked at without drawing on them.
 
     Returns
     -------
@@ -138,17 +142,19 @@ def case_benefit(case: CaseView, *, reviewed: Collection[int] = ()) -> CaseBenef
     prediction = case.prediction()
     if prediction is None:
         return None
-    drawn_on = () if case.status is Status.PREDICTED else edited_slices(case.labels, prediction)
-    return expected_benefit(
-        case.labels,
-        prediction.probabilities,
-        reviewed={*drawn_on, *reviewed},
-        disagreement=prediction.disagreement,
-    )
+    labels, probabilities, disagreement = case.labels, prediction.probabilities, prediction.disagreement
+    looked_at = set(reviewed)
+    if case.status is not Status.PREDICTED:
+        decided = _decided(labels, prediction)
+        if edited := _slices_with(decided):
+            looked_at |= slices_by_hand(case.history()).intersection(edited)
+            probabilities = np.where(decided, labels > 0, probabilities).astype(np.float32)
+            disagreement = None if disagreement is None else np.where(decided, np.float32(0), disagreement)
+    return expected_benefit(labels, probabilities, reviewed=looked_at, disagreement=disagreement)
 
 
 def edited_slices(labels: Labels, prediction: Prediction) -> tuple[int, ...]:
-    """Slices on which the labels are not what the network proposed, so that somebody must have drawn there.
+    """Slices on which the labels are not what the network proposed.
 
     Parameters
     ----------
@@ -156,10 +162,7 @@ def edited_slices(labels: Labels, prediction: Prediction) -> tuple[int, ...]:
     prediction : Prediction
         Of the same case. Voxels whose probability is the threshold itself, as far as it is kept, say nothing.
     """
-    most, least = (_proposal(prediction, step) for step in (-_STEP, _STEP))
-    drawn = labels > 0
-    differs = (drawn & ~most) | (~drawn & least)
-    return tuple(np.flatnonzero(differs.any(axis=(1, 2))).tolist())
+    return _slices_with(_decided(labels, prediction))
 
 
 def review_progress(cases: Iterable[CaseSummary]) -> ReviewProgress:
@@ -174,6 +177,18 @@ def review_progress(cases: Iterable[CaseSummary]) -> ReviewProgress:
         lesions=sum(case.lesions for case in approved),
         lesion_voxels=sum(case.voxels for case in approved),
     )
+
+
+def _decided(labels: Labels, prediction: Prediction) -> npt.NDArray[np.bool_]:
+    """Voxels that are not what the network proposed, so that somebody must have decided about them."""
+    most, least = (_proposal(prediction, step) for step in (-_STEP, _STEP))
+    drawn = labels > 0
+    different: npt.NDArray[np.bool_] = (drawn & ~most) | (~drawn & least)
+    return different
+
+
+def _slices_with(voxels: npt.NDArray[np.bool_]) -> tuple[int, ...]:
+    return tuple(np.flatnonzero(voxels.any(axis=(1, 2))).tolist())
 
 
 def _proposal(prediction: Prediction, step: float) -> npt.NDArray[np.bool_]:

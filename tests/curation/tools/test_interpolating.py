@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metseg.curation.tools import ToolError, interpolate
+from metseg.curation.tools import ToolError, interpolate, slices_round
 
 SHAPE = (9, 64, 64)
 
@@ -109,3 +109,24 @@ def test_a_slice_without_the_lesion_is_named_as_people_count() -> None:
         interpolate(labels, 1, 0, 4)
     with pytest.raises(ToolError, match="no slice 10"):
         interpolate(labels, 1, 0, 9)
+
+
+@pytest.mark.parametrize(
+    ("shown", "present", "drawn", "ends"),
+    [
+        (4, range(10), {1, 3, 6, 8}, (3, 6)),
+        (3, range(10), {1, 3, 6}, (1, 6)),
+        (4, {2, 3, 7}, set(), (3, 7)),
+        (4, {2, 3, 7}, {2, 9}, (2, 7)),
+    ],
+)
+def test_interpolation_lies_between_the_nearest_drawn_slices(
+    shown: int, present: range | set[int], drawn: set[int], ends: tuple[int, int]
+) -> None:
+    assert slices_round(shown, present, drawn) == ends
+
+
+@pytest.mark.parametrize(("shown", "side"), [(0, "before"), (9, "after"), (1, "before")])
+def test_interpolation_needs_a_drawn_slice_on_either_side(shown: int, side: str) -> None:
+    with pytest.raises(ToolError, match=side):
+        slices_round(shown, range(10), {1, 5})

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from metseg.cli.app import app
 from metseg.curation import Project, Provenance, Status
 from metseg.curation.tools import delete
 from metseg.napari_plugin.studio.slice_strip import Strip
@@ -128,7 +132,9 @@ def test_a_slice_that_was_drawn_on_counts_as_looked_at_until_it_is_undone(open_q
     assert 2 in panel.reviewing.left
 
 
-def test_a_lesion_deleted_as_a_whole_leaves_its_slices_to_be_looked_at(open_queue: Any, patiently: Wait) -> None:
+def test_a_lesion_deleted_as_a_whole_leaves_its_slices_to_be_looked_at_as_the_command_line_says(
+    open_queue: Any, patiently: Wait
+) -> None:
     panel = open_queue("bob")
     case, before = panel.state.case, panel.reviewing.plan
     [lesion] = np.unique(case.labels.data[case.labels.data > 0])
@@ -138,6 +144,8 @@ def test_a_lesion_deleted_as_a_whole_leaves_its_slices_to_be_looked_at(open_queu
     panel.studio.apply(delete(case.labels.data, lesion), {"tool": "delete", "lesions": [int(lesion)]})
     patiently(lambda: settled(panel) and {one.z: one.gain for one in panel.state.slices} != gain)
     assert panel.state.status is Status.CORRECTED
+    printed = CliRunner().invoke(app, ["project", "queue", str(panel.state.project.path), "--slices", "bob", "--json"])
+    assert json.loads(printed.output)["slices"] == [asdict(one) for one in panel.state.slices]
     assert not panel.state.reviewed & within
     assert set(panel.reviewing.left) == set(before.first)
     case.labels.paint((min(within), 40, 30), 9)

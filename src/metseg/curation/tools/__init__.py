@@ -3,7 +3,7 @@
 from metseg.curation.tools.brush import guided_brush
 from metseg.curation.tools.change import Change, ToolError
 from metseg.curation.tools.growing import grow, shrink
-from metseg.curation.tools.interpolation import interpolate
+from metseg.curation.tools.interpolation import interpolate, slices_round
 from metseg.curation.tools.lesion_edits import delete, merge, relabel, separate, split
 from metseg.curation.tools.stroke import Stroke
 
@@ -19,5 +19,6 @@ __all__ = [
     "relabel",
     "separate",
     "shrink",
+    "slices_round",
     "split",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import cv2
 import numpy as np
@@ -64,6 +65,40 @@ def interpolate(
             inside += np.float32(_push(*ends)) * network_says(log_odds(probabilities[box][i]))
         plane[(inside > 0) & (plane == 0)] = label
     return change(labels, box, after)
+
+
+def slices_round(shown: int, present: Collection[int], drawn: Collection[int]) -> tuple[int, int]:
+    """The two slices to interpolate between.
+
+    Parameters
+    ----------
+    shown : int
+        Slice on screen, which is to be filled.
+    present : collection of int
+        Slices that the lesion is in.
+    drawn : collection of int
+        Slices in which it was drawn by a person, see :func:`metseg.curation.drawn_slices`.
+
+    Returns
+    -------
+    tuple of int
+        The nearest drawn slices before and after; where none was drawn and the lesion is not on screen, the nearest
+        that it is in.
+
+    Raises
+    ------
+    ToolError
+        If there are no such two.
+    """
+    ends = []
+    for side, before in (("before", True), ("after", False)):
+        known = [z for z in set(present) & set(drawn) if (z < shown if before else z > shown)]
+        if not known and shown not in present:
+            known = [z for z in present if (z < shown if before else z > shown)]
+        if not known:
+            raise ToolError(f"draw or correct the lesion in a slice {side} this one first")
+        ends.append(max(known) if before else min(known))
+    return ends[0], ends[1]
 
 
 class _Shape:

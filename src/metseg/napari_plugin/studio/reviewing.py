@@ -15,6 +15,7 @@ from metseg.curation import (
     Project,
     ReviewQueue,
     Status,
+    case_benefit,
     review_queue,
 )
 from metseg.curation.queue import DONE
@@ -22,7 +23,6 @@ from metseg.events import drain
 from metseg.napari_plugin.background import Latest
 from metseg.napari_plugin.state import Follower
 from metseg.napari_plugin.studio.shortcuts import Shortcut
-from metseg.napari_plugin.studio.slice_benefit import slice_benefit
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.open_case import OpenCase
@@ -304,4 +304,4 @@ def _order(
 def _look(
     key: Key, view: CaseView, looked: frozenset[int], shown: int | None
 ) -> tuple[Key, CaseBenefit | None, int | None]:
-    return key, slice_benefit(view, looked), shown
+    return key, case_benefit(view, reviewed=looked), shown

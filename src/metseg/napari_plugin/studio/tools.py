@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import SignalGroupDescriptor
 
-from metseg.curation import tools
+from metseg.curation import ToolName, drawn_slices, tools
 from metseg.curation.tools import Change, Stroke, ToolError
 from metseg.errors import MetsegError
 from metseg.napari_plugin.state import Follower
-from metseg.napari_plugin.studio.drawn_slices import BRUSH, ERASER, INTERPOLATE, drawn_slices, slices_round
 from metseg.napari_plugin.studio.stroke_target import lesion_under
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ class Tools(Follower):
             return tools.guided_brush(*given, redraw=redraw, neighbours=neighbours), numbers
 
         nothing = "the stroke touches no lesion" if erase else "the stroke adds nothing"
-        numbers = self._run(ERASER if erase else BRUSH, change, nothing)
+        numbers = self._run(ToolName.ERASER if erase else ToolName.BRUSH, change, nothing)
         if numbers is not None and not erase:
             self._studio.state.lesion = numbers["lesion"]
 
@@ -130,7 +129,7 @@ class Tools(Follower):
             grown = tools.grow(case.labels.data, _needed(case), label, step=STEP, spacing=spacing)
             return grown, {"lesion": label, "step": STEP}
 
-        self._run("grow", change, "the network saw nothing more round it: use the guided brush")
+        self._run(ToolName.GROW, change, "the network saw nothing more round it: use the guided brush")
 
     def shrink(self) -> None:
         """Let the selected lesion fall back to the next contour within it."""
@@ -139,7 +138,7 @@ class Tools(Follower):
             label = self._selected()
             return tools.shrink(case.labels.data, _needed(case), label, step=STEP), {"lesion": label, "step": STEP}
 
-        self._run("shrink", change, "there is no contour of the network's within it: use the guided eraser")
+        self._run(ToolName.SHRINK, change, "there is no contour of the network's within it: use the guided eraser")
 
     def interpolate(self) -> None:
         """Redraw the selected lesion between the two drawn slices that are nearest to the one on screen.
@@ -155,14 +154,14 @@ class Tools(Follower):
             self._studio.flush()
             labels = case.labels.data
             present = np.flatnonzero((labels == label).any(axis=(1, 2))).tolist()
-            first, last = slices_round(shown, present, drawn_slices(case.view.history(), label))
+            first, last = tools.slices_round(shown, present, drawn_slices(case.view.history(), label))
             probabilities = _probabilities(case)
             if probabilities is not None and not _agrees(probabilities, labels == label, (first, last)):
                 probabilities = None
             made = tools.interpolate(labels, label, first, last, probabilities)
             return made, {"lesion": label, "first": first, "last": last, "network": probabilities is not None}
 
-        self._run(INTERPOLATE, change, "the slices between are so already")
+        self._run(ToolName.INTERPOLATE, change, "the slices between are so already")
 
     def split(self, first: Voxel, second: Voxel) -> None:
         """Cut the lesion in which ``first`` and ``second`` (z, y, x) lie between the two."""
@@ -173,7 +172,7 @@ class Tools(Follower):
             cut = tools.split(case.labels.data, label, first, second, new=case.next_label, spacing=spacing)
             return cut, numbers
 
-        self._run("split", change, "there is nothing to split")
+        self._run(ToolName.SPLIT, change, "there is nothing to split")
 
     def separate(self) -> None:
         """Give every connected piece of the selected lesion its own number."""
@@ -182,7 +181,7 @@ class Tools(Follower):
             label, new = self._selected(), case.next_label
             return tools.separate(case.labels.data, label, new=new), {"lesion": label, "new": new}
 
-        self._run("separate", change, "it is in one piece already: split it by two clicks")
+        self._run(ToolName.SEPARATE, change, "it is in one piece already: split it by two clicks")
 
     def merge(self) -> None:
         """Give the lesions selected in the table the number of the current one."""
@@ -193,7 +192,7 @@ class Tools(Follower):
                 raise ToolError("select two or more lesions in the table first (Ctrl or Shift and a click)")
             return tools.merge(case.labels.data, ids), {"lesions": list(ids)}
 
-        self._run("merge", change, "they are one already")
+        self._run(ToolName.MERGE, change, "they are one already")
 
     def delete(self) -> None:
         """Remove the lesions selected in the table, or else the current one."""
@@ -203,7 +202,7 @@ class Tools(Follower):
             return tools.delete(case.labels.data, *ids), {"lesions": list(ids)}
 
         case = self._studio.state.case
-        if self._run("delete", change, "nothing is there") is not None and case is not None:
+        if self._run(ToolName.DELETE, change, "nothing is there") is not None and case is not None:
             case.labels.selected_label = case.next_label
             self._fresh = 0
 
@@ -213,7 +212,7 @@ class Tools(Follower):
         def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
             return tools.relabel(case.labels.data, old, new), {"lesion": old, "new": new}
 
-        if self._run("relabel", change, "that is its number already") is not None:
+        if self._run(ToolName.RELABEL, change, "that is its number already") is not None:
             self._studio.state.lesion = new
 
     def undo(self) -> None:
@@ -237,7 +236,7 @@ class Tools(Follower):
         self._say(what)
 
     def _run(
-        self, name: str, make: Callable[[OpenCase], tuple[Change, dict[str, Any]]], nothing: str
+        self, name: ToolName, make: Callable[[OpenCase], tuple[Change, dict[str, Any]]], nothing: str
     ) -> dict[str, Any] | None:
         """Make a change and apply it; its numbers, or ``None`` if there was none."""
         case = self._studio.state.case
