@@ -40,12 +40,21 @@ def test_the_temperature_undoes_what_was_done_to_the_logits(sharpness: float) ->
         torch.from_numpy(probabilities), torch.from_numpy(truth).float()
     )
     assert counts.negative_log_likelihood(1.0) == pytest.approx(float(expected), rel=1e-4)
-    assert counts.negative_log_likelihood(temperature) <= counts.negative_log_likelihood(1.0)
+    assert counts.brier(temperature) <= counts.brier(1.0)
+    assert counts.brier(1.0) == pytest.approx(counts.reliability(1.0).brier)
     before, direct = counts.reliability(1.0), reliability(truth, probabilities)
     assert before.ece == pytest.approx(direct.ece, abs=2e-3)
     assert before.brier == pytest.approx(direct.brier, rel=1e-3)
     assert sum(before.voxels) == counts.voxels == len(truth)
     assert counts.reliability(temperature).ece < 0.006
+
+
+def test_sure_misses_do_not_flatten_what_is_in_doubt() -> None:
+    truth, probabilities = drawn(1.0)
+    missed = np.full(2_000, 1e-5, np.float32)
+    counts = LogitCounts.of(np.append(truth, np.ones(2_000)), np.append(probabilities, missed))
+    assert fit_temperature(counts) == pytest.approx(1.0, abs=0.06)
+    assert min((1.0, 1.1, 1.2, 1.3), key=counts.negative_log_likelihood) > 1.1
 
 
 def test_a_temperature_needs_lesion_and_health() -> None:
@@ -74,7 +83,7 @@ def test_every_patient_is_answered_for_by_the_fold_that_held_it_out(heads: Path,
         assert study.mask is not None
         counts += LogitCounts.of(study.mask, Segmenter(fold, device="cpu").segment(study).probabilities)
     assert result.nll_before == pytest.approx(counts.negative_log_likelihood(1.0))
-    assert result.nll_after < result.nll_before
+    assert result.after.brier < result.before.brier
 
     study = read_study(heads / "head0")
     plain = Segmenter(model, device="cpu").segment(study).probabilities

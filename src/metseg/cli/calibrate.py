@@ -26,7 +26,7 @@ def calibrate(
     ] = None,
     device: Device = "auto",
 ) -> None:
-    """Fit a temperature on held-out patients and write it into the model's card (Guo et al. 2017).
+    """Fit a temperature on held-out patients, by Brier score, and write it into the model's card.
 
     Held out are the patients whom the card names so; a model trained on all patients needs --runs. The mask at
     threshold 0.5 stays the same; probabilities, and what is flagged as doubtful, change.

@@ -85,6 +85,10 @@ class LogitCounts:
         total = self.lesion @ np.logaddexp(0, -scaled) + self.healthy @ np.logaddexp(0, scaled)
         return float(total / self.voxels)
 
+    def brier(self, temperature: float) -> float:
+        """Mean over all voxels of (probability - truth)², after logits are divided by ``temperature``."""
+        return self._squared_error(expit(self.logits / temperature)) / self.voxels
+
     def reliability(self, temperature: float) -> Reliability:
         """How often voxels of a given probability are lesion, after logits are divided by ``temperature``."""
         edges = pool_reliability([]).edges
@@ -100,12 +104,19 @@ class LogitCounts:
             voxels=tuple(int(number) for number in sums(voxels)),
             lesion_voxels=tuple(int(number) for number in sums(self.lesion)),
             probability=tuple(sums(voxels * probability)),
-            squared_error=float(self.lesion @ (1 - probability) ** 2 + self.healthy @ probability**2),
+            squared_error=self._squared_error(probability),
         )
+
+    def _squared_error(self, probability: npt.NDArray[np.float64]) -> float:
+        return float(self.lesion @ (1 - probability) ** 2 + self.healthy @ probability**2)
 
 
 def fit_temperature(counts: LogitCounts) -> float:
-    """The temperature between 1/20 and 20 under which the voxels are likeliest.
+    """The temperature between 1/20 and 20 with the least Brier score.
+
+    Likelihood, which Guo et al. take, is ruled by the few lesion voxels that the network is sure are none; it flattens
+    all probabilities for their sake, also those in doubt, which were right. The Brier score bounds what one voxel costs
+    (``docs/accuracy.md`` has both).
 
     Raises
     ------
@@ -116,7 +127,7 @@ def fit_temperature(counts: LogitCounts) -> float:
         raise DataError("a temperature needs voxels inside and outside lesions")
     limit = float(np.log(20))
     found = minimize_scalar(
-        lambda exponent: counts.negative_log_likelihood(float(np.exp(exponent))),
+        lambda exponent: counts.brier(float(np.exp(exponent))),
         bounds=(-limit, limit),
         method="bounded",
         options={"xatol": 1e-4},
@@ -138,7 +149,7 @@ class Calibration(BaseModel):
     nll_before, nll_after : float
         Mean negative log-likelihood of a voxel, without and with the temperature.
     before, after : Reliability
-        Likewise; carries the expected calibration error.
+        Likewise; carries the expected calibration error and the Brier score.
     """
 
     model_config = ConfigDict(frozen=True)
