@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
-from metseg.curation import EditKind, Project, Status, adopt_model
+from metseg.curation import EditKind, Project, Status, adopt_model, lesion_rows, review_queue
 from metseg.curation.default_model import GateResult
+from metseg.events import drain
+from metseg.napari_plugin.studio.lesion_model import COLUMNS
 from metseg.napari_plugin.studio.predictions import Change, Proposal
 
 Wait = Callable[..., None]
@@ -20,6 +23,22 @@ Wait = Callable[..., None]
 def network(weights: Path) -> Path:
     """The file of the tiny network."""
     return next(weights.rglob("*.safetensors"))
+
+
+@pytest.fixture
+def pair(network: Path, tmp_path: Path) -> Path:
+    """The file of an ensemble: the tiny network, and the same with another opinion of how much is lesion."""
+    import torch
+
+    from metseg.checkpoints import combine, load_checkpoint, save_checkpoint
+
+    tiny = load_checkpoint(network)
+    other = tiny.network()
+    with torch.no_grad():
+        [*_, last] = (module for module in other.modules() if isinstance(module, torch.nn.Conv2d))
+        last.bias += 1
+    members = [tiny, load_checkpoint(save_checkpoint(tmp_path / "other", other, tiny.card))]
+    return save_checkpoint(tmp_path / "pair", *combine(members, "pair"))
 
 
 @pytest.fixture
@@ -155,6 +174,49 @@ def test_what_is_discarded_changes_nothing(open_panel: Any, patiently: Wait, vie
     view = panel.state.project.read_case("ada")
     np.testing.assert_array_equal(view.labels > 0, drawn)
     assert view.prediction() is None
+
+
+def test_where_an_ensemble_s_networks_disagree_is_kept_and_shown(
+    open_panel: Any, pair: Path, project: Project, patiently: Wait
+) -> None:
+    from metseg.checkpoints import load_checkpoint
+    from metseg.inference import Segmenter
+    from metseg.napari_plugin.studio.case_list import rows_of
+    from metseg.napari_plugin.studio.lesion_table import LesionPanel
+
+    panel = open_panel("ada")
+    table = LesionPanel(panel.studio)
+    place = [column.title for column in COLUMNS].index("Disputed")
+    single = panel.state.model
+    panel.studio.add_model_file(str(pair))
+    patiently(lambda: not panel.studio.busy and panel.state.model != single)
+    panel.predict.click()
+    patiently(lambda: panel.state.case.prediction is not None and not (panel.studio.busy or table.busy))
+    case = panel.state.case
+    with Segmenter(load_checkpoint(pair)) as segmenter:
+        answer = segmenter.segment(case.study)
+    assert answer.disagreement is not None
+    assert answer.disagreement.max() > 0.1
+    stored = project.read_case("ada").prediction()
+    for prediction in (case.prediction, stored):
+        np.testing.assert_allclose(prediction.disagreement, answer.disagreement, atol=0.51 / 255)
+    assert not table.table.isColumnHidden(place)
+    measured = lesion_rows(case.labels.data, disagreement=case.prediction.disagreement)
+    assert [row.disagreement for row in table.model.rows] == [row.disagreement for row in measured]
+    assert "Disputed: 0." in table.model.data(table.model.index(0, 0), Qt.ItemDataRole.ToolTipRole)
+    queue = drain(review_queue(project))
+    [ada] = [row for row in rows_of(panel.state.cases, queue) if row.name == "ada"]
+    [disputed] = [entry.benefit.disputed for entry in queue.entries if entry.case.name == "ada"]
+    assert f"{disputed:,.0f} voxels disputed" in ada.tip
+
+    panel.state.model = single
+    propose(panel, patiently)
+    panel.proposal.take_over.click()
+    patiently(lambda: panel.state.case.prediction.disagreement is None and not (panel.studio.busy or table.busy))
+    assert panel.state.case.prediction.provenance.model == "tiny"
+    assert table.table.isColumnHidden(place)
+    assert "Disputed" not in table.model.data(table.model.index(0, 0), Qt.ItemDataRole.ToolTipRole)
+    table.unfollow()
 
 
 def test_all_cases_but_the_open_one_and_edited_ones_are_predicted(

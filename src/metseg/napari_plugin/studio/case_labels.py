@@ -32,6 +32,7 @@ class Forecast:
     plan: PredictionPlan
     probabilities: npt.NDArray[np.floating[Any]]
     provenance: Provenance
+    disagreement: npt.NDArray[np.floating[Any]] | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

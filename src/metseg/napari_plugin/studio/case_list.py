@@ -86,6 +86,8 @@ def _waiting_row(case: CaseSummary, entry: QueueEntry, most: float) -> CaseRow:
         f"{case.name}\n{case.status.value} by {case.model or 'hand'}, {_lesions(case)}\n"
         f"look at {benefit.leading} of {case.shape[0]} slices; expected Dice as it is: {benefit.dice:.2f}"
     )
+    if benefit.disputed is not None:
+        tip += f"\n{benefit.disputed:,.0f} voxels disputed between the networks"
     return CaseRow(case.name, case.status, share, note, tip)
 
 

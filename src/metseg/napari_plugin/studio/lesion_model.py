@@ -23,7 +23,8 @@ _NOWHERE = QModelIndex()
 class Column:
     """A column: ``title`` above it (``{volume}`` and ``{length}`` stand for units), ``tip`` on it, what its cells say.
 
-    ``key`` is what the column sorts by; ``None`` sorts first. ``words`` are no numbers. Those not ``shown`` can be.
+    ``key`` is what the column sorts by; ``None``, not known, sorts first. ``words`` are no numbers. Those not ``shown``
+    can be. Those that are ``spare`` are left out while they are known of no lesion.
     """
 
     title: str
@@ -32,6 +33,7 @@ class Column:
     key: Callable[[LesionRow], Any]
     words: bool = False
     shown: bool = True
+    spare: bool = False
 
     @property
     def alignment(self) -> Qt.AlignmentFlag:
@@ -66,6 +68,14 @@ COLUMNS = (
         "How unsure the network is in and around the lesion: mean entropy, 0 if certain, 1 if it tosses a coin.",
         lambda row: _number(row.uncertainty),
         lambda row: row.uncertainty,
+    ),
+    Column(
+        "Disputed",
+        "How far the ensemble's networks are apart in the lesion: mean, 0 if they agree, 1 if one is sure that it is "
+        "lesion and another that it is none.",
+        lambda row: _number(row.disagreement),
+        lambda row: row.disagreement,
+        spare=True,
     ),
     Column(
         "Edge",
@@ -103,6 +113,11 @@ class LesionModel(QAbstractTableModel):
     def rows(self) -> tuple[LesionRow, ...]:
         """The lesions shown, in the order of their ids."""
         return self._rows
+
+    def has(self, column: int) -> bool:
+        """Whether there is such a column for the lesions shown."""
+        described = COLUMNS[column]
+        return not described.spare or any(described.key(row) is not None for row in self._rows)
 
     def show(self, rows: tuple[LesionRow, ...]) -> bool:
         """Show other rows.
@@ -184,6 +199,10 @@ class SortedLesions(QSortFilterProxyModel):
         arrow = "▴" if self.sortOrder() is Qt.SortOrder.AscendingOrder else "▾"
         return f"{title} {arrow}" if "\n" in title else f"{title}\n{arrow}"
 
+    def has(self, column: int) -> bool:
+        """Whether there is such a column for the lesions shown."""
+        return self._lesions.has(column)
+
     def lesion(self, row: int) -> LesionRow:
         """The lesion in a row as shown."""
         return self._lesions.rows[self.mapToSource(self.index(row, 0)).row()]
@@ -222,6 +241,7 @@ def _number(value: float | None) -> str:
 
 
 def _in_words(row: LesionRow) -> str:
-    texts = {" ".join(_title(column, row).split()): column.text(row) for column in COLUMNS}
+    told = (column for column in COLUMNS if not column.spare or column.key(row) is not None)
+    texts = {" ".join(_title(column, row).split()): column.text(row) for column in told}
     lines = [f"{title}: {text}" for title, text in texts.items() if text]
     return "\n".join([*lines, f"Voxels: {row.lesion.n_voxels:,}"])

@@ -105,8 +105,13 @@ class LesionPanel(Panel):
         case = self.state.case
         if case is None:
             return
-        probabilities = None if case.prediction is None else case.prediction.probabilities
-        measured = partial(lesion_rows, spacing=case.study.geometry.spacing, probabilities=probabilities)
+        prediction = case.prediction
+        measured = partial(
+            lesion_rows,
+            spacing=case.study.geometry.spacing,
+            probabilities=None if prediction is None else prediction.probabilities,
+            disagreement=None if prediction is None else prediction.disagreement,
+        )
         self._measuring.submit(measured, case.labels.data.copy())
 
     def _on_measured(self, rows: tuple[LesionRow, ...]) -> None:

@@ -57,8 +57,7 @@ class LesionView(QTableView):
         self.setSortingEnabled(True)
         header.setSortIndicatorShown(False)  # the titles show it
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
-        for index, column in enumerate(COLUMNS):
-            self.setColumnHidden(index, not column.shown)
+        self._wanted = {index for index, column in enumerate(COLUMNS) if column.shown}
         self.setIconSize(QSize(_CHIP, _CHIP))
         self.clicked.connect(lambda index: self.went.emit(index.row()))
         for signal in (lesions.modelReset, lesions.dataChanged, lesions.headerDataChanged):
@@ -110,7 +109,9 @@ class LesionView(QTableView):
             self.went.emit(self.currentIndex().row())
 
     def _fit(self) -> None:
-        """As wide columns as their contents need, and what is left shared out; as high as there are lesions."""
+        """Columns as wide as their contents need, and what is left shared out; as high as there are lesions."""
+        for index in range(len(COLUMNS)):
+            self.setColumnHidden(index, not (index in self._wanted and self._lesions.has(index)))
         shown = [index for index in range(len(COLUMNS)) if not self.isColumnHidden(index)]
         needed = [self._needed_width(index) for index in shown]
         spare = max(self._room() - sum(needed), 0)
@@ -135,15 +136,20 @@ class LesionView(QTableView):
         text = max(self.fontMetrics().horizontalAdvance(line) for line in [*title.splitlines(), *cells])
         return text + _CELL_PADDING + (index == 0) * (_CHIP + _CELL_PADDING)
 
+    def _want(self, index: int, shown: bool) -> None:
+        (self._wanted.add if shown else self._wanted.discard)(index)
+        self._fit()
+
     def _choose_columns(self, place: QPoint) -> None:
         menu = QMenu(self)
         for index, column in enumerate(COLUMNS[1:], start=1):
+            if not self._lesions.has(index):
+                continue
             title = str(self._lesions.headerData(index, Qt.Orientation.Horizontal)).replace("\n", " ")
             action = QAction(title, menu)
             action.setToolTip(column.tip)
             action.setCheckable(True)
-            action.setChecked(not self.isColumnHidden(index))
-            action.toggled.connect(lambda shown, index=index: self.setColumnHidden(index, not shown))
-            action.toggled.connect(self._fit)
+            action.setChecked(index in self._wanted)
+            action.toggled.connect(lambda shown, index=index: self._want(index, shown))
             menu.addAction(action)
         menu.exec(self._header.mapToGlobal(place))

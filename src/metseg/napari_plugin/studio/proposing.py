@@ -216,7 +216,10 @@ class Proposing(Follower):
     def _take_over(self, proposal: Proposal) -> None:
         self._layer.hide()  # the labels are seen again before they change
         try:
-            self._studio.take_over(proposal.plan, proposal.answer.probabilities, proposal.provenance)
+            answer = proposal.answer
+            self._studio.take_over(
+                proposal.plan, answer.probabilities, proposal.provenance, disagreement=answer.disagreement
+            )
         except MetsegError as error:
             self._studio.tell_error(error)
             self._state.proposal = proposal

@@ -188,6 +188,8 @@ class Studio(Follower):
         probabilities: npt.NDArray[np.floating[Any]],
         provenance: Provenance,
         detail: Mapping[str, Any] | None = None,
+        *,
+        disagreement: npt.NDArray[np.floating[Any]] | None = None,
     ) -> None:
         """Take over a model's result: one step of the undo history, one record of the journal.
 
@@ -200,6 +202,8 @@ class Studio(Follower):
         provenance : Provenance
         detail : mapping, optional
             JSON.
+        disagreement : ndarray of float, shape (z, y, x), optional
+            How far the members of an ensemble are apart, 0 to 1.
 
         Raises
         ------
@@ -209,10 +213,11 @@ class Studio(Follower):
         case, given = self._saved_case(), _checked(detail)
         if plan.seq != case.view.summary.records:
             raise DataError(f"{case.name}: was edited while the network was at work; look at the changes again")
-        if probabilities.shape != case.shape or not (probabilities.min() >= 0 and probabilities.max() <= 1):
-            raise DataError(f"{case.name}: probabilities must lie between 0 and 1 and have the shape {case.shape}")
+        for what, values in (("probabilities", probabilities), ("a disagreement", disagreement)):
+            if values is not None and (values.shape != case.shape or not (values.min() >= 0 and values.max() <= 1)):
+                raise DataError(f"{case.name}: {what} must lie between 0 and 1 and have the shape {case.shape}")
         changed = np.nonzero(case.labels.data != plan.labels)
-        forecast = Forecast(plan, probabilities, provenance)
+        forecast = Forecast(plan, probabilities, provenance, disagreement)
         case.labels.put(changed, plan.labels[changed], EditKind.MODEL, given, forecast)
 
     def new_lesion(self) -> None:

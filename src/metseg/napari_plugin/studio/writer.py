@@ -134,7 +134,13 @@ class Writer:
             self._session.commit(self._labels, edit.kind, detail=edit.detail)
         else:
             forecast = edit.forecast
-            self._session.predict(forecast.plan, forecast.probabilities, forecast.provenance, detail=edit.detail)
+            self._session.predict(
+                forecast.plan,
+                forecast.probabilities,
+                forecast.provenance,
+                disagreement=forecast.disagreement,
+                detail=edit.detail,
+            )
             with contextlib.suppress(MetsegError):  # it was written: it must not be written again
                 self._predictions.extend(filter(None, [self._session.prediction()]))
 
