@@ -81,6 +81,19 @@ def records() -> Callable[[CaseView], list[Record]]:
 
 
 @pytest.fixture
+def listed(qapp: Any) -> Callable[[], list[str]]:
+    """Names of the layers that napari's list shows, from the top."""
+    from napari._qt.containers import QtLayerList
+
+    def names() -> list[str]:
+        [view] = (widget for widget in qapp.allWidgets() if isinstance(widget, QtLayerList))
+        rows = range(view.model().rowCount())
+        return [view.model().index(row, 0).data() for row in rows if not view.isRowHidden(row)]
+
+    return names
+
+
+@pytest.fixture
 def drag() -> Callable[..., None]:
     """Press the mouse on a layer, move it through places (z, y, x in voxels), and let go."""
     from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks

@@ -97,7 +97,7 @@ def test_a_case_without_labels_takes_the_prediction_at_once_and_gives_it_back(
 
 
 def test_what_was_drawn_by_hand_stays_unless_asked_and_everything_is_shown_first(
-    open_panel: Any, patiently: Wait, viewer: Any, records: Any
+    open_panel: Any, patiently: Wait, viewer: Any, records: Any, listed: Callable[[], list[str]]
 ) -> None:
     panel = open_panel("ada")
     drawn = draw(panel, 7)
@@ -106,7 +106,7 @@ def test_what_was_drawn_by_hand_stays_unless_asked_and_everything_is_shown_first
     assert proposal.plan.kept == (7,)
     assert (case.labels.data > 0).sum() == drawn.sum()
     shown = viewer.layers[-1]
-    assert shown.name == "proposal · tiny"
+    assert shown.name == listed()[0] == "proposal · tiny"
     assert not shown.editable
     assert (shown.data[drawn] == Change.KEPT).all()
     np.testing.assert_array_equal(shown.data == Change.ADDED, np.isin(proposal.plan.labels, proposal.plan.added))
@@ -133,6 +133,7 @@ def test_what_was_drawn_by_hand_stays_unless_asked_and_everything_is_shown_first
     patiently(lambda: not panel.studio.busy)
     assert not shown.visible
     assert not shown.data.any()
+    assert shown.name not in listed()
     assert case.labels.visible
     np.testing.assert_array_equal(case.labels.data, proposal.plan.labels)
     assert panel.state.status is Status.CORRECTED

@@ -145,6 +145,27 @@ def test_no_box_is_left_behind_the_brush(widget: Any, viewer: Any) -> None:
     viewer.layers.clear()
 
 
+def test_layers_that_wait_for_the_next_case_are_not_listed(
+    widget: Any, viewer: Any, listed: Callable[[], list[str]], patiently: Wait
+) -> None:
+    from napari.layers import Labels
+
+    studio = widget.studio
+    case = studio.state.case
+    patiently(lambda: "proposal" in viewer.layers)
+    of_ada = [case.labels.name, *(image.name for image in reversed(case.images))]
+    assert listed() == of_ada
+    studio.close_case()
+    assert listed() == []
+    assert not viewer.layers.selection
+    viewer.layers.insert(0, Labels(np.zeros((6, 48, 40), np.uint8), name="mine"))
+    assert listed() == ["mine"]
+    studio.open_case("bob")
+    patiently(lambda: not studio.busy)
+    assert listed() == [name.replace("ada", "bob") for name in of_ada] + ["mine"]
+    assert viewer.layers.selection.active is studio.state.case.labels
+
+
 def test_a_closed_dock_saves_the_case_and_takes_its_layers(widget: Any, viewer: Any, project: Project) -> None:
     layer = widget.studio.state.case.labels
     layer.paint((1, 10, 10), 1)

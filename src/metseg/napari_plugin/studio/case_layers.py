@@ -79,16 +79,16 @@ class CaseLayers:
             yield
         labels = self._show_labels(images[-1], loaded)
         yield
-        self._own.unhide(labels)
+        self._own.fetch(labels)
         self._viewer.layers.selection.active = labels
         return tuple(images), labels
 
     def hide(self) -> None:
-        """Show no case: the layers stay, hidden and empty."""
+        """Show no case: the layers stay, empty and put away."""
         self._empty(self._images.values())
         labels = self._labels
         if labels is not None and labels in self._own:
-            self._own.hide(labels)
+            self._own.put_away(labels)
             labels.empty()
             clear_thumbnail(labels)
             labels.name = f"lesions · {_NO_CASE}"
@@ -107,7 +107,7 @@ class CaseLayers:
             image.contrast_limits_range = image.contrast_limits = limits
         image.name, image.metadata = look["name"], look["metadata"]
         _place(image, loaded, resized=resized)
-        self._own.unhide(image)
+        self._own.fetch(image)
         return image
 
     def _show_labels(self, below: Image, loaded: Loaded) -> CaseLabels:
@@ -129,7 +129,7 @@ class CaseLayers:
     def _empty(self, images: Iterable[Image]) -> None:
         for image in images:
             if image in self._own and not is_auxiliary(image):
-                self._own.hide(image)
+                self._own.put_away(image)
                 image.metadata = {KEY: _NO_CASE}
                 image.data = np.broadcast_to(np.zeros((), image.data.dtype), image.data.shape)
                 clear_thumbnail(image)

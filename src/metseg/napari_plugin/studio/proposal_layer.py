@@ -33,7 +33,7 @@ COLOURS = {
 
 
 class ProposalLayer:
-    """At most one preview in the viewer; its layer stays, hidden and empty, while nothing is proposed.
+    """At most one preview in the viewer; its layer stays, empty and put away, while nothing is proposed.
 
     Parameters
     ----------
@@ -53,12 +53,13 @@ class ProposalLayer:
         return layer is not None and layer is self._layer
 
     def prepare(self, case: OpenCase) -> None:
-        """Put the layer into the viewer, hidden, if it is not there."""
+        """Put the layer into the viewer, put away, if it is not there."""
         if self._layer is None or self._layer not in self._own:
             selection = self._viewer.layers.selection
             active = selection.active
             self._layer = _made(np.zeros(case.shape, np.uint8), **placement_of(case.labels))
             self._own.add(self._layer)
+            self._own.put_away(self._layer)
             selection.active = active
 
     def show(self, case: OpenCase, proposal: Proposal) -> None:
@@ -78,6 +79,7 @@ class ProposalLayer:
             if tuple(getattr(layer, key)) != value:
                 setattr(layer, key, value)
         layer.name = f"{_NAME} · {proposal.answer.model}"
+        self._own.fetch(layer)
         layer.visible = True
         layer.refresh(extent=False)
 
@@ -97,6 +99,7 @@ class ProposalLayer:
             layer.data[:] = 0
             clear_thumbnail(layer)
             layer.name = _NAME
+            self._own.put_away(layer)
         if labels is not None:
             self._own.unhide(labels)
             if labels in self._viewer.layers:
