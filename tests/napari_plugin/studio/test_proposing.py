@@ -187,7 +187,7 @@ def test_where_an_ensemble_s_networks_disagree_is_kept_and_shown(
 
     panel = open_panel("ada")
     table = LesionPanel(panel.studio)
-    place = [column.title for column in COLUMNS].index("Disputed")
+    place = [column.title for column in COLUMNS].index("Nets\napart")
     single = panel.state.model
     panel.studio.add_model_file(str(pair))
     patiently(lambda: not panel.studio.busy and panel.state.model != single)
@@ -204,7 +204,7 @@ def test_where_an_ensemble_s_networks_disagree_is_kept_and_shown(
     assert not table.table.isColumnHidden(place)
     measured = lesion_rows(case.labels.data, disagreement=case.prediction.disagreement)
     assert [row.disagreement for row in table.model.rows] == [row.disagreement for row in measured]
-    assert "Disputed: 0." in table.model.data(table.model.index(0, 0), Qt.ItemDataRole.ToolTipRole)
+    assert "Nets apart: 0." in table.model.data(table.model.index(0, 0), Qt.ItemDataRole.ToolTipRole)
     queue = drain(review_queue(project))
     [ada] = [row for row in rows_of(panel.state.cases, queue) if row.name == "ada"]
     [disputed] = [entry.benefit.disputed for entry in queue.entries if entry.case.name == "ada"]
@@ -216,7 +216,7 @@ def test_where_an_ensemble_s_networks_disagree_is_kept_and_shown(
     patiently(lambda: panel.state.case.prediction.disagreement is None and not (panel.studio.busy or table.busy))
     assert panel.state.case.prediction.provenance.model == "tiny"
     assert table.table.isColumnHidden(place)
-    assert "Disputed" not in table.model.data(table.model.index(0, 0), Qt.ItemDataRole.ToolTipRole)
+    assert "Nets apart" not in table.model.data(table.model.index(0, 0), Qt.ItemDataRole.ToolTipRole)
     table.unfollow()
 
 

@@ -70,7 +70,7 @@ COLUMNS = (
         lambda row: row.uncertainty,
     ),
     Column(
-        "Disputed",
+        "Nets\napart",
         "How far the ensemble's networks are apart in the lesion: mean, 0 if they agree, 1 if one is sure that it is "
         "lesion and another that it is none.",
         lambda row: _number(row.disagreement),

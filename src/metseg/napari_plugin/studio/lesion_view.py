@@ -11,7 +11,9 @@ from metseg.napari_plugin.studio.lesion_model import COLUMNS, SortedLesions
 
 _FEWEST_ROWS, _MOST_ROWS = 3, 10
 _CHIP = 10
-_ROW_PADDING, _CELL_PADDING = 6, 8
+_ROW_PADDING = 6
+#: Beside a cell's text: as much as there is room for.
+_CELL_PADDINGS = (8, 6, 4)
 _MOVING = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
 
@@ -113,7 +115,10 @@ class LesionView(QTableView):
         for index in range(len(COLUMNS)):
             self.setColumnHidden(index, not (index in self._wanted and self._lesions.has(index)))
         shown = [index for index in range(len(COLUMNS)) if not self.isColumnHidden(index)]
-        needed = [self._needed_width(index) for index in shown]
+        texts = [self._text_width(index) for index in shown]
+        fitting = (padding for padding in _CELL_PADDINGS if sum(texts) + padding * len(texts) <= self._room())
+        padding = next(fitting, _CELL_PADDINGS[-1])
+        needed = [width + padding for width in texts]
         spare = max(self._room() - sum(needed), 0)
         for place, (index, width) in enumerate(zip(shown, needed, strict=True)):
             self.setColumnWidth(index, width + spare * (place + 1) // len(shown) - spare * place // len(shown))
@@ -130,11 +135,11 @@ class LesionView(QTableView):
         bar = self.horizontalScrollBar()
         return 0 if bar is None else bar.sizeHint().height()
 
-    def _needed_width(self, index: int) -> int:
+    def _text_width(self, index: int) -> int:
         title = str(self._lesions.headerData(index, Qt.Orientation.Horizontal))
         cells = [str(self._lesions.index(row, index).data()) for row in range(self._lesions.rowCount())]
         text = max(self.fontMetrics().horizontalAdvance(line) for line in [*title.splitlines(), *cells])
-        return text + _CELL_PADDING + (index == 0) * (_CHIP + _CELL_PADDING)
+        return text + (index == 0) * (_CHIP + _CELL_PADDINGS[0])
 
     def _want(self, index: int, shown: bool) -> None:
         (self._wanted.add if shown else self._wanted.discard)(index)
