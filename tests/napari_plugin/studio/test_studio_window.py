@@ -158,11 +158,13 @@ def test_layers_that_wait_for_the_next_case_are_not_listed(
     studio.close_case()
     assert listed() == []
     assert not viewer.layers.selection
+    patiently(lambda: tuple(viewer.dims.nsteps) == (1, 1, 1))
     viewer.layers.insert(0, Labels(np.zeros((6, 48, 40), np.uint8), name="mine"))
     assert listed() == ["mine"]
     studio.open_case("bob")
     patiently(lambda: not studio.busy)
     assert listed() == [name.replace("ada", "bob") for name in of_ada] + ["mine"]
+    assert tuple(float(size) for size in viewer.layers["proposal"].scale) == (3.0, 0.5, 0.5)
     assert viewer.layers.selection.active is studio.state.case.labels
 
 

@@ -110,10 +110,10 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
         Labels.data.fset(self, self._own_copy(writeable=not read_only))
 
     def empty(self) -> None:
-        """Hold nothing from now on, locked, in the same space."""
+        """Hold nothing from now on but one voxel of background, locked."""
         self.retire()
         self.__noted, self.__touched = None, []
-        self.__kept = np.broadcast_to(np.zeros((), np.uint16), self.data.shape)
+        self.__kept = np.zeros((1, 1, 1), np.uint16)
         Labels.data.fset(self, self.__kept)
 
     def retire(self) -> None:

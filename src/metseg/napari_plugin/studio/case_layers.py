@@ -93,6 +93,16 @@ class CaseLayers:
             clear_thumbnail(labels)
             labels.name = f"lesions · {_NO_CASE}"
 
+    def shrink(self) -> Generator[None, None, None]:
+        """Have napari see, layer by layer, that those which show no case reach no further than a voxel."""
+        for layer in (*self._images.values(), self._labels):
+            yield
+            if layer is not None and layer in self._own:
+                layer.scale = layer.scale  # napari goes by the old size of a hidden layer until it is scaled
+        yield
+        if self._labels is not None and self._labels in self._own:
+            self._own.fit(self._labels)
+
     def _show_image(self, channel: _Channel, layer: LayerData, loaded: Loaded) -> Image:
         image, (voxels, look, _) = self._images.get(channel), layer
         if image is None or image not in self._own:
@@ -131,7 +141,7 @@ class CaseLayers:
             if image in self._own and not is_auxiliary(image):
                 self._own.put_away(image)
                 image.metadata = {KEY: _NO_CASE}
-                image.data = np.broadcast_to(np.zeros((), image.data.dtype), image.data.shape)
+                image.data = np.zeros((1,) * image.ndim, image.data.dtype)
                 clear_thumbnail(image)
                 image.name = f"{image.name.partition(' · ')[0]} · {_NO_CASE}"
 

@@ -95,7 +95,7 @@ class Cases(Follower):
         if isinstance(loaded, Exception):
             self._opening = None
             self._state.opening_case = ""
-            self._layers.hide()
+            self._show_nothing()
             self._refuse(opening, loaded)
         else:
             self._turns.run(self._showing(opening, loaded))
@@ -174,7 +174,7 @@ class Cases(Follower):
         """Save and close the open case, and hide and empty its layers; ``False`` if it cannot be saved."""
         if not self._saved_and_left(anyway=anyway):
             return False
-        self._layers.hide()
+        self._show_nothing()
         return True
 
     def _saved_and_left(self, *, anyway: bool = False) -> bool:
@@ -210,6 +210,10 @@ class Cases(Follower):
         state.case, state.lesion, state.slices, state.reviewed, state.proposal = None, 0, (), frozenset(), None
         state.saved, state.problem, state.status, state.reason = Saved.NOTHING, "", Status.TODO, ""
 
+    def _show_nothing(self) -> None:
+        self._layers.hide()
+        self._turns.run(self._layers.shrink())
+
     def _abandon_opening(self) -> None:
         self._turns.stop()
         opening, self._opening = self._opening, None
@@ -223,7 +227,7 @@ class Cases(Follower):
         if case is None or event.value is not case.labels:
             return
         self._leave(case, wait=False)
-        QTimer.singleShot(0, self._layers.hide)
+        QTimer.singleShot(0, self._show_nothing)
 
 
 def _attempt(opening: Opening) -> tuple[Opening, Loaded | Exception]:
