@@ -6,6 +6,7 @@ import contextlib
 import functools
 import gc
 import importlib
+import threading
 from collections.abc import Iterator
 
 import pint
@@ -17,11 +18,14 @@ from metseg.napari_plugin.state import ModelChoice
 _MODULES = ("pandas", "skimage.color", "skimage.measure", "scipy.ndimage")
 #: What comes with the first network: timm, torchvision and torch's compiler.
 _NETWORKS = "segmentation_models_pytorch"
+#: Two threads that import what imports each other can see modules that are only half there.
+_IMPORTING = threading.Lock()
 
 
 def found_choices() -> tuple[tuple[ModelChoice, ...], tuple[str, ...]]:
     """Networks and devices, see :func:`metseg.napari_plugin.pipeline.find_choices`; run this in a thread."""
-    with uncollected():
+    _import_for_layers()
+    with _IMPORTING, uncollected():
         found = find_choices()
         importlib.import_module(_NETWORKS)
     prepare()
@@ -35,11 +39,15 @@ def prepare() -> None:
     Garbage is collected once afterwards. Otherwise Python would do so while the first layers are made, for it has more
     than a quarter more objects now.
     """
-    with uncollected():
+    _import_for_layers()
+    gc.collect()
+
+
+def _import_for_layers() -> None:
+    with _IMPORTING, uncollected():
         pint.Quantity(1.0, "mm")
         for name in _MODULES:
             importlib.import_module(name)
-    gc.collect()
 
 
 @contextlib.contextmanager
