@@ -12,7 +12,7 @@ from metseg.errors import DataError
 from metseg.study import natural_key
 
 #: Compared unless others are named, as far as they are installed.
-INSTALLED = ("nested_unet", "attention_unet", "inception_unet", "ensemble")
+INSTALLED = ("nested_unet", "attention_unet", "inception_unet", "best")
 
 
 @dataclass(frozen=True, slots=True)
