@@ -50,13 +50,13 @@ class Trace(Follower):
         """
         self._labels = labels
         layer, shape = self._layer, labels.data.shape[1:]
-        if layer not in self._viewer.layers:
-            self._own.add(layer)
         if layer.data.shape != shape:
             layer.data = np.zeros(shape, np.uint8)
         for name, value in placement_of(labels, 2).items():
             if tuple(getattr(layer, name)) != value:
                 setattr(layer, name, value)
+        if layer not in self._viewer.layers:  # placed before: napari warns of layers in other units
+            self._own.add(layer)
         layer.visible = True
         self._viewer.layers.selection.active = labels
 
