@@ -69,9 +69,7 @@ class OwnLayers:
             resized = layer.data.shape != shape
             if resized:
                 layer.data = np.zeros(shape, layer.data.dtype)
-            for name, value in placement_of(labels, layer.ndim).items():
-                if tuple(getattr(layer, name)) != value or (resized and name == "scale"):
-                    setattr(layer, name, value)  # napari forgets the size of a hidden layer when it is scaled
+            place_like(labels, layer, resized=resized)
 
     def remove(self) -> None:
         """Take all of them out of the viewer at once: napari collects garbage once then."""
@@ -87,6 +85,16 @@ class OwnLayers:
 def clear_thumbnail(layer: Layer) -> None:
     """Have the list show nothing of a hidden layer; napari would go on showing what was in it."""
     layer.thumbnail = np.zeros_like(layer.thumbnail)
+
+
+def place_like(labels: Labels, layer: Layer, *, resized: bool = False) -> None:
+    """Put ``layer`` where the last axes of ``labels`` lie.
+
+    A hidden layer that was ``resized`` is scaled in any case: until then napari goes by its old size.
+    """
+    for name, value in placement_of(labels, layer.ndim).items():
+        if tuple(getattr(layer, name)) != value or (resized and name == "scale"):
+            setattr(layer, name, value)
 
 
 def placement_of(labels: Labels, ndim: int = 3) -> dict[str, tuple[Any, ...]]:

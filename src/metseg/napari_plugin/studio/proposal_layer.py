@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.napari_plugin.studio.colours import GREEN, ORANGE, SKY, VERMILION
-from metseg.napari_plugin.studio.own_layers import clear_thumbnail, placement_of
+from metseg.napari_plugin.studio.own_layers import clear_thumbnail, place_like, placement_of
 from metseg.napari_plugin.studio.predictions import Change, Proposal
 
 if TYPE_CHECKING:
@@ -75,9 +75,7 @@ class ProposalLayer:
         else:
             layer.data = proposal.changes.copy()
         layer.editable = False
-        for key, value in placement_of(labels).items():
-            if tuple(getattr(layer, key)) != value:
-                setattr(layer, key, value)
+        place_like(labels, layer)
         layer.name = f"{_NAME} · {proposal.answer.model}"
         self._own.fetch(layer)
         layer.visible = True

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from metseg.napari_plugin.layers import KEY
 from metseg.napari_plugin.state import Follower
-from metseg.napari_plugin.studio.own_layers import placement_of
+from metseg.napari_plugin.studio.own_layers import place_like
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -52,9 +52,7 @@ class Trace(Follower):
         layer, shape = self._layer, labels.data.shape[1:]
         if layer.data.shape != shape:
             layer.data = np.zeros(shape, np.uint8)
-        for name, value in placement_of(labels, 2).items():
-            if tuple(getattr(layer, name)) != value:
-                setattr(layer, name, value)
+        place_like(labels, layer)
         if layer not in self._viewer.layers:  # placed before: napari warns of layers in other units
             self._own.add(layer)
         layer.visible = True
