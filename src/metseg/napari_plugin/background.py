@@ -87,5 +87,5 @@ class Latest:
 def _attempt(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, Exception | None]:
     try:
         return function(*arguments), None
-    except Exception as error:
+    except Exception as error:  # whatever it is: it is handed to the window's thread
         return None, error

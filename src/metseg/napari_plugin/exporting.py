@@ -59,7 +59,7 @@ def run(order: ExportOrder) -> Iterator[Event[list[Path]] | Failed]:
         yield from curation.exporting_pairs(
             order.study, order.labels, order.folder, z=order.z, overwrite=order.overwrite
         )
-    except Exception as error:
+    except Exception as error:  # whatever it is: the window is told, and the thread ends
         yield Failed(error)
 
 

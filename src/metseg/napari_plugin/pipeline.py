@@ -70,7 +70,7 @@ def run(order: Order) -> Iterator[Event[Outcome] | Failed]:
     """Segment one layer. Errors are yielded: Qt workers swallow a ``RuntimeError`` that is raised."""
     try:
         yield from _run(order)
-    except Exception as error:
+    except Exception as error:  # whatever it is: the window is told, and the thread ends
         yield Failed(error)
 
 

@@ -84,7 +84,7 @@ def test_a_killed_export_is_finished_by_running_it_again(project: Project, tmp_p
     assert done.returncode == 0, done.stderr
     print(done.stdout)
     kills, before, partly, _whole = map(int, done.stdout.split())
-    assert kills >= KILLS
+    assert KILLS <= kills <= 10 * KILLS
     assert before > 0, "every export was over before it was killed; the test shows nothing"
     assert partly > 0, "no kill left a part of an export; the test shows nothing"
 

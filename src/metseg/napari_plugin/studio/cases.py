@@ -233,5 +233,5 @@ class Cases(Follower):
 def _attempt(opening: Opening) -> tuple[Opening, Loaded | Exception]:
     try:
         return opening, opening.load()
-    except Exception as error:
+    except Exception as error:  # whatever it is: the window says why the case does not open
         return opening, error

@@ -362,5 +362,5 @@ def _attempting(stream: Callable[..., Iterator[Event[Any]]], *arguments: object)
     """Errors are yielded: Qt workers swallow a ``RuntimeError`` that is raised."""
     try:
         yield from stream(*arguments)
-    except Exception as error:
+    except Exception as error:  # whatever it is: the window is told, and the thread ends
         yield Failed(error)
