@@ -182,11 +182,13 @@ def combine(members: Sequence[Checkpoint], name: str) -> tuple[Ensemble, ModelCa
     Raises
     ------
     CheckpointError
-        If a member is itself an ensemble, or if the members differ in preprocessing.
+        If there are fewer than two members, if one is itself an ensemble, or if they differ in preprocessing.
     """
+    if len(members) < 2:
+        raise CheckpointError("an ensemble averages two networks or more")
     networks = [member.network() for member in members]
     singles = [network for network in networks if isinstance(network, SegmentationNetwork)]
-    if not singles or len(singles) < len(networks):
+    if len(singles) < len(networks):
         raise CheckpointError("an ensemble is made of single networks")
     cards = [member.card for member in members]
     if differing := [card.name for card in cards if card.preprocessing != cards[0].preprocessing]:

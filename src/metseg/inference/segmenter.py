@@ -191,8 +191,8 @@ class Segmenter:
 
     def _ask(self, images: Planes) -> list[Planes]:
         """Probabilities, float32 (n, height, width); after them the disagreement of an ensemble, if that is known."""
-        backend, spec = self._ready(), self.checkpoint.card.network
-        if isinstance(spec, EnsembleSpec) and len(spec.members) > 1 and isinstance(backend, EnsembleBackend):
+        backend = self._ready()
+        if isinstance(self.checkpoint.card.network, EnsembleSpec) and isinstance(backend, EnsembleBackend):
             return list(backend.with_disagreement(images))
         return [backend.probabilities(images)]
 

@@ -20,13 +20,13 @@ class EnsembleSpec(BaseModel):
     Attributes
     ----------
     members : tuple of NetworkSpec
-        The networks.
+        The networks, two or more.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     architecture: Literal["ensemble"] = "ensemble"
-    members: Annotated[tuple[NetworkSpec, ...], Field(min_length=1)]
+    members: Annotated[tuple[NetworkSpec, ...], Field(min_length=2)]
 
     @model_validator(mode="after")
     def _channels_agree(self) -> EnsembleSpec:
@@ -46,14 +46,12 @@ class EnsembleSpec(BaseModel):
 
     @property
     def title(self) -> str:
-        """How many of what; of one alone, its own."""
-        return self.members[0].title if len(self.members) == 1 else f"mean of {len(self.members)} networks"
+        """How many there are."""
+        return f"mean of {len(self.members)} networks"
 
     @property
     def description(self) -> str:
         """The members, for a model card."""
-        if len(self.members) == 1:
-            return self.members[0].description
         return "Mean probability of: " + "; ".join(member.description for member in self.members)
 
 
