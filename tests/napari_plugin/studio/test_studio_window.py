@@ -156,7 +156,7 @@ def test_layers_that_wait_for_the_next_case_are_not_listed(
     of_ada = [case.labels.name, *(image.name for image in reversed(case.images))]
     assert listed() == of_ada
     studio.close_case()
-    assert listed() == []
+    patiently(lambda: listed() == [])
     assert not viewer.layers.selection
     patiently(lambda: tuple(viewer.dims.nsteps) == (1, 1, 1))
     viewer.layers.insert(0, Labels(np.zeros((6, 48, 40), np.uint8), name="mine"))

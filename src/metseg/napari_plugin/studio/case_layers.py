@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,7 +72,8 @@ class CaseLayers:
         if self._labels is not None:
             self._own.hide(self._labels)
         wanted = dict(_channels(loaded))
-        self._empty(image for channel, image in self._images.items() if channel not in wanted)
+        for channel in self._images.keys() - wanted.keys():
+            self._empty(self._images[channel])
         images = []
         for channel, layer in wanted.items():
             images.append(self._show_image(channel, layer, loaded))
@@ -83,18 +84,17 @@ class CaseLayers:
         self._viewer.layers.selection.active = labels
         return tuple(images), labels
 
-    def hide(self) -> None:
-        """Show no case: the layers stay, empty and put away."""
-        self._empty(self._images.values())
+    def hide(self) -> Generator[None, None, None]:
+        """Show no case, in as many steps: the layers stay, empty, put away, and reach no further than a voxel."""
         labels = self._labels
         if labels is not None and labels in self._own:
             self._own.put_away(labels)
             labels.empty()
             clear_thumbnail(labels)
             labels.name = f"lesions · {_NO_CASE}"
-
-    def shrink(self) -> Generator[None, None, None]:
-        """Have napari see, layer by layer, that those which show no case reach no further than a voxel."""
+        for image in self._images.values():
+            yield
+            self._empty(image)
         for layer in (*self._images.values(), self._labels):
             yield
             if layer is not None and layer in self._own:
@@ -136,14 +136,13 @@ class CaseLayers:
         labels.selected_label = loaded.view.next_label
         return labels
 
-    def _empty(self, images: Iterable[Image]) -> None:
-        for image in images:
-            if image in self._own and not is_auxiliary(image):
-                self._own.put_away(image)
-                image.metadata = {KEY: _NO_CASE}
-                image.data = np.zeros((1,) * image.ndim, image.data.dtype)
-                clear_thumbnail(image)
-                image.name = f"{image.name.partition(' · ')[0]} · {_NO_CASE}"
+    def _empty(self, image: Image) -> None:
+        if image in self._own and not is_auxiliary(image):
+            self._own.put_away(image)
+            image.metadata = {KEY: _NO_CASE}
+            image.data = np.zeros((1,) * image.ndim, image.data.dtype)
+            clear_thumbnail(image)
+            image.name = f"{image.name.partition(' · ')[0]} · {_NO_CASE}"
 
 
 def lesion_colours() -> CyclicLabelColormap:

@@ -109,8 +109,8 @@ class Cases(Follower):
             yield
             self._begin(opening, OpenCase.of(loaded, images, labels), loaded.problem)
         except Exception:
-            self._abandon_opening()
-            self._layers.hide()
+            self._give_up()
+            yield from self._layers.hide()
             raise
 
     def _begin(self, opening: Opening, case: OpenCase, problem: str) -> None:
@@ -211,11 +211,13 @@ class Cases(Follower):
         state.saved, state.problem, state.status, state.reason = Saved.NOTHING, "", Status.TODO, ""
 
     def _show_nothing(self) -> None:
-        self._layers.hide()
-        self._turns.run(self._layers.shrink())
+        self._turns.run(self._layers.hide())
 
     def _abandon_opening(self) -> None:
         self._turns.stop()
+        self._give_up()
+
+    def _give_up(self) -> None:
         opening, self._opening = self._opening, None
         if opening is not None:
             opening.give_up()

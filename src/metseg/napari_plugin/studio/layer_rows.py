@@ -7,23 +7,44 @@ come, go and move. If no such list is found, nothing happens, and the layers sta
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
-from qtpy.QtCore import QAbstractItemModel, Qt
+from qtpy.compat import isalive
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QListView, QMainWindow
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
 
-def list_layer(layer: Layer, *, listed: bool) -> None:
-    """Show or hide the row of a layer that is in a viewer; a hidden row cannot be reached by mouse or arrow keys."""
-    for view in _lists():
-        model = view.model()
-        row = None if model is None else _row(model, layer)
-        if row is not None:
+class LayerRows:
+    """Hides rows of the layer list, and shows them again."""
+
+    def __init__(self) -> None:
+        self._unlisted: WeakSet[Layer] = WeakSet()
+        self._views: tuple[QListView, ...] = ()
+
+    def set_listed(self, layer: Layer, listed: bool) -> None:
+        """Show or hide the row of a layer in a viewer; a hidden row cannot be reached by mouse or arrow keys."""
+        if listed == (layer not in self._unlisted):
+            return
+        if listed:
+            self._unlisted.discard(layer)
+        else:
+            self._unlisted.add(layer)
+        for view, row in self._rows(layer):
             view.setRowHidden(row, not listed)
+
+    def _rows(self, layer: Layer) -> list[tuple[QListView, int]]:
+        """Where the layer is listed; the whole window is searched only if it is not where others were."""
+        known = (view for view in self._views if isalive(view))  # type: ignore[no-untyped-call]
+        rows = _rows_in(known, layer)
+        if not rows:
+            rows = _rows_in(_lists(), layer)
+            self._views = tuple(view for view, _ in rows)
+        return rows
 
 
 def _lists() -> Iterator[QListView]:
@@ -32,6 +53,11 @@ def _lists() -> Iterator[QListView]:
             yield from window.findChildren(QListView)
 
 
-def _row(model: QAbstractItemModel, layer: Layer) -> int | None:
-    rows = range(model.rowCount())
-    return next((row for row in rows if model.index(row, 0).data(Qt.ItemDataRole.UserRole) is layer), None)
+def _rows_in(views: Iterable[QListView], layer: Layer) -> list[tuple[QListView, int]]:
+    return [
+        (view, row)
+        for view in views
+        if (model := view.model()) is not None
+        for row in range(model.rowCount())
+        if model.index(row, 0).data(Qt.ItemDataRole.UserRole) is layer
+    ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metseg.napari_plugin.studio.layer_rows import list_layer
+from metseg.napari_plugin.studio.layer_rows import LayerRows
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -28,6 +28,7 @@ class OwnLayers:
         self._viewer = viewer
         self._layers: list[Layer] = []
         self._hidden: dict[Layer, bool] = {}
+        self._rows = LayerRows()
 
     def __contains__(self, layer: object) -> bool:
         """Whether ``layer`` is one of these, and the user has not removed it."""
@@ -53,11 +54,11 @@ class OwnLayers:
         """Hide a layer that is not in use; until :meth:`fetch` it is not listed and not selected, either."""
         self.hide(layer)
         self._viewer.layers.selection.discard(layer)
-        list_layer(layer, listed=False)
+        self._rows.set_listed(layer, False)
 
     def fetch(self, layer: Layer) -> None:
         """List a layer that was put away, and show it if it was shown before it was hidden."""
-        list_layer(layer, listed=True)
+        self._rows.set_listed(layer, True)
         self.unhide(layer)
 
     def fit(self, labels: Labels) -> None:
