@@ -92,6 +92,7 @@ class CaseLayers:
             labels.empty()
             clear_thumbnail(labels)
             labels.name = f"lesions · {_NO_CASE}"
+        self._viewer.status = "Ready"  # as napari begins: it would name what was under the mouse until that moves
         for image in self._images.values():
             yield
             self._empty(image)
