@@ -54,8 +54,8 @@ def retrain(given: argparse.Namespace, predictions: dict[str, np.ndarray]) -> No
     Parameters
     ----------
     given : Namespace
-        ``model``, ``data``, ``out``, ``device``, ``pool``, ``patients`` (each k), ``steps``, ``orders`` (random ones),
-        ``replay`` (patients of the parent).
+        ``model``, ``data``, ``out``, ``device``, ``pool``, ``patients`` (each k), ``steps``, ``learning_rate``,
+        ``orders`` (random ones), ``replay`` (patients of the parent).
     predictions : dict of str to ndarray of uint8, shape (z, y, x)
         Of the model's held-out patients; 255 for probability 1.
     """
@@ -91,7 +91,12 @@ def planned(given: argparse.Namespace, predictions: dict[str, np.ndarray]) -> Ta
         orders[f"random {seed + 1}"] = np.random.default_rng(seed).permutation(pool).tolist()
     known = np.random.default_rng(0).permutation(sorted(record.patients)).tolist()
     asked = RetrainingConfig(
-        project=given.out, parent=str(parent.path), out=given.out, epochs=1, steps_per_epoch=given.steps
+        project=given.out,
+        parent=str(parent.path),
+        out=given.out,
+        epochs=1,
+        steps_per_epoch=given.steps,
+        **({} if given.learning_rate is None else {"learning_rate": given.learning_rate}),
     )
     config = child_training(asked, parent).model_copy(update={"synthetic_heads": 0, "simulated_lesions": 0.0})
     numbers = {path.name: place for place, path in enumerate(sorted(given.data.iterdir()))}
@@ -111,7 +116,7 @@ def in_order(parent: Checkpoint, pool: list[str], predictions: dict[str, np.ndar
 def score(task: Task, reviewed: list[str]) -> Scores:
     """Dice on the patients to test after training on ``reviewed``; the same patients are not trained on twice."""
     name = "-".join(str(task.numbers[patient]) for patient in sorted(reviewed)) or "parent"
-    out = task.given.out / "retrained" / f"{task.given.steps}_steps" / name
+    out = task.given.out / "retrained" / f"{task.given.steps}_steps_{task.config.learning_rate:g}" / name
     kept = out / "dice.json"
     if not kept.exists():
         model = trained(task, reviewed, out) if reviewed else task.parent

@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -52,15 +52,17 @@ class Network:
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """One patient: voxels in each slice that are lesion, drawn, and both; what is false, and what was expected.
+    """One patient: voxels in each slice that are lesion, drawn, and both; what is wrong, and what was expected.
 
-    ``false`` has one set of slices for each drawn lesion that does not touch a true one.
+    ``false`` has the set of slices of each drawn lesion that touches no true one, ``missed`` that of each true lesion
+    that no drawn one touches.
     """
 
     lesion: np.ndarray
     drawn: np.ndarray
     common: np.ndarray
     false: tuple[frozenset[int], ...]
+    missed: tuple[frozenset[int], ...]
     benefit: CaseBenefit
     scores: dict[str, np.ndarray]
 
@@ -72,11 +74,15 @@ class Head:
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """After 0, 1, 2, … slices: mean Dice of the patients, the lowest of them, and false lesions left."""
+    """After 0, 1, 2, … slices: mean Dice of the patients, the lowest of them, false and missed lesions left.
+
+    A false lesion is gone when all its slices were reviewed, a missed one is found in the first of its slices.
+    """
 
     mean: np.ndarray
     worst: np.ndarray
     false: np.ndarray
+    missed: np.ndarray
 
     @property
     def needed(self) -> int | None:
@@ -123,6 +129,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--pool", type=int, default=9, help="held-out patients to review; the others test")
     parser.add_argument("--replay", type=int, default=12, help="patients of the model's own that are shown again")
     parser.add_argument("--steps", type=int, default=60, help="training steps")
+    parser.add_argument("--learning-rate", type=float, help="by default that of metseg retrain")
     parser.add_argument("--orders", type=int, default=2, help="random orders to train on")
     given = parser.parse_args()
     if not given.model and (given.retrain or not given.predictions):
@@ -186,17 +193,23 @@ def head(truth: np.ndarray, network: Network, name: str, other_scores: bool) -> 
     """What a reviewer would find in one patient, and what is expected of it."""
     chance = network.predictions[name].astype(np.float32) / 255
     drawn = mask_from_probabilities(chance, network.postprocessing) > 0
-    labels = label_lesions(drawn)
-    false = set(np.unique(labels).tolist()) - set(np.unique(labels[truth]).tolist()) - {0}
     said = np.array([one[name] / np.float32(255) for one in network.members])
     return Head(
         lesion=per_slice(truth),
         drawn=per_slice(drawn),
         common=per_slice(truth & drawn),
-        false=tuple(frozenset(np.flatnonzero((labels == one).any(axis=(1, 2))).tolist()) for one in sorted(false)),
+        false=alone(drawn, truth),
+        missed=alone(truth, drawn),
         benefit=expected_benefit(drawn, chance),
         scores=scores(drawn, chance) | disagreements(drawn, chance, said, network) if other_scores else {},
     )
+
+
+def alone(mask: np.ndarray, other: np.ndarray) -> tuple[frozenset[int], ...]:
+    """Slices of each lesion of ``mask`` that does not touch ``other``."""
+    labels = label_lesions(mask)
+    lonely = set(np.unique(labels).tolist()) - set(np.unique(labels[other]).tolist()) - {0}
+    return tuple(frozenset(np.flatnonzero((labels == one).any(axis=(1, 2))).tolist()) for one in sorted(lonely))
 
 
 def scores(drawn: np.ndarray, chance: np.ndarray) -> dict[str, np.ndarray]:
@@ -306,25 +319,26 @@ def true_gain(one: Head) -> np.ndarray:
 def review(heads: list[Head], order: Order) -> Curves:
     """Replace slice after slice by the truth."""
     counts = np.array([[one.common.sum(), one.drawn.sum() + one.lesion.sum()] for one in heads])
-    wrong = [set(lesion) for one in heads for lesion in one.false]
-    owners = [patient for patient, one in enumerate(heads) for _ in one.false]
+    wrong = [(patient, set(lesion)) for patient, one in enumerate(heads) for lesion in one.false]
+    missed = {(patient, lesion) for patient, one in enumerate(heads) for lesion in enumerate(one.missed)}
     dice = np.divide(2 * counts[:, 0], counts[:, 1], out=np.ones(len(heads)), where=counts[:, 1] > 0)
-    rows = [(dice.mean(), dice.min(), len(wrong))]
+    rows = [(dice.mean(), dice.min(), len(wrong), len(missed))]
     for patient, z in order:
         one = heads[patient]
         counts[patient] += one.lesion[z] - one.common[z], one.lesion[z] - one.drawn[z]
         hits, both = counts[patient]
         dice[patient] = 2 * hits / both if both > 0 else 1.0
-        for owner, slices in zip(owners, wrong, strict=True):
+        for owner, slices in wrong:
             if owner == patient:
                 slices.discard(z)
-        rows.append((dice.mean(), dice.min(), sum(map(bool, wrong))))
+        missed -= {(owner, lesion) for owner, lesion in missed if owner == patient and z in lesion[1]}
+        rows.append((dice.mean(), dice.min(), sum(bool(slices) for _, slices in wrong), len(missed)))
     return Curves(*np.array(rows).T)
 
 
 def average(curves: list[Curves]) -> Curves:
     """Mean over orders."""
-    return Curves(*(np.mean([getattr(one, what) for one in curves], axis=0) for what in ("mean", "worst", "false")))
+    return Curves(*(np.mean([getattr(one, what.name) for one in curves], axis=0) for what in fields(Curves)))
 
 
 def show(name: str, heads: list[Head], found: dict[str, Curves]) -> dict[str, dict[str, float | int | None]]:
@@ -337,6 +351,7 @@ def show(name: str, heads: list[Head], found: dict[str, Curves]) -> dict[str, di
     print(f"{leading} leading slices, mean Dice {after:.3f} after them")
     print(
         f"{'order':44}{'area':>8}{f'slices to {TARGET}':>16}{'Dice at 10 %':>14}{'20 %':>8}{'false left at 20 %':>20}"
+        f"{'missed':>14}"
     )
     rows = {}
     for order, curves in found.items():
@@ -347,11 +362,12 @@ def show(name: str, heads: list[Head], found: dict[str, Curves]) -> dict[str, di
             "dice_10": float(curves.mean[tenth]),
             "dice_20": float(curves.mean[fifth]),
             "false_20": float(curves.false[fifth]),
+            "missed_20": float(curves.missed[fifth]),
         }
         needed = "never" if curves.needed is None else str(curves.needed)
         print(
             f"{order:44}{row['area']:8.4f}{needed:>16}{row['dice_10']:14.3f}{row['dice_20']:8.3f}"
-            f"{row['false_20']:14.1f} of {curves.false[0]:.0f}",
+            f"{row['false_20']:14.1f} of {curves.false[0]:.0f}{row['missed_20']:8.1f} of {curves.missed[0]:.0f}",
             flush=True,
         )
         rows[order] = row

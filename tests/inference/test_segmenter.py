@@ -17,7 +17,7 @@ from metseg.events import Finished, Notice, Progress
 from metseg.inference import Segmenter, available_devices, resolve_device
 from metseg.inference.backend import DeviceMemoryError
 from metseg.inference.torch_backend import TorchBackend
-from metseg.lesions import GuidedFilter, PostprocessingConfig, guided_filter, mask_from_probabilities
+from metseg.lesions import Continuation, GuidedFilter, PostprocessingConfig, guided_filter, mask_from_probabilities
 from metseg.networks import NetworkSpec, build_network
 from metseg.preprocessing import PreprocessingConfig, Preprocessor
 from metseg.study import Sequence, Study
@@ -208,6 +208,22 @@ def test_refined_probabilities_follow_flair(checkpoint: Checkpoint, study: Study
     expected = guided_filter(before.probabilities, preprocessor.guide(range(study.shape[0])), GuidedFilter(radius=3))
     np.testing.assert_allclose(after.probabilities, expected, atol=1e-5)
     assert np.abs(after.probabilities - before.probabilities).max() > 0.01
+
+
+def test_lesions_are_carried_on_whatever_the_batches(study: Study) -> None:
+    shipped = load_checkpoint("attention_unet")
+    always = Continuation(separation=0.5, alike=0, drawn=1, carried=0.1)
+    plain, continued = (
+        dataclasses.replace(
+            shipped, card=shipped.card.model_copy(update={"inference": InferenceConfig(continuation=settings)})
+        )
+        for settings in (None, always)
+    )
+    before = Segmenter(plain, device="cpu").segment(study).probabilities
+    whole, parts = (Segmenter(continued, device="cpu", batch_size=size).segment(study) for size in (8, 3))
+    assert (whole.probabilities - before).max() > 0.3
+    assert (whole.probabilities - before).min() > -0.02
+    np.testing.assert_allclose(whole.probabilities, parts.probabilities, atol=0.05)
 
 
 def test_an_ensemble_says_how_far_its_members_are_apart(checkpoint: Checkpoint, study: Study, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from metseg.lesions import GuidedFilter, PostprocessingConfig
+from metseg.lesions import Continuation, GuidedFilter, PostprocessingConfig
 from metseg.networks import EnsembleSpec, NetworkSpec
 from metseg.preprocessing import PreprocessingConfig
 
@@ -21,6 +21,8 @@ class InferenceConfig(BaseModel):
         Average with the answer for the slice mirrored left to right.
     refinement : GuidedFilter or None
         Let the probabilities follow the edges of FLAIR, or of the first sequence of a network without FLAIR.
+    continuation : Continuation or None
+        Carry lesions over to the next slice where that looks like lesion too, after all else.
     temperature : float
         Logits are divided by this, so that probabilities mean what they say (Guo et al. 2017, arXiv 1706.04599);
         a mask at threshold 0.5 does not change.
@@ -30,6 +32,7 @@ class InferenceConfig(BaseModel):
 
     mirror: bool = False
     refinement: GuidedFilter | None = None
+    continuation: Continuation | None = None
     temperature: Annotated[float, Field(gt=0)] = 1.0
 
 

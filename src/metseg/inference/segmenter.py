@@ -16,7 +16,7 @@ from metseg.errors import MetsegError
 from metseg.events import Event, Finished, Notice, Progress, drain
 from metseg.inference.backend import Backend, BackendFactory, DeviceMemoryError, EnsembleBackend, backend_factory
 from metseg.inference.devices import resolve_device
-from metseg.lesions import PostprocessingConfig, guided_filter, mask_from_probabilities
+from metseg.lesions import PostprocessingConfig, continue_lesions, guided_filter, mask_from_probabilities
 from metseg.networks import EnsembleSpec
 from metseg.preprocessing import PreprocessingConfig, Preprocessor
 from metseg.study import Sequence, Study
@@ -134,7 +134,7 @@ class Segmenter:
             stand_in = study.sequences[study.channel(missing[0])]
             yield Notice(f"{study.name}: no {' and no '.join(missing)}; {stand_in} channel used in place")
         preprocessor = Preprocessor(preprocessing, study.select(wanted))
-        probabilities = np.empty(study.shape, np.float32)
+        answers: list[Planes] = []
         disagreement: Planes | None = None
         total = study.shape[0]
         done = 0
@@ -146,12 +146,16 @@ class Segmenter:
             except DeviceMemoryError as error:
                 yield self._retreat(error)
                 continue
-            probabilities[z.start : z.stop] = preprocessor.restore(planes)
+            answers.append(planes)
             if apart is not None:
                 disagreement = np.zeros(study.shape, np.float32) if disagreement is None else disagreement
                 disagreement[z.start : z.stop] = preprocessor.restore(apart)
             done = z.stop
             yield Progress(done, total, study.name)
+        planes = np.concatenate(answers)
+        if card.inference.continuation is not None:
+            planes = continue_lesions(planes, preprocessor.windowed, card.inference.continuation)
+        probabilities = preprocessor.restore(planes)
         yield Finished(
             Segmentation(
                 probabilities,

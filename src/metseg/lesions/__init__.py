@@ -1,15 +1,18 @@
 """Lesions: the mask from probabilities, its components, and what can be measured of them."""
 
 from metseg.lesions.components import label_lesions
+from metseg.lesions.continuation import Continuation, continue_lesions
 from metseg.lesions.measurement import Lesion, measure
 from metseg.lesions.postprocessing import PostprocessingConfig, mask_from_probabilities
 from metseg.lesions.refinement import GuidedFilter, guided_filter
 from metseg.lesions.table import lesion_table_csv
 
 __all__ = [
+    "Continuation",
     "GuidedFilter",
     "Lesion",
     "PostprocessingConfig",
+    "continue_lesions",
     "guided_filter",
     "label_lesions",
     "lesion_table_csv",

@@ -96,6 +96,10 @@ class Preprocessor:
             images.append(network_input(views[index], [views[other][0] for other in around]))
         return np.stack(images)
 
+    def windowed(self, z: int) -> npt.NDArray[np.float32]:
+        """Slice ``z`` after the window alone on the network's grid, float32 (c, height, width) in [0, 1]."""
+        return self.grid.forward(self.plain(z))
+
     def guide(self, z: Iterable[int]) -> npt.NDArray[np.float32]:
         """FLAIR, or else the first sequence, windowed, on the network's grid, float32 (n, height, width) in [0, 1]."""
         channel = self.config.sequences.index("flair") if "flair" in self.config.sequences else 0

@@ -1,0 +1,64 @@
+"""Does it help to carry lesions over to the next slice, and does it hang on the settings? On held-out patients.
+
+python docs/scripts/measure_continuation.py --model RUNS --data DIR
+
+RUNS is a run's folder, or one of ``fold_0``, ``fold_1``, …: every patient is segmented by weights that never saw it.
+Outlines are refined along edges, and lesions under 20 voxels dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from held_out import asked_for, held_out, print_table
+
+from metseg.inference import Segmenter
+from metseg.lesions import (
+    Continuation,
+    GuidedFilter,
+    PostprocessingConfig,
+    continue_lesions,
+    mask_from_probabilities,
+)
+from metseg.metrics import PatientScore, score_patient
+from metseg.preprocessing import Preprocessor
+from metseg.study import Sequence
+
+#: Settings by the name they have in the table; the first is what all others are held against.
+TRIED = {
+    "not continued": None,
+    "continued": Continuation(),
+    **{f"separation {share}": Continuation(separation=share) for share in (0.8, 0.9)},
+    **{f"drawn {share}": Continuation(drawn=share) for share in (0.15, 0.5)},
+    **{f"alike {share}": Continuation(alike=share) for share in (0.4, 0.6)},
+    **{f"carried {share}": Continuation(carried=share) for share in (0.5, 0.8)},
+}
+
+
+def main() -> None:
+    """Print one line for each setting, and the patients whom the first changes."""
+    options = asked_for(__doc__)
+    options.add_argument("--device", default="auto")
+    given = options.parse_args()
+    scores: dict[str, list[PatientScore]] = {name: [] for name in TRIED}
+    for checkpoint, patients in held_out(given.model, given.data):
+        inference = checkpoint.card.inference.model_copy(update={"refinement": GuidedFilter(), "continuation": None})
+        card = checkpoint.card.model_copy(update={"inference": inference})
+        with Segmenter(replace(checkpoint, card=card), device=given.device) as segmenter:
+            for study in patients:
+                probabilities = segmenter.segment(study).probabilities
+                sequences = [Sequence(name) for name in card.preprocessing.sequences]
+                image = Preprocessor(card.preprocessing, study.select(sequences)).plain
+                for name, settings in TRIED.items():
+                    changed = continue_lesions(probabilities, image, settings) if settings else probabilities
+                    mask = mask_from_probabilities(changed, PostprocessingConfig(smallest=20))
+                    if study.mask is not None:
+                        scores[name].append(score_patient(study.name, study.mask, mask))
+    print_table(scores)
+    for before, after in zip(scores["not continued"], scores["continued"], strict=True):
+        if abs(after.dice - before.dice) >= 0.0005:
+            print(f"{before.name}: {before.dice:.3f} to {after.dice:.3f}")
+
+
+if __name__ == "__main__":
+    main()

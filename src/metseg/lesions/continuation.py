@@ -1,0 +1,152 @@
+"""Lesions that go on in the next slice, where the network, which sees one slice at a time, drew nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+from scipy.ndimage import binary_dilation
+from scipy.special import expit
+
+Plane = npt.NDArray[np.float32]
+Planes = npt.NDArray[np.float32]
+_Mask = npt.NDArray[np.bool_]
+
+#: A voxel is sure to be lesion above, and sure to be none below; it counts as lesion from one half on.
+_SURE, _NONE, _LESION = 0.7, 0.1, 0.5
+#: Nothing is learnt from fewer voxels of either kind, and a smaller outline is not continued.
+_FEWEST, _SMALLEST = 50, 20
+#: Healthy voxels are taken from a lesion's surroundings: within so many pixels, on so many slices on either side, but
+#: not within so many pixels of what may be lesion itself.
+_AROUND, _ABOVE, _MARGIN, _DOUBTFUL = 25, 2, 3, 0.3
+#: Windowed brightness from which on a voxel is head.
+_HEAD = 0.1
+#: Standard deviations in pixels: of the image before it is judged, and of an outline before it is carried over.
+_SMOOTH, _SPREAD = 1.0, 2.0
+
+
+class Continuation(BaseModel):
+    """Settings of :func:`continue_lesions`.
+
+    Attributes
+    ----------
+    separation : float
+        Share of sure voxels that the image's brightness must tell apart, the mean over lesion and healthy.
+    drawn : float
+        Where the next slice has more than this share of the outline as lesion already, it is left as it is.
+    alike : float
+        Share of the outline in which the next slice must look like lesion.
+    carried : float
+        What is carried over, after the outline was blurred: where its probability is above this.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    separation: Annotated[float, Field(ge=0.5, le=1)] = 0.85
+    drawn: Annotated[float, Field(ge=0, le=1)] = 0.3
+    alike: Annotated[float, Field(ge=0, le=1)] = 0.5
+    carried: Annotated[float, Field(gt=0, lt=1)] = 0.7
+
+
+def continue_lesions(probabilities: Planes, image: Callable[[int], Planes], config: Continuation) -> Planes:
+    """Carry lesions over to the next slice where that looks as the lesion does and hardly anything is drawn.
+
+    What lesion looks like is learnt from the volume itself: a linear discriminant (Fisher 1936) of the sequences'
+    brightness between voxels that are sure to be lesion and healthy ones around them. Up the slices, then down.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float32, shape (z, y, x)
+        Probability of lesion.
+    image : callable
+        Of the number of a slice: its sequences, float32 (c, y, x) in [0, 1], all on the same pixels.
+    config : Continuation
+        When.
+
+    Returns
+    -------
+    ndarray of float32, shape (z, y, x)
+        Nowhere less than ``probabilities``, and nowhere changed if the image does not tell lesion from healthy.
+    """
+    looks = _Looks.learnt(probabilities, image, config.separation)
+    if looks is None:
+        return probabilities
+    continued, depth = probabilities.copy(), len(probabilities)
+    for slices, step in ((range(1, depth), -1), (range(depth - 2, -1, -1), 1)):
+        for z in slices:
+            _carry(continued[z + step], continued[z], lambda z=z: looks.like_lesion(image(z)), config)  # type: ignore[misc]
+    return continued
+
+
+def _carry(source: Plane, target: Plane, like_lesion: Callable[[], Plane], config: Continuation) -> None:
+    outline = source > _LESION
+    if outline.sum() < _SMALLEST or (target[outline] > _LESION).mean() > config.drawn:
+        return
+    likely = like_lesion()
+    if (likely[outline] > _LESION).mean() >= config.alike:
+        blurred = _blurred(source, _SPREAD)
+        np.maximum(target, np.where(blurred > config.carried, np.minimum(blurred, likely), 0), out=target)
+
+
+class _Looks:
+    """How a volume's lesions look against what is around them: weights of the sequences, and an offset."""
+
+    def __init__(self, weights: npt.NDArray[np.float64], offset: float) -> None:
+        self._weights = weights
+        self._offset = offset
+
+    @classmethod
+    def learnt(cls, probabilities: Planes, image: Callable[[int], Planes], separation: float) -> _Looks | None:
+        """From a volume's sure voxels; ``None`` if there are too few, or they look alike."""
+        samples = list(_samples(probabilities, image))
+        if not samples:
+            return None
+        lesion, healthy = (np.concatenate(slices) for slices in zip(*samples, strict=True))
+        if min(len(lesion), len(healthy)) < _FEWEST:
+            return None
+        centres = lesion.mean(axis=0), healthy.mean(axis=0)
+        channels = lesion.shape[1]
+        spread = (np.cov(lesion.T) + np.cov(healthy.T)).reshape(channels, channels) / 2 + 1e-6 * np.eye(channels)
+        weights = np.linalg.solve(spread, centres[0] - centres[1])
+        looks = cls(weights, float(weights @ (centres[0] + centres[1]) / 2))
+        told = ((lesion @ weights > looks._offset).mean() + (healthy @ weights < looks._offset).mean()) / 2
+        return looks if told >= separation else None
+
+    def like_lesion(self, image: Planes) -> Plane:
+        """Probability that a voxel is lesion by its brightness alone, both kinds taken for equally many; (y, x)."""
+        smooth = _smooth(image)
+        likely = expit(np.tensordot(self._weights, smooth, 1) - self._offset)
+        return np.where(_head(image), likely, 0).astype(np.float32)
+
+
+def _samples(probabilities: Planes, image: Callable[[int], Planes]) -> Iterator[tuple[Plane, Plane]]:
+    """Brightness of sure lesion and of healthy voxels around it, float32 (n, c), slice by slice."""
+    near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _AROUND + 1,) * 2)
+    touching = np.ones((2 * _MARGIN + 1,) * 2, np.uint8)
+    lesion = probabilities > _LESION
+    for z in np.flatnonzero(binary_dilation(np.any(lesion, axis=(1, 2)), iterations=_ABOVE)).tolist():
+        planes, said = image(z), probabilities[z]
+        around = np.any(lesion[max(z - _ABOVE, 0) : z + _ABOVE + 1], axis=0)
+        healthy = (said < _NONE) & _head(planes) & _dilated(around, near) & ~_dilated(said > _DOUBTFUL, touching)
+        smooth = np.moveaxis(_smooth(planes), 0, -1)
+        yield smooth[said > _SURE], smooth[healthy]
+
+
+def _dilated(mask: npt.NDArray[np.bool_] | np.bool_, element: npt.NDArray[np.generic]) -> _Mask:
+    return np.asarray(cv2.dilate(np.asarray(mask, np.uint8), np.asarray(element, np.uint8)) > 0)
+
+
+def _head(planes: Planes) -> _Mask:
+    return np.asarray(planes.max(axis=0) > _HEAD)
+
+
+def _smooth(planes: Iterable[Plane]) -> Planes:
+    return np.stack([_blurred(plane, _SMOOTH) for plane in planes])
+
+
+def _blurred(plane: Plane, deviation: float) -> Plane:
+    return np.asarray(cv2.GaussianBlur(plane, (0, 0), deviation), np.float32)
