@@ -1,6 +1,6 @@
 """Put a trained model into ``weights/``, with the scores that its recipe had in cross-validation on its card.
 
-    python tools/ship_weights.py RUN --runs FOLDS --data DIR --out weights/NAME [--smallest N] [--refine]
+    python tools/ship_weights.py RUN --runs FOLDS --data DIR --out weights/NAME [--smallest N] [--refine] [--carry-on]
     python tools/ship_weights.py weights/BEST --runs FOLDS_A --runs FOLDS_B … --data DIR --out weights/BEST
 
 Weights that were trained on everybody have no held-out patients. Their recipe is scored instead: FOLDS holds
@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from metseg.checkpoints import Checkpoint, ModelCard, combine, load_checkpoint, replace_card, save_checkpoint
 from metseg.events import drain
 from metseg.inference import Segmenter
-from metseg.lesions import GuidedFilter
+from metseg.lesions import Continuation, GuidedFilter
 from metseg.metrics import PatientScore, score_patient, summarise
 from metseg.synthetic import synthetic_study
 from metseg.training import card_scores, evaluate
@@ -77,12 +77,17 @@ def main() -> None:
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--smallest", type=int, default=0)
     options.add_argument("--refine", action="store_true", help="let outlines follow the edges of FLAIR")
+    options.add_argument("--carry-on", action="store_true", help="carry lesions over to the next slice")
     options.add_argument("--notes", default="")
     given = options.parse_args()
 
     model = load_checkpoint(given.model)
     postprocessing = model.card.postprocessing.model_copy(update={"smallest": given.smallest})
-    inference = model.card.inference.model_copy(update={"refinement": GuidedFilter() if given.refine else None})
+    ways = {
+        "refinement": GuidedFilter() if given.refine else None,
+        "continuation": Continuation() if given.carry_on else None,
+    }
+    inference = model.card.inference.model_copy(update=ways)
     card = model.card.model_copy(
         update={"name": given.out.name, "inference": inference, "postprocessing": postprocessing}
     )

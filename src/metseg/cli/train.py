@@ -45,7 +45,7 @@ def train(
     fold: Annotated[int | None, typer.Option(min=0, help="Part that is held out, from 0.", **_WHO)] = None,
     split: Annotated[Path | None, typer.Option(help="A split file instead of a random one.", **_WHO)] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Decides split, order, augmentation and random weights (0).", **_WHO)
+        int | None, typer.Option(help="Decides split (not folds), order, augmentation, random weights (0).", **_WHO)
     ] = None,
     synthetic_heads: Annotated[
         int | None, typer.Option(min=0, max=200, help="Synthetic heads added to the training patients (0).", **_WHO)

@@ -104,7 +104,7 @@ class TrainingConfig(BaseModel):
     held_out : float
         Share of the patients that is held out, unless ``folds`` say who is.
     folds, fold : int or None
-        Number of parts of a cross-validation, and which of them (from 0) is held out.
+        Number of parts of a cross-validation, and which of them (from 0) is held out; the same for every seed.
     threshold : float
         Probability from which on a voxel is lesion, in validation and in the card.
     keep_last : bool
@@ -121,7 +121,7 @@ class TrainingConfig(BaseModel):
     steps_per_epoch : int or None
         Instead of one pass over the slices with lesion.
     seed : int
-        Decides split, order, augmentation and random weights.
+        Decides a random split (not folds), order, augmentation and random weights.
     data_source : str
         Where the images come from and under which licence; goes into the model card.
     """

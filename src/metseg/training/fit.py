@@ -28,6 +28,9 @@ from metseg.training.transfer import load_parent
 
 STATE = "state.pt"
 SPLIT = "split.json"
+#: Folds are the same whatever the run's seed, so that runs that differ in it, or start from one another, hold out the
+#: same patients.
+_FOLDS_SEED = 0
 #: Synthetic heads for training start here, so that the sample study (seed 0) is never among them.
 FIRST_SYNTHETIC_SEED = 1000
 
@@ -132,7 +135,7 @@ def _settle_split(
     """Who is trained on: the fold's, else the split that is given, else the one that lies there, else a new one."""
     kept = out / SPLIT
     if config.folds is not None and config.fold is not None:
-        chosen = make_folds(patients, config.folds, config.seed)[config.fold]
+        chosen = make_folds(patients, config.folds, _FOLDS_SEED)[config.fold]
         if given is not None:
             raise DataError("a fold decides who is held out; leave --split or --folds away")
         if kept.exists() and read_split(kept, patients) != chosen:
