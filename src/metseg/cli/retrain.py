@@ -35,7 +35,7 @@ def retrain(
     steps_per_epoch: Annotated[
         int | None, typer.Option(min=1, help="Steps of an epoch, in place of one pass.", show_default=False)
     ] = None,
-    learning_rate: Annotated[float, typer.Option(help="Of the decoder.")] = 1e-4,
+    learning_rate: Annotated[float, typer.Option(help="Of the decoder.")] = 3e-4,
     held_out: Annotated[
         float, typer.Option(min=0, max=0.9, help="Share of the project's patients that judges instead of training.")
     ] = 0.2,

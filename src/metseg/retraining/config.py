@@ -62,7 +62,7 @@ class RetrainingConfig(BaseModel):
     replay: Annotated[float, Field(ge=0, lt=1)] = 0.5
     epochs: Annotated[int, Field(ge=1)] = 5
     steps_per_epoch: Annotated[int, Field(ge=1)] | None = None
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-4
     held_out: Annotated[float, Field(ge=0, lt=1)] = 0.2
     patient_pattern: str = ""
     tolerance: Annotated[float, Field(ge=0, le=0.1)] = 0.0

@@ -45,7 +45,7 @@ class TrainingOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     epochs: Annotated[int, Field(ge=1, le=1000)] = 5
-    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 1e-4
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 3e-4
     replay: Annotated[float, Field(ge=0, le=0.95)] = 0.5
     held_out: Annotated[float, Field(ge=0, le=0.9)] = 0.2
     adopt: bool = False
