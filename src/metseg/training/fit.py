@@ -14,7 +14,7 @@ from metseg.checkpoints.store import FILE_NAME
 from metseg.errors import DataError
 from metseg.events import EpochFinished, Event, Finished, Notice, Progress
 from metseg.inference import resolve_device
-from metseg.lesions import GuidedFilter, PostprocessingConfig
+from metseg.lesions import Continuation, GuidedFilter, PostprocessingConfig
 from metseg.metrics import Summary
 from metseg.study import StudyFiles
 from metseg.synthetic import synthetic_study
@@ -176,7 +176,7 @@ def _conclude_epoch(
             name=out.resolve().name,
             network=config.network,
             preprocessing=config.preprocessing,
-            inference=InferenceConfig(refinement=GuidedFilter()),
+            inference=InferenceConfig(refinement=GuidedFilter(), continuation=Continuation()),
             postprocessing=PostprocessingConfig(threshold=config.threshold),
             training=record.model_copy(update={"epoch": trainer.epoch}),
             created=datetime.datetime.now(datetime.UTC).date().isoformat(),
