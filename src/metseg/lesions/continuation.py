@@ -72,7 +72,7 @@ def continue_lesions(probabilities: Planes, image: Callable[[int], Planes], conf
     ndarray of float32, shape (z, y, x)
         Nowhere less than ``probabilities``, and nowhere changed if the image does not tell lesion from healthy.
     """
-    looks = _Looks.learnt(probabilities, image, config.separation)
+    looks = _Looks.learnt(probabilities, image, config.separation) if len(probabilities) > 1 else None
     if looks is None:
         return probabilities
     continued, depth = probabilities.copy(), len(probabilities)
