@@ -110,12 +110,12 @@ def test_a_config_survives_json() -> None:
     assert PostprocessingConfig.model_validate_json(config.model_dump_json()) == config
 
 
-def test_a_whole_examination_takes_seconds_on_a_slow_processor_too() -> None:
+def test_a_whole_examination_takes_well_under_a_second_of_cpu() -> None:
     rng = np.random.default_rng(0)
     probabilities = ndimage.gaussian_filter(rng.random((60, 256, 256), dtype=np.float32), (1, 3, 3))
     threshold = float(np.quantile(probabilities, 0.97))
     probabilities = np.clip(probabilities, 0, 1)
     start = time.process_time()
     mask = mask_from_probabilities(probabilities, PostprocessingConfig(threshold=threshold, smallest=10))
-    assert time.process_time() - start < 4
+    assert time.process_time() - start < 1
     assert label_lesions(mask).max() > 100

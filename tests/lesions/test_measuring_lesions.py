@@ -134,7 +134,7 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         measure(np.zeros((4, 4), np.int32))
 
 
-def test_a_thousand_lesions_are_measured_in_seconds_on_a_slow_processor_too() -> None:
+def test_a_thousand_lesions_are_measured_within_a_second_of_cpu() -> None:
     labels = np.zeros((60, 256, 256), np.int32)
     grid = [(z, y, x) for z in range(2, 58, 6) for y in range(4, 250, 25) for x in range(4, 250, 25)]
     for number, (z, y, x) in enumerate(grid, start=1):
@@ -142,7 +142,7 @@ def test_a_thousand_lesions_are_measured_in_seconds_on_a_slow_processor_too() ->
     start = time.process_time()
     lesions = measure(labels, spacing=(3.0, 1.0, 1.0), probabilities=np.ones(labels.shape, np.float32))
     assert len(lesions) == 1000
-    assert time.process_time() - start < 6
+    assert time.process_time() - start < 1.5
 
 
 def test_the_table_has_a_line_per_lesion_and_leaves_the_unknown_empty() -> None:

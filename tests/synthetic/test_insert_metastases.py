@@ -153,7 +153,7 @@ def test_real_heads_get_their_lesions_in_little_time(metseg_data: Path) -> None:
         assert 0.02 < brain.tissue.mean() < 0.4
         start = time.process_time()
         changed = insert_metastases(study, 0, MANY)
-        assert time.process_time() - start < 9
+        assert time.process_time() - start < 3
         assert len(changed.lesions) >= 4
         gained = changed.study.voxels[1].astype(float) - study.voxels[1]
         assert gained[changed.labels > 0].mean() > 5

@@ -98,9 +98,8 @@ def test_a_fold_of_further_training_knows_its_parent_and_who_that_saw(
     splits = make_folds(("head0", "head1", "head2"), 3, seed=0)
     fold = next(index for index, split in enumerate(splits) if split.held_out == ("head1",))
     few = {"init": str(parent.path), "folds": 3, "epochs": 1, "steps_per_epoch": 1, "batch_size": 2, "threshold": 0.4}
-    config = TrainingConfig.model_validate(
-        quick.model_dump() | few | {"fold": fold, "seed": 7}
-    )  # same folds all the same
+    another_seed = {"fold": fold, "seed": 7}
+    config = TrainingConfig.model_validate(quick.model_dump() | few | another_seed)
     notices: list[object] = []
     card = load_checkpoint(drain(train(config, heads, tmp_path / "run"), notices.append)).card
     assert any(isinstance(event, Notice) and "tensors taken from parent" in event.text for event in notices)

@@ -78,15 +78,20 @@ def continue_lesions(probabilities: Planes, image: Callable[[int], Planes], conf
     continued, depth = probabilities.copy(), len(probabilities)
     for slices, step in ((range(1, depth), -1), (range(depth - 2, -1, -1), 1)):
         for z in slices:
-            _carry(continued[z + step], continued[z], lambda z=z: looks.like_lesion(image(z)), config)  # type: ignore[misc]
+            source, target = continued[z + step], continued[z]
+            if _breaks_off(source, target, config):
+                _carry(source, target, looks.like_lesion(image(z)), config)
     return continued
 
 
-def _carry(source: Plane, target: Plane, like_lesion: Callable[[], Plane], config: Continuation) -> None:
+def _breaks_off(source: Plane, target: Plane, config: Continuation) -> bool:
+    """Whether hardly any of the outline of ``source`` is drawn on ``target``."""
     outline = source > _LESION
-    if outline.sum() < _SMALLEST or (target[outline] > _LESION).mean() > config.drawn:
-        return
-    likely = like_lesion()
+    return bool(outline.sum() >= _SMALLEST and (target[outline] > _LESION).mean() <= config.drawn)
+
+
+def _carry(source: Plane, target: Plane, likely: Plane, config: Continuation) -> None:
+    outline = source > _LESION
     if (likely[outline] > _LESION).mean() >= config.alike:
         blurred = _blurred(source, _SPREAD)
         np.maximum(target, np.where(blurred > config.carried, np.minimum(blurred, likely), 0), out=target)

@@ -39,7 +39,7 @@ class LayerRows:
 
     def _rows(self, layer: Layer) -> list[tuple[QListView, int]]:
         """Where the layer is listed; the whole window is searched only if it is not where others were."""
-        known = (view for view in self._views if isalive(view))  # type: ignore[no-untyped-call]
+        known = (view for view in self._views if isalive(view))  # type: ignore[no-untyped-call]  # qtpy has no type for it
         rows = _rows_in(known, layer)
         if not rows:
             rows = _rows_in(_lists(), layer)
