@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -110,12 +108,11 @@ def test_a_config_survives_json() -> None:
     assert PostprocessingConfig.model_validate_json(config.model_dump_json()) == config
 
 
-def test_a_whole_examination_takes_well_under_a_second_of_cpu() -> None:
+def test_a_whole_examination_takes_well_under_a_second_of_cpu(runs_within) -> None:
     rng = np.random.default_rng(0)
     probabilities = ndimage.gaussian_filter(rng.random((60, 256, 256), dtype=np.float32), (1, 3, 3))
     threshold = float(np.quantile(probabilities, 0.97))
     probabilities = np.clip(probabilities, 0, 1)
-    start = time.process_time()
-    mask = mask_from_probabilities(probabilities, PostprocessingConfig(threshold=threshold, smallest=10))
-    assert time.process_time() - start < 1
-    assert label_lesions(mask).max() > 100
+    config = PostprocessingConfig(threshold=threshold, smallest=10)
+    assert label_lesions(mask_from_probabilities(probabilities, config)).max() > 100
+    runs_within(1, lambda: mask_from_probabilities(probabilities, config))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 
 import numpy as np
 import pytest
@@ -134,15 +133,14 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         measure(np.zeros((4, 4), np.int32))
 
 
-def test_a_thousand_lesions_are_measured_within_a_second_of_cpu() -> None:
+def test_a_thousand_lesions_are_measured_within_a_second_of_cpu(runs_within) -> None:
     labels = np.zeros((60, 256, 256), np.int32)
     grid = [(z, y, x) for z in range(2, 58, 6) for y in range(4, 250, 25) for x in range(4, 250, 25)]
     for number, (z, y, x) in enumerate(grid, start=1):
         labels[z : z + 3, y : y + 18, x : x + 18] = number
-    start = time.process_time()
-    lesions = measure(labels, spacing=(3.0, 1.0, 1.0), probabilities=np.ones(labels.shape, np.float32))
-    assert len(lesions) == 1000
-    assert time.process_time() - start < 1.5
+    known = {"spacing": (3.0, 1.0, 1.0), "probabilities": np.ones(labels.shape, np.float32)}
+    assert len(measure(labels, **known)) == 1000
+    runs_within(1.5, lambda: measure(labels, **known))
 
 
 def test_the_table_has_a_line_per_lesion_and_leaves_the_unknown_empty() -> None:

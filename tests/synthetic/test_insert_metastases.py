@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -146,14 +146,13 @@ def test_oedema_takes_the_way_round_fluid() -> None:
     assert travel_time(slowness, seeds, (1, 1, 1), limit=2)[0, 8, 8] == 2
 
 
-def test_real_heads_get_their_lesions_in_little_time(metseg_data: Path) -> None:
+def test_real_heads_get_their_lesions_in_little_time(metseg_data: Path, runs_within) -> None:
     patients = sorted(path for path in (metseg_data / "lgg").iterdir() if path.is_dir())
     for study in (read_study(patient) for patient in patients[::40]):
         brain = map_brain(study.voxels, study.sequences)
         assert 0.02 < brain.tissue.mean() < 0.4
-        start = time.process_time()
         changed = insert_metastases(study, 0, MANY)
-        assert time.process_time() - start < 3
+        runs_within(3, partial(insert_metastases, study, 0, MANY))
         assert len(changed.lesions) >= 4
         gained = changed.study.voxels[1].astype(float) - study.voxels[1]
         assert gained[changed.labels > 0].mean() > 5

@@ -101,31 +101,33 @@ def _measure_one(
     inside = labels[box] == label
     places = np.argwhere(inside)
     z, y, x = places.mean(axis=0) + [side.start for side in box]
+    outlines = [_outermost(plane) for plane in inside if plane.any()]
     return Lesion(
         id=label,
         slices=(box[0].start, box[0].stop - 1),
         n_voxels=len(places),
         volume_mm3=None if spacing is None else float(len(places) * np.prod(spacing)),
-        diameter_px=_longest(inside, (1.0, 1.0)),
-        diameter_mm=None if spacing is None else _longest(inside, spacing[1:]),
+        diameter_px=_longest(outlines, (1.0, 1.0)),
+        diameter_mm=None if spacing is None else _longest(outlines, spacing[1:]),
         mean_probability=None if probabilities is None else float(probabilities[box][inside].mean(dtype=np.float64)),
         centroid=(float(z), float(y), float(x)),
         touches_border=any(side.start == 0 or side.stop == size for side, size in zip(box, labels.shape, strict=True)),
     )
 
 
-def _longest(inside: npt.NDArray[np.bool_], pixel: tuple[float, float]) -> float:
-    """Longest distance within a slice between two midpoints of pixel edges: one pixel is one pixel wide."""
-    return max(_longest_in_slice(plane, pixel) for plane in inside if plane.any())
+def _longest(outlines: list[npt.NDArray[np.float64]], pixel: tuple[float, float]) -> float:
+    """Longest distance within a slice between two points of its outline."""
+    return max(float(pdist(points * pixel).max()) for points in outlines)
 
 
-def _longest_in_slice(plane: npt.NDArray[np.bool_], pixel: tuple[float, float]) -> float:
+def _outermost(plane: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Midpoints of pixel edges, (n, 2), the longest distance among them; of a single pixel they are one apart."""
     rows = np.flatnonzero(plane.any(axis=1))
     left = plane[rows].argmax(axis=1)
     right = plane.shape[1] - 1 - plane[rows, ::-1].argmax(axis=1)
     ends = np.concatenate([np.column_stack([rows, left]), np.column_stack([rows, right])])
     edges = np.array([(0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5)])
     points = (ends[:, None] + edges).reshape(-1, 2)
-    if len(points) > _FEW:  # in pixels: the hull is the same in mm, but could be too flat to be found
-        points = points[ConvexHull(points).vertices]
-    return float(pdist(points * pixel).max())
+    if len(points) <= _FEW:
+        return points
+    return points[ConvexHull(points).vertices]  # in pixels: the same in mm, but there it could be too flat to be found
