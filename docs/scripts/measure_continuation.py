@@ -31,7 +31,7 @@ TRIED = {
     **{f"separation {share}": Continuation(separation=share) for share in (0.8, 0.9)},
     **{f"drawn {share}": Continuation(drawn=share) for share in (0.15, 0.5)},
     **{f"alike {share}": Continuation(alike=share) for share in (0.4, 0.6)},
-    **{f"carried {share}": Continuation(carried=share) for share in (0.5, 0.8)},
+    **{f"carried {share}": Continuation(carried=share) for share in (0.3, 0.7)},
 }
 
 

@@ -49,7 +49,7 @@ class Continuation(BaseModel):
     separation: Annotated[float, Field(ge=0.5, le=1)] = 0.85
     drawn: Annotated[float, Field(ge=0, le=1)] = 0.3
     alike: Annotated[float, Field(ge=0, le=1)] = 0.5
-    carried: Annotated[float, Field(gt=0, lt=1)] = 0.7
+    carried: Annotated[float, Field(gt=0, lt=1)] = 0.5
 
 
 def continue_lesions(probabilities: Planes, image: Callable[[int], Planes], config: Continuation) -> Planes:
