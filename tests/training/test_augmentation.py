@@ -99,3 +99,45 @@ def test_what_was_given_is_not_changed() -> None:
     Augmentation(AugmentationConfig.model_validate(UNMOVED), 64, PreprocessingConfig())(image, mask)
     assert torch.equal(image, before)
     assert mask.all()
+
+
+def faded(image: torch.Tensor, mask: torch.Tensor, fading: float = 1.0) -> torch.Tensor:
+    config = AugmentationConfig.model_validate(UNMOVED | UNCHANGED | {"fading": fading})
+    changed, kept = Augmentation(config, 64, PreprocessingConfig())(image, mask)
+    assert torch.equal(kept, mask)
+    return changed
+
+
+def test_a_faded_lesion_is_nearer_to_what_is_around_it_and_nothing_else_changes() -> None:
+    image, mask = torch.full((3, 64, 64), 0.4), torch.zeros((1, 64, 64), dtype=torch.uint8)
+    mask[0, 24:40, 24:40] = 1
+    image[:, 22:42, 22:42] += torch.tensor([-0.1, 0.4, 0.2])[:, None, None]
+    image[:, :8] = 1.0
+    torch.manual_seed(0)
+    shares = []
+    for _ in range(20):
+        changed = faded(image, mask)
+        left = (changed - 0.4)[:, 26:38, 26:38] / (image - 0.4)[:, 26:38, 26:38]
+        assert left.std() < 0.02
+        assert torch.equal(changed[:, :16], image[:, :16])
+        shares.append(float(left.mean()))
+    assert min(shares) < 0.4 < 0.8 < max(shares) <= 1
+
+
+def test_lesions_without_surroundings_and_slices_without_lesions_are_not_faded() -> None:
+    image = torch.rand(3, 64, 64)
+    assert torch.equal(faded(image, torch.zeros((1, 64, 64), dtype=torch.uint8)), image)
+    assert torch.equal(faded(image, torch.ones((1, 64, 64), dtype=torch.uint8)), image)
+    spot = torch.zeros((1, 64, 64), dtype=torch.uint8)
+    spot[0, 30:34, 30:34] = 1
+    assert torch.equal(faded(image, spot, fading=0.0), image)
+
+
+def test_every_slice_of_a_stack_fades_by_the_same_share() -> None:
+    image, mask = torch.full((2, 3, 64, 64), 0.3), torch.zeros((2, 1, 64, 64), dtype=torch.uint8)
+    mask[:, :, 20:44, 20:44] = 1
+    image[0, :, 18:46, 18:46], image[1, :, 18:46, 18:46] = 0.7, 0.9
+    torch.manual_seed(1)
+    one, other = (faded(image, mask) - 0.3)[:, 0, 32, 32] / torch.tensor([0.4, 0.6])
+    assert one < 0.99
+    assert one == pytest.approx(float(other), abs=1e-3)
