@@ -127,7 +127,7 @@ def _outermost(plane: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
     right = plane.shape[1] - 1 - plane[rows, ::-1].argmax(axis=1)
     ends = np.concatenate([np.column_stack([rows, left]), np.column_stack([rows, right])])
     edges = np.array([(0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5)])
-    points = (ends[:, None] + edges).reshape(-1, 2)
-    if len(points) <= _FEW:
-        return points
-    return points[ConvexHull(points).vertices]  # in pixels: the same in mm, but there it could be too flat to be found
+    points: npt.NDArray[np.float64] = (ends[:, None] + edges).reshape(-1, 2)
+    if len(points) > _FEW:  # in pixels: the hull is the same in mm, but could be too flat to be found
+        points = points[ConvexHull(points).vertices]
+    return points
