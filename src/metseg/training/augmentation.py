@@ -71,13 +71,12 @@ class Augmentation:
         if not self.config.fading or torch.rand((), generator=generator) >= self.config.fading or not mask.any():
             return planes
         share = torch.rand((), generator=generator) * _FADED_MOST
-        lesion = mask.to(planes.dtype)
-        while lesion.dim() < planes.dim():
-            lesion = lesion.unsqueeze(-4)
+        lesion = mask.unsqueeze(-4).to(planes.dtype)
         covered = _dilated(lesion, _COVERED)
         around = (_dilated(lesion, _AROUND) - covered) * (planes.amax(-3, keepdim=True) > _HEAD)
-        level = (planes * around).sum((-2, -1), keepdim=True) / around.sum((-2, -1), keepdim=True).clamp(min=1)
-        weight = share * _blurred(covered, _COVERED) * (around.sum((-2, -1), keepdim=True) > 0)
+        pixels = around.sum((-2, -1), keepdim=True)
+        level = (planes * around).sum((-2, -1), keepdim=True) / pixels.clamp(min=1)
+        weight = share * _blurred(covered, _COVERED) * (pixels > 0)
         return planes + weight * (level - planes)
 
     def _without_sequences(self, planes: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
