@@ -67,10 +67,12 @@ def grid_noise(
     for count, step in zip(shape, spacing, strict=True):
         nodes = (np.arange(int(count * step / pitch) + 5) - 2) * pitch
         weights.append(np.exp(-0.5 * ((np.arange(count)[:, None] * step - nodes) / pitch) ** 2).astype(np.float32))
-    field = rng.standard_normal([w.shape[1] for w in weights], dtype=np.float32)
-    for axis, weight in enumerate(weights):
-        field = np.moveaxis(np.tensordot(weight, field, axes=(1, axis)), 0, axis)
-    return np.ascontiguousarray(field / 2.36)
+    along_z, along_y, along_x = weights
+    bumps = rng.standard_normal([w.shape[1] for w in weights], dtype=np.float32)
+    columns = (along_z @ bumps.reshape(len(bumps), -1)).reshape(-1, *bumps.shape[1:])
+    field: Float = along_y @ columns @ along_x.T
+    field /= np.float32(2.36)
+    return field
 
 
 class PointNoise:
@@ -141,5 +143,6 @@ def tube(space: Space, *knots: tuple[float, float, float, float], flatten: float
 
 def soft(distance: npt.NDArray[np.floating], width: float = 0.7) -> Float:
     """Membership in [0, 1] from a signed distance: 0.5 on the surface, a linear ramp of ``2 * width`` mm."""
-    membership: Float = np.clip(distance / (2 * width) + np.float32(0.5), 0, 1).astype(np.float32)
-    return membership
+    membership = np.divide(distance, 2 * width, dtype=np.float32)
+    membership += np.float32(0.5)
+    return np.clip(membership, 0, 1, out=membership)
