@@ -46,7 +46,14 @@ class AttentionGate(nn.Module):
     def forward(self, x: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
         """Gated skip features, shape of ``x``."""
         gated: torch.Tensor = self.output(x * self.coefficients(x, g))
+        if gated.requires_grad:
+            gated.register_hook(_dense)
         return gated
+
+
+def _dense(gradient: torch.Tensor) -> torch.Tensor:
+    """Concatenation hands back a slice, on which batch normalisation's backward pass is 8 times slower on a CPU."""
+    return gradient.contiguous(memory_format=torch.channels_last)
 
 
 class DecoderBlock(nn.Module):
