@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch.nn.functional import avg_pool2d, max_pool2d
 
 from metseg.preprocessing import PreprocessingConfig
 from metseg.study import Sequence
 from metseg.training.config import AugmentationConfig
 from metseg.training.deformation import random_deformation
-
-#: A lesion fades by at most this share of its difference to its surroundings.
-_FADED_MOST = 0.75
-#: Sides in pixels of the squares that widen a lesion: by the edge that its outline leaves out, and by its surroundings.
-_COVERED, _AROUND = 7, 31
-#: Brightness from which on a pixel is head.
-_HEAD = 0.15
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 
@@ -62,22 +54,8 @@ class Augmentation:
         height, width = image.shape[-2:]
         deformation = random_deformation(self.config, self.crop, (height, width), generator)
         planes = deformation.image(image).view(*image.shape[:-3], -1, self._sequences, self.crop, self.crop)
-        mask = deformation.mask(mask)
-        planes = self._intensity(self._without_sequences(self._faded(planes, mask, generator), generator), generator)
-        return planes.flatten(-4, -3), mask
-
-    def _faded(self, planes: torch.Tensor, mask: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
-        """Lesions nearer to the brightness of what is around them, by one share in all sequences."""
-        if not self.config.fading or torch.rand((), generator=generator) >= self.config.fading or not mask.any():
-            return planes
-        share = torch.rand((), generator=generator) * _FADED_MOST
-        lesion = mask.unsqueeze(-4).to(planes.dtype)
-        covered = _dilated(lesion, _COVERED)
-        around = (_dilated(lesion, _AROUND) - covered) * (planes.amax(-3, keepdim=True) > _HEAD)
-        pixels = around.sum((-2, -1), keepdim=True)
-        level = (planes * around).sum((-2, -1), keepdim=True) / pixels.clamp(min=1)
-        weight = share * _blurred(covered, _COVERED) * (pixels > 0)
-        return planes + weight * (level - planes)
+        planes = self._intensity(self._without_sequences(planes, generator), generator)
+        return planes.flatten(-4, -3), deformation.mask(mask)
 
     def _without_sequences(self, planes: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
         if self._flair is None:
@@ -100,11 +78,3 @@ class Augmentation:
         """Three numbers in [-1, 1] for every sequence: one set for the first view's planes, another for the second."""
         drawn = torch.rand(3, 2, self._sequences, 1, 1, generator=generator) * 2 - 1
         return torch.cat([drawn[:, :1].expand(-1, self._around, -1, -1, -1), drawn[:, 1:]], dim=1)[:, :planes]
-
-
-def _dilated(mask: torch.Tensor, side: int) -> torch.Tensor:
-    return max_pool2d(mask.flatten(0, -4), side, stride=1, padding=side // 2).view(mask.shape)
-
-
-def _blurred(mask: torch.Tensor, side: int) -> torch.Tensor:
-    return avg_pool2d(mask.flatten(0, -4), side, stride=1, padding=side // 2).view(mask.shape)

@@ -32,8 +32,6 @@ class AugmentationConfig(BaseModel):
         Largest standard deviation of added Gaussian noise.
     missing_sequence : float
         Probability, for each sequence but FLAIR, that FLAIR stands in its place; and once more for all of them.
-    fading : float
-        Probability that a slice's lesions are drawn towards the brightness around them, as faint ones are.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,7 +48,6 @@ class AugmentationConfig(BaseModel):
     gamma: Annotated[float, Field(ge=0, lt=2)] = 0.3
     noise: Annotated[float, Field(ge=0, lt=1)] = 0.03
     missing_sequence: Probability = 0.3
-    fading: Probability = 0.0
 
     def scaled(self, strength: float) -> AugmentationConfig:
         """Every change but flips and missing sequences ``strength`` times as large or as likely."""
