@@ -1,0 +1,57 @@
+"""Do two networks err alike? Agreement of held-out patients' masks with each other, beside that with the truth.
+
+python docs/scripts/measure_shared_errors.py --model RUNS --other RUNS --data DIR
+
+Both are runs' folders, or folders of ``fold_0``, ``fold_1``, …; patients that both held out are segmented by weights
+that never saw them. What two networks get wrong alike, their mean gets wrong too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from held_out import asked_for, held_out
+
+from metseg.inference import Segmenter
+from metseg.metrics import overlap
+from metseg.study import read_study
+
+Masks = dict[str, npt.NDArray[np.uint8]]
+
+
+def masks(model: str, data: Path, device: str) -> Masks:
+    """What the run draws, shape (z, y, x), of every patient that it held out."""
+    drawn: Masks = {}
+    for checkpoint, patients in held_out(model, data):
+        with Segmenter(checkpoint, device=device) as segmenter:
+            drawn |= {study.name: segmenter.segment(study).mask for study in patients}
+    return drawn
+
+
+def main() -> None:
+    """Print the three agreements, and the share of the first run's wrong voxels that the other has wrong as well."""
+    options = asked_for(__doc__)
+    options.add_argument("--other", required=True)
+    options.add_argument("--device", default="auto")
+    given = options.parse_args()
+    one, other = (masks(model, given.data, given.device) for model in (given.model, given.other))
+    rows = []
+    for name in sorted(one.keys() & other.keys()):
+        truth = read_study(given.data / name).mask
+        if truth is None:
+            continue
+        pairs = ((truth, one[name]), (truth, other[name]), (one[name], other[name]))
+        wrong, wrong_too = ((drawn[name] > 0) != (truth > 0) for drawn in (one, other))
+        rows.append([*(overlap(*pair).dice for pair in pairs), (wrong & wrong_too).sum() / wrong.sum()])
+    table = np.array(rows)
+    titles = ("first and truth", "other and truth", "first and other", "first's errors that other makes")
+    print(f"{len(table)} patients")
+    for title, column in zip(titles, table.T, strict=True):
+        print(f"{title}: mean {column.mean():.3f}, median {np.median(column):.3f}, least {column.min():.3f}")
+    print(f"correlation of a patient's Dice with both: {np.corrcoef(table[:, 0], table[:, 1])[0, 1]:.2f}")
+
+
+if __name__ == "__main__":
+    main()
