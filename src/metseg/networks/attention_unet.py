@@ -47,7 +47,7 @@ class AttentionGate(nn.Module):
         """Gated skip features, shape of ``x``."""
         gated: torch.Tensor = self.output(x * self.coefficients(x, g))
         if gated.requires_grad:
-            gated.register_hook(_dense)
+            gated.register_hook(_dense)  # type: ignore[no-untyped-call]
         return gated
 
 

@@ -143,6 +143,7 @@ def tube(space: Space, *knots: tuple[float, float, float, float], flatten: float
 
 def soft(distance: npt.NDArray[np.floating], width: float = 0.7) -> Float:
     """Membership in [0, 1] from a signed distance: 0.5 on the surface, a linear ramp of ``2 * width`` mm."""
-    membership = np.divide(distance, 2 * width, dtype=np.float32)
+    membership: Float = np.divide(distance, 2 * width, dtype=np.float32)
     membership += np.float32(0.5)
-    return np.clip(membership, 0, 1, out=membership)
+    np.clip(membership, 0, 1, out=membership)
+    return membership
