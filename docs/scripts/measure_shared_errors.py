@@ -16,17 +16,18 @@ from held_out import asked_for, held_out
 
 from metseg.inference import Segmenter
 from metseg.metrics import overlap
-from metseg.study import read_study
 
-Masks = dict[str, npt.NDArray[np.uint8]]
+Mask = npt.NDArray[np.uint8]
 
 
-def masks(model: str, data: Path, device: str) -> Masks:
-    """What the run draws, shape (z, y, x), of every patient that it held out."""
-    drawn: Masks = {}
+def masks(model: str, data: Path, device: str) -> dict[str, tuple[Mask, Mask]]:
+    """The truth and what the run draws, each of shape (z, y, x), of every patient that it held out."""
+    drawn: dict[str, tuple[Mask, Mask]] = {}
     for checkpoint, patients in held_out(model, data):
         with Segmenter(checkpoint, device=device) as segmenter:
-            drawn |= {study.name: segmenter.segment(study).mask for study in patients}
+            for study in patients:
+                if study.mask is not None:
+                    drawn[study.name] = study.mask, segmenter.segment(study).mask
     return drawn
 
 
@@ -39,11 +40,9 @@ def main() -> None:
     one, other = (masks(model, given.data, given.device) for model in (given.model, given.other))
     rows = []
     for name in sorted(one.keys() & other.keys()):
-        truth = read_study(given.data / name).mask
-        if truth is None:
-            continue
-        pairs = ((truth, one[name]), (truth, other[name]), (one[name], other[name]))
-        wrong, wrong_too = ((drawn[name] > 0) != (truth > 0) for drawn in (one, other))
+        (truth, first), (_, second) = one[name], other[name]
+        pairs = ((truth, first), (truth, second), (first, second))
+        wrong, wrong_too = ((drawn > 0) != (truth > 0) for drawn in (first, second))
         rows.append([*(overlap(*pair).dice for pair in pairs), (wrong & wrong_too).sum() / wrong.sum()])
     table = np.array(rows)
     titles = ("first and truth", "other and truth", "first and other", "first's errors that other makes")
