@@ -92,6 +92,25 @@ def test_a_frozen_encoder_keeps_weights_and_statistics_then_learns(parent: Check
         TrainingConfig(architecture="inception_unet", freeze_encoder=1)
 
 
+@pytest.mark.parametrize(
+    ("encoder", "weights"), [(None, "bundled"), ("tu-tf_efficientnet_lite2", "bundled"), ("resnet18", "none")]
+)
+def test_an_encoder_starts_from_the_weights_that_a_package_brings(encoder: str | None, weights: str) -> None:
+    assert TrainingConfig(architecture="attention_unet", encoder=encoder).first_weights == weights
+
+
+@pytest.mark.parametrize(("encoder", "said"), [("tu-tf_efficientnet_lite0", 0), ("resnet18", 1)])
+def test_an_encoder_that_starts_at_random_is_named(
+    heads: Path, quick: TrainingConfig, tmp_path: Path, encoder: str, said: int
+) -> None:
+    write_split(tmp_path / "run" / "split.json", Split(train=("head0",), held_out=()))
+    config = quick.model_copy(update={"encoder": encoder, "epochs": 1, "steps_per_epoch": 1, "batch_size": 2})
+    events: list[object] = []
+    drain(train(config, heads, tmp_path / "run"), events.append)
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert notices.count(f"encoder {encoder} starts from random weights") == said
+
+
 def test_a_fold_of_further_training_knows_its_parent_and_who_that_saw(
     heads: Path, quick: TrainingConfig, parent: Checkpoint, tmp_path: Path
 ) -> None:

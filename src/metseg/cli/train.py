@@ -62,7 +62,8 @@ def train(
     ] = None,
     encoder: Annotated[str | None, typer.Option(help="Another SMP encoder, or tu-NAME for timm's.", **_START)] = None,
     encoder_weights: Annotated[
-        str | None, typer.Option(help="none, bundled, imagenet (downloads) or a .safetensors file.", **_START)
+        str | None,
+        typer.Option(help="none, bundled, imagenet (downloads) or a .safetensors file (bundled, if any).", **_START),
     ] = None,
     clahe: Annotated[
         Literal["only", "beside", "none"] | None,

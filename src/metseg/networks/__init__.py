@@ -1,5 +1,6 @@
 """The networks, by name. Every one takes intensities in [0, 1] and returns logits on the same grid."""
 
+from metseg.networks.encoders import default_encoder_weights
 from metseg.networks.ensemble import Ensemble, EnsembleSpec, build_ensemble
 from metseg.networks.registry import ARCHITECTURES, Architecture, NetworkSpec, SegmentationNetwork, build_network
 
@@ -12,4 +13,5 @@ __all__ = [
     "SegmentationNetwork",
     "build_ensemble",
     "build_network",
+    "default_encoder_weights",
 ]

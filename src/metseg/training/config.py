@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from metseg.networks import ARCHITECTURES, NetworkSpec
+from metseg.networks import NetworkSpec, default_encoder_weights
 from metseg.networks.registry import ArchitectureName
 from metseg.preprocessing import PreprocessingConfig
 
@@ -84,7 +84,8 @@ class TrainingConfig(BaseModel):
     ----------
     architecture, encoder, encoder_weights
         See :class:`metseg.networks.NetworkSpec` and
-        :func:`metseg.networks.encoders.load_encoder_weights`; ``None`` takes the architecture's default.
+        :func:`metseg.networks.encoders.load_encoder_weights`; ``None`` takes the architecture's encoder, and the
+        weights that come inside a package where there are any for the encoder.
     init : str or None
         Name or path of a checkpoint to start from, see :func:`metseg.training.transfer.transfer`.
     freeze_encoder : int
@@ -193,8 +194,5 @@ class TrainingConfig(BaseModel):
 
     @property
     def first_weights(self) -> str:
-        """Where the encoder's first weights come from, if not from ``init``; unknown encoders start at random."""
-        if self.encoder_weights is not None:
-            return self.encoder_weights
-        default = ARCHITECTURES[self.architecture]
-        return default.encoder_weights if self.encoder in (None, default.encoder) else "none"
+        """Where the encoder's first weights come from, if not from ``init``."""
+        return self.encoder_weights or default_encoder_weights(self.network.encoder)

@@ -105,6 +105,8 @@ def train(
     trainer = Trainer(config, studies, resolve_device(device), parent)
     if trainer.transferred:
         yield Notice(trainer.transferred)
+    elif config.init is None and config.first_weights == "none" and not continued:
+        yield Notice(f"encoder {config.network.encoder} starts from random weights")
     if seen := set(trainer.seen_by_parent) & set(chosen.held_out):
         yield Notice(
             f"{len(seen)} of {len(chosen.held_out)} held-out patients were trained on by {config.init}: "
