@@ -178,7 +178,7 @@ class TrainingConfig(BaseModel):
     def _one_start(self) -> Self:
         if self.init is not None and self.encoder_weights is not None:
             raise ValueError("init and encoder_weights both name the first weights of the encoder; choose one")
-        if self.freeze_encoder and self.init is None and self.first_weights == "none":
+        if self.freeze_encoder and self.starts_at_random:
             raise ValueError("an encoder with random weights must not be frozen; choose init or encoder_weights")
         return self
 
@@ -195,4 +195,11 @@ class TrainingConfig(BaseModel):
     @property
     def first_weights(self) -> str:
         """Where the encoder's first weights come from, if not from ``init``."""
-        return self.encoder_weights or default_encoder_weights(self.network.encoder)
+        if self.encoder_weights is None:
+            return default_encoder_weights(self.network.encoder)
+        return self.encoder_weights
+
+    @property
+    def starts_at_random(self) -> bool:
+        """Whether nothing has taught the encoder anything."""
+        return self.init is None and self.first_weights == "none"

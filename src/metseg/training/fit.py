@@ -105,7 +105,7 @@ def train(
     trainer = Trainer(config, studies, resolve_device(device), parent)
     if trainer.transferred:
         yield Notice(trainer.transferred)
-    elif config.init is None and config.first_weights == "none" and not continued:
+    elif config.starts_at_random and not continued:
         yield Notice(f"encoder {config.network.encoder} starts from random weights")
     if seen := set(trainer.seen_by_parent) & set(chosen.held_out):
         yield Notice(
