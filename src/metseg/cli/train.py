@@ -14,6 +14,7 @@ from metseg.cli.console import out, plain
 from metseg.cli.options import Data, Device
 from metseg.cli.progress import follow
 from metseg.cli.recipe import Architecture, ConfigFile, training_config
+from metseg.cli.stopping import stopping_cleanly
 
 
 def _in(panel: str) -> dict[str, Any]:
@@ -102,6 +103,8 @@ def train(
 
     What is not given is taken from --config (a TrainingConfig as JSON), then from the checkpoint of --init
     (architecture, encoder, preprocessing), then from the defaults in brackets.
+
+    Ctrl-C or SIGTERM ends it after the step in progress; the same command with --resume goes on from there.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve whatever else runs here
     from metseg.training import keep_freed_memory
@@ -134,5 +137,6 @@ def train(
     )
     keep_freed_memory()
     command = shlex.join(["metseg", *sys.argv[1:]])
-    events = run(chosen, data, out_, resume=resume, device=device, split=split, command=command)
-    plain(out(), str(follow(events, f"training {chosen.architecture}")))
+    with stopping_cleanly("the same command with --resume goes on") as heeding:
+        events = heeding(run(chosen, data, out_, resume=resume, device=device, split=split, command=command))
+        plain(out(), str(follow(events, f"training {chosen.architecture}")))
