@@ -14,10 +14,11 @@ from metseg.study import Study, read_study
 
 
 def asked_for(description: str | None) -> argparse.ArgumentParser:
-    """Options that name the run and the data."""
+    """Options that name the run, the data and the device."""
     options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--model", required=True)
     options.add_argument("--data", type=Path, required=True)
+    options.add_argument("--device", default="auto")
     return options
 
 

@@ -37,9 +37,7 @@ TRIED = {
 
 def main() -> None:
     """Print one line for each setting, and the patients whom the first changes."""
-    options = asked_for(__doc__)
-    options.add_argument("--device", default="auto")
-    given = options.parse_args()
+    given = asked_for(__doc__).parse_args()
     scores: dict[str, list[PatientScore]] = {name: [] for name in TRIED}
     for checkpoint, patients in held_out(given.model, given.data):
         inference = checkpoint.card.inference.model_copy(update={"refinement": GuidedFilter(), "continuation": None})

@@ -42,9 +42,7 @@ def _dilated(plane: npt.NDArray[np.uint8], radius: int) -> npt.NDArray[np.bool_]
 
 def main() -> None:
     """Print mean and worst Dice of each quarter of the patients, from the faintest lesions to the plainest."""
-    options = asked_for(__doc__)
-    options.add_argument("--device", default="auto")
-    given = options.parse_args()
+    given = asked_for(__doc__).parse_args()
     rows: list[tuple[float, float]] = []
     for checkpoint, patients in held_out(given.model, given.data):
         with Segmenter(checkpoint, device=given.device) as segmenter:

@@ -98,9 +98,7 @@ def segmented(model: str, data: Path, device: str) -> Iterator[tuple[Study, Floa
 
 def main() -> None:
     """Print one line for each refinement."""
-    options = asked_for(__doc__)
-    options.add_argument("--device", default="auto")
-    given = options.parse_args()
+    given = asked_for(__doc__).parse_args()
 
     tried = refinements()
     scores: dict[str, list[PatientScore]] = {name: [] for name in tried}

@@ -20,13 +20,18 @@ from metseg.metrics import overlap
 Mask = npt.NDArray[np.uint8]
 
 
-def masks(model: str, data: Path, device: str) -> dict[str, tuple[Mask, Mask]]:
-    """The truth and what the run draws, each of shape (z, y, x), of every patient that it held out."""
+def unseen(model: str, data: Path) -> set[str]:
+    """Patients that the run held out."""
+    return {name for checkpoint, _ in held_out(model, data) for name in checkpoint.card.training.held_out}
+
+
+def masks(model: str, data: Path, device: str, names: set[str]) -> dict[str, tuple[Mask, Mask]]:
+    """The truth and what the run draws, each of shape (z, y, x), of those of ``names`` that it held out."""
     drawn: dict[str, tuple[Mask, Mask]] = {}
     for checkpoint, patients in held_out(model, data):
         with Segmenter(checkpoint, device=device) as segmenter:
             for study in patients:
-                if study.mask is not None:
+                if study.name in names and study.mask is not None:
                     drawn[study.name] = study.mask, segmenter.segment(study).mask
     return drawn
 
@@ -35,11 +40,12 @@ def main() -> None:
     """Print the three agreements, and the share of the first run's wrong voxels that the other has wrong as well."""
     options = asked_for(__doc__)
     options.add_argument("--other", required=True)
-    options.add_argument("--device", default="auto")
     given = options.parse_args()
-    one, other = (masks(model, given.data, given.device) for model in (given.model, given.other))
+    runs = given.model, given.other
+    both = set.intersection(*(unseen(model, given.data) for model in runs))
+    one, other = (masks(model, given.data, given.device, both) for model in runs)
     rows = []
-    for name in sorted(one.keys() & other.keys()):
+    for name in sorted(one):
         (truth, first), (_, second) = one[name], other[name]
         pairs = ((truth, first), (truth, second), (first, second))
         wrong, wrong_too = ((drawn > 0) != (truth > 0) for drawn in (first, second))

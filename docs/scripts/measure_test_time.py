@@ -13,6 +13,7 @@ import torch
 from held_out import asked_for, held_out, print_table
 from torch.nn.functional import interpolate
 
+from metseg.inference import resolve_device
 from metseg.lesions import GuidedFilter, PostprocessingConfig, guided_filter, mask_from_probabilities
 from metseg.metrics import PatientScore, score_patient
 from metseg.preprocessing import Preprocessor
@@ -45,11 +46,12 @@ def averaged(seen: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def scores(network: torch.nn.Module, study: Study, preprocessor: Preprocessor) -> dict[str, PatientScore]:
     """Score of one patient for each way to look."""
     z = range(study.shape[0])
-    seen = views(network, torch.from_numpy(preprocessor.images(z)))
+    device = next(network.parameters()).device
+    seen = views(network, torch.from_numpy(preprocessor.images(z)).to(device))
     guide, settings = preprocessor.guide(z), GuidedFilter()
     found = {}
     for name, view in averaged(seen).items():
-        probabilities = preprocessor.restore(guided_filter(view.numpy().astype(np.float32), guide, settings))
+        probabilities = preprocessor.restore(guided_filter(view.cpu().numpy().astype(np.float32), guide, settings))
         mask = mask_from_probabilities(probabilities, PostprocessingConfig())
         found[name] = score_patient(study.name, study.mask, mask)
     return found
@@ -65,7 +67,8 @@ def main() -> None:
     given = asked_for(__doc__).parse_args()
     rows: dict[str, list[PatientScore]] = {}
     for checkpoint, patients in held_out(given.model, given.data):
-        config, network = checkpoint.card.preprocessing, checkpoint.network()
+        config = checkpoint.card.preprocessing
+        network = checkpoint.network().to(resolve_device(given.device))
         for study in patients:
             preprocessor = Preprocessor(config, study.select([Sequence(wanted) for wanted in config.sequences]))
             for way, score in scores(network, study, preprocessor).items():
