@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from metseg.curation.tools import ToolError, interpolate, slices_round
@@ -28,6 +28,7 @@ RADII = st.floats(4, 16)
 
 
 @settings(max_examples=30)
+@example(20.0, 40.0, 9.0, 31.5, 20.0, 4.0, 3)
 @given(PLACES, PLACES, RADII, PLACES, PLACES, RADII, st.integers(2, 8))
 def test_between_two_discs_lie_discs_of_areas_in_between(
     y0: float, x0: float, r0: float, y1: float, x1: float, r1: float, last: int

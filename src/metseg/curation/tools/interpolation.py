@@ -58,7 +58,8 @@ def interpolate(
     box = slice(first + 1, last), rows, columns
     after = labels[box].copy()
     after[after == label] = 0
-    start, end = (_Shape(outline[rows, columns]) for outline in ends)
+    apart = np.subtract(*(np.argwhere(outline).mean(axis=0) for outline in ends))
+    start, end = (_Shape(outline[rows, columns], math.ceil(np.abs(apart).max())) for outline in ends)
     for i, plane in enumerate(after):
         inside = _blend(start, end, (i + 1) / (last - first))
         if probabilities is not None:
@@ -102,26 +103,26 @@ def slices_round(shown: int, present: Collection[int], drawn: Collection[int]) -
 
 
 class _Shape:
-    """An outline as signed distance (positive inside) and centre."""
+    """An outline as signed distance (positive inside), that far beyond its plane too, and centre."""
 
-    def __init__(self, mask: npt.NDArray[np.bool_]) -> None:
-        padded = np.pad(mask, 1).astype(np.uint8)
+    def __init__(self, mask: npt.NDArray[np.bool_], beyond: int) -> None:
+        padded = np.pad(mask, beyond + 1).astype(np.uint8)
         inside, outside = (
             cv2.distanceTransform(side, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for side in (padded, 1 - padded)
         )
-        self.distance = np.where(padded, inside - 0.5, 0.5 - outside)[1:-1, 1:-1].astype(np.float32)
+        self.distance = np.where(padded, inside - 0.5, 0.5 - outside).astype(np.float32)
+        self._plane = slice(beyond + 1, -beyond - 1)
         self.centre = np.argwhere(mask).mean(axis=0)
 
     def centred_on(self, place: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-        """The signed distance, moved."""
+        """The signed distance in the plane, moved by no more than ``beyond``."""
         dy, dx = place - self.centre
         moved = cv2.warpAffine(
             self.distance,
             np.array([[1, 0, dx], [0, 1, dy]], np.float64),
             self.distance.shape[::-1],
-            borderMode=cv2.BORDER_REPLICATE,
         )
-        return np.asarray(moved, np.float32)
+        return np.asarray(moved[self._plane, self._plane], np.float32)
 
 
 def _blend(first: _Shape, last: _Shape, share: float) -> npt.NDArray[np.float32]:
