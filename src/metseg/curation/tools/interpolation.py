@@ -58,8 +58,10 @@ def interpolate(
     box = slice(first + 1, last), rows, columns
     after = labels[box].copy()
     after[after == label] = 0
-    apart = np.subtract(*(np.argwhere(outline).mean(axis=0) for outline in ends))
-    start, end = (_Shape(outline[rows, columns], math.ceil(np.abs(apart).max())) for outline in ends)
+    masks = [outline[rows, columns] for outline in ends]
+    centres = [np.argwhere(mask).mean(axis=0) for mask in masks]
+    apart = math.ceil(np.abs(centres[0] - centres[1]).max())
+    start, end = (_Shape(mask, centre, apart) for mask, centre in zip(masks, centres, strict=True))
     for i, plane in enumerate(after):
         inside = _blend(start, end, (i + 1) / (last - first))
         if probabilities is not None:
@@ -105,14 +107,14 @@ def slices_round(shown: int, present: Collection[int], drawn: Collection[int]) -
 class _Shape:
     """An outline as signed distance (positive inside), that far beyond its plane too, and centre."""
 
-    def __init__(self, mask: npt.NDArray[np.bool_], beyond: int) -> None:
+    def __init__(self, mask: npt.NDArray[np.bool_], centre: npt.NDArray[np.float64], beyond: int) -> None:
         padded = np.pad(mask, beyond + 1).astype(np.uint8)
         inside, outside = (
             cv2.distanceTransform(side, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for side in (padded, 1 - padded)
         )
         self.distance = np.where(padded, inside - 0.5, 0.5 - outside).astype(np.float32)
         self._plane = slice(beyond + 1, -beyond - 1)
-        self.centre = np.argwhere(mask).mean(axis=0)
+        self.centre = centre
 
     def centred_on(self, place: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         """The signed distance in the plane, moved by no more than ``beyond``."""
