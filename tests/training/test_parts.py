@@ -37,7 +37,7 @@ def prepared(lesions: list[bool]) -> PreparedStudy:
     masks = np.zeros((len(lesions), 64, 64), np.uint8)
     masks[lesions, 20:40, 20:40] = 1
     views = np.zeros((len(lesions), 1, 3, 64, 64), np.float16)
-    return PreparedStudy("p", views, masks, tuple(range(len(lesions))))
+    return PreparedStudy("p", "p", views, masks, tuple(range(len(lesions))))
 
 
 def test_batches_are_balanced_seeded_and_show_every_lesion_slice() -> None:

@@ -35,6 +35,8 @@ class StudyFiles:
         Where the files are.
     slices : tuple of SliceFile
         Images in natural order; a multi-page file appears once, as its page 0.
+    visit_of : str or None
+        The patient, where the folder of that name holds several visits; else the study is the patient's only one.
     problems : tuple of Problem
         What is odd about the names: gaps, duplicates, masks without image, images without mask. Problems of the
         tree that belong to no study come with the first study found.
@@ -44,6 +46,12 @@ class StudyFiles:
     folder: Path
     slices: tuple[SliceFile, ...]
     problems: tuple[Problem, ...] = ()
+    visit_of: str | None = None
+
+    @property
+    def patient(self) -> str:
+        """Whom the study is of."""
+        return self.name if self.visit_of is None else self.visit_of
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -126,7 +134,9 @@ def _walk(top: Path) -> Iterator[tuple[list[StudyFiles], list[Problem]]]:
         folders = [folder / name for name in names if os.path.isdir(folder / name)]
         waiting += reversed(folders)
         inner = {entry.name for entry in folders}
-        yield _Folder(folder, [name for name in names if name not in inner]).studies(is_leaf=not folders)
+        yield _Folder(folder, [name for name in names if name not in inner]).studies(
+            is_leaf=not folders, visits=folder != top
+        )
 
 
 @dataclass(slots=True)
@@ -137,8 +147,12 @@ class _Folder:
     names: list[str]
     problems: list[Problem] = field(default_factory=list)
 
-    def studies(self, *, is_leaf: bool) -> tuple[list[StudyFiles], list[Problem]]:
-        """Studies of this folder, and problems if there is none to put them in."""
+    def studies(self, *, is_leaf: bool, visits: bool) -> tuple[list[StudyFiles], list[Problem]]:
+        """Studies of this folder, and problems if there is none to put them in.
+
+        Where ``visits`` may be told, studies that are all named after the folder are visits of the patient it is
+        named after.
+        """
         images, masks = self._images_and_masks()
         if not images and not masks:
             if is_leaf:
@@ -161,6 +175,8 @@ class _Folder:
             studies.append(self._study(f"{name}_series" if name in alone else name, found, masks))
         self._remark_orphans(images, masks)
         studies.sort(key=lambda study: natural_key(study.name))
+        if visits and all(_begins_with(study.name, here) for study in studies):
+            studies = [replace(study, visit_of=here) for study in studies]
         if studies and self.problems:
             studies[0] = replace(studies[0], problems=(*studies[0].problems, *self.problems))
             return studies, []
@@ -226,6 +242,11 @@ def _choose_mask(masks: list[Path]) -> tuple[Path | None, list[Problem]]:
     names = " and ".join(mask.name for mask in masks)
     reason = f"the slice has more than one mask ({names}); none was used"
     return None, [Problem(masks[0], reason, refused=True, kind=ProblemKind.DUPLICATE)]
+
+
+def _begins_with(name: str, patient: str) -> bool:
+    """Whether ``name`` is ``patient`` and something after a separator."""
+    return re.fullmatch(re.escape(patient) + r"[ _.\-].+", name) is not None
 
 
 def _missing(numbers: list[int]) -> Iterator[tuple[int, int]]:

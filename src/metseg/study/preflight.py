@@ -26,7 +26,15 @@ MAX_SEGMENT: Final = 32 << 20
 #: Most strips or tiles in one file.
 MAX_SEGMENTS: Final = 1 << 17
 #: Compressions that are decoded, by TIFF number.
-COMPRESSIONS: Final = {1: "none", 5: "LZW", 8: "deflate", 32946: "deflate", 32773: "PackBits"}
+COMPRESSIONS: Final = {
+    1: "none",
+    5: "LZW",
+    8: "deflate",
+    32946: "deflate",
+    32773: "PackBits",
+    50002: "JPEG XL",
+    52546: "JPEG XL",
+}
 
 _FORMATS = {1: "unsigned integer", 2: "signed integer", 3: "floating point", 4: "untyped", 5: "complex", 6: "complex"}
 _PHOTOMETRICS = {
@@ -225,7 +233,8 @@ def _page(directory: Directory, form: PageFormat) -> Page:
     predictor = directory.number(317, "the predictor", 1)
     planar = directory.number(284, "the planar configuration", 1)
     if compression not in COMPRESSIONS:
-        raise directory.error(f"compression {compression} is not read; save it with none, LZW, deflate or PackBits")
+        readable = ", ".join(dict.fromkeys(COMPRESSIONS.values()))
+        raise directory.error(f"compression {compression} is not read; save it with one of: {readable}")
     if predictor not in (1, 2) or (predictor == 2 and COMPRESSIONS[compression] not in ("LZW", "deflate")):
         raise directory.error(f"predictor {predictor} with compression {COMPRESSIONS[compression]} is not read")
     if planar not in (1, 2):

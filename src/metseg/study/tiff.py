@@ -1,13 +1,14 @@
 """Read and write MRI slices and stacks as TIFF.
 
-The headers are parsed once, by :mod:`metseg.study.preflight`, and the strips are handed straight to the codecs of
-`imagecodecs`. A general TIFF reader would parse the headers a second time by its own rules, and pad, cut or
+:mod:`metseg.study.preflight` checks the headers, and the strips are handed straight to the codecs of `imagecodecs`.
+A general TIFF reader would parse the headers a second time by its own rules, and pad, cut or
 guess where a strip does not fit; here a strip that does not decode to exactly its declared size is an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,6 +24,9 @@ from metseg.study.sidecar import write_spacing
 #: Decoded bytes of neighbouring strips that are put together before they are copied into place.
 _BAND = 1 << 20
 
+#: Compressions whose strips and tiles are pictures with headers of their own.
+_PICTURES = tuple(number for number, name in COMPRESSIONS.items() if name == "JPEG XL")
+
 Voxels = npt.NDArray[np.uint8 | np.uint16]
 
 
@@ -32,7 +36,7 @@ def read_tiff(path: str | Path) -> Voxels:
     Parameters
     ----------
     path : str or Path
-        Uncompressed, LZW, deflate or PackBits; strips or tiles; TIFF or BigTIFF; at most 256 MiB decoded.
+        Uncompressed, LZW, deflate, PackBits or JPEG XL; strips or tiles; TIFF or BigTIFF; at most 256 MiB decoded.
 
     Returns
     -------
@@ -93,8 +97,7 @@ def _read_page(file: BinaryIO, header: TiffHeader, page: Page, out: Voxels) -> N
     samples, height, width = out.shape
     high, wide = page.segment
     channels = 1 if page.planar else samples
-    dtype = header.dtype.newbyteorder(header.byteorder)
-    row = wide * channels * dtype.itemsize
+    row = wide * channels * header.dtype.itemsize
     down, across = -(-height // high), -(-width // wide)
     band = 1 if page.tiled else max(1, _BAND // (high * row))
     for plane in range(samples if page.planar else 1):
@@ -103,45 +106,70 @@ def _read_page(file: BinaryIO, header: TiffHeader, page: Page, out: Voxels) -> N
             number = min(band, down * across - place)
             rows = [high] if page.tiled else [min(high, height - y - high * strip) for strip in range(number)]
             first = plane * down * across + place
-            data = _segments(file, page, first, [count * row for count in rows])
-            pixels: Voxels = np.frombuffer(data, dtype).reshape(-1, wide, channels).astype(header.dtype, copy=False)
+            shapes = [(count, wide, channels) for count in rows]
+            pixels = _segments(file, page, first, shapes, header.dtype.newbyteorder(header.byteorder))
             if page.predictor == 2:
                 pixels = _undo_differences(pixels)
             pixels = np.moveaxis(pixels[: height - y, : width - x], -1, 0)
             out[plane : plane + channels, y : y + pixels.shape[1], x : x + pixels.shape[2]] = pixels
 
 
-def _segments(file: BinaryIO, page: Page, first: int, sizes: list[int]) -> bytes | bytearray:
-    """Decode consecutive strips or tiles, each of which must have its size in bytes.
-
-    At most one byte more than that is decoded: it shows that a strip is too long, and takes no memory.
-    """
-    decode = _decoder(page.compression)
-    last = first + len(sizes)
-    parts: list[bytes | bytearray] = []
-    for offset, count, size in zip(
-        page.offsets[first:last].tolist(), page.counts[first:last].tolist(), sizes, strict=True
+def _segments(
+    file: BinaryIO, page: Page, first: int, shapes: list[tuple[int, int, int]], dtype: np.dtype[Any]
+) -> Voxels:
+    """Decode consecutive strips or tiles, each of which must have its shape (y, x, c); one below the other."""
+    last = first + len(shapes)
+    decode = _decode_picture if page.compression in _PICTURES else _decode_bytes
+    parts: list[bytes | bytearray | Voxels] = []
+    for offset, count, shape in zip(
+        page.offsets[first:last].tolist(), page.counts[first:last].tolist(), shapes, strict=True
     ):
         file.seek(offset)
-        data: bytes | bytearray = file.read(count)
-        if decode is not None:
-            data = decode(data, out=size + 1)
-        if len(data) != size:
+        try:
+            parts.append(decode(page.compression, file.read(count), shape, dtype))
+        except ValueError as error:
             part = "tile" if page.tiled else "strip"
-            raise ValueError(f"{part} {first + len(parts) + 1} holds {len(data)} bytes instead of {size}")
-        parts.append(data)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+            raise ValueError(f"{part} {first + len(parts) + 1} {error}") from error
+    data = parts[0] if len(parts) == 1 else b"".join(parts)
+    stored = dtype.newbyteorder("=") if page.compression in _PICTURES else dtype
+    pixels = np.frombuffer(data, stored).reshape(-1, *shapes[0][1:])
+    return np.asarray(pixels.astype(dtype.newbyteorder("="), copy=False))
 
 
-def _decoder(compression: int) -> Callable[..., bytes | bytearray] | None:
+def _decode_bytes(
+    compression: int, data: bytes, shape: tuple[int, int, int], dtype: np.dtype[Any]
+) -> bytes | bytearray:
+    """Unpack a strip or tile; one byte more than it may have shows that it is too long, and takes no memory."""
     import imagecodecs
 
-    decoders: dict[str, Callable[..., bytes | bytearray]] = {
-        "deflate": imagecodecs.deflate_decode,
-        "LZW": imagecodecs.lzw_decode,
-        "PackBits": imagecodecs.packbits_decode,
-    }
-    return decoders.get(COMPRESSIONS[compression])
+    size = math.prod(shape) * dtype.itemsize
+    match COMPRESSIONS[compression]:
+        case "deflate":
+            decoded = imagecodecs.deflate_decode(data, out=size + 1)
+        case "LZW":
+            decoded = imagecodecs.lzw_decode(data, out=size + 1)
+        case "PackBits":
+            decoded = imagecodecs.packbits_decode(data, out=size + 1)
+        case _:
+            decoded = data
+    if len(decoded) != size:
+        raise ValueError(f"holds {len(decoded)} bytes instead of {size}")
+    return decoded
+
+
+def _decode_picture(compression: int, data: bytes, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> Voxels:
+    """Decode a strip or tile that is a picture of its own, with a size and type of its own: it must be this one.
+
+    The codec compares them with ``out`` before it decodes a pixel.
+    """
+    import imagecodecs
+
+    out: Voxels = np.empty(shape[:2] if shape[2] == 1 else shape, dtype.newbyteorder("="))
+    try:
+        imagecodecs.jpegxl_decode(data, out=out, numthreads=1)
+    except Exception as error:  # the codec's own, unrelated to ValueError or not
+        raise ValueError(f"is damaged or of another size or type ({error})") from error
+    return out
 
 
 def _undo_differences(pixels: Voxels) -> Voxels:

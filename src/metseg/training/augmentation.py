@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import torch
 
-from metseg.preprocessing import PreprocessingConfig
+from metseg.preprocessing import ClaheConfig, PreprocessingConfig, apply_clahe
 from metseg.study import Sequence
 from metseg.training.config import AugmentationConfig
 from metseg.training.deformation import random_deformation
 
 Pair = tuple[torch.Tensor, torch.Tensor]
+
+#: Range of CLAHE's clip limit, and of its number of tiles along each side.
+_CLIP_LIMITS, _TILES = (1.0, 4.0), (2, 12)
 
 
 class Augmentation:
@@ -33,6 +36,7 @@ class Augmentation:
         self._sequences = len(sequences)
         self._flair = sequences.index(Sequence.FLAIR) if Sequence.FLAIR in sequences else None
         self._around = 2 * preprocessing.neighbours + 1
+        self._clahe = config.clahe if preprocessing.clahe is None else 0.0
 
     def __call__(self, image: torch.Tensor, mask: torch.Tensor, generator: torch.Generator | None = None) -> Pair:
         """Change and crop a slice, or a stack of slices with one geometry and one change of brightness for all.
@@ -52,6 +56,8 @@ class Augmentation:
             Image and mask, cropped to ``crop`` rows and columns; else shaped as they came.
         """
         height, width = image.shape[-2:]
+        if self._clahe and float(torch.rand((), generator=generator)) < self._clahe:
+            image = _equalised(image, generator)
         deformation = random_deformation(self.config, self.crop, (height, width), generator)
         planes = deformation.image(image).view(*image.shape[:-3], -1, self._sequences, self.crop, self.crop)
         planes = self._intensity(self._without_sequences(planes, generator), generator)
@@ -78,3 +84,15 @@ class Augmentation:
         """Three numbers in [-1, 1] for every sequence: one set for the first view's planes, another for the second."""
         drawn = torch.rand(3, 2, self._sequences, 1, 1, generator=generator) * 2 - 1
         return torch.cat([drawn[:, :1].expand(-1, self._around, -1, -1, -1), drawn[:, 1:]], dim=1)[:, :planes]
+
+
+def _equalised(image: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+    """All planes of ``image`` after CLAHE with one random setting."""
+    drawn = torch.rand(3, generator=generator).tolist()
+    fewest, most = _TILES
+    rows, columns = (fewest + int(value * (most - fewest + 1)) for value in drawn[1:])
+    config = ClaheConfig(
+        clip_limit=_CLIP_LIMITS[0] + drawn[0] * (_CLIP_LIMITS[1] - _CLIP_LIMITS[0]), tiles=(rows, columns)
+    )
+    planes = apply_clahe(image.reshape(-1, *image.shape[-2:]).numpy(), config)
+    return torch.from_numpy(planes).view(image.shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -30,6 +30,9 @@ class AugmentationConfig(BaseModel):
         Largest offset, relative gain and log-gamma, drawn per channel.
     noise : float
         Largest standard deviation of added Gaussian noise.
+    clahe : float
+        Probability of CLAHE with a random clip limit and number of tiles, so that the network takes slices with it or
+        without; never where the preprocessing applies it itself.
     missing_sequence : float
         Probability, for each sequence but FLAIR, that FLAIR stands in its place; and once more for all of them.
     """
@@ -47,6 +50,7 @@ class AugmentationConfig(BaseModel):
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.15
     gamma: Annotated[float, Field(ge=0, lt=2)] = 0.3
     noise: Annotated[float, Field(ge=0, lt=1)] = 0.03
+    clahe: Probability = 0.5
     missing_sequence: Probability = 0.3
 
     def scaled(self, strength: float) -> AugmentationConfig:
@@ -98,6 +102,9 @@ class TrainingConfig(BaseModel):
         Consecutive slices in a stack, for a network that looks along z; a step has ``batch_size // depth`` stacks.
     lesion_share : float
         Share of every batch that has lesion.
+    sampling : {"slice", "lesion"}
+        How slices with lesion are drawn: each as often as any other; or a patient, then one of their lesions, then one
+        of its slices, so that small lesions, and patients with few, count as much as large ones, and as many.
     learning_rate, encoder_learning_rate, weight_decay, warmup
         AdamW; ``warmup`` is the share of all steps over which the rate rises; then it falls as a half cosine.
     ema : float
@@ -143,6 +150,7 @@ class TrainingConfig(BaseModel):
     crop: Annotated[int, Field(ge=64, multiple_of=32)] = 192
     depth: Annotated[int, Field(ge=2, le=64)] = 4
     lesion_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    sampling: Literal["slice", "lesion"] = "slice"
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     encoder_learning_rate: Annotated[float, Field(gt=0)] = 3e-4
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2

@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.ndimage import find_objects
 from torch.utils.data import Dataset
 
 from metseg.errors import DataError
 from metseg.events import Notice, Progress
+from metseg.lesions import label_lesions
 from metseg.preprocessing import PreprocessingConfig, Preprocessor, neighbourhood, network_input
 from metseg.study import Sequence, Study, StudyFiles, find_studies, load
 from metseg.synthetic import insert_metastases
@@ -37,7 +39,9 @@ class PreparedStudy:
     Attributes
     ----------
     name : str
-        Patient.
+        The study.
+    patient : str
+        Whom it is of.
     views : ndarray of float16, shape (z, v, c, height, width)
         Every slice, see :meth:`metseg.preprocessing.Preprocessor.views`.
     masks : ndarray of uint8, shape (z, height, width)
@@ -51,6 +55,7 @@ class PreparedStudy:
     """
 
     name: str
+    patient: str
     views: npt.NDArray[np.float16]
     masks: npt.NDArray[np.uint8]
     masked: tuple[int, ...]
@@ -77,25 +82,27 @@ def masked_slices(study: Study) -> list[int]:
     return [z for z, file in enumerate(study.slices) if file.mask is not None]
 
 
-def prepare(study: Study, config: PreprocessingConfig) -> PreparedStudy | None:
-    """Preprocess ``study``; ``None`` if no slice of it has a mask."""
+def prepare(study: Study, config: PreprocessingConfig, patient: str | None = None) -> PreparedStudy | None:
+    """Preprocess ``study`` of ``patient`` (its name, if not given); ``None`` if no slice of it has a mask."""
     z = masked_slices(study)
     if not z or study.mask is None:
         return None
     preprocessor = Preprocessor(config, study.select([Sequence(name) for name in config.sequences]))
     views = np.stack([preprocessor.views(index).astype(np.float16) for index in range(study.shape[0])])
     masks = np.stack([preprocessor.grid.forward_mask(plane) for plane in study.mask])
-    return PreparedStudy(study.name, views, masks, tuple(z), config.neighbours)
+    return PreparedStudy(study.name, patient or study.name, views, masks, tuple(z), config.neighbours)
 
 
-def prepare_simulated(study: Study, config: PreprocessingConfig, seed: tuple[int, ...]) -> PreparedStudy | None:
+def prepare_simulated(
+    study: Study, config: PreprocessingConfig, seed: tuple[int, ...], patient: str | None = None
+) -> PreparedStudy | None:
     """Preprocess a copy of ``study`` with simulated metastases; ``None`` if there is no room for any.
 
     Only those slices of the copy count as masked that hold one of them: the others are in the head itself.
     """
     insertion = insert_metastases(study, seed)
     kept = tuple(z for z in masked_slices(study) if insertion.labels[z].any())
-    copy = prepare(insertion.study, config) if kept else None
+    copy = prepare(insertion.study, config, patient) if kept else None
     return None if copy is None else replace(copy, masked=kept)
 
 
@@ -112,7 +119,7 @@ def masked_patients(data: Folders) -> dict[str, list[StudyFiles]]:
         here: dict[str, list[StudyFiles]] = {}
         for files in find_studies(folder):
             if any(file.mask is not None for file in files.slices):
-                here.setdefault(files.name, []).append(files)
+                here.setdefault(files.patient, []).append(files)
         if not here:
             raise DataError(f"{folder}: no slice with a mask (<name>_<k>.tif beside <name>_<k>_mask.tif)")
         patients = here | patients
@@ -166,8 +173,9 @@ def prepare_patients(
     for count, name in enumerate(wanted):
         yield Progress(count, len(wanted), f"reading {name}")
         for study in (yield from load_masked(patients[name])):
-            made = [prepare(study, config)]
-            made += [prepare_simulated(study, config, (seed, copy)) for copy in range(_copies(name, simulated, seed))]
+            made = [prepare(study, config, name)]
+            copies = range(_copies(name, simulated, seed))
+            made += [prepare_simulated(study, config, (seed, copy), name) for copy in copies]
             prepared += [ready for ready in made if ready is not None]
     yield Progress(len(wanted), len(wanted), "patients read")
     return prepared
@@ -214,6 +222,7 @@ class EpochPlan:
         self._empty = [(index, z) for index, z, has_lesion in flags if not has_lesion]
         if not self._lesion:
             raise DataError("no training slice has a lesion")
+        self._by_lesion = _slices_by_lesion(studies) if config.sampling == "lesion" else None
         self._seed = config.seed
         self._replayed = frozenset(index for index, study in enumerate(studies) if study.replayed)
         self._replay = config.replay
@@ -228,7 +237,7 @@ class EpochPlan:
     def batches(self, epoch: int) -> list[list[Example]]:
         """The examples of every batch of ``epoch``."""
         rng = np.random.default_rng([self._seed, epoch])
-        lesions = self._stream(self._lesion, rng)
+        lesions = self._stream(self._lesion, rng) if self._by_lesion is None else _drawn(self._by_lesion, rng)
         empties = self._stream(self._empty, rng)
         seeds = rng.integers(2**62, size=(self.steps, self._per_batch)).tolist()
         plan: list[list[Example]] = []
@@ -248,6 +257,27 @@ class EpochPlan:
         for count in itertools.count(1):
             due = math.floor(count * self._replay) - math.floor((count - 1) * self._replay)
             yield next(sources[due])
+
+
+def _slices_by_lesion(studies: list[PreparedStudy]) -> list[list[list[tuple[int, int]]]]:
+    """Slices of each lesion of each patient, over all visits of the patient."""
+    patients: dict[str, list[list[tuple[int, int]]]] = {}
+    for index, study in enumerate(studies):
+        masked = set(study.masked)
+        for lesion in find_objects(label_lesions(study.masks)):
+            slices = [(index, z) for z in range(lesion[0].start, lesion[0].stop) if z in masked]
+            if slices:
+                patients.setdefault(study.patient, []).append(slices)
+    return list(patients.values())
+
+
+def _drawn(patients: list[list[list[tuple[int, int]]]], rng: np.random.Generator) -> Iterator[tuple[int, int]]:
+    """Slices without end: every patient in random order, one of their lesions, one of its slices."""
+    while True:
+        for patient in rng.permutation(len(patients)):
+            lesions = patients[patient]
+            slices = lesions[rng.integers(len(lesions))]
+            yield slices[rng.integers(len(slices))]
 
 
 def _endless(slices: list[tuple[int, int]], rng: np.random.Generator) -> Iterator[tuple[int, int]]:

@@ -99,7 +99,7 @@ def train(
     studies = yield from prepare_patients(
         patients, chosen.train, config.preprocessing, simulated=config.simulated_lesions, seed=config.seed
     )
-    studies = [replace(study, replayed=study.name in replayed) for study in studies]
+    studies = [replace(study, replayed=study.patient in replayed) for study in studies]
     studies += [replace(head, replayed=bool(replayed)) for head in (yield from _synthetic(config))]
     held_out = yield from prepare_patients(patients, chosen.held_out, config.preprocessing)
     trainer = Trainer(config, studies, resolve_device(device), parent)

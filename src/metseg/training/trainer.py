@@ -169,7 +169,7 @@ class Trainer:
         counts: dict[str, npt.NDArray[np.int64]] = {}
         for done, study in enumerate(studies):
             yield Progress(done, len(studies), f"validating {study.name}")
-            overlaps = counts.setdefault(study.name, np.zeros((2, len(thresholds)), np.int64))
+            overlaps = counts.setdefault(study.patient, np.zeros((2, len(thresholds)), np.int64))
             for start in range(0, len(study.masked), self.config.batch_size):
                 part = list(study.masked[start : start + self.config.batch_size])
                 probabilities = self._predict(network, study, part)
