@@ -35,11 +35,13 @@ class PreprocessingConfig(BaseModel):
     sequences : tuple of str
         The sequences the network looks at, as :class:`metseg.study.Sequence` values.
     normalisation : {"median", "percentile", "unit", "zscore"}
-        ``median`` maps the background to 0 and the median of the head in each channel's whole volume to 0.4, and
-        clips at 1: brain looks alike in every head, however bright its fat is; ``percentile`` maps the two
-        percentiles of each channel's whole volume to 0 and 1 and clips; ``unit`` does so with its minimum and
+        ``median`` maps the background to 0 and the median of the head in each channel's whole volume to
+        ``median_level``, and clips at 1: brain looks alike in every head, however bright its fat is; ``percentile``
+        maps the two percentiles of each channel's whole volume to 0 and 1 and clips; ``unit`` does so with its minimum and
         maximum; ``zscore`` is ``percentile`` followed, after CLAHE, by zero mean and unit variance over the voxels
         of the head.
+    median_level : float
+        Where ``median`` puts the median of the head: its inverse is how many times that bright a voxel may be.
     percentiles : tuple of float
         Lower and upper percentile, in percent.
     clahe : ClaheConfig or None
@@ -59,6 +61,7 @@ class PreprocessingConfig(BaseModel):
 
     sequences: Annotated[tuple[str, ...], Field(min_length=1)] = ("pre-contrast", "flair", "post-contrast")
     normalisation: Literal["median", "percentile", "unit", "zscore"] = "percentile"
+    median_level: Annotated[float, Field(gt=0, lt=1)] = 0.4
     percentiles: tuple[Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(ge=0, le=100)]] = (1.0, 99.5)
     clahe: ClaheConfig | None = ClaheConfig()
     keep_plain: bool = False

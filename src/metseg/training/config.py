@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from metseg.checkpoints import InferenceConfig
+from metseg.lesions import Continuation, GuidedFilter
 from metseg.networks import NetworkSpec, default_encoder_weights
 from metseg.networks.registry import ArchitectureName
 from metseg.preprocessing import PreprocessingConfig
@@ -113,6 +115,8 @@ class TrainingConfig(BaseModel):
         Share of the patients that is held out, unless ``folds`` say who is.
     folds, fold : int or None
         Number of parts of a cross-validation, and which of them (from 0) is held out; the same for every seed.
+    inference : InferenceConfig
+        How the card will have the network used.
     threshold : float
         Probability from which on a voxel is lesion, in validation and in the card.
     keep_last : bool
@@ -159,6 +163,7 @@ class TrainingConfig(BaseModel):
     held_out: Annotated[float, Field(ge=0, lt=1)] = 0.2
     folds: Annotated[int, Field(ge=2)] | None = None
     fold: Annotated[int, Field(ge=0)] | None = None
+    inference: InferenceConfig = InferenceConfig(refinement=GuidedFilter(), continuation=Continuation())
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     keep_last: bool = False
     replay: Annotated[float, Field(ge=0, lt=1)] = 0.5

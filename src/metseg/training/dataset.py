@@ -9,6 +9,7 @@ from collections import abc
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +29,17 @@ from metseg.training.config import TrainingConfig
 #: Folders of patients; of a patient who is in several the first counts.
 Folders = Path | abc.Sequence[Path]
 
-#: One training example: patient, slice, seed of its augmentation.
-Example = tuple[int, int, int]
+
+class Place(NamedTuple):
+    """Where training examples come from: a slice of a study, and (y, x) of the lesion that they must show, if any."""
+
+    study: int
+    z: int
+    centre: tuple[int, int] | None = None
+
+
+#: One training example: its place, and the seed of its augmentation.
+Example = tuple[Place, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +207,7 @@ class TrainingSlices(Dataset[Pair]):
 
     def __getitem__(self, example: Example) -> Pair:
         """Image float32 (channels, crop, crop) and mask uint8 (1, crop, crop); before that (z, …) for stacks."""
-        index, z, seed = example
+        (index, z, centre), seed = example
         study = self.studies[index]
         generator = torch.Generator().manual_seed(seed)
         if self._stack == 1:
@@ -206,7 +216,7 @@ class TrainingSlices(Dataset[Pair]):
             below = int(torch.randint(self._stack, (), generator=generator))
             around = np.clip(np.arange(z - below, z - below + self._stack), 0, len(study.views) - 1)
             image, mask = np.stack([study.image(int(k)) for k in around]), study.masks[around, None]
-        return self._augmentation(torch.from_numpy(image), torch.from_numpy(mask), generator)
+        return self._augmentation(torch.from_numpy(image), torch.from_numpy(mask), generator, centre)
 
 
 class EpochPlan:
@@ -217,9 +227,10 @@ class EpochPlan:
     """
 
     def __init__(self, studies: list[PreparedStudy], config: TrainingConfig) -> None:
-        flags = [(index, z, bool(study.masks[z].any())) for index, study in enumerate(studies) for z in study.masked]
-        self._lesion = [(index, z) for index, z, has_lesion in flags if has_lesion]
-        self._empty = [(index, z) for index, z, has_lesion in flags if not has_lesion]
+        places = [Place(index, z) for index, study in enumerate(studies) for z in study.masked]
+        has_lesion = [bool(studies[place.study].masks[place.z].any()) for place in places]
+        self._lesion = list(itertools.compress(places, has_lesion))
+        self._empty = [place for place, lesion in zip(places, has_lesion, strict=True) if not lesion]
         if not self._lesion:
             raise DataError("no training slice has a lesion")
         self._by_lesion = _slices_by_lesion(studies) if config.sampling == "lesion" else None
@@ -230,7 +241,7 @@ class EpochPlan:
         self._lesions_per_batch = (
             max(1, round(self._per_batch * config.lesion_share)) if self._empty else self._per_batch
         )
-        new = [place for place in self._lesion if place[0] not in self._replayed]
+        new = [place for place in self._lesion if place.study not in self._replayed]
         to_show = len(new) / (1 - self._replay) if 0 < len(new) < len(self._lesion) else len(self._lesion)
         self.steps = config.steps_per_epoch or max(1, math.ceil(to_show / (self._lesions_per_batch * config.stack)))
 
@@ -242,14 +253,14 @@ class EpochPlan:
         seeds = rng.integers(2**62, size=(self.steps, self._per_batch)).tolist()
         plan: list[list[Example]] = []
         for row in seeds:
-            slices = [next(lesions if place < self._lesions_per_batch else empties) for place in range(len(row))]
-            plan.append([(index, z, seed) for (index, z), seed in zip(slices, row, strict=True)])
+            places = [next(lesions if number < self._lesions_per_batch else empties) for number in range(len(row))]
+            plan.append(list(zip(places, row, strict=True)))
         return plan
 
-    def _stream(self, slices: list[tuple[int, int]], rng: np.random.Generator) -> Iterator[tuple[int, int]]:
+    def _stream(self, slices: list[Place], rng: np.random.Generator) -> Iterator[Place]:
         """Slices without end, the replayed ones as often as they should be."""
-        new = [place for place in slices if place[0] not in self._replayed]
-        old = [place for place in slices if place[0] in self._replayed]
+        new = [place for place in slices if place.study not in self._replayed]
+        old = [place for place in slices if place.study in self._replayed]
         if not new or not old:
             yield from _endless(slices, rng)
             return
@@ -259,20 +270,23 @@ class EpochPlan:
             yield next(sources[due])
 
 
-def _slices_by_lesion(studies: list[PreparedStudy]) -> list[list[list[tuple[int, int]]]]:
-    """Slices of each lesion of each patient, over all visits of the patient."""
-    patients: dict[str, list[list[tuple[int, int]]]] = {}
+def _slices_by_lesion(studies: list[PreparedStudy]) -> list[list[list[Place]]]:
+    """Slices of each lesion of each patient, over all visits of the patient, with the lesion's centre on them."""
+    patients: dict[str, list[list[Place]]] = {}
     for index, study in enumerate(studies):
-        masked = set(study.masked)
-        for lesion in find_objects(label_lesions(study.masks)):
-            slices = [(index, z) for z in range(lesion[0].start, lesion[0].stop) if z in masked]
+        labels = label_lesions(study.masks)
+        for label, box in enumerate(find_objects(labels), start=1):
+            slices = []
+            for z in sorted(set(range(box[0].start, box[0].stop)) & set(study.masked)):
+                y, x = np.argwhere(labels[z, box[1], box[2]] == label).mean(axis=0)
+                slices.append(Place(index, z, (box[1].start + round(y), box[2].start + round(x))))
             if slices:
                 patients.setdefault(study.patient, []).append(slices)
     return list(patients.values())
 
 
-def _drawn(patients: list[list[list[tuple[int, int]]]], rng: np.random.Generator) -> Iterator[tuple[int, int]]:
-    """Slices without end: every patient in random order, one of their lesions, one of its slices."""
+def _drawn(patients: list[list[list[Place]]], rng: np.random.Generator) -> Iterator[Place]:
+    """Places without end: every patient in random order, one of their lesions, one of its slices."""
     while True:
         for patient in rng.permutation(len(patients)):
             lesions = patients[patient]
@@ -280,7 +294,7 @@ def _drawn(patients: list[list[list[tuple[int, int]]]], rng: np.random.Generator
             yield slices[rng.integers(len(slices))]
 
 
-def _endless(slices: list[tuple[int, int]], rng: np.random.Generator) -> Iterator[tuple[int, int]]:
+def _endless(slices: list[Place], rng: np.random.Generator) -> Iterator[Place]:
     """Every slice once in random order, then again in another."""
     while slices:
         for place in rng.permutation(len(slices)):

@@ -9,12 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean, median
 
-from metseg.checkpoints import InferenceConfig, ModelCard, TrainingRecord, load_checkpoint, save_checkpoint
+from metseg.checkpoints import ModelCard, TrainingRecord, load_checkpoint, save_checkpoint
 from metseg.checkpoints.store import FILE_NAME
 from metseg.errors import DataError
 from metseg.events import EpochFinished, Event, Finished, Notice, Progress
 from metseg.inference import resolve_device
-from metseg.lesions import Continuation, GuidedFilter, PostprocessingConfig
+from metseg.lesions import PostprocessingConfig
 from metseg.metrics import Summary
 from metseg.study import StudyFiles
 from metseg.synthetic import synthetic_study
@@ -178,7 +178,7 @@ def _conclude_epoch(
             name=out.resolve().name,
             network=config.network,
             preprocessing=config.preprocessing,
-            inference=InferenceConfig(refinement=GuidedFilter(), continuation=Continuation()),
+            inference=config.inference,
             postprocessing=PostprocessingConfig(threshold=config.threshold),
             training=record.model_copy(update={"epoch": trainer.epoch}),
             created=datetime.datetime.now(datetime.UTC).date().isoformat(),
