@@ -162,6 +162,21 @@ def test_the_loss_is_the_named_sum_and_small_for_a_perfect_answer() -> None:
     assert SegmentationLoss(LossConfig())(40 * (truth - 0.5), target) < 1e-3
 
 
+def test_a_small_lesion_weighs_as_much_as_a_large_one_and_what_is_false_counts_for_each() -> None:
+    truth = torch.zeros(2, 1, 32, 32)
+    truth[0, 0, 2:4, 2:4] = truth[0, 0, 10:30, 10:30] = 1
+    loss = SegmentationLoss(LossConfig(dice=0, focal=0, bce=0, lesion_dice=1))
+    sure = 40 * (truth - 0.5)
+    assert loss(sure, truth) < 1e-3
+    missed = sure.clone()
+    missed[0, 0, 2:4, 2:4] = -20
+    torch.testing.assert_close(loss(missed, truth), torch.tensor(0.5), rtol=0, atol=1e-3)
+    false = sure.clone()
+    false[0, 0, 2:4, 6:8] = 20  # as large as the small lesion: 1 - 8 / 12 and 1 - 800 / 804
+    torch.testing.assert_close(loss(false, truth), torch.tensor((1 / 3 + 4 / 804) / 2), rtol=0, atol=1e-3)
+    assert loss(torch.zeros(2, 1, 8, 8), torch.zeros(2, 1, 8, 8)) == 0
+
+
 def test_the_average_follows_the_weights_and_copies_counters() -> None:
     network = torch.nn.BatchNorm1d(2)
     average = moving_average(network, 0.5)

@@ -65,13 +65,24 @@ class AugmentationConfig(BaseModel):
 
 
 class LossConfig(BaseModel):
-    """Weights of the summed losses; ``gamma`` is the focal loss's exponent (Lin et al. 2017)."""
+    """Weights of the summed losses.
+
+    Attributes
+    ----------
+    dice, focal, bce : float
+        Dice over the whole batch, focal and binary cross-entropy.
+    lesion_dice : float
+        Dice of each lesion of each slice by itself, so that a small one weighs as much as a large one.
+    gamma : float
+        The focal loss's exponent.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dice: Annotated[float, Field(ge=0)] = 1.0
     focal: Annotated[float, Field(ge=0)] = 1.0
     bce: Annotated[float, Field(ge=0)] = 0.5
+    lesion_dice: Annotated[float, Field(ge=0)] = 0.0
     gamma: Annotated[float, Field(ge=0)] = 2.0
 
 
