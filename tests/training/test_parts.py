@@ -18,7 +18,7 @@ from metseg.training import AugmentationConfig, LossConfig, TrainingConfig, make
 from metseg.training.augmentation import Augmentation
 from metseg.training.dataset import EpochPlan, Place, PreparedStudy, TrainingSlices, masked_slices, prepare
 from metseg.training.ema import moving_average
-from metseg.training.losses import SegmentationLoss
+from metseg.training.losses import UNKNOWN, SegmentationLoss
 
 STILL = AugmentationConfig(brightness=0, contrast=0, gamma=0, noise=0, clahe=0, missing_sequence=0)
 
@@ -175,6 +175,23 @@ def test_a_small_lesion_weighs_as_much_as_a_large_one_and_what_is_false_counts_f
     false[0, 0, 2:4, 6:8] = 20  # as large as the small lesion: 1 - 8 / 12 and 1 - 800 / 804
     torch.testing.assert_close(loss(false, truth), torch.tensor((1 / 3 + 4 / 804) / 2), rtol=0, atol=1e-3)
     assert loss(torch.zeros(2, 1, 8, 8), torch.zeros(2, 1, 8, 8)) == 0
+
+
+def test_what_is_not_known_is_not_learnt() -> None:
+    truth = torch.zeros(1, 1, 16, 16, dtype=torch.uint8)
+    truth[..., 2:6, 2:6] = 1
+    unknown = truth.clone()
+    unknown[..., 8:12, 8:12] = UNKNOWN
+    logits = torch.full(truth.shape, -40.0).masked_fill(truth == 1, 40.0)
+    logits[..., 9:11, 9:11] = 40
+    logits.requires_grad_()
+    loss = SegmentationLoss(LossConfig(lesion_dice=1))
+    assert loss(logits, truth) > 0.1
+    learnt = loss(logits, unknown)
+    learnt.backward()
+    assert learnt < 1e-3
+    assert logits.grad is not None
+    assert not logits.grad[unknown == UNKNOWN].any()
 
 
 def test_the_average_follows_the_weights_and_copies_counters() -> None:

@@ -37,8 +37,8 @@ class PreprocessingConfig(BaseModel):
     normalisation : {"median", "percentile", "unit", "zscore"}
         ``median`` maps the background to 0 and the median of the head in each channel's whole volume to
         ``median_level``, and clips at 1: brain looks alike in every head, however bright its fat is; ``percentile``
-        maps the two percentiles of each channel's whole volume to 0 and 1 and clips; ``unit`` does so with its minimum and
-        maximum; ``zscore`` is ``percentile`` followed, after CLAHE, by zero mean and unit variance over the voxels
+        maps the two percentiles of each channel's whole volume to 0 and 1 and clips; ``unit`` does so with its minimum
+        and maximum; ``zscore`` is ``percentile`` followed, after CLAHE, by zero mean and unit variance over the voxels
         of the head.
     median_level : float
         Where ``median`` puts the median of the head: its inverse is how many times that bright a voxel may be.

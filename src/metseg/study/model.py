@@ -127,6 +127,18 @@ class Study:
                 return self.sequences.index(candidate)
         return 0
 
+    @property
+    def stand_ins(self) -> tuple[Sequence, ...]:
+        """Sequences whose channel is a copy of FLAIR, the TCGA-LGG slices' stand-in for what was not acquired."""
+        if Sequence.FLAIR not in self.sequences:
+            return ()
+        flair = self.voxels[self.sequences.index(Sequence.FLAIR)]
+        return tuple(
+            sequence
+            for sequence, channel in zip(self.sequences, self.voxels, strict=True)
+            if sequence is not Sequence.FLAIR and np.array_equal(channel, flair)
+        )
+
     def select(self, wanted: Seq[Sequence] = TRIPLET) -> npt.NDArray[np.uint8 | np.uint16]:
         """Voxels of the wanted sequences, shape (len(wanted), z, y, x); missing ones replaced as in :meth:`channel`."""
         return self.voxels[[self.channel(sequence) for sequence in wanted]]

@@ -217,13 +217,8 @@ def _spacing(files: StudyFiles, images: list[_Image], problems: list[Problem]) -
 
 
 def _stand_ins(study: Study, files: StudyFiles) -> list[Problem]:
-    """Sequences that are copies of FLAIR, the TCGA-LGG slices' stand-in for what was not acquired."""
-    if study.sequences != TRIPLET:
-        return []
-    flair = study.voxels[TRIPLET.index(Sequence.FLAIR)]
     where = files.folder if len(files.slices) > 1 else files.slices[0].image
     return [
         Problem(where, f"{sequence} is missing: FLAIR stands in its place", kind=ProblemKind.SEQUENCE)
-        for sequence, channel in zip(TRIPLET, study.voxels, strict=True)
-        if sequence is not Sequence.FLAIR and np.array_equal(channel, flair)
+        for sequence in study.stand_ins
     ]

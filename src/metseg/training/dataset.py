@@ -25,6 +25,7 @@ from metseg.study import Sequence, Study, StudyFiles, find_studies, load
 from metseg.synthetic import insert_metastases
 from metseg.training.augmentation import Augmentation, Pair
 from metseg.training.config import TrainingConfig
+from metseg.training.losses import UNKNOWN
 
 #: Folders of patients; of a patient who is in several the first counts.
 Folders = Path | abc.Sequence[Path]
@@ -55,7 +56,7 @@ class PreparedStudy:
     views : ndarray of float16, shape (z, v, c, height, width)
         Every slice, see :meth:`metseg.preprocessing.Preprocessor.views`.
     masks : ndarray of uint8, shape (z, height, width)
-        1 inside lesions.
+        1 inside lesions; :data:`metseg.training.losses.UNKNOWN` where nothing is known.
     masked : tuple of int
         Slices whose mask is known.
     neighbours : int
@@ -191,6 +192,29 @@ def prepare_patients(
     return prepared
 
 
+def prepare_background(
+    data: Folders, config: PreprocessingConfig
+) -> Generator[Progress | Notice, None, list[PreparedStudy]]:
+    """Read and preprocess patients whose masks outline something else than what is trained.
+
+    Outside these masks nothing is lesion, inside nothing is known. Patients for whom FLAIR stands in the place of a
+    wanted sequence are left out, which a notice says.
+    """
+    prepared: list[PreparedStudy] = []
+    left_out: list[str] = []
+    patients = masked_patients(data)
+    for count, (name, files) in enumerate(patients.items()):
+        yield Progress(count, len(patients), f"reading {name} for its background")
+        for study in (yield from load_masked(files)):
+            if set(study.stand_ins) & set(config.sequences):
+                left_out.append(study.name)
+            elif (ready := prepare(study, config, name)) is not None:
+                prepared.append(replace(ready, masks=ready.masks * np.uint8(UNKNOWN)))
+    if left_out:
+        yield Notice(f"{len(left_out)} left out, of whom a sequence is missing: {', '.join(left_out)}")
+    return prepared
+
+
 def _copies(name: str, simulated: float, seed: int) -> int:
     """How many copies of one patient are made so that there are ``simulated`` on average."""
     drawn = np.random.default_rng([seed, zlib.crc32(name.encode())]).random()
@@ -228,7 +252,7 @@ class EpochPlan:
 
     def __init__(self, studies: list[PreparedStudy], config: TrainingConfig) -> None:
         places = [Place(index, z) for index, study in enumerate(studies) for z in study.masked]
-        has_lesion = [bool(studies[place.study].masks[place.z].any()) for place in places]
+        has_lesion = [bool((studies[place.study].masks[place.z] == 1).any()) for place in places]
         self._lesion = list(itertools.compress(places, has_lesion))
         self._empty = [place for place, lesion in zip(places, has_lesion, strict=True) if not lesion]
         if not self._lesion:
@@ -274,7 +298,7 @@ def _slices_by_lesion(studies: list[PreparedStudy]) -> list[list[list[Place]]]:
     """Slices of each lesion of each patient, over all visits of the patient, with the lesion's centre on them."""
     patients: dict[str, list[list[Place]]] = {}
     for index, study in enumerate(studies):
-        labels = label_lesions(study.masks)
+        labels = label_lesions(study.masks == 1)
         for label, box in enumerate(find_objects(labels), start=1):
             slices = []
             for z in sorted(set(range(box[0].start, box[0].stop)) & set(study.masked)):

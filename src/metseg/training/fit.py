@@ -20,7 +20,14 @@ from metseg.study import StudyFiles
 from metseg.synthetic import synthetic_study
 from metseg.training.config import TrainingConfig
 from metseg.training.curves import write_log
-from metseg.training.dataset import Folders, PreparedStudy, masked_patients, prepare, prepare_patients
+from metseg.training.dataset import (
+    Folders,
+    PreparedStudy,
+    masked_patients,
+    prepare,
+    prepare_background,
+    prepare_patients,
+)
 from metseg.training.evaluation import Evaluation, evaluate
 from metseg.training.split import Split, make_folds, make_split, read_split, write_split
 from metseg.training.trainer import Trainer
@@ -44,6 +51,7 @@ def train(
     device: str = "auto",
     split: Path | None = None,
     replayed: Collection[str] = (),
+    background: Folders | None = None,
     score: bool = True,
     command: str = "",
 ) -> Iterator[Event[Path]]:
@@ -70,6 +78,9 @@ def train(
         A split file to use in place of ``out/split.json``.
     replayed : collection of str
         Training patients that are shown again so that they are not forgotten, see ``config.replay``.
+    background : Path or sequence of Path, optional
+        Further patients to train on, whose masks outline something else: see
+        :func:`metseg.training.dataset.prepare_background`. They are in no split.
     score : bool
         Score the kept checkpoint on held-out patients at the end, and write the scores into its card.
     command : str
@@ -101,6 +112,9 @@ def train(
     )
     studies = [replace(study, replayed=study.patient in replayed) for study in studies]
     studies += [replace(head, replayed=bool(replayed)) for head in (yield from _synthetic(config))]
+    shown = [] if background is None else (yield from prepare_background(background, config.preprocessing))
+    studies += shown
+    trained_on = {*chosen.train, *(study.patient for study in shown)}
     held_out = yield from prepare_patients(patients, chosen.held_out, config.preprocessing)
     trainer = Trainer(config, studies, resolve_device(device), parent)
     if trainer.transferred:
@@ -122,7 +136,7 @@ def train(
         while trainer.pending is not None or trainer.epoch < config.epochs:
             if trainer.pending is None:
                 yield from trainer.run_epoch()
-            yield from _conclude_epoch(trainer, held_out, out, _record(trainer, chosen, command))
+            yield from _conclude_epoch(trainer, held_out, out, _record(trainer, chosen, trained_on, command))
     except GeneratorExit:
         trainer.save(out / STATE)
         raise
@@ -222,12 +236,12 @@ def card_scores(summary: Summary) -> dict[str, float | int | None]:
     return {key: content[key] for key in keys}
 
 
-def _record(trainer: Trainer, split: Split, command: str) -> TrainingRecord:
+def _record(trainer: Trainer, split: Split, trained_on: set[str], command: str) -> TrainingRecord:
     packages = ("napari-metseg", "torch", "segmentation-models-pytorch", "timm", "opencv-python-headless")
     return TrainingRecord(
         command=command,
         config=trainer.config.model_dump(mode="json"),
-        patients=tuple(sorted({*split.train, *trainer.seen_by_parent})),
+        patients=tuple(sorted({*trained_on, *trainer.seen_by_parent})),
         held_out=tuple(name for name in split.held_out if name not in trainer.seen_by_parent),
         parent=trainer.parent,
         data=trainer.config.data_source,

@@ -9,6 +9,11 @@ from torch import nn
 
 from metseg.training.config import LossConfig
 
+#: Value of a mask where it is not known whether there is lesion.
+UNKNOWN = 255
+#: Logit that gives a voxel without lesion no loss.
+_SURELY_HEALTHY = -30.0
+
 
 class LesionDiceLoss(nn.Module):
     """One minus the Dice of each lesion of each slice, averaged (blob loss, Kofler et al. 2023, arXiv 2205.08209).
@@ -34,7 +39,8 @@ class SegmentationLoss(nn.Module):
     """Weighted sum of batch Dice (Milletari et al. 2016), focal loss (Lin et al. 2017), binary cross-entropy and
     Dice by lesion (blob loss, Kofler et al. 2023).
 
-    ``forward`` takes logits and targets in {0, 1}, both float (n, 1, height, width), and computes in fp32.
+    ``forward`` takes logits and targets, both (n, 1, height, width), and computes in fp32. Targets are 0, 1, or
+    :data:`UNKNOWN` where nothing is to be learnt.
     """
 
     def __init__(self, config: LossConfig) -> None:
@@ -50,6 +56,7 @@ class SegmentationLoss(nn.Module):
 
     def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The loss, a scalar."""
-        logits, targets = logits.float(), targets.float()
+        known = targets != UNKNOWN
+        logits, targets = torch.where(known, logits.float(), _SURELY_HEALTHY), (targets * known).float()
         weighted = [weight * term(logits, targets) for weight, term in zip(self.weights, self.terms, strict=True)]
         return torch.stack(weighted).sum()
