@@ -93,7 +93,9 @@ class Inspection(_Frozen):
         What was looked at.
     studies : tuple of StudyInspection
         In natural order; a study whose slices differ in kind appears once for each kind.
-    patients, slices, pairs, lesion_slices : int
+    patients : int
+        Patients, of whom there may be several studies.
+    slices, pairs, lesion_slices : int
         Sums over the studies.
     sizes, channels, dtypes : dict of str to int
         How many slices there are of each.
@@ -137,7 +139,7 @@ def inspect(path: str | Path) -> Iterator[Event[Inspection]]:
         yield Progress(index, len(found), files.name)
         studies += _inspect_study(files, load(files))
     yield Progress(len(found), len(found), "")
-    yield Finished(_sum_up(Path(path), studies, len(found)))
+    yield Finished(_sum_up(Path(path), studies, len({files.patient for files in found})))
 
 
 def _inspect_study(files: StudyFiles, loaded: Loaded) -> list[StudyInspection]:
