@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from metseg.preprocessing import PreprocessingConfig
 from metseg.study import write_tiff
 from metseg.synthetic import synthetic_study
 from metseg.training import TrainingConfig, train
-from metseg.training.dataset import prepare_background
+from metseg.training.dataset import prepare_background, prepare_single_slices
 from metseg.training.losses import UNKNOWN
 
 POST = PreprocessingConfig(sequences=("post-contrast",), clahe=None, size=None)
@@ -36,6 +37,15 @@ def gliomas(tmp_path: Path) -> Path:
     return tmp_path / "gliomas"
 
 
+def drain_return(steps: Any) -> Any:
+    """What a generator returns."""
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        return end.value
+
+
 def test_inside_their_masks_nothing_is_known_and_nobody_without_the_sequence_is_used(gliomas: Path) -> None:
     events, prepared = [], None
     steps = prepare_background(gliomas, POST)
@@ -48,6 +58,29 @@ def test_inside_their_masks_nothing_is_known_and_nobody_without_the_sequence_is_
     assert study.patient == "whole"
     assert set(np.unique(study.masks)) == {0, UNKNOWN}
     assert Notice("1 left out, of whom a sequence is missing: lacking") in events
+
+
+def test_single_slices_are_their_own_neighbours(gliomas: Path, tmp_path: Path, heads: Path) -> None:
+    around = POST.model_copy(update={"neighbours": 1})
+    prepared = drain_return(prepare_single_slices(gliomas, around))
+    assert len(prepared) == 16
+    for study in prepared:
+        image = study.image(0)
+        assert image.shape == (3, 96, 96)
+        np.testing.assert_array_equal(image[0], image[1])
+        np.testing.assert_array_equal(image[2], image[1])
+    config = TrainingConfig(
+        architecture="attention_unet",
+        preprocessing=around,
+        epochs=1,
+        steps_per_epoch=1,
+        batch_size=4,
+        crop=64,
+        replay=0.25,
+        sampling="lesion",
+    )
+    drain(train(config, heads, tmp_path / "run", device="cpu", single_slices=gliomas))
+    assert {"whole", "lacking"} < set(load_checkpoint(tmp_path / "run").card.training.patients)
 
 
 def test_they_are_trained_on_beside_others_and_are_in_the_card(tmp_path: Path, heads: Path, gliomas: Path) -> None:

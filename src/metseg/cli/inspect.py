@@ -59,10 +59,11 @@ def _print_sums(inspection: Inspection) -> None:
     one = inspection.patients == 1
     scans = len({study.name for study in inspection.studies})
     visits = f", {scans} studies" if scans > inspection.patients else ""
+    patients = f"{inspection.patients} patient{'' if one else 's'}{visits}"
     plain(
         console,
-        f"\n{inspection.patients} patient{'' if one else 's'}{visits}, {inspection.slices} slices, {inspection.pairs} with a "
-        f"mask, {inspection.lesion_slices} with lesion",
+        f"\n{patients}, {inspection.slices} slices, {inspection.pairs} with a mask, "
+        f"{inspection.lesion_slices} with lesion",
         "bold",
     )
     remarks = [finding for finding in inspection.problems if not finding.refused]

@@ -53,6 +53,10 @@ def train(
             **_WHO,
         ),
     ] = None,
+    single_slices: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Slices with masks that are no volume, trained on beside the others.", **_WHO),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Decides split (not folds), order, augmentation, random weights (0).", **_WHO)
     ] = None,
@@ -147,6 +151,16 @@ def train(
     command = shlex.join(["metseg", *sys.argv[1:]])
     with stopping_cleanly("the same command with --resume goes on") as heeding:
         events = heeding(
-            run(chosen, data, out_, resume=resume, device=device, split=split, background=background, command=command)
+            run(
+                chosen,
+                data,
+                out_,
+                resume=resume,
+                device=device,
+                split=split,
+                background=background,
+                single_slices=single_slices,
+                command=command,
+            )
         )
         plain(out(), str(follow(events, f"training {chosen.architecture}")))

@@ -147,6 +147,12 @@ class Study:
         """Those of ``wanted`` that no channel is named after."""
         return tuple(sequence for sequence in wanted if sequence not in self.sequences)
 
+    def slice(self, z: int) -> Study:
+        """Slice ``z`` as a study of its own."""
+        part = slice(z, z + 1)
+        mask = None if self.mask is None else self.mask[part]
+        return replace(self, voxels=self.voxels[:, part], mask=mask, slices=self.slices[part])
+
     def only(self, *wanted: Sequence) -> Study:
         """This study with just the named channels, for instance FLAIR alone."""
         keep = [self.channel(sequence) for sequence in wanted]

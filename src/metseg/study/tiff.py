@@ -120,13 +120,13 @@ def _segments(
     """Decode consecutive strips or tiles, each of which must have its shape (y, x, c); one below the other."""
     last = first + len(shapes)
     decode = _decode_picture if page.compression in _PICTURES else _decode_bytes
-    parts: list[bytes | bytearray | Voxels] = []
+    parts: list[memoryview] = []
     for offset, count, shape in zip(
         page.offsets[first:last].tolist(), page.counts[first:last].tolist(), shapes, strict=True
     ):
         file.seek(offset)
         try:
-            parts.append(decode(page.compression, file.read(count), shape, dtype))
+            parts.append(memoryview(decode(page.compression, file.read(count), shape, dtype)))
         except ValueError as error:
             part = "tile" if page.tiled else "strip"
             raise ValueError(f"{part} {first + len(parts) + 1} {error}") from error

@@ -133,7 +133,7 @@ class TrainingConfig(BaseModel):
     keep_last : bool
         Keep the last epoch instead of the best one, so that held-out patients are measured but choose nothing.
     replay : float
-        Share of the examples that come from replayed patients, where there are any.
+        Share of the examples that come from replayed patients or single slices, where there are any.
     synthetic_heads : int
         Synthetic heads added to the training patients.
     simulated_lesions : float

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import zlib
 from collections import abc
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain, compress, count, groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -181,8 +181,8 @@ def prepare_patients(
     """
     wanted = list(names)
     prepared: list[PreparedStudy] = []
-    for count, name in enumerate(wanted):
-        yield Progress(count, len(wanted), f"reading {name}")
+    for done, name in enumerate(wanted):
+        yield Progress(done, len(wanted), f"reading {name}")
         for study in (yield from load_masked(patients[name])):
             made = [prepare(study, config, name)]
             copies = range(_copies(name, simulated, seed))
@@ -203,8 +203,8 @@ def prepare_background(
     prepared: list[PreparedStudy] = []
     left_out: list[str] = []
     patients = masked_patients(data)
-    for count, (name, files) in enumerate(patients.items()):
-        yield Progress(count, len(patients), f"reading {name} for its background")
+    for done, (name, files) in enumerate(patients.items()):
+        yield Progress(done, len(patients), f"reading {name} for its background")
         for study in (yield from load_masked(files)):
             if set(study.stand_ins) & set(config.sequences):
                 left_out.append(study.name)
@@ -212,6 +212,20 @@ def prepare_background(
                 prepared.append(replace(ready, masks=ready.masks * np.uint8(UNKNOWN)))
     if left_out:
         yield Notice(f"{len(left_out)} left out, of whom a sequence is missing: {', '.join(left_out)}")
+    return prepared
+
+
+def prepare_single_slices(
+    data: Folders, config: PreprocessingConfig
+) -> Generator[Progress | Notice, None, list[PreparedStudy]]:
+    """Read and preprocess masked slices that are no volume: each is a study of its own, and its own neighbour."""
+    prepared: list[PreparedStudy] = []
+    patients = masked_patients(data)
+    for done, (name, files) in enumerate(patients.items()):
+        yield Progress(done, len(patients), f"reading slices of {name}")
+        for study in (yield from load_masked(files)):
+            ready = [prepare(study.slice(z), config, name) for z in masked_slices(study)]
+            prepared += [entry for entry in ready if entry is not None]
     return prepared
 
 
@@ -253,11 +267,10 @@ class EpochPlan:
     def __init__(self, studies: list[PreparedStudy], config: TrainingConfig) -> None:
         places = [Place(index, z) for index, study in enumerate(studies) for z in study.masked]
         has_lesion = [bool((studies[place.study].masks[place.z] == 1).any()) for place in places]
-        self._lesion = list(itertools.compress(places, has_lesion))
+        self._lesion = list(compress(places, has_lesion))
         self._empty = [place for place, lesion in zip(places, has_lesion, strict=True) if not lesion]
         if not self._lesion:
             raise DataError("no training slice has a lesion")
-        self._by_lesion = _slices_by_lesion(studies) if config.sampling == "lesion" else None
         self._seed = config.seed
         self._replayed = frozenset(index for index, study in enumerate(studies) if study.replayed)
         self._replay = config.replay
@@ -265,15 +278,21 @@ class EpochPlan:
         self._lesions_per_batch = (
             max(1, round(self._per_batch * config.lesion_share)) if self._empty else self._per_batch
         )
-        new = [place for place in self._lesion if place.study not in self._replayed]
-        to_show = len(new) / (1 - self._replay) if 0 < len(new) < len(self._lesion) else len(self._lesion)
+        new, old = self._parted(self._lesion)
+        to_show = len(new) / (1 - self._replay) if new and old else len(self._lesion)
         self.steps = config.steps_per_epoch or max(1, math.ceil(to_show / (self._lesions_per_batch * config.stack)))
+        by_lesion = config.sampling == "lesion"
+        self._by_lesion = [_slices_by_lesion(studies, part) for part in (new, old)] if by_lesion else None
 
     def batches(self, epoch: int) -> list[list[Example]]:
         """The examples of every batch of ``epoch``."""
         rng = np.random.default_rng([self._seed, epoch])
-        lesions = self._stream(self._lesion, rng) if self._by_lesion is None else _drawn(self._by_lesion, rng)
-        empties = self._stream(self._empty, rng)
+        lesions = (
+            self._mixed([_endless(part, rng) for part in self._parted(self._lesion)])
+            if self._by_lesion is None
+            else self._mixed([_drawn(part, rng) for part in self._by_lesion])
+        )
+        empties = self._mixed([_endless(part, rng) for part in self._parted(self._empty)])
         seeds = rng.integers(2**62, size=(self.steps, self._per_batch)).tolist()
         plan: list[list[Example]] = []
         for row in seeds:
@@ -281,27 +300,33 @@ class EpochPlan:
             plan.append(list(zip(places, row, strict=True)))
         return plan
 
-    def _stream(self, slices: list[Place], rng: np.random.Generator) -> Iterator[Place]:
-        """Slices without end, the replayed ones as often as they should be."""
-        new = [place for place in slices if place.study not in self._replayed]
-        old = [place for place in slices if place.study in self._replayed]
-        if not new or not old:
-            yield from _endless(slices, rng)
+    def _parted(self, places: list[Place]) -> tuple[list[Place], list[Place]]:
+        """New and replayed ones."""
+        new = [place for place in places if place.study not in self._replayed]
+        return new, [place for place in places if place.study in self._replayed]
+
+    def _mixed(self, sources: list[Iterator[Place]]) -> Iterator[Place]:
+        """Places from the new and the replayed source, the latter as often as they should be; one may be empty."""
+        first = [next(source, None) for source in sources]
+        streams = [chain([place], source) for place, source in zip(first, sources, strict=True) if place is not None]
+        if len(streams) < 2:
+            yield from chain(*streams)
             return
-        sources = (_endless(new, rng), _endless(old, rng))
-        for count in itertools.count(1):
-            due = math.floor(count * self._replay) - math.floor((count - 1) * self._replay)
-            yield next(sources[due])
+        for number in count(1):
+            due = math.floor(number * self._replay) - math.floor((number - 1) * self._replay)
+            yield next(streams[due])
 
 
-def _slices_by_lesion(studies: list[PreparedStudy]) -> list[list[list[Place]]]:
-    """Slices of each lesion of each patient, over all visits of the patient, with the lesion's centre on them."""
+def _slices_by_lesion(studies: list[PreparedStudy], places: list[Place]) -> list[list[list[Place]]]:
+    """Those of ``places`` on which each lesion of each patient lies, over all visits, with the lesion's centre."""
     patients: dict[str, list[list[Place]]] = {}
-    for index, study in enumerate(studies):
+    for index, group in groupby(places, key=lambda place: place.study):
+        study = studies[index]
+        wanted = {place.z for place in group}
         labels = label_lesions(study.masks == 1)
         for label, box in enumerate(find_objects(labels), start=1):
             slices = []
-            for z in sorted(set(range(box[0].start, box[0].stop)) & set(study.masked)):
+            for z in sorted(set(range(box[0].start, box[0].stop)) & wanted):
                 y, x = np.argwhere(labels[z, box[1], box[2]] == label).mean(axis=0)
                 slices.append(Place(index, z, (box[1].start + round(y), box[2].start + round(x))))
             if slices:
@@ -311,7 +336,7 @@ def _slices_by_lesion(studies: list[PreparedStudy]) -> list[list[list[Place]]]:
 
 def _drawn(patients: list[list[list[Place]]], rng: np.random.Generator) -> Iterator[Place]:
     """Places without end: every patient in random order, one of their lesions, one of its slices."""
-    while True:
+    while patients:
         for patient in rng.permutation(len(patients)):
             lesions = patients[patient]
             slices = lesions[rng.integers(len(lesions))]

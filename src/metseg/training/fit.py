@@ -27,6 +27,7 @@ from metseg.training.dataset import (
     prepare,
     prepare_background,
     prepare_patients,
+    prepare_single_slices,
 )
 from metseg.training.evaluation import Evaluation, evaluate
 from metseg.training.split import Split, make_folds, make_split, read_split, write_split
@@ -52,6 +53,7 @@ def train(
     split: Path | None = None,
     replayed: Collection[str] = (),
     background: Folders | None = None,
+    single_slices: Folders | None = None,
     score: bool = True,
     command: str = "",
 ) -> Iterator[Event[Path]]:
@@ -81,6 +83,8 @@ def train(
     background : Path or sequence of Path, optional
         Further patients to train on, whose masks outline something else: see
         :func:`metseg.training.dataset.prepare_background`. They are in no split.
+    single_slices : Path or sequence of Path, optional
+        Masked slices that are no volume, likewise; ``config.replay`` is their share of the examples with lesion.
     score : bool
         Score the kept checkpoint on held-out patients at the end, and write the scores into its card.
     command : str
@@ -113,6 +117,11 @@ def train(
     studies = [replace(study, replayed=study.patient in replayed) for study in studies]
     studies += [replace(head, replayed=bool(replayed)) for head in (yield from _synthetic(config))]
     shown = [] if background is None else (yield from prepare_background(background, config.preprocessing))
+    if single_slices is not None:
+        shown += [
+            replace(entry, replayed=True)
+            for entry in (yield from prepare_single_slices(single_slices, config.preprocessing))
+        ]
     studies += shown
     trained_on = {*chosen.train, *(study.patient for study in shown)}
     held_out = yield from prepare_patients(patients, chosen.held_out, config.preprocessing)
