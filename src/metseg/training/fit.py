@@ -8,6 +8,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean, median
+from typing import Any
 
 from metseg.checkpoints import ModelCard, TrainingRecord, load_checkpoint, save_checkpoint
 from metseg.checkpoints.store import FILE_NAME
@@ -238,11 +239,13 @@ def _score_best(data: Folders, out: Path, device: str) -> Generator[Progress | N
     save_checkpoint(out, checkpoint.network(), checkpoint.card.model_copy(update={"scores": scores}))
 
 
-def card_scores(summary: Summary) -> dict[str, float | int | None]:
-    """The part of a summary that belongs in a card."""
-    content = summary.model_dump(mode="json")
-    keys = ("patients", "mean_dice", "median_dice", "worst_dice", "lesion_sensitivity", "false_lesions_per_patient")
-    return {key: content[key] for key in keys}
+def card_scores(summary: Summary) -> dict[str, Any]:
+    """The part of a summary that belongs in a card: means over patients with intervals, and lesions by size."""
+    averaged = {"mean_dice", "sensitivity", "false_positives_per_scan", "lesion_dice", "lesion_hd95", "ece"}
+    content = summary.model_dump(
+        mode="json", include=averaged | {"patients", "scans", "median_dice", "worst_dice", "unit", "intervals", "sizes"}
+    )
+    return content | {"intervals": {key: content["intervals"][key] for key in sorted(averaged)}}
 
 
 def _record(trainer: Trainer, split: Split, trained_on: set[str], command: str) -> TrainingRecord:
