@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,11 +12,10 @@ from scipy.ndimage import find_objects
 
 from metseg.errors import DataError
 from metseg.preprocessing.bias_field import correct_bias
-from metseg.preprocessing.brain_shape import likely_flips
+from metseg.preprocessing.brain_shape import USUAL_FLIPS, Flips, likely_flips
 from metseg.preprocessing.config import BrainConfig
 from metseg.preprocessing.resampling import resample
 
-Flips = tuple[bool, bool, bool]
 Triple = tuple[int, int, int]
 
 #: How the brain of a study was found: it had no skull, it was extracted, or the whole head stands for it.
@@ -97,7 +97,7 @@ class BrainGrid:
             start, stop = (0, *start[1:]), (len(brain), *stop[1:])
             inner, rim = (len(brain), *inner[1:]), (0, *rim[1:])
         if flips is None:
-            flips = likely_flips(brain[_slices(start, stop)])
+            flips = USUAL_FLIPS if len(brain) < MIN_VOLUME_SLICES else likely_flips(brain)
         corrected = config.bias_correction == "n4" and source != "stripped"
         return cls(brain, source, start, stop, inner, rim, flips, corrected)
 
@@ -115,9 +115,19 @@ class BrainGrid:
         lesion = (mask[_slices(self.start, self.stop)] > 0) & self.brain[_slices(self.start, self.stop)]
         return self._padded((self._laid(lesion.astype(np.float32)) >= 0.5).astype(np.uint8))
 
+    def known_slices(self, known: Iterable[int]) -> list[int]:
+        """Slices of the network's grid whose middle lies in one of the slices ``known`` of the study."""
+        depth = self.stop[0] - self.start[0]
+        middles = (np.arange(self.shape[0]) - self.rim[0] + 0.5) * depth / self.inner[0]
+        if self.flips[0]:
+            middles = depth - middles
+        origin = np.clip(np.floor(middles).astype(int) + self.start[0], 0, len(self.brain) - 1)
+        return np.flatnonzero(np.isin(origin, list(known))).tolist()
+
     def backward(self, probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Bring values on the network's grid back to the study's, float32 (z, y, x); outside the brain they are 0."""
-        inside = probabilities[_slices(self.rim, [low + size for low, size in zip(self.rim, self.inner, strict=True)])]
+        ends = [low + size for low, size in zip(self.rim, self.inner, strict=True)]
+        inside = probabilities[_slices(self.rim, ends)]
         size = [high - low for low, high in zip(self.start, self.stop, strict=True)]
         box = _slices(self.start, self.stop)
         out = np.zeros(self.brain.shape, np.float32)
@@ -153,10 +163,10 @@ def _fills(start: Triple, stop: Triple, rim: Triple, inner: Triple) -> bool:
     return all(0 <= low - at <= _SLACK and 0 <= at + size - high <= _SLACK for low, high, at, size in sides)
 
 
-def _slices(start: Triple | list[int], stop: Triple | list[int]) -> tuple[slice, ...]:
+def _slices(start: Iterable[int], stop: Iterable[int]) -> tuple[slice, ...]:
     return tuple(slice(low, high) for low, high in zip(start, stop, strict=True))
 
 
-def _triple(values: object) -> Triple:
-    z, y, x = values  # type: ignore[misc]
-    return int(z), int(y), int(x)
+def _triple(values: Iterable[int]) -> Triple:
+    z, y, x = values
+    return z, y, x

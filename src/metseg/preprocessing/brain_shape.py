@@ -13,6 +13,7 @@ from scipy import ndimage
 from metseg.preprocessing.resampling import resample
 
 Mask = npt.NDArray[np.bool_]
+Flips = tuple[bool, bool, bool]
 
 #: A stripped scan has this share of all that differs from its background in one piece.
 _ONE_PIECE = 0.995
@@ -30,7 +31,7 @@ _HEAD = 0.1
 _CLEARLY = 0.03
 
 #: Rows from front to back, slices feet first: how a stack of slices is shown, so that it is turned round in y.
-_USUAL = (False, True, False)
+USUAL_FLIPS = (False, True, False)
 
 #: Share of the head, millilitres, and share of the in-plane border of the picture that a brain may take.
 _BRAIN_SHARE = (0.08, 0.85)
@@ -97,20 +98,32 @@ def extraction_problem(brain: Mask, head: Mask, spacing: tuple[float, float, flo
     return ""
 
 
-def likely_flips(brain: Mask) -> tuple[bool, bool, bool]:
-    """Which of the axes (z, y, x) of a brain's bounding box run from head to feet or from front to back.
+def likely_flips(brain: Mask) -> Flips:
+    """Which of the axes (z, y, x) of a brain run from head to feet or from front to back.
 
     Turned round along these the brain has its feet first and its back in row 0, as the grid wants it. Left and
-    right are too much alike to be told apart, and stay.
+    right are too much alike to be told apart, and stay. In doubt it is :data:`USUAL_FLIPS`.
+    """
+    alike = likeness(brain)
+    best = max(alike, key=alike.__getitem__)
+    return best if alike[best] - alike[USUAL_FLIPS] > _CLEARLY else USUAL_FLIPS
+
+
+def likeness(brain: Mask) -> dict[Flips, float]:
+    """How much a brain turned round along each of these axes is like the mean brain, as a correlation.
+
+    Parameters
+    ----------
+    brain : ndarray of bool, shape (z, y, x)
+        Its bounding box is compared; without any voxel the correlations are -1.
     """
     mean = _mean_brain()
-    shape = resample(brain.astype(np.float32), mean.shape)
-    alike = {
+    box = ndimage.find_objects(brain.astype(np.uint8))
+    shape = resample(brain[box[0]].astype(np.float32), mean.shape) if box else np.zeros_like(mean)
+    return {
         (z, y, False): _correlation(shape[:: -1 if z else 1, :: -1 if y else 1], mean)
         for z, y in product((False, True), repeat=2)
     }
-    best = max(alike, key=alike.__getitem__)
-    return best if alike[best] - alike[_USUAL] > _CLEARLY else _USUAL
 
 
 @cache
@@ -121,7 +134,7 @@ def _mean_brain() -> npt.NDArray[np.float32]:
 
 
 def _correlation(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
-    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1]) if one.std() > 0 else -1.0
 
 
 def _largest_piece(mask: Mask) -> Mask:

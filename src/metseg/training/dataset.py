@@ -7,7 +7,7 @@ import math
 import zlib
 from collections import abc
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,9 @@ from torch.utils.data import Dataset
 
 from metseg.errors import DataError
 from metseg.events import Notice, Progress
+from metseg.inference import find_brain, locate_brain
 from metseg.lesions import label_lesions
-from metseg.preprocessing import PreprocessingConfig, Preprocessor, neighbourhood, network_input
+from metseg.preprocessing import BrainGrid, PreprocessingConfig, Preprocessor, neighbourhood, network_input
 from metseg.study import Sequence, Study, StudyFiles, find_studies, load
 from metseg.synthetic import insert_metastases
 from metseg.training.augmentation import Augmentation, Pair
@@ -82,19 +83,36 @@ def masked_slices(study: Study) -> list[int]:
     return [z for z, file in enumerate(study.slices) if file.mask is not None]
 
 
-def prepare(study: Study, config: PreprocessingConfig, patient: str | None = None) -> PreparedStudy | None:
-    """Preprocess ``study`` of ``patient`` (its name, if not given); ``None`` if no slice of it has a mask."""
-    z = masked_slices(study)
+def prepare(
+    study: Study,
+    config: PreprocessingConfig,
+    patient: str | None = None,
+    known: Iterable[int] | None = None,
+    brain: BrainGrid | None = None,
+) -> PreparedStudy | None:
+    """Preprocess ``study`` of ``patient`` (its name, if not given); ``None`` if no slice of it has a mask.
+
+    ``known`` are the slices whose mask counts, if not all that have one. Where ``config`` asks for the brain it is
+    looked for, unless it is given.
+    """
+    z = masked_slices(study) if known is None else list(known)
     if not z or study.mask is None:
         return None
-    preprocessor = Preprocessor(config, study.select([Sequence(name) for name in config.sequences]))
-    views = np.stack([preprocessor.views(index).astype(np.float16) for index in range(study.shape[0])])
-    masks = np.stack([preprocessor.grid.forward_mask(plane) for plane in study.mask])
+    voxels, mask = study.select([Sequence(name) for name in config.sequences]), study.mask
+    if (brain := brain or locate_brain(study, config)) is not None:
+        voxels, mask, z = brain.forward(voxels), brain.forward_mask(mask), brain.known_slices(z)
+    preprocessor = Preprocessor(config, voxels)
+    views = np.stack([preprocessor.views(index).astype(np.float16) for index in range(voxels.shape[1])])
+    masks = np.stack([preprocessor.grid.forward_mask(plane) for plane in mask])
     return PreparedStudy(study.name, patient or study.name, views, masks, tuple(z), config.neighbours)
 
 
 def prepare_simulated(
-    study: Study, config: PreprocessingConfig, seed: tuple[int, ...], patient: str | None = None
+    study: Study,
+    config: PreprocessingConfig,
+    seed: tuple[int, ...],
+    patient: str | None = None,
+    brain: BrainGrid | None = None,
 ) -> PreparedStudy | None:
     """Preprocess a copy of ``study`` with simulated metastases; ``None`` if there is no room for any.
 
@@ -102,8 +120,7 @@ def prepare_simulated(
     """
     insertion = insert_metastases(study, seed)
     kept = tuple(z for z in masked_slices(study) if insertion.labels[z].any())
-    copy = prepare(insertion.study, config, patient) if kept else None
-    return None if copy is None else replace(copy, masked=kept)
+    return prepare(insertion.study, config, patient, kept, brain) if kept else None
 
 
 def masked_patients(data: Folders) -> dict[str, list[StudyFiles]]:
@@ -173,9 +190,10 @@ def prepare_patients(
     for count, name in enumerate(wanted):
         yield Progress(count, len(wanted), f"reading {name}")
         for study in (yield from load_masked(patients[name])):
-            made = [prepare(study, config, name)]
+            brain = yield from find_brain(study, config)
+            made = [prepare(study, config, name, brain=brain)]
             copies = range(_copies(name, simulated, seed))
-            made += [prepare_simulated(study, config, (seed, copy), name) for copy in copies]
+            made += [prepare_simulated(study, config, (seed, copy), name, brain) for copy in copies]
             prepared += [ready for ready in made if ready is not None]
     yield Progress(len(wanted), len(wanted), "patients read")
     return prepared
