@@ -19,8 +19,9 @@ from torch.utils.data import Dataset
 
 from metseg.errors import DataError
 from metseg.events import Notice, Progress
+from metseg.inference import find_brain, locate_brain
 from metseg.lesions import label_lesions
-from metseg.preprocessing import PreprocessingConfig, Preprocessor, neighbourhood, network_input
+from metseg.preprocessing import BrainGrid, PreprocessingConfig, Preprocessor, neighbourhood, network_input
 from metseg.study import Sequence, Study, StudyFiles, find_studies, load
 from metseg.synthetic import insert_metastases
 from metseg.training.augmentation import Augmentation, Pair
@@ -93,19 +94,36 @@ def masked_slices(study: Study) -> list[int]:
     return [z for z, file in enumerate(study.slices) if file.mask is not None]
 
 
-def prepare(study: Study, config: PreprocessingConfig, patient: str | None = None) -> PreparedStudy | None:
-    """Preprocess ``study`` of ``patient`` (its name, if not given); ``None`` if no slice of it has a mask."""
-    z = masked_slices(study)
+def prepare(
+    study: Study,
+    config: PreprocessingConfig,
+    patient: str | None = None,
+    known: Iterable[int] | None = None,
+    brain: BrainGrid | None = None,
+) -> PreparedStudy | None:
+    """Preprocess ``study`` of ``patient`` (its name, if not given); ``None`` if no slice of it has a mask.
+
+    ``known`` are the slices whose mask counts, if not all that have one. Where ``config`` asks for the brain it is
+    looked for, unless it is given.
+    """
+    z = masked_slices(study) if known is None else list(known)
     if not z or study.mask is None:
         return None
-    preprocessor = Preprocessor(config, study.select([Sequence(name) for name in config.sequences]))
-    views = np.stack([preprocessor.views(index).astype(np.float16) for index in range(study.shape[0])])
-    masks = np.stack([preprocessor.grid.forward_mask(plane) for plane in study.mask])
+    voxels, mask = study.select([Sequence(name) for name in config.sequences]), study.mask
+    if (brain := brain or locate_brain(study, config)) is not None:
+        voxels, mask, z = brain.forward(voxels), brain.forward_mask(mask), brain.known_slices(z)
+    preprocessor = Preprocessor(config, voxels)
+    views = np.stack([preprocessor.views(index).astype(np.float16) for index in range(voxels.shape[1])])
+    masks = np.stack([preprocessor.grid.forward_mask(plane) for plane in mask])
     return PreparedStudy(study.name, patient or study.name, views, masks, tuple(z), config.neighbours)
 
 
 def prepare_simulated(
-    study: Study, config: PreprocessingConfig, seed: tuple[int, ...], patient: str | None = None
+    study: Study,
+    config: PreprocessingConfig,
+    seed: tuple[int, ...],
+    patient: str | None = None,
+    brain: BrainGrid | None = None,
 ) -> PreparedStudy | None:
     """Preprocess a copy of ``study`` with simulated metastases; ``None`` if there is no room for any.
 
@@ -113,8 +131,7 @@ def prepare_simulated(
     """
     insertion = insert_metastases(study, seed)
     kept = tuple(z for z in masked_slices(study) if insertion.labels[z].any())
-    copy = prepare(insertion.study, config, patient) if kept else None
-    return None if copy is None else replace(copy, masked=kept)
+    return prepare(insertion.study, config, patient, kept, brain) if kept else None
 
 
 def masked_patients(data: Folders) -> dict[str, list[StudyFiles]]:
@@ -184,9 +201,10 @@ def prepare_patients(
     for done, name in enumerate(wanted):
         yield Progress(done, len(wanted), f"reading {name}")
         for study in (yield from load_masked(patients[name])):
-            made = [prepare(study, config, name)]
+            brain = yield from find_brain(study, config)
+            made = [prepare(study, config, name, brain=brain)]
             copies = range(_copies(name, simulated, seed))
-            made += [prepare_simulated(study, config, (seed, copy), name) for copy in copies]
+            made += [prepare_simulated(study, config, (seed, copy), name, brain) for copy in copies]
             prepared += [ready for ready in made if ready is not None]
     yield Progress(len(wanted), len(wanted), "patients read")
     return prepared
@@ -197,7 +215,8 @@ def prepare_background(
 ) -> Generator[Progress | Notice, None, list[PreparedStudy]]:
     """Read and preprocess patients whose masks outline something else than what is trained.
 
-    Outside these masks nothing is lesion, inside nothing is known. Patients for whom FLAIR stands in the place of a
+    Outside these masks nothing is lesion, inside nothing is known. If the network looks at brains, each is also shown
+    with its skull. Patients for whom FLAIR stands in the place of a
     wanted sequence are left out, which a notice says.
     """
     prepared: list[PreparedStudy] = []
@@ -208,11 +227,21 @@ def prepare_background(
         for study in (yield from load_masked(files)):
             if set(study.stand_ins) & set(config.sequences):
                 left_out.append(study.name)
-            elif (ready := prepare(study, config, name)) is not None:
-                prepared.append(replace(ready, masks=ready.masks * np.uint8(UNKNOWN)))
+                continue
+            for variant in _with_and_without_skull(config):
+                brain = yield from find_brain(study, variant)
+                ready = prepare(study, variant, name, brain=brain)
+                prepared += [] if ready is None else [replace(ready, masks=ready.masks * np.uint8(UNKNOWN))]
     if left_out:
         yield Notice(f"{len(left_out)} left out, of whom a sequence is missing: {', '.join(left_out)}")
     return prepared
+
+
+def _with_and_without_skull(config: PreprocessingConfig) -> list[PreprocessingConfig]:
+    """A network of brains also sees whole heads, for an extraction may fail."""
+    if config.brain is None:
+        return [config]
+    return [config, config.model_copy(update={"brain": config.brain.model_copy(update={"extraction": "none"})})]
 
 
 def prepare_single_slices(
