@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metseg.cli.console import err, out, plain
-from metseg.cli.options import Data, Device, Model, Smallest, Threshold, postprocessing_of
+from metseg.cli.options import Clahe, Data, Device, Model, Smallest, Threshold, postprocessing_of
 from metseg.cli.progress import follow
 from metseg.errors import DataError
 
@@ -29,6 +29,7 @@ def evaluate(
     ] = True,
     threshold: Threshold = None,
     smallest: Smallest = None,
+    clahe: Clahe = None,
     device: Device = "auto",
 ) -> None:
     """Score a model per patient, per slice and per lesion, with all sequences and with FLAIR alone."""
@@ -36,7 +37,7 @@ def evaluate(
     from metseg.metrics import as_table
     from metseg.training import evaluate as run
 
-    checkpoint = load_checkpoint(model)
+    checkpoint = load_checkpoint(model).with_clahe(clahe)
     events = run(
         checkpoint,
         data,
@@ -46,7 +47,7 @@ def evaluate(
         flair_alone=flair_alone,
     )
     evaluation = follow(events, f"evaluating {checkpoint.card.name}")
-    plain(out(), f"{evaluation.model}\n{as_table(evaluation.summaries)}")
+    plain(out(), f"{evaluation.model}, CLAHE {evaluation.clahe}\n{as_table(evaluation.summaries)}")
     if json is not None:
         from metseg.study import write_atomically
 

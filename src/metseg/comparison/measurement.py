@@ -107,7 +107,7 @@ def measure_model(
         names = [name for name in patients if contender.speaker(name) == index]
         if not names:
             continue
-        checkpoint = load_checkpoint(model)
+        checkpoint = load_checkpoint(model).with_clahe(contender.cards[index].clahe)
         hashes.append(checkpoint.sha256)
         curves += read_curve(checkpoint.path.parent)
         with Segmenter(checkpoint, device=device) as segmenter:
@@ -193,6 +193,7 @@ def _result(
     return ModelResult(
         name=contender.entry.name,
         title=contender.title,
+        clahe=contender.cards[0].clahe,
         weights_sha256=hashes,
         summary=summarise(scores),
         dice_interval=mean_interval([score.dice for score in scores]),

@@ -93,6 +93,7 @@ def effort_table(comparison: Comparison) -> Table:
         (
             "Model",
             "Network",
+            "CLAHE",
             "Calibration error",
             f"Calibration error from {DOUBTLESS:.0%} on",
             "Brier score",
@@ -103,6 +104,7 @@ def effort_table(comparison: Comparison) -> Table:
             (
                 model.name,
                 model.title,
+                model.clahe,
                 number(model.reliability.ece, 4),
                 number(model.reliability.ece_in_doubt),
                 number(model.reliability.brier, 4),

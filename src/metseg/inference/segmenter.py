@@ -46,6 +46,8 @@ class Segmentation:
     disagreement : ndarray of float32, shape (z, y, x), or None
         Of an ensemble: how far its members' own probabilities are apart, the largest less the smallest, before
         refinement and calibration. ``None`` of a single network, or from a backend that cannot say.
+    clahe_average : bool
+        The probabilities are the mean of those of plain slices and of those that ``preprocessing`` equalised.
     """
 
     probabilities: npt.NDArray[np.float32]
@@ -56,6 +58,7 @@ class Segmentation:
     weights_sha256: str
     device: str
     disagreement: npt.NDArray[np.float32] | None = None
+    clahe_average: bool = False
 
 
 class Segmenter:
@@ -126,7 +129,7 @@ class Segmenter:
         Progress, Notice, Finished
             ``Progress`` counts slices; the last event carries the :class:`Segmentation`.
         """
-        card = self.checkpoint.card
+        card = self.checkpoint.card.with_clahe()
         preprocessing = preprocessing or card.preprocessing
         postprocessing = postprocessing or card.postprocessing
         wanted = [Sequence(name) for name in preprocessing.sequences]
@@ -134,6 +137,9 @@ class Segmenter:
             stand_in = study.sequences[study.channel(missing[0])]
             yield Notice(f"{study.name}: no {' and no '.join(missing)}; {stand_in} channel used in place")
         preprocessor = Preprocessor(preprocessing, study.select(wanted))
+        views = [preprocessor]
+        if card.inference.clahe_average:
+            views.append(Preprocessor(preprocessing.with_clahe(False), study.select(wanted)))
         answers: list[Planes] = []
         disagreement: Planes | None = None
         total = study.shape[0]
@@ -142,7 +148,7 @@ class Segmenter:
         while done < total:
             z = range(done, min(done + self.batch_size, total))
             try:
-                planes, apart = self._probabilities(preprocessor, z, total)
+                planes, apart = self._probabilities(views, z, total)
             except DeviceMemoryError as error:
                 yield self._retreat(error)
                 continue
@@ -166,6 +172,7 @@ class Segmenter:
                 self.checkpoint.sha256,
                 self._device,
                 disagreement,
+                card.inference.clahe_average,
             )
         )
 
@@ -173,22 +180,24 @@ class Segmenter:
         """Segment ``study`` and wait for the result."""
         return drain(self.stream(study, postprocessing))
 
-    def _probabilities(self, preprocessor: Preprocessor, z: range, depth: int) -> tuple[Planes, Planes | None]:
-        """What the network says of slices ``z``: averaged over mirror images, refined, calibrated as the card asks.
+    def _probabilities(self, views: list[Preprocessor], z: range, depth: int) -> tuple[Planes, Planes | None]:
+        """What the network says of slices ``z``: averaged over ``views`` and mirror images, refined, calibrated.
 
         And, of an ensemble, how far its members are apart.
         """
         inference = self.checkpoint.card.inference
         margin = self.checkpoint.card.network.margin
         first, last = max(z.start - margin, 0), min(z.stop + margin, depth)
-        images = preprocessor.images(range(first, last))
-        answers = self._ask(images)
-        if inference.mirror:
-            mirrored = self._ask(images[..., ::-1].copy())
-            answers = [np.float32(0.5) * (one + other[..., ::-1]) for one, other in zip(answers, mirrored, strict=True)]
+        asked: list[list[Planes]] = []
+        for view in views:
+            images = view.images(range(first, last))
+            asked.append(self._ask(images))
+            if inference.mirror:
+                asked.append([one[..., ::-1] for one in self._ask(images[..., ::-1].copy())])
+        answers = [np.float32(1 / len(asked)) * sum(same[1:], same[0]) for same in zip(*asked, strict=True)]
         planes, *apart = (one[z.start - first : z.stop - first] for one in answers)
         if inference.refinement is not None:
-            planes = guided_filter(planes, preprocessor.guide(z), inference.refinement)
+            planes = guided_filter(planes, views[0].guide(z), inference.refinement)
         if inference.temperature != 1:
             planes = expit(logit(np.clip(planes, _LEAST, 1 - _LEAST)) / inference.temperature)
         return np.asarray(planes, np.float32), apart[0] if apart else None
