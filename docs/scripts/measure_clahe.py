@@ -27,7 +27,7 @@ def main() -> None:
     """Measure as the command line says."""
     given = _arguments()
     data = Path(os.environ["METSEG_DATA"]) / given.data
-    patients = make_folds(masked_patients(data), _FOLDS, _SEED)[given.fold].held_out
+    patients = make_folds(masked_patients(data), _FOLDS, _SEED)[given.fold].held_out[:: given.every]
     print(f"{len(patients)} patients of fold {given.fold}: {' '.join(patients)}\n")
     print("| network | CLAHE | Dice, mean | median | worst | against its card (95 % interval) | trained on | CPU s |")
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
@@ -35,7 +35,7 @@ def main() -> None:
         checkpoint = load_checkpoint(name)
         own = checkpoint.card.clahe
         usual: list[float] = []
-        for choice in (own, *(choice for choice in Clahe if choice is not own)):
+        for choice in (own, *(choice for choice in map(Clahe, given.clahe) if choice is not own)):
             started = time.process_time()
             found = drain(evaluate(checkpoint.with_clahe(choice), data, patients=patients, flair_alone=False))
             summary = found.summaries["all sequences"]
@@ -60,6 +60,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--model", action="append", required=True, help="name or path; may be repeated")
     parser.add_argument("--data", default="lgg", help="folder below METSEG_DATA (lgg)")
     parser.add_argument("--fold", type=int, default=2, help="of the five folds of seed 0 (2)")
+    parser.add_argument("--every", type=int, default=1, help="every so many patients of it (1)")
+    parser.add_argument("--clahe", nargs="+", choices=list(Clahe), default=list(Clahe), help="what to measure (all)")
     return parser.parse_args()
 
 

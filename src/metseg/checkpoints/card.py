@@ -141,9 +141,7 @@ class ModelCard(BaseModel):
     @property
     def clahe(self) -> Clahe:
         """Which slices the network is shown."""
-        if self.inference.clahe_average:
-            return Clahe.AVERAGE
-        return Clahe.OFF if self.preprocessing.clahe is None else Clahe.ON
+        return Clahe.of(self.preprocessing, averaged=self.inference.clahe_average)
 
     def with_clahe(self, choice: str | None = None, clip_limit: float | None = None) -> ModelCard:
         """This card for equalised slices, for plain ones, or for the average of both.

@@ -18,7 +18,7 @@ from metseg.inference.backend import Backend, BackendFactory, DeviceMemoryError,
 from metseg.inference.devices import resolve_device
 from metseg.lesions import PostprocessingConfig, continue_lesions, guided_filter, mask_from_probabilities
 from metseg.networks import EnsembleSpec
-from metseg.preprocessing import PreprocessingConfig, Preprocessor
+from metseg.preprocessing import Clahe, PreprocessingConfig, Preprocessor
 from metseg.study import Sequence, Study
 
 Planes = npt.NDArray[np.float32]
@@ -59,6 +59,11 @@ class Segmentation:
     device: str
     disagreement: npt.NDArray[np.float32] | None = None
     clahe_average: bool = False
+
+    @property
+    def clahe(self) -> Clahe:
+        """Which slices the network was shown."""
+        return Clahe.of(self.preprocessing, averaged=self.clahe_average)
 
 
 class Segmenter:

@@ -19,6 +19,13 @@ class Clahe(StrEnum):
     OFF = "off"
     AVERAGE = "average"
 
+    @classmethod
+    def of(cls, config: PreprocessingConfig, *, averaged: bool) -> Clahe:
+        """What ``config`` shows the network; ``averaged`` if its answers for plain and equalised slices are."""
+        if averaged:
+            return cls.AVERAGE
+        return cls.OFF if config.clahe is None else cls.ON
+
 
 class ClaheConfig(BaseModel):
     """Contrast limited adaptive histogram equalisation (Zuiderveld, Graphics Gems IV, 1994).
