@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from metseg.cli.montage import choose_slices
+from metseg.lesions import Target
 from metseg.study import read_tiff
 
 
@@ -37,6 +38,27 @@ def test_pictures_masks_and_table_of_the_synthetic_head(metseg: Any, model: Path
         picture.load()
         assert picture.width > 1000
         assert np.asarray(picture.convert("L")).std() > 20
+
+
+@pytest.mark.usefixtures("no_data")
+def test_both_targets_are_shown_where_a_network_for_each_is_installed(
+    metseg: Any, write_untrained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_untrained(tmp_path / "weights/best")
+    write_untrained(tmp_path / "weights/metastases", seed=1, target=Target.ENHANCING_LESION)
+    monkeypatch.setenv("METSEG_WEIGHTS", str(tmp_path / "weights"))
+    done = metseg("demo", "--headless", "--output", tmp_path / "out")
+    assert done.status == 0, done.err
+    folder = tmp_path / "out/synthetic-head-0"
+    for target, inside in zip(Target, (folder, folder / "enhancing_lesion"), strict=True):
+        assert re.search(rf"{target}: found .*Dice [01]\.\d{{3}} against the known mask", done.out)
+        assert len(list(inside.glob("*_mask.tif"))) == 32
+        assert (inside / "lesion_table.csv").is_file()
+    with Image.open(folder / "montage.png") as picture:
+        assert picture.height > 1000
+    alone = metseg("demo", "--headless", "--output", tmp_path / "one", "--model", tmp_path / "weights/metastases")
+    assert "found" in alone.out
+    assert not (tmp_path / "one/synthetic-head-0/enhancing_lesion").exists()
 
 
 def test_without_a_display_pictures_are_written_unasked(

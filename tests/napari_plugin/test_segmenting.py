@@ -16,6 +16,7 @@ from metseg.napari_plugin import dialogs
 from metseg.napari_plugin.layers import study_layers
 from metseg.napari_plugin.outlines import outline_of
 from metseg.napari_plugin.state import Activity
+from metseg.preprocessing import Clahe
 from metseg.study import Study
 
 Wait = Callable[..., None]
@@ -84,7 +85,7 @@ def test_a_new_run_replaces_an_unedited_outline_as_one_undoable_step(viewer: Any
     run(ready, patiently)
     (layer,) = outlines(viewer)
     before = layer.data.copy()
-    ready.state.clahe = False
+    ready.state.clahe = Clahe.OFF
     ready.state.threshold = 0.7
     patiently(lambda: not ready.controller.busy)
     derived = layer.data.copy()
@@ -311,7 +312,7 @@ def test_a_second_run_on_a_plain_image_replaces_its_outline(
     viewer.add_image(np.random.default_rng(0).integers(0, 255, (3, 40, 50)).astype(np.uint8), name="plain")
     widget = open_widget()
     run(widget, patiently)
-    widget.state.clahe = False
+    widget.state.clahe = Clahe.OFF
     run(widget, patiently)
     assert [layer.name for layer in outlines(viewer)] == ["lesions · plain"]
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from metseg.lesions import Target
 from metseg.study import TRIPLET, Sequence, Study, find_studies, load
 from metseg.synthetic import LesionSpec, draw_lesion
 
@@ -57,6 +58,16 @@ def test_an_infiltrative_lesion_is_bright_on_flair_only() -> None:
     assert flair > 1.4 * 60
     assert pre < 80
     assert post < 70
+
+
+def test_the_mask_of_what_enhances_leaves_the_oedema_out_and_keeps_the_core() -> None:
+    spec = LesionSpec(kind="ring", centre=CENTRE, radius=9, oedema=8, irregularity=0.0)
+    voxels, mask = draw_lesion(plain_brain(), empty(), spec, spacing=SPACING, target=Target.ENHANCING_LESION)
+    np.testing.assert_array_equal(voxels, drawn(oedema=8)[0])
+    assert mask[6, 40, 40] == 1
+    assert mask.sum() == pytest.approx(4 / 3 * np.pi * 9**3 / 4.0, rel=0.3)
+    glioma = LesionSpec(kind="infiltrative", centre=CENTRE, radius=12)
+    assert not draw_lesion(plain_brain(), empty(), glioma, spacing=SPACING, target=Target.ENHANCING_LESION)[1].any()
 
 
 def test_wider_oedema_makes_a_larger_mask_and_no_oedema_almost_none_beyond_the_tumour() -> None:

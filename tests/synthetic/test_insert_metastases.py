@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 from scipy import ndimage
 
+from metseg.lesions import Target
 from metseg.study import TRIPLET, Geometry, Study, read_study
 from metseg.synthetic import Insertion, MetastasisConfig, insert_metastases, synthetic_study
 from metseg.synthetic.brain_map import map_brain
@@ -76,6 +77,14 @@ def test_the_same_seed_and_name_give_the_same_pixels_and_another_of_either_does_
     np.testing.assert_array_equal(one, again)
     assert (one != other).any()
     assert (insert_metastases(replace(plain, name="another"), (4, 1)).study.voxels != one).any()
+
+
+def test_outlines_can_cover_what_enhances_alone(plain: Study) -> None:
+    config = MetastasisConfig(count=(4, 4), diameter=(8, 14), bare_share=0)
+    whole, bright = (insert_metastases(plain, 2, config, target) for target in Target)
+    np.testing.assert_array_equal(whole.study.voxels, bright.study.voxels)
+    assert [lesion.spec for lesion in whole.lesions] == [lesion.spec for lesion in bright.lesions]
+    assert all(less.voxels < more.voxels for less, more in zip(bright.lesions, whole.lesions, strict=True))
 
 
 def test_what_was_given_is_not_changed_and_keeps_its_lesions(plain: Study) -> None:

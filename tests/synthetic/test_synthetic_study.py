@@ -7,9 +7,9 @@ import pytest
 from scipy import ndimage
 
 from metseg.errors import DataError
-from metseg.lesions import label_lesions
+from metseg.lesions import Target, label_lesions
 from metseg.study import TRIPLET, Sequence, Study
-from metseg.synthetic import LesionSpec, synthetic_study
+from metseg.synthetic import LesionSpec, synthetic_study, synthetic_targets
 
 
 def test_the_study_is_complete(head: Study) -> None:
@@ -88,6 +88,54 @@ def test_by_default_there_are_several_lesions_on_several_slices(head: Study) -> 
     assert np.count_nonzero(sizes >= 60) >= 3
     assert head.mask.any(axis=(1, 2)).sum() >= 10
     assert 1000 < head.mask.sum(axis=(1, 2)).max() < 8000
+
+
+@pytest.fixture(scope="module")
+def enhancing() -> Study:
+    return synthetic_study(0, target=Target.ENHANCING_LESION)
+
+
+def test_what_enhances_has_a_mask_of_its_own(head: Study, enhancing: Study) -> None:
+    assert head.mask is not None
+    assert enhancing.mask is not None
+    np.testing.assert_array_equal(enhancing.voxels, head.voxels)
+    assert np.mean(head.mask[enhancing.mask == 1]) > 0.95, "oedema surrounds what enhances"
+    assert 0 < enhancing.mask.sum() < 0.4 * head.mask.sum(), "oedema and the glioma do not enhance"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_metastases_are_of_all_sizes(seed: int) -> None:
+    mask = synthetic_targets(seed)[Target.ENHANCING_LESION].mask
+    sizes = np.bincount(label_lesions(mask).ravel())[1:]
+    assert len(sizes) >= 6
+    assert np.count_nonzero(sizes < 30) >= 2
+    assert sizes.max() >= 500
+
+
+def test_metastases_are_bright_after_contrast_and_vessels_are_too(enhancing: Study, healthy: Study) -> None:
+    assert enhancing.mask is not None
+    post, plain = (study.voxels[2].astype(float) for study in (enhancing, healthy))
+    brain = np.median(plain[18][plain[18] > 40])
+    labels = label_lesions(enhancing.mask)
+    brightest = [np.percentile(post[labels == label], 90) for label in range(1, labels.max() + 1)]
+    assert min(brightest) > 1.15 * brain
+    assert np.median(brightest) > 1.4 * brain
+    assert np.count_nonzero((post > 1.5 * brain) & (enhancing.mask == 0) & (post == plain)) > 1000
+
+
+def test_a_large_metastasis_has_a_dark_core_inside_its_outline(enhancing: Study) -> None:
+    assert enhancing.mask is not None
+    labels = label_lesions(enhancing.mask)
+    largest = labels == np.bincount(labels.ravel())[1:].argmax() + 1
+    post = enhancing.voxels[2].astype(float)
+    assert np.percentile(post[largest], 10) < 0.6 * np.percentile(post[largest], 90)
+
+
+def test_one_head_serves_both_targets() -> None:
+    both = synthetic_targets(3, slices=12, size=96)
+    assert list(both) == list(Target)
+    for target, study in both.items():
+        np.testing.assert_array_equal(study.mask, synthetic_study(3, slices=12, size=96, target=target).mask)
 
 
 def test_a_healthy_head_has_an_empty_mask(healthy: Study) -> None:

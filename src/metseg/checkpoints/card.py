@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from metseg.lesions import Continuation, GuidedFilter, PostprocessingConfig
+from metseg.lesions import Continuation, GuidedFilter, PostprocessingConfig, Target
 from metseg.metrics import Interval, SizeClass, with_interval
 from metseg.networks import EnsembleSpec, NetworkSpec
-from metseg.preprocessing import PreprocessingConfig
+from metseg.preprocessing import Clahe, PreprocessingConfig
 
 
 class InferenceConfig(BaseModel):
@@ -20,6 +20,8 @@ class InferenceConfig(BaseModel):
     ----------
     mirror : bool
         Average with the answer for the slice mirrored left to right.
+    clahe_average : bool
+        Average the answers for the plain and for the equalised slice.
     refinement : GuidedFilter or None
         Let the probabilities follow the edges of FLAIR, or of the first sequence of a network without FLAIR.
     continuation : Continuation or None
@@ -32,6 +34,7 @@ class InferenceConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     mirror: bool = False
+    clahe_average: bool = False
     refinement: GuidedFilter | None = None
     continuation: Continuation | None = None
     temperature: Annotated[float, Field(gt=0)] = 1.0
@@ -103,6 +106,8 @@ class ModelCard(BaseModel):
     ----------
     name : str
         Short name.
+    target : Target
+        What the network outlines; cards written before there were two targets are of FLAIR abnormality.
     network, preprocessing, inference, postprocessing
         Rebuild the exact path from image to mask.
     training : TrainingRecord
@@ -119,6 +124,7 @@ class ModelCard(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
+    target: Target = Target.FLAIR_ABNORMALITY
     network: Annotated[NetworkSpec | EnsembleSpec, Field(discriminator="architecture")]
     preprocessing: PreprocessingConfig
     inference: InferenceConfig = InferenceConfig()
@@ -136,6 +142,31 @@ class ModelCard(BaseModel):
                 f"preprocessing makes {self.preprocessing.channels}"
             )
         return self
+
+    @property
+    def clahe(self) -> Clahe:
+        """Which slices the network is shown."""
+        return Clahe.of(self.preprocessing, averaged=self.inference.clahe_average)
+
+    def with_clahe(self, choice: str | None = None, clip_limit: float | None = None) -> ModelCard:
+        """This card for equalised slices, for plain ones, or for the average of both.
+
+        The one place that decides what the choice means; the card that comes back says exactly what is applied.
+
+        Parameters
+        ----------
+        choice : str, optional
+            A :class:`~metseg.preprocessing.Clahe` or its value, in place of the card's own.
+        clip_limit : float, optional
+            Of the equalised slices, in place of the card's own or the usual one.
+        """
+        chosen = Clahe(choice or self.clahe)
+        preprocessing = self.preprocessing.with_clahe(chosen is not Clahe.OFF)
+        if preprocessing.clahe is not None and clip_limit is not None:
+            clahe = preprocessing.clahe.model_copy(update={"clip_limit": clip_limit})
+            preprocessing = preprocessing.model_copy(update={"clahe": clahe})
+        inference = self.inference.model_copy(update={"clahe_average": chosen is Clahe.AVERAGE})
+        return self.model_copy(update={"preprocessing": preprocessing, "inference": inference})
 
     @property
     def summary(self) -> str:

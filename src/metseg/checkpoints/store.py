@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -98,6 +98,10 @@ class Checkpoint:
     card: ModelCard
     sha256: str
     state: dict[str, torch.Tensor]
+
+    def with_clahe(self, choice: str | None, clip_limit: float | None = None) -> Checkpoint:
+        """The same weights, shown what ``choice`` says; see :meth:`ModelCard.with_clahe`."""
+        return replace(self, card=self.card.with_clahe(choice, clip_limit))
 
     def network(self) -> Network:
         """A network with these weights, in evaluation mode on the CPU.

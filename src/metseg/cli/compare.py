@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from metseg.cli.console import err, out, plain
-from metseg.cli.options import Data, Device
+from metseg.cli.options import Clahe, Data, Device
 from metseg.cli.progress import follow
 
 
@@ -28,6 +28,7 @@ def compare(
     all_: Annotated[
         bool, typer.Option("--all", help="Also patients that a model was trained on; the report marks them.")
     ] = False,
+    clahe: Clahe = None,
     device: Device = "auto",
 ) -> None:
     """Measure models on the same patients and write a report to look at.
@@ -43,7 +44,7 @@ def compare(
 
     patients = sorted(masked_patients(data)) if all_ else patient
     entries = find_entries(model) if model else installed_entries()
-    comparison = follow(run(entries, data, out_, patients=patients, device=device), "comparing")
+    comparison = follow(run(entries, data, out_, patients=patients, device=device, clahe=clahe), "comparing")
     plain(out(), agreement_table(comparison).markdown())
     if comparison.verdict is not None:
         plain(out(), f"\n{comparison.verdict.sentence}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,7 @@ import typer
 
 from metseg import DEFAULT_MODEL
 from metseg.cli.console import err, out, plain
-from metseg.cli.montage import Caption, write_montage
+from metseg.cli.montage import Caption, Finding, write_montage, write_target_montage
 from metseg.cli.options import Device, Model
 from metseg.cli.progress import follow
 from metseg.cli.slices import write_slices
@@ -22,16 +22,37 @@ from metseg.errors import DataError
 if TYPE_CHECKING:
     from metseg.checkpoints import Checkpoint
     from metseg.inference import Segmentation
+    from metseg.lesions import Target
     from metseg.study import Study, StudyFiles
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The head to show. ``files`` is ``None`` for the synthetic one; ``about`` says where it comes from."""
+    """The head to show.
 
-    study: Study
+    Attributes
+    ----------
+    studies : dict of Target to Study
+        The head with its known mask of each target; alike but for the mask, and never empty.
+    files : StudyFiles or None
+        ``None`` for the synthetic head.
+    about : str
+        Where it comes from.
+    """
+
+    studies: dict[Target, Study]
     files: StudyFiles | None
     about: str
+
+    @property
+    def name(self) -> str:
+        """Of the study."""
+        return next(iter(self.studies.values())).name
+
+    def study(self, target: Target) -> Study:
+        """The head with its known mask of ``target``; without one if it is not known."""
+        known = self.studies.get(target)
+        return replace(next(iter(self.studies.values())), mask=None) if known is None else known
 
 
 def demo(
@@ -45,15 +66,19 @@ def demo(
     model: Model = DEFAULT_MODEL,
     device: Device = "auto",
 ) -> None:
-    """Segment a sample: a synthetic head, or a real patient where METSEG_DATA names a folder of them."""
-    from metseg.checkpoints import load_checkpoint
+    """Segment a sample: a synthetic head, or a real patient where METSEG_DATA names a folder of them.
 
-    checkpoint = load_checkpoint(model)
-    sample = choose_sample(checkpoint)
+    Unless a model is named, both targets are shown where a network for each is installed.
+    """
+    checkpoints = choose_networks(model)
+    sample = choose_sample(checkpoints[0])
     plain(out(), sample.about)
     if headless or output is not None or not _can_open_window():
-        result = _segment(checkpoint, sample.study, device)
-        _write(sample, result, (output or Path("demo-output")) / sample.study.name)
+        results = {
+            checkpoint.card.target: _segment(checkpoint, sample.study(checkpoint.card.target), device)
+            for checkpoint in checkpoints
+        }
+        _write(sample, results, (output or Path("demo-output")) / sample.name)
         return
     import napari
 
@@ -61,6 +86,20 @@ def demo(
 
     open_window(None if sample.files is None else sample.files.folder, model, device)
     napari.run()
+
+
+def choose_networks(model: str) -> list[Checkpoint]:
+    """The network ``model``; if that is the one used by default, also one for each other target, where there is one."""
+    from metseg.checkpoints import list_models, load_checkpoint
+
+    first = load_checkpoint(model)
+    if model != DEFAULT_MODEL:
+        return [first]
+    others: dict[Target, str] = {}
+    for info in list_models():
+        if info.card is not None and info.card.target is not first.card.target:
+            others.setdefault(info.card.target, info.name)
+    return [first, *map(load_checkpoint, others.values())]
 
 
 def choose_sample(checkpoint: Checkpoint) -> Sample:
@@ -71,13 +110,15 @@ def choose_sample(checkpoint: Checkpoint) -> Sample:
     DataError
         If METSEG_DATA is set but there is no patient.
     """
+    from metseg.lesions import Target
     from metseg.study import find_studies, load
-    from metseg.synthetic import synthetic_study
+    from metseg.synthetic import synthetic_targets
 
     named = os.environ.get("METSEG_DATA")
     if not named:
-        study = synthetic_study(seed=0)
-        return Sample(study, None, f"{study.name}: a synthetic head, drawn now (set METSEG_DATA for a real patient)")
+        studies = synthetic_targets(seed=0)
+        name = next(iter(studies.values())).name
+        return Sample(studies, None, f"{name}: a synthetic head, drawn now (set METSEG_DATA for a real patient)")
     root = Path(named) / "lgg" if (Path(named) / "lgg").is_dir() else Path(named)
     found = find_studies(root)
     record = checkpoint.card.training
@@ -90,7 +131,9 @@ def choose_sample(checkpoint: Checkpoint) -> Sample:
                 how = f"{checkpoint.card.name} was trained on this patient"
             else:
                 how = f"the card of {checkpoint.card.name} does not name this patient"
-            return Sample(studies[0], files, f"{files.name}: a real patient from METSEG_DATA ({how})")
+            return Sample(
+                {Target.FLAIR_ABNORMALITY: loaded[0]}, files, f"{files.name}: a real patient from METSEG_DATA ({how})"
+            )
     raise DataError(f"METSEG_DATA is {named}, but there is no readable study in {root}")
 
 
@@ -113,27 +156,45 @@ def _segment(checkpoint: Checkpoint, study: Study, device: str) -> Segmentation:
         return follow(segmenter.stream(study), f"segmenting with {checkpoint.card.name}")
 
 
-def _write(sample: Sample, result: Segmentation, folder: Path) -> None:
-    """Write masks, the lesion table and the picture into ``folder``, and say what was found."""
+def _write(sample: Sample, results: dict[Target, Segmentation], folder: Path) -> None:
+    """Write masks and a lesion table for each target and one picture of all into ``folder``, and say what was found.
+
+    FLAIR abnormality, and what is outlined alone, goes into ``folder`` itself, all else into a folder inside it.
+    """
+    alone = len(results) == 1
+    texts: list[str] = []
+    for number, (target, result) in enumerate(results.items()):
+        inside = folder / target.replace(" ", "_") if number else folder
+        parts = _write_lesions(sample.study(target), sample, result, folder, inside)
+        plain(out(), f"{'' if alone else f'{target}: '}found {'; '.join(parts)}")
+        plain(out(), f"  {inside / 'lesion_table.csv'}\n  {sample.study(target).shape[0]} masks in {inside}")
+        texts.append("   ·   ".join((*(() if alone else (str(target),)), result.model, *parts)))
+    picture, caption = folder / "montage.png", Caption(sample.name, "        ".join(texts))
+    target, result = next(iter(results.items()))
+    if alone:
+        write_montage(picture, sample.study(target), result.mask, caption)
+    else:
+        findings = [Finding(one, made.mask, sample.study(one).mask) for one, made in results.items()]
+        write_target_montage(picture, sample.study(target), findings, caption)
+    plain(out(), f"  {picture}")
+
+
+def _write_lesions(study: Study, sample: Sample, result: Segmentation, root: Path, folder: Path) -> list[str]:
+    """Write masks and table of one target into ``folder``, and return in words what was found and how well."""
     import numpy as np
 
     from metseg.lesions import label_lesions, lesion_table_csv, measure
     from metseg.study import write_atomically
 
-    study = sample.study
-    root = folder if sample.files is None else sample.files.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    masks = write_slices(study, result.mask * np.uint8(255), root=root, out=folder, suffix="_mask")
     spacing = study.geometry.spacing
+    source = root if sample.files is None else sample.files.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    write_slices(study, result.mask * np.uint8(255), root=source, out=folder, suffix="_mask")
     lesions = measure(label_lesions(result.mask), spacing=spacing, probabilities=result.probabilities)
     with write_atomically(folder / "lesion_table.csv") as temporary:
         temporary.write_text(lesion_table_csv(lesions), encoding="utf-8")
     found = f"{len(lesions)} lesion{'s' * (len(lesions) != 1)}, {_size(int(result.mask.sum()), spacing)}"
-    agreement = _agreement(study, result)
-    subtitle = "   ·   ".join(filter(None, (result.model, found, agreement)))
-    write_montage(folder / "montage.png", study, result.mask, Caption(study.name, subtitle))
-    plain(out(), f"found {found}" + (f"; {agreement}" if agreement else ""))
-    plain(out(), f"  {folder / 'montage.png'}\n  {folder / 'lesion_table.csv'}\n  {len(masks)} masks in {folder}")
+    return [text for text in (found, _agreement(study, result)) if text]
 
 
 def _size(voxels: int, spacing: tuple[float, float, float] | None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metseg.cli.console import err, out, plain
-from metseg.cli.options import Data, Device, Model, Smallest, Threshold, postprocessing_of
+from metseg.cli.options import Clahe, Data, Device, Model, Smallest, Threshold, postprocessing_of
 from metseg.cli.progress import follow
 from metseg.errors import DataError
 
@@ -35,6 +35,7 @@ def evaluate(
     ] = True,
     threshold: Threshold = None,
     smallest: Smallest = None,
+    clahe: Clahe = None,
     device: Device = "auto",
 ) -> None:
     """Score a model by patient, with 95 % intervals: Dice, lesions found by size, false positives, calibration."""
@@ -46,7 +47,7 @@ def evaluate(
     if froc is not None and froc.suffix.lower() not in _PICTURES:
         raise DataError(f"{froc}: a picture ends in {', '.join(_PICTURES)}")
 
-    checkpoint = load_checkpoint(model)
+    checkpoint = load_checkpoint(model).with_clahe(clahe)
     events = run(
         checkpoint,
         data,
@@ -56,7 +57,7 @@ def evaluate(
         flair_alone=flair_alone,
     )
     evaluation = follow(events, f"evaluating {checkpoint.card.name}")
-    plain(out(), f"{evaluation.model}\n{as_table(evaluation.summaries)}")
+    plain(out(), f"{evaluation.model}, CLAHE {evaluation.clahe}\n{as_table(evaluation.summaries)}")
     if froc is not None:
         with write_atomically(froc) as temporary:
             draw_froc(temporary, evaluation.summaries)

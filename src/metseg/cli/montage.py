@@ -1,7 +1,8 @@
-"""One picture of a segmented study: the slice with most lesion large, others around it, outlines on FLAIR."""
+"""One picture of a segmented study: the slice with most lesion large, others around it; or slices for two targets."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,16 +14,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from metseg.study import Study
+    from metseg.lesions import Target
+    from metseg.study import Sequence, Study
 
 BACKGROUND = "#0d1117"
 TEXT = "#e6edf3"
 FAINT = "#8b949e"
 PREDICTED = "#ffb000"
 KNOWN = "#35d0ff"
+#: Contours of several targets, in their order.
+TARGETS = (PREDICTED, "#ff5ad1")
 
 _ROWS, _COLUMNS = 3, 4
 _TILE_INCHES = 1.95
+_PAIRS, _PAIRS_WIDE = 2, 6
+_PAIR_TILE_INCHES = 2.5
 _HEADER_INCHES = 0.95
 _FOOTER_INCHES = 0.38
 _MARGIN_INCHES = 0.28
@@ -58,7 +64,8 @@ def write_montage(path: Path, study: Study, predicted: Mask, caption: Caption) -
     from metseg.study import Sequence, write_atomically
 
     index = study.channel(Sequence.FLAIR)
-    shown = "FLAIR" if study.sequences[index] is Sequence.FLAIR else f"{study.sequences[index]} channel"
+    shown = _sequence_name(study.sequences[index])
+    shown = shown if study.sequences[index] is Sequence.FLAIR else f"{shown} channel"
     rows, columns = _head_box(study.voxels[index])
     gray = _window(study.voxels[index])[:, rows, columns]
     truth = None if study.mask is None else study.mask[:, rows, columns]
@@ -70,9 +77,110 @@ def write_montage(path: Path, study: Study, predicted: Mask, caption: Caption) -
     for ax, z in zip(axes, [hero, *others], strict=False):
         _draw(ax, gray[z], cut[z], None if truth is None else truth[z], pixel, width=1.0 if ax is axes[0] else 0.6)
         _label(ax, f"z {z}")
-    _letter(figure, caption, shown, truth is not None)
+    legend = {"network": PREDICTED} | ({} if truth is None else {"known mask": KNOWN})
+    _letter(figure, caption, f"shown on {shown}", legend)
     with write_atomically(path) as temporary:
         figure.savefig(temporary, format="png", dpi=_DPI, facecolor=BACKGROUND)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Finding:
+    """What one network outlined.
+
+    Attributes
+    ----------
+    target : Target
+        What that is.
+    predicted, truth : ndarray of uint8, shape (z, y, x)
+        1 inside lesions; ``truth`` is ``None`` where it is not known.
+    """
+
+    target: Target
+    predicted: Mask
+    truth: Mask | None
+
+
+def write_target_montage(path: Path, study: Study, findings: Seq[Finding], caption: Caption) -> None:
+    """Draw slices once for each target, below each other, and write a PNG.
+
+    Every picture has the contours of all networks, and the known mask of its own target.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG.
+    study : Study
+        FLAIR is shown for FLAIR abnormality, post-contrast for what enhances.
+    findings : sequence of Finding
+        At most as many as :data:`TARGETS`.
+    caption : Caption
+        Title and so on.
+    """
+    from metseg.lesions import Target
+    from metseg.study import Sequence, write_atomically
+
+    shows = {Target.FLAIR_ABNORMALITY: Sequence.FLAIR, Target.ENHANCING_LESION: Sequence.POST}
+    rows, columns = _head_box(study.voxels[study.channel(Sequence.FLAIR)])
+    spacing = study.geometry.spacing
+    pixel = 1.0 if spacing is None else spacing[1] / spacing[2]
+    size = columns.stop - columns.start, rows.stop - rows.start
+    figure, axes = _pair_layout(size[1] * pixel / size[0], len(findings))
+    slices = _slices_of_all(findings)
+    for number, finding in enumerate(findings):
+        index = study.channel(shows[finding.target])
+        gray = _window(study.voxels[index])[:, rows, columns]
+        for place, z in enumerate(slices):
+            ax = axes[number][place]
+            truth = None if finding.truth is None else finding.truth[z, rows, columns]
+            ax.imshow(gray[z], cmap="gray", vmin=0, vmax=1, aspect=pixel, interpolation="lanczos")
+            ax.autoscale(False)
+            if truth is not None:
+                _outline(ax, truth, KNOWN, 1.7)
+            for other, colour in zip(findings, TARGETS, strict=False):
+                _outline(ax, other.predicted[z, rows, columns], colour, 1.0)
+            _label(ax, f"z {z}" if place % _PAIRS_WIDE else f"z {z} · {_sequence_name(study.sequences[index])}")
+    legend = {str(finding.target): colour for finding, colour in zip(findings, TARGETS, strict=False)}
+    if any(finding.truth is not None for finding in findings):
+        legend["known mask of what the row shows"] = KNOWN
+    _letter(figure, caption, "", legend)
+    with write_atomically(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=_DPI, facecolor=BACKGROUND)
+
+
+def _sequence_name(sequence: Sequence) -> str:
+    return "FLAIR" if sequence == "flair" else str(sequence)
+
+
+def _slices_of_all(findings: Seq[Finding]) -> list[int]:
+    """Slices with lesions of any target, in order, as many as there is room for."""
+    masks = [mask for finding in findings for mask in (finding.predicted, finding.truth) if mask is not None]
+    hero, others = choose_slices(np.any(masks, axis=0).astype(np.uint8), None, _PAIRS * _PAIRS_WIDE - 1)
+    return sorted([hero, *others])
+
+
+def _pair_layout(tall: float, targets: int) -> tuple[Figure, list[list[Axes]]]:
+    """A dark page with a grid: for each target as many places as there are slices; their rows alternate."""
+    from matplotlib.figure import Figure
+
+    wide = _PAIR_TILE_INCHES / tall
+    rows = _PAIRS * targets
+    gap = 3 * _GAP_INCHES
+    width = 2 * _MARGIN_INCHES + _PAIRS_WIDE * (wide + _GAP_INCHES) - _GAP_INCHES
+    tiles = rows * _PAIR_TILE_INCHES + (rows - 1) * _GAP_INCHES + (_PAIRS - 1) * gap
+    height = _HEADER_INCHES + tiles + _FOOTER_INCHES
+    figure = Figure(figsize=(width, height), facecolor=BACKGROUND)
+    axes: list[list[Axes]] = [[] for _ in range(targets)]
+    for pair in range(_PAIRS):
+        for target in range(targets):
+            above = pair * targets + target
+            top = _HEADER_INCHES + above * (_PAIR_TILE_INCHES + _GAP_INCHES) + pair * gap
+            bottom = height - top - _PAIR_TILE_INCHES
+            for column in range(_PAIRS_WIDE):
+                left = _MARGIN_INCHES + column * (wide + _GAP_INCHES)
+                box = left / width, bottom / height, wide / width, _PAIR_TILE_INCHES / height
+                axes[target].append(figure.add_axes(box))
+                axes[target][-1].set_axis_off()
+    return figure, axes
 
 
 def choose_slices(predicted: Mask, truth: Mask | None, count: int) -> tuple[int, list[int]]:
@@ -166,8 +274,8 @@ def _outline(ax: Axes, mask: Mask, colour: str, width: float) -> None:
         ax.contour(x, y, np.pad(mask, 1), levels=[0.5], colors=[colour], linewidths=[width])
 
 
-def _letter(figure: Figure, caption: Caption, shown: str, known: bool) -> None:
-    """Title and subtitle at the left, legend at the right, what must be said at the foot."""
+def _letter(figure: Figure, caption: Caption, shown: str, legend: dict[str, str]) -> None:
+    """Title and subtitle at the left, legend (names and colours) at the right, what must be said at the foot."""
     from matplotlib.lines import Line2D
 
     width, height = figure.get_size_inches()
@@ -175,15 +283,13 @@ def _letter(figure: Figure, caption: Caption, shown: str, known: bool) -> None:
     figure.text(left, 1 - 0.34 / height, caption.title, color=TEXT, fontsize=17, weight="bold", va="center")
     figure.text(left, 1 - 0.68 / height, caption.subtitle, color=FAINT, fontsize=10.5, va="center")
     figure.text(left, 0.17 / height, caption.footer, color=FAINT, fontsize=8.5, va="center")
-    figure.text(1 - left, 0.17 / height, f"shown on {shown}", color=FAINT, fontsize=8.5, va="center", ha="right")
-    lines = [Line2D([], [], color=PREDICTED, linewidth=2.2, label="network")]
-    if known:
-        lines.append(Line2D([], [], color=KNOWN, linewidth=2.2, label="known mask"))
+    figure.text(1 - left, 0.17 / height, shown, color=FAINT, fontsize=8.5, va="center", ha="right")
+    lines = [Line2D([], [], color=colour, linewidth=2.2, label=name) for name, colour in legend.items()]
     figure.legend(
         handles=lines,
         loc="center right",
-        bbox_to_anchor=(1 - left + 0.005, 1 - 0.5 / height),
-        ncols=2,
+        bbox_to_anchor=(1 - left + 0.005, 1 - (0.5 if len(lines) < 3 else 0.34) / height),
+        ncols=len(lines),
         frameon=False,
         labelcolor=TEXT,
         fontsize=11,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,6 +23,15 @@ Threshold = Annotated[
 ]
 Smallest = Annotated[
     int | None, typer.Option("--smallest", min=0, help="Lesions of fewer voxels are dropped.", show_default=False)
+]
+Clahe = Annotated[
+    Literal["on", "off", "average"] | None,
+    typer.Option(
+        "--clahe",
+        help="Show the network equalised slices (on), plain ones (off), or both and average its answers (average); "
+        "what its card says unless given.",
+        show_default=False,
+    ),
 ]
 
 

@@ -10,7 +10,7 @@ import typer
 
 from metseg import DEFAULT_MODEL
 from metseg.cli.console import list_problems, out, plain
-from metseg.cli.options import Device, Model, Smallest, Threshold, postprocessing_of
+from metseg.cli.options import Clahe, Device, Model, Smallest, Threshold, postprocessing_of
 from metseg.cli.progress import EventBar
 from metseg.cli.slices import write_slices
 from metseg.errors import DataError, MetsegError
@@ -30,6 +30,7 @@ def predict(
     device: Device = "auto",
     threshold: Threshold = None,
     smallest: Smallest = None,
+    clahe: Clahe = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Slices per forward pass.")] = 8,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also write <slice>_prob.tif, 0 to 255 for 0 to 1.")
@@ -37,8 +38,8 @@ def predict(
 ) -> None:
     """Outline lesions: write <slice>_mask.tif (0 and 255) for every slice, in the input's folder structure.
 
-    Files that cannot be read are listed and skipped, and make the exit status 1. Threshold and smallest lesion are
-    the model's own unless given.
+    Files that cannot be read are listed and skipped, and make the exit status 1. Threshold, smallest lesion and
+    CLAHE are the model's own unless given.
     """
     from metseg.checkpoints import load_checkpoint
     from metseg.inference import Segmenter
@@ -46,7 +47,7 @@ def predict(
     root = input_ if input_.is_dir() else input_.parent
     if probabilities and output.resolve() == root.resolve():
         raise DataError("beside the images probabilities would be taken for images; choose another --output")
-    checkpoint = load_checkpoint(model)
+    checkpoint = load_checkpoint(model).with_clahe(clahe)
     postprocessing = postprocessing_of(checkpoint, threshold, smallest)
     found = _find(input_, output)
     with Segmenter(checkpoint, device=device, batch_size=batch_size) as segmenter:

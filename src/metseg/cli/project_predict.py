@@ -9,7 +9,7 @@ import typer
 
 from metseg import DEFAULT_MODEL
 from metseg.cli.console import out, plain
-from metseg.cli.options import Device, Smallest, Threshold, postprocessing_of
+from metseg.cli.options import Clahe, Device, Smallest, Threshold, postprocessing_of
 from metseg.cli.progress import follow
 from metseg.cli.project import Folder, leave_with
 
@@ -36,6 +36,7 @@ def predict(
     device: Device = "auto",
     threshold: Threshold = None,
     smallest: Smallest = None,
+    clahe: Clahe = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Slices per forward pass.")] = 8,
 ) -> None:
     """Let a network outline the lesions of all cases that nobody has edited yet.
@@ -50,13 +51,19 @@ def predict(
     from metseg.inference import Segmenter
 
     opened = Project.open(project)
-    checkpoint = load_checkpoint(model or _own_model(opened) or DEFAULT_MODEL)
+    checkpoint = load_checkpoint(model or _own_model(opened) or DEFAULT_MODEL).with_clahe(clahe)
     card, postprocessing = checkpoint.card, postprocessing_of(checkpoint, threshold, smallest)
     with Segmenter(checkpoint, device=device, batch_size=batch_size) as segmenter:
         stream = predicting_project(
             opened,
             lambda study: segmenter.stream(study, postprocessing),
-            provenance_of(card.name, checkpoint.sha256, card.preprocessing, postprocessing),
+            provenance_of(
+                card.name,
+                checkpoint.sha256,
+                card.preprocessing,
+                postprocessing,
+                clahe_average=card.inference.clahe_average,
+            ),
             cases=case,
             also_edited=also_edited,
             also_finished=also_edited and bool(case),

@@ -29,6 +29,7 @@ def compare(
     *,
     patients: Iterable[str] | None = None,
     device: str = "auto",
+    clahe: str | None = None,
 ) -> Iterator[Event[Comparison]]:
     """Measure models on the same patients and write a report.
 
@@ -47,6 +48,8 @@ def compare(
         ``data`` that no model was trained on; of a cross-validated model, that some fold was not.
     device : str
         See :class:`metseg.inference.Segmenter`.
+    clahe : str, optional
+        Which slices all models are shown, a :class:`~metseg.preprocessing.Clahe`; what each card says unless given.
 
     Yields
     ------
@@ -71,7 +74,7 @@ def compare(
     contenders: list[Contender] = []
     for entry in entries:
         yield Progress(len(contenders), len(entries), f"reading {entry.name}")
-        contenders.append(read_contender(entry))
+        contenders.append(read_contender(entry, clahe))
     names = choose_patients(contenders, files, patients)
     chosen = {name: files[name] for name in names}
     total = len(names) * len(contenders)

@@ -41,7 +41,7 @@ class Contender:
     entry : Entry
         The entry.
     cards : tuple of ModelCard
-        Of each of its models; they say who was trained on.
+        Of each of its models, as they are measured; they say who was trained on.
     parameters : int
         Trainable numbers of one of its networks.
     """
@@ -90,8 +90,10 @@ def installed_entries() -> list[Entry]:
     return [Entry(name, (name,)) for name in INSTALLED if name in usable]
 
 
-def read_contender(entry: Entry) -> Contender:
+def read_contender(entry: Entry, clahe: str | None = None) -> Contender:
     """Read the models of an entry and build each once, so that a damaged one is known before any is measured.
+
+    They are shown slices as ``clahe`` says; see :meth:`~metseg.checkpoints.ModelCard.with_clahe`.
 
     Raises
     ------
@@ -101,7 +103,7 @@ def read_contender(entry: Entry) -> Contender:
     cards: list[ModelCard] = []
     parameters = 0
     for model in entry.models:
-        checkpoint = load_checkpoint(model)
+        checkpoint = load_checkpoint(model).with_clahe(clahe)
         cards.append(checkpoint.card)
         parameters = sum(parameter.numel() for parameter in checkpoint.network().parameters())
     return Contender(entry, tuple(cards), parameters)

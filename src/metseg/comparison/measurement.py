@@ -96,7 +96,7 @@ def measure_model(
         names = [name for name in patients if contender.speaker(name) == index]
         if not names:
             continue
-        checkpoint = load_checkpoint(model)
+        checkpoint = load_checkpoint(model).with_clahe(contender.cards[index].clahe)
         hashes.append(checkpoint.sha256)
         curves += read_curve(checkpoint.path.parent)
         with Segmenter(checkpoint, device=device) as segmenter:
@@ -195,6 +195,7 @@ def _result(
     return ModelResult(
         name=contender.entry.name,
         title=contender.title,
+        clahe=contender.cards[0].clahe,
         weights_sha256=hashes,
         summary=summarise(scan for row in rows for scan in row.scans),
         patients=tuple(patients),

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from metseg.metrics import PairedTest, Score, Summary
+from metseg.preprocessing import Clahe
 
 
 class _Frozen(BaseModel):
@@ -63,6 +64,8 @@ class ModelResult(_Frozen):
     ----------
     name, title : str
         Name in the report, and what the network is.
+    clahe : Clahe
+        Which slices the network was shown.
     weights_sha256 : tuple of str
         Of every file that was used.
     summary : Summary
@@ -81,6 +84,7 @@ class ModelResult(_Frozen):
 
     name: str
     title: str
+    clahe: Clahe
     weights_sha256: tuple[str, ...]
     summary: Summary
     patients: tuple[PatientResult, ...]

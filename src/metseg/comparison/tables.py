@@ -104,6 +104,7 @@ def effort_table(comparison: Comparison) -> Table:
         (
             "Model",
             "Network",
+            "CLAHE",
             "Calibration error",
             f"Calibration error from {DOUBTLESS:.0%} on",
             "Brier score",
@@ -114,6 +115,7 @@ def effort_table(comparison: Comparison) -> Table:
             (
                 model.name,
                 model.title,
+                model.clahe,
                 _mean(model.summary, "ece"),
                 number(model.summary.reliability.ece_in_doubt),
                 _mean(model.summary, "brier"),

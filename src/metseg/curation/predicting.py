@@ -79,7 +79,12 @@ class Predictions:
 
 
 def provenance_of(
-    model: str, weights_sha256: str, preprocessing: PreprocessingConfig, postprocessing: PostprocessingConfig
+    model: str,
+    weights_sha256: str,
+    preprocessing: PreprocessingConfig,
+    postprocessing: PostprocessingConfig,
+    *,
+    clahe_average: bool = False,
 ) -> Provenance:
     """How a prediction comes to be, as it is written into the journal.
 
@@ -89,6 +94,8 @@ def provenance_of(
         Name and hash of the network's weights.
     preprocessing, postprocessing
         The exact configurations.
+    clahe_average : bool
+        Whether answers for plain and equalised slices are averaged.
     """
     return Provenance(
         model=model,
@@ -96,6 +103,7 @@ def provenance_of(
         threshold=postprocessing.threshold,
         preprocessing=preprocessing.model_dump(mode="json"),
         postprocessing=postprocessing.model_dump(mode="json"),
+        clahe_average=clahe_average,
     )
 
 

@@ -27,6 +27,8 @@ class Provenance(BaseModel):
         Voxels at or above this probability were proposed as lesion.
     preprocessing, postprocessing : dict
         The exact configurations, as JSON objects.
+    clahe_average : bool
+        The probabilities are the mean of those of plain slices and of those that ``preprocessing`` equalised.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +38,7 @@ class Provenance(BaseModel):
     threshold: Annotated[float, Field(ge=0, le=1)]
     preprocessing: dict[str, Any] = Field(default_factory=dict)
     postprocessing: dict[str, Any] = Field(default_factory=dict)
+    clahe_average: bool = False
 
 
 class PredictionRef(BaseModel):

@@ -19,7 +19,7 @@ from metseg.inference.brain_extraction import find_brain
 from metseg.inference.devices import resolve_device
 from metseg.lesions import PostprocessingConfig, continue_lesions, guided_filter, mask_from_probabilities
 from metseg.networks import EnsembleSpec
-from metseg.preprocessing import BrainGrid, PreprocessingConfig, Preprocessor
+from metseg.preprocessing import BrainGrid, Clahe, PreprocessingConfig, Preprocessor
 from metseg.study import Sequence, Study
 
 Planes = npt.NDArray[np.float32]
@@ -49,6 +49,8 @@ class Segmentation:
         refinement and calibration. ``None`` of a single network, or from a backend that cannot say.
     brain : BrainGrid or None
         Where the brain was found, if ``preprocessing`` asks for it; nothing outside is lesion.
+    clahe_average : bool
+        The probabilities are the mean of those of plain slices and of those that ``preprocessing`` equalised.
     """
 
     probabilities: npt.NDArray[np.float32]
@@ -60,6 +62,12 @@ class Segmentation:
     device: str
     disagreement: npt.NDArray[np.float32] | None = None
     brain: BrainGrid | None = None
+    clahe_average: bool = False
+
+    @property
+    def clahe(self) -> Clahe:
+        """Which slices the network was shown."""
+        return Clahe.of(self.preprocessing, averaged=self.clahe_average)
 
 
 class Segmenter:
@@ -130,7 +138,7 @@ class Segmenter:
         Progress, Notice, Finished
             ``Progress`` counts slices of the network's grid; the last event carries the :class:`Segmentation`.
         """
-        card = self.checkpoint.card
+        card = self.checkpoint.card.with_clahe()
         preprocessing = preprocessing or card.preprocessing
         postprocessing = postprocessing or card.postprocessing
         wanted = [Sequence(name) for name in preprocessing.sequences]
@@ -138,17 +146,21 @@ class Segmenter:
             stand_in = study.sequences[study.channel(missing[0])]
             yield Notice(f"{study.name}: no {' and no '.join(missing)}; {stand_in} channel used in place")
         brain = yield from find_brain(study, preprocessing, self._device)
-        voxels = study.select(wanted)
-        preprocessor = Preprocessor(preprocessing, voxels if brain is None else brain.forward(voxels))
+        selected = study.select(wanted)
+        voxels = selected if brain is None else brain.forward(selected)
+        preprocessor = Preprocessor(preprocessing, voxels)
+        views = [preprocessor]
+        if card.inference.clahe_average:
+            views.append(Preprocessor(preprocessing.with_clahe(False), voxels))
         answers: list[Planes] = []
         differences: list[Planes] = []
-        total = len(voxels[0]) if brain is None else brain.shape[0]
+        total = voxels.shape[1]
         done = 0
         yield Progress(0, total, study.name)
         while done < total:
             z = range(done, min(done + self.batch_size, total))
             try:
-                planes, apart = self._probabilities(preprocessor, z, total)
+                planes, apart = self._probabilities(views, z, total)
             except DeviceMemoryError as error:
                 yield self._retreat(error)
                 continue
@@ -172,6 +184,7 @@ class Segmenter:
                 self._device,
                 _restored(np.concatenate(differences), preprocessor, brain) if differences else None,
                 brain,
+                card.inference.clahe_average,
             )
         )
 
@@ -179,22 +192,24 @@ class Segmenter:
         """Segment ``study`` and wait for the result."""
         return drain(self.stream(study, postprocessing))
 
-    def _probabilities(self, preprocessor: Preprocessor, z: range, depth: int) -> tuple[Planes, Planes | None]:
-        """What the network says of slices ``z``: averaged over mirror images, refined, calibrated as the card asks.
+    def _probabilities(self, views: list[Preprocessor], z: range, depth: int) -> tuple[Planes, Planes | None]:
+        """What the network says of slices ``z``: averaged over ``views`` and mirror images, refined, calibrated.
 
         And, of an ensemble, how far its members are apart.
         """
         inference = self.checkpoint.card.inference
         margin = self.checkpoint.card.network.margin
         first, last = max(z.start - margin, 0), min(z.stop + margin, depth)
-        images = preprocessor.images(range(first, last))
-        answers = self._ask(images)
-        if inference.mirror:
-            mirrored = self._ask(images[..., ::-1].copy())
-            answers = [np.float32(0.5) * (one + other[..., ::-1]) for one, other in zip(answers, mirrored, strict=True)]
+        asked: list[list[Planes]] = []
+        for view in views:
+            images = view.images(range(first, last))
+            asked.append(self._ask(images))
+            if inference.mirror:
+                asked.append([one[..., ::-1] for one in self._ask(images[..., ::-1].copy())])
+        answers = [np.float32(1 / len(asked)) * sum(same[1:], same[0]) for same in zip(*asked, strict=True)]
         planes, *apart = (one[z.start - first : z.stop - first] for one in answers)
         if inference.refinement is not None:
-            planes = guided_filter(planes, preprocessor.guide(z), inference.refinement)
+            planes = guided_filter(planes, views[0].guide(z), inference.refinement)
         if inference.temperature != 1:
             planes = expit(logit(np.clip(planes, _LEAST, 1 - _LEAST)) / inference.temperature)
         return np.asarray(planes, np.float32), apart[0] if apart else None

@@ -110,10 +110,10 @@ class Controller(Follower):
         card = self._state.card
         if card is None:
             return
-        clahe = card.preprocessing.clahe
-        self._state.clahe = clahe is not None
-        if clahe is not None:
-            self._state.clip_limit = clahe.clip_limit
+        usual = card.preprocessing.with_clahe(True).clahe
+        self._state.clahe = card.clahe
+        if usual is not None:
+            self._state.clip_limit = usual.clip_limit
         self._state.threshold = card.postprocessing.threshold
         self._state.smallest = card.postprocessing.smallest
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QPaintEvent
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFrame,
     QGridLayout,
@@ -23,6 +24,10 @@ from qtpy.QtWidgets import (
 )
 
 from metseg.napari_plugin.state import Follower
+from metseg.preprocessing import Clahe
+
+if TYPE_CHECKING:
+    from metseg.checkpoints import ModelCard
 
 State = TypeVar("State")
 
@@ -163,6 +168,38 @@ class Choice(QComboBox):
     def _on_index(self, index: int) -> None:
         if 0 <= index < len(self._values):
             self._chosen(self._values[index])
+
+
+class ClaheBox(QCheckBox):
+    """Whether the network is shown equalised slices; partly checked where plain and equalised ones are averaged.
+
+    Parameters
+    ----------
+    chosen : callable
+        Called with the :class:`~metseg.preprocessing.Clahe` when the user chooses another one.
+    """
+
+    _CHOICES = (
+        (Qt.CheckState.Unchecked, Clahe.OFF),
+        (Qt.CheckState.PartiallyChecked, Clahe.AVERAGE),
+        (Qt.CheckState.Checked, Clahe.ON),
+    )
+
+    def __init__(self, chosen: Callable[[Clahe], object]) -> None:
+        super().__init__("Equalise (CLAHE)")
+        self._chosen = chosen
+        self.setToolTip("Adaptive histogram equalisation before the network. Best left as the network's card says.")
+        self.stateChanged.connect(self._on_state)
+
+    def show_choice(self, choice: Clahe, card: ModelCard | None) -> None:
+        """Show ``choice``; averaging is only offered for a network whose card asks for it."""
+        with QSignalBlocker(self):
+            self.setTristate(Clahe.AVERAGE in (choice, None if card is None else card.clahe))
+            self.setCheckState(next(state for state, known in self._CHOICES if known is choice))
+        self.setText("Equalise (CLAHE), averaged with plain" if choice is Clahe.AVERAGE else "Equalise (CLAHE)")
+
+    def _on_state(self) -> None:
+        self._chosen(dict(self._CHOICES)[self.checkState()])
 
 
 class Column(QScrollArea):

@@ -15,7 +15,7 @@ from metseg.lesions import PostprocessingConfig, label_lesions, mask_from_probab
 from metseg.napari_plugin.layers import Source, source_of
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
 from metseg.napari_plugin.state import ModelChoice, SegmentationState
-from metseg.preprocessing import ClaheConfig, PreprocessingConfig, Preprocessor
+from metseg.preprocessing import PreprocessingConfig, Preprocessor
 from metseg.study import Sequence
 
 if TYPE_CHECKING:
@@ -49,21 +49,20 @@ class Order:
     layer: Any
     model: str
     device: str
-    preprocessing: PreprocessingConfig
+    clahe: str | None
+    clip_limit: float
     postprocessing: PostprocessingConfig
 
 
 def order_from(state: SegmentationState, card: ModelCard) -> Order:
     """The run that ``state`` describes."""
     postprocessing = card.postprocessing.model_copy(update={"threshold": state.threshold, "smallest": state.smallest})
-    return Order(state.image, state.model, state.device, preprocessing_from(state, card), postprocessing)
+    return Order(state.image, state.model, state.device, state.clahe, state.clip_limit, postprocessing)
 
 
 def preprocessing_from(state: SegmentationState, card: ModelCard) -> PreprocessingConfig:
     """The card's preprocessing with the user's enhancement."""
-    usual = card.preprocessing.clahe or ClaheConfig()
-    wanted = ClaheConfig(clip_limit=state.clip_limit, tiles=usual.tiles, mode=usual.mode) if state.clahe else None
-    return card.preprocessing.model_copy(update={"clahe": wanted})
+    return card.with_clahe(state.clahe, state.clip_limit).preprocessing
 
 
 def run(order: Order) -> Iterator[Event[Outcome] | Failed]:
@@ -82,9 +81,9 @@ def _run(order: Order) -> Iterator[Event[Outcome]]:
     yield Progress(0, 0, "loading the network")
     source = source_of(order.layer)
     yield from map(Notice, source.notices)
-    checkpoint = load_checkpoint(order.model)
+    checkpoint = load_checkpoint(order.model).with_clahe(order.clahe, order.clip_limit)
     with Segmenter(checkpoint, device=order.device, batch_size=SLICES_AT_ONCE) as segmenter:
-        for event in segmenter.stream(source.study, order.postprocessing, order.preprocessing):
+        for event in segmenter.stream(source.study, order.postprocessing):
             yield Finished(Outcome(order.layer, source, event.result)) if isinstance(event, Finished) else event
 
 

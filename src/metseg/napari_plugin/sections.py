@@ -20,12 +20,18 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
-from metseg.napari_plugin.controls import Choice, Hint, Option, Part, Section
+from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, Option, Part, Section
 from metseg.napari_plugin.state import Activity, SegmentationState, Slices
+from metseg.preprocessing import Clahe
 
 _DEVICE_TITLES = {"auto": "Automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
 _MOST_VOXELS = 1_000_000
 _MOST_CLIP = 8.0
+_USUAL = {
+    Clahe.ON: "This network is meant for equalised slices.",
+    Clahe.OFF: "This network is meant for slices that are not equalised.",
+    Clahe.AVERAGE: "This network is meant to average plain and equalised slices.",
+}
 
 
 class InputSection(Section[SegmentationState]):
@@ -77,9 +83,7 @@ class EnhanceSection(Section[SegmentationState]):
 
     def __init__(self, state: SegmentationState) -> None:
         super().__init__("Contrast", state)
-        self.clahe = QCheckBox("Equalise (CLAHE)")
-        self.clahe.setToolTip("Adaptive histogram equalisation before the network. Best left as it was in training.")
-        self.clahe.toggled.connect(lambda on: setattr(state, "clahe", on))
+        self.clahe = ClaheBox(lambda choice: setattr(state, "clahe", choice))
         self.preview = QCheckBox("Preview")
         self.preview.setToolTip("Show the current slice as the network will see it, in a temporary layer.")
         self.preview.toggled.connect(lambda on: setattr(state, "preview", on))
@@ -102,13 +106,13 @@ class EnhanceSection(Section[SegmentationState]):
     def _show(self) -> None:
         state = self.state
         with QSignalBlocker(self.clahe), QSignalBlocker(self.preview), QSignalBlocker(self.clip_limit):
-            self.clahe.setChecked(state.clahe)
+            self.clahe.show_choice(state.clahe, state.card)
             self.preview.setChecked(state.preview)
             self.clip_limit.setValue(state.clip_limit)
-        self.clip_limit.setEnabled(state.clahe)
+        self.clip_limit.setEnabled(state.clahe is not Clahe.OFF)
         ready = state.image is not None and state.card is not None
         self.preview.setEnabled(ready)
-        self.usual.say(_difference_from_training(state))
+        self.usual.say(_difference_from_card(state))
 
 
 class OutlineSection(Section[SegmentationState]):
@@ -256,16 +260,16 @@ def _network_line(state: SegmentationState) -> str:
     return f"{problem}\nOpen one with the … button, or train one with metseg train."
 
 
-def _difference_from_training(state: SegmentationState) -> str:
+def _difference_from_card(state: SegmentationState) -> str:
     card = state.card
     if card is None:
         return ""
-    usual = card.preprocessing.clahe
-    if usual is None:
-        return "This network was trained without equalisation." if state.clahe else ""
-    if state.clahe and abs(state.clip_limit - usual.clip_limit) < 0.05:
+    if state.clahe is not card.clahe:
+        return _USUAL[card.clahe]
+    usual = card.preprocessing.with_clahe(True).clahe
+    if state.clahe is Clahe.OFF or usual is None or abs(state.clip_limit - usual.clip_limit) < 0.05:
         return ""
-    return f"This network was trained with a clip limit of {usual.clip_limit:g}."
+    return f"This network's own clip limit is {usual.clip_limit:g}."
 
 
 def _progress_text(activity: Activity, done: int, total: int, what: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from psygnal import SignalGroupDescriptor
 
 from metseg.events import Progress
+from metseg.preprocessing import Clahe
 
 if TYPE_CHECKING:
     from metseg.checkpoints import ModelCard
@@ -119,7 +120,7 @@ class SegmentationState:
     opening: str = ""
     devices: tuple[str, ...] = ("auto",)
     device: str = "auto"
-    clahe: bool = True
+    clahe: Clahe = Clahe.ON
     clip_limit: float = 2.0
     preview: bool = False
     threshold: float = 0.5

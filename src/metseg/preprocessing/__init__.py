@@ -10,7 +10,7 @@ from metseg.preprocessing.brain_shape import (
     likeness,
     stripped_brain,
 )
-from metseg.preprocessing.config import BrainConfig, ClaheConfig, PreprocessingConfig
+from metseg.preprocessing.config import BrainConfig, Clahe, ClaheConfig, PreprocessingConfig
 from metseg.preprocessing.enhancement import apply_clahe
 from metseg.preprocessing.grid import Grid
 from metseg.preprocessing.preprocessor import Preprocessor, neighbourhood, network_input
@@ -20,6 +20,7 @@ __all__ = [
     "USUAL_FLIPS",
     "BrainConfig",
     "BrainGrid",
+    "Clahe",
     "ClaheConfig",
     "Flips",
     "Grid",

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 _Side = Annotated[int, Field(ge=8, le=1024)]
 _Rim = Annotated[int, Field(ge=0, le=256)]
+
+
+class Clahe(StrEnum):
+    """Which slices a network is shown.
+
+    ``ON``: equalised ones. ``OFF``: plain ones. ``AVERAGE``: both, one after the other, and the mean of its two
+    answers is taken.
+    """
+
+    ON = "on"
+    OFF = "off"
+    AVERAGE = "average"
+
+    @classmethod
+    def of(cls, config: PreprocessingConfig, *, averaged: bool) -> Clahe:
+        """What ``config`` shows the network; ``averaged`` if its answers for plain and equalised slices are."""
+        if averaged:
+            return cls.AVERAGE
+        return cls.OFF if config.clahe is None else cls.ON
 
 
 class ClaheConfig(BaseModel):
@@ -126,6 +146,19 @@ class PreprocessingConfig(BaseModel):
     def channels(self) -> int:
         """Input channels of the network, plane by plane, sequence by sequence."""
         return self.planes * len(self.sequences)
+
+    def with_clahe(self, on: bool) -> PreprocessingConfig:
+        """This configuration with equalised slices, or with plain ones.
+
+        Where the plain slice is kept beside the equalised one, ``on`` is the input as trained, and off the plain slice
+        twice: the network needs as many channels as before.
+
+        Parameters
+        ----------
+        on : bool
+            Equalise as this configuration says, or with the usual :class:`ClaheConfig` if it says nothing.
+        """
+        return self.model_copy(update={"clahe": (self.clahe or ClaheConfig()) if on else None})
 
     @model_validator(mode="after")
     def _percentiles_ascend(self) -> PreprocessingConfig:

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from metseg.preprocessing import PreprocessingConfig
 from metseg.server.answers import JSON
 from metseg.server.problems import Problem
 from metseg.server.routes.uploads import TYPES, UPLOAD_PATHS
@@ -22,6 +23,8 @@ _ANSWER = {
         "sequences": ["pre-contrast", "flair", "post-contrast"],
         "spacing": None,
     },
+    "clahe": "off",
+    "preprocessing": PreprocessingConfig(normalisation="median", clahe=None).model_dump(mode="json"),
     "postprocessing": {"threshold": 0.5, "smallest": 20, "fill_holes": True},
     "mask": {"runs": "29310+7 29565+10 29821+11", "voxels": 28},
     "lesions": [

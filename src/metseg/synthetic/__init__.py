@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from metseg.synthetic.lesion import LesionSpec, draw_lesion
 from metseg.synthetic.metastases import InsertedLesion, Insertion, MetastasisConfig, insert_metastases
-from metseg.synthetic.study import synthetic_study
+from metseg.synthetic.study import synthetic_study, synthetic_targets
 
 __all__ = [
     "InsertedLesion",
@@ -14,4 +14,5 @@ __all__ = [
     "draw_lesion",
     "insert_metastases",
     "synthetic_study",
+    "synthetic_targets",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence as Seq
 from typing import Annotated, Any, Literal
 
@@ -10,10 +11,12 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import ndimage
 
+from metseg.lesions.target import Target
 from metseg.study.model import TRIPLET, Sequence
 from metseg.synthetic.fields import Float, soft
 from metseg.synthetic.shape import Block, Form
 
+Mask = npt.NDArray[np.uint8]
 Kind = Literal["ring", "solid", "infiltrative"]
 Positive = Annotated[float, Field(gt=0)]
 
@@ -129,7 +132,7 @@ def _levels(spec: LesionSpec, part: str, channels: Seq[Sequence]) -> list[float]
 
 def draw_lesion(
     voxels: npt.NDArray[Any],
-    mask: npt.NDArray[np.uint8],
+    mask: Mask,
     spec: LesionSpec,
     *,
     spacing: tuple[float, float, float],
@@ -137,7 +140,8 @@ def draw_lesion(
     tissue: Float | None = None,
     whiteness: Float | None = None,
     fluid: bool = False,
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
+    target: Target = Target.FLAIR_ABNORMALITY,
+) -> tuple[npt.NDArray[Any], Mask]:
     """Draw one lesion.
 
     The brightness of brain around the lesion is measured first, so the contrasts hold in any head. Outside
@@ -162,18 +166,45 @@ def draw_lesion(
         Where white matter is, which oedema prefers; absent, oedema spreads evenly.
     fluid : bool
         ``tissue`` knows nothing of fluid in sulci and ventricles: find it by its darkness.
+    target : Target
+        What the mask covers: all that the lesion made abnormal on FLAIR, or what enhances with the core inside it.
 
     Returns
     -------
     voxels : ndarray
         A copy with the lesion, same shape and dtype.
     mask : ndarray of uint8
-        A copy that also covers what the lesion made abnormal on FLAIR.
+        A copy that also covers what of the lesion is of the target.
     """
-    voxels, mask = voxels.copy(), mask.copy()
-    block = Block(spec.form, mask.shape, spacing)
+    voxels, masks = draw_targets(
+        voxels,
+        {target: mask},
+        spec,
+        spacing=spacing,
+        sequences=sequences,
+        tissue=tissue,
+        whiteness=whiteness,
+        fluid=fluid,
+    )
+    return voxels, masks[target]
+
+
+def draw_targets(
+    voxels: npt.NDArray[Any],
+    masks: Mapping[Target, Mask],
+    spec: LesionSpec,
+    *,
+    spacing: tuple[float, float, float],
+    sequences: Seq[Sequence] = TRIPLET,
+    tissue: Float | None = None,
+    whiteness: Float | None = None,
+    fluid: bool = False,
+) -> tuple[npt.NDArray[Any], dict[Target, Mask]]:
+    """Draw one lesion and outline it once for each target of ``masks``; see :func:`draw_lesion`."""
+    voxels, masks = voxels.copy(), {target: mask.copy() for target, mask in masks.items()}
+    block = Block(spec.form, voxels.shape[1:], spacing)
     if block.empty:
-        return voxels, mask
+        return voxels, masks
     window = (slice(None), *block.window)
     picture = voxels[window].astype(np.float32)
     flair = list(sequences).index(Sequence.FLAIR) if Sequence.FLAIR in sequences else 0
@@ -189,8 +220,9 @@ def draw_lesion(
     if np.issubdtype(voxels.dtype, np.integer):
         picture = np.clip(np.rint(picture), 0, np.iinfo(voxels.dtype).max)
     voxels[window] = picture.astype(voxels.dtype)
-    mask[block.window] |= _outline(parts)
-    return voxels, mask
+    for target, mask in masks.items():
+        mask[block.window] |= _outline(parts, target)
+    return voxels, masks
 
 
 def _lay(
@@ -210,11 +242,11 @@ def _lay(
             picture[index] += over * (wanted - picture[index])
 
 
-def _outline(parts: dict[str, Float]) -> npt.NDArray[np.uint8]:
+def _outline(parts: dict[str, Float], target: Target) -> Mask:
     """The mask as a reader draws it: slice by slice, without pores and specks; small tumours down to what is seen."""
     tumour = parts.get("rim", parts.get("solid"))
     diffuse = parts["oedema"] / (1 - _FADING / 2) if "oedema" in parts else parts["infiltrative"]
-    drawn = diffuse > 0.5
+    drawn = diffuse > 0.5 if target is Target.FLAIR_ABNORMALITY else np.zeros(diffuse.shape, bool)
     seen = np.zeros_like(drawn)
     if tumour is not None:
         seen = tumour > max(_VISIBLE, 0.5 * min(1.0, float(tumour.max())))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy import ndimage
 
+from metseg.lesions.target import Target
 from metseg.study.model import Study
 from metseg.synthetic.brain_map import BrainMap, map_brain, stand_ins
 from metseg.synthetic.fields import Float
@@ -87,7 +88,7 @@ class InsertedLesion:
     spec : LesionSpec
         What was drawn; ``centre`` in voxels, lengths in mm by :attr:`Insertion.spacing`.
     voxels : int
-        Outlined, with the oedema.
+        Outlined; with the oedema if FLAIR abnormality is.
     slices : tuple of int
         First and last slice on which it is outlined.
     """
@@ -125,7 +126,12 @@ class Insertion:
     spacing: tuple[float, float, float]
 
 
-def insert_metastases(study: Study, seed: int | Seq[int] = 0, config: MetastasisConfig | None = None) -> Insertion:
+def insert_metastases(
+    study: Study,
+    seed: int | Seq[int] = 0,
+    config: MetastasisConfig | None = None,
+    target: Target = Target.FLAIR_ABNORMALITY,
+) -> Insertion:
     """Draw metastases into a head.
 
     They lie in brain, more often where grey meets white matter than elsewhere, away from outlined lesions and from
@@ -141,6 +147,8 @@ def insert_metastases(study: Study, seed: int | Seq[int] = 0, config: Metastasis
         Not negative. Everything that varies follows from it and from the study's name.
     config : MetastasisConfig, optional
         How many, how large, how bright.
+    target : Target
+        What the outlines cover, as those that the study has already do.
 
     Returns
     -------
@@ -156,7 +164,7 @@ def insert_metastases(study: Study, seed: int | Seq[int] = 0, config: Metastasis
     tissue, white = brain.full(brain.tissue, study.shape), brain.full(brain.white, study.shape)
     voxels, labels = study.voxels, np.zeros(study.shape, np.uint8)
     lesions: list[InsertedLesion] = []
-    for spec in _random_lesions(rng, config):
+    for spec in random_lesions(rng, config):
         placed = places.choose(rng, spec)
         if placed is None:
             continue
@@ -169,6 +177,7 @@ def insert_metastases(study: Study, seed: int | Seq[int] = 0, config: Metastasis
             tissue=tissue,
             whiteness=white,
             fluid=True,
+            target=target,
         )
         outline[mask > 0] = 0
         slices = np.flatnonzero(outline.any(axis=(1, 2)))
@@ -183,7 +192,7 @@ def insert_metastases(study: Study, seed: int | Seq[int] = 0, config: Metastasis
     return Insertion(changed, labels, tuple(lesions), brain.spacing)
 
 
-def _random_lesions(rng: np.random.Generator, config: MetastasisConfig) -> list[LesionSpec]:
+def random_lesions(rng: np.random.Generator, config: MetastasisConfig) -> list[LesionSpec]:
     """Lesions still without a place, the largest first, as these find one hardest."""
     count = int(rng.integers(config.count[0], config.count[1] + 1))
     low, high = np.log(config.diameter)

@@ -9,11 +9,13 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from metseg.errors import DataError
+from metseg.lesions.target import Target
 from metseg.study.model import TRIPLET, Geometry, Study
 from metseg.synthetic.anatomy import Brain, Frame, brain, frame, vault
 from metseg.synthetic.fields import Float
 from metseg.synthetic.head import acquire, paint
-from metseg.synthetic.lesion import Kind, LesionSpec, draw_lesion
+from metseg.synthetic.lesion import Kind, LesionSpec, Mask, draw_targets
+from metseg.synthetic.metastases import MetastasisConfig, random_lesions
 
 #: Ranges that lesions are drawn from: radius and oedema in mm, irregularity, distance from the skull in mm.
 _RANGES: dict[Kind, tuple[tuple[float, float], tuple[float, float], tuple[float, float], float]] = {
@@ -21,6 +23,17 @@ _RANGES: dict[Kind, tuple[tuple[float, float], tuple[float, float], tuple[float,
     "ring": ((6, 12), (4, 13), (0.2, 0.5), 7.0),
     "solid": ((3.5, 7), (2, 8), (0.2, 0.5), 4.0),
 }
+
+#: Metastases of a few voxels, which hardly show on FLAIR; on post-contrast they can be mistaken for vessels.
+_SMALL = MetastasisConfig(
+    count=(4, 6),
+    diameter=(3.0, 6.5),
+    ring_share=0,
+    bare_share=0.6,
+    oedema=(1, 3),
+    flair=(1.4, 1.8),
+    enhancement=(2, 2.5),
+)
 
 
 def _scatter(rng: np.random.Generator, grid: Frame, room: Float) -> list[LesionSpec]:
@@ -36,6 +49,19 @@ def _scatter(rng: np.random.Generator, grid: Frame, room: Float) -> list[LesionS
                 placed.append(spec)
                 break
     return placed
+
+
+def _scatter_small(rng: np.random.Generator, grid: Frame, room: Float, placed: Seq[LesionSpec]) -> list[LesionSpec]:
+    """Small metastases anywhere in the brain, apart from those that are ``placed`` and from each other."""
+    candidates = np.argwhere(room > _RANGES["solid"][-1])
+    small: list[LesionSpec] = []
+    for unplaced in random_lesions(rng, _SMALL):
+        for z, y, x in candidates[rng.integers(len(candidates), size=60)] if len(candidates) else ():
+            spec = unplaced.model_copy(update={"centre": (float(z), float(y), float(x))})
+            if all(_apart(spec, other, grid.spacing) for other in (*placed, *small)):
+                small.append(spec)
+                break
+    return small
 
 
 def _random_lesion(rng: np.random.Generator, kind: Kind, centre: npt.NDArray[np.int64]) -> LesionSpec:
@@ -66,7 +92,12 @@ def _whiteness(parts: Brain) -> Float:
 
 
 def synthetic_study(
-    seed: int = 0, *, slices: int = 32, size: int = 256, lesions: Seq[LesionSpec] | None = None
+    seed: int = 0,
+    *,
+    slices: int = 32,
+    size: int = 256,
+    lesions: Seq[LesionSpec] | None = None,
+    target: Target = Target.FLAIR_ABNORMALITY,
 ) -> Study:
     """Make up an examination of a head with brain lesions.
 
@@ -80,39 +111,50 @@ def synthetic_study(
     size : int
         Rows and columns of each slice, at least 64.
     lesions : sequence of LesionSpec, optional
-        Exactly these, an empty one for a healthy head; by default one glioma-like lesion and three to six
-        metastases, fewer where the head has no room left.
+        Exactly these, an empty one for a healthy head; by default one glioma-like lesion and seven to eleven
+        metastases from a few voxels to some centimetres, fewer where the head has no room left.
+    target : Target
+        What the mask covers: all that a lesion made abnormal on FLAIR, or what enhances with the core inside it.
+        Vessels enhance too and are in no mask.
 
     Returns
     -------
     Study
         Named ``synthetic-head-<seed>``; uint8 voxels (3, slices, size, size) in the order of ``TRIPLET``, the true
-        mask (what a lesion made abnormal on FLAIR) and the spacing.
+        mask and the spacing.
 
     Raises
     ------
     DataError
         If the head would be too small to draw.
     """
+    return synthetic_targets(seed, slices=slices, size=size, lesions=lesions)[target]
+
+
+def synthetic_targets(
+    seed: int = 0, *, slices: int = 32, size: int = 256, lesions: Seq[LesionSpec] | None = None
+) -> dict[Target, Study]:
+    """Make up one head as :func:`synthetic_study` does, with a study for each target: equal but for the mask."""
     if slices < 8 or size < 64:
         raise DataError(f"a synthetic head needs at least 8 slices of 64 x 64, not {slices} of {size} x {size}")
-    rng, lesion_rng, scanner_rng = np.random.default_rng(seed).spawn(3)
+    rng, lesion_rng, scanner_rng, small_rng = np.random.default_rng(seed).spawn(4)
     grid = frame(rng, slices, size)
     shell = vault(rng, grid)
     parts = brain(rng, grid, shell)
     voxels = paint(rng, grid, shell, parts)
-    mask = np.zeros(grid.shape, np.uint8)
+    masks: dict[Target, Mask] = {target: np.zeros(grid.shape, np.uint8) for target in Target}
     room = np.minimum(shell.cavity, 60) * (parts.tissue > 0.9) * (grid.space.z > -40)
-    specs = _scatter(lesion_rng, grid, room) if lesions is None else lesions
+    if lesions is None:
+        large = _scatter(lesion_rng, grid, room)
+        lesions = [*large, *_scatter_small(small_rng, grid, room, large)]
     tissue, white = parts.bulk * (1 - parts.cortex.fissure), _whiteness(parts)
-    for spec in specs:
+    for spec in lesions:
         side = np.sign(grid.space.x[tuple(int(c) for c in np.clip(spec.centre, 0, np.array(grid.shape) - 1))])
         here = tissue * np.clip(1 + side * grid.space.x / 6, 0, 1)
-        voxels, mask = draw_lesion(voxels, mask, spec, spacing=grid.spacing, tissue=here, whiteness=white)
-    return Study(
-        name=f"synthetic-head-{seed}",
-        voxels=acquire(scanner_rng, voxels, grid),
-        sequences=TRIPLET,
-        mask=mask,
-        geometry=Geometry(spacing=grid.spacing),
-    )
+        voxels, masks = draw_targets(voxels, masks, spec, spacing=grid.spacing, tissue=here, whiteness=white)
+    seen = acquire(scanner_rng, voxels, grid)
+    geometry = Geometry(spacing=grid.spacing)
+    return {
+        target: Study(f"synthetic-head-{seed}", seen, TRIPLET, mask=mask, geometry=geometry)
+        for target, mask in masks.items()
+    }

@@ -12,6 +12,7 @@ from metseg.events import Event, Finished, Notice, Progress
 from metseg.inference import Segmenter
 from metseg.lesions import PostprocessingConfig
 from metseg.metrics import ScanScore, Summary, score_scan, summarise
+from metseg.preprocessing import Clahe, PreprocessingConfig
 from metseg.study import Sequence, Study, StudyFiles
 from metseg.training.dataset import Folders, chosen_patients, load_masked, masked_slices
 
@@ -23,8 +24,10 @@ class Evaluation(BaseModel):
     ----------
     model, weights_sha256 : str
         What was measured.
-    postprocessing : PostprocessingConfig
-        Threshold and filters.
+    preprocessing, postprocessing
+        The exact configurations.
+    clahe : Clahe
+        Which slices the network was shown.
     seen : tuple of str
         Those of the patients that the model was trained on: their scores say nothing about new patients.
     summaries : dict of str to Summary
@@ -35,7 +38,9 @@ class Evaluation(BaseModel):
 
     model: str
     weights_sha256: str
+    preprocessing: PreprocessingConfig
     postprocessing: PostprocessingConfig
+    clahe: Clahe
     seen: tuple[str, ...]
     summaries: dict[str, Summary]
 
@@ -57,7 +62,7 @@ def evaluate(
     Parameters
     ----------
     checkpoint : Checkpoint
-        The model.
+        The model, with the preprocessing to measure it with; see :meth:`~metseg.checkpoints.Checkpoint.with_clahe`.
     data : Path or sequence of Path
         As for training.
     patients : iterable of str, optional
@@ -82,12 +87,15 @@ def evaluate(
             for setting, score in (yield from _score(segmenter, name, files, postprocessing, flair_alone)):
                 scores.setdefault(setting, []).append(score)
     yield Progress(len(chosen), len(chosen), "scored")
-    trained_on = set(checkpoint.card.training.patients)
+    card = checkpoint.card.with_clahe()
+    trained_on = set(card.training.patients)
     yield Finished(
         Evaluation(
-            model=checkpoint.card.name,
+            model=card.name,
             weights_sha256=checkpoint.sha256,
-            postprocessing=postprocessing or checkpoint.card.postprocessing,
+            preprocessing=card.preprocessing,
+            postprocessing=postprocessing or card.postprocessing,
+            clahe=card.clahe,
             seen=tuple(name for name, _ in chosen if name in trained_on),
             summaries={setting: summarise(rows) for setting, rows in scores.items()},
         )

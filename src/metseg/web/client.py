@@ -98,10 +98,11 @@ class Client:
         """All models, usable or not."""
         return self._document(self._send("GET", "/models"), Cards).models
 
-    def start(self, upload: Upload, model: str) -> Job:
-        """Send a study for ``model`` to outline."""
+    def start(self, upload: Upload, model: str, clahe: str = "") -> Job:
+        """Send a study for ``model`` to outline, shown slices as ``clahe`` says; as its card says if that is empty."""
         files = {"file": (upload.file_name, upload.content)}
-        return self._document(self._send("POST", "/jobs", params={"model": model}, files=files), Job)
+        params = {"model": model} | ({"clahe": clahe} if clahe else {})
+        return self._document(self._send("POST", "/jobs", params=params, files=files), Job)
 
     def job(self, job: Job) -> Job:
         """The job as it is now."""

@@ -25,6 +25,8 @@ class Card(_Document):
         MR sequences that it looks at.
     threshold, smallest : float, int or None
         From which probability on a voxel is lesion; voxels of the smallest lesion that is kept.
+    clahe : str or None
+        Which slices its network is shown unless something else is asked for: on, off or average.
     scores : dict
         Held-out scores by setting.
     """
@@ -37,6 +39,7 @@ class Card(_Document):
     sequences: tuple[str, ...]
     threshold: float | None
     smallest: int | None
+    clahe: str | None
     created: str
     notes: str
     scores: dict[str, dict[str, Any]]
@@ -112,6 +115,7 @@ class Answer(_Document):
     request_id: str
     model: UsedModel
     image: ImageFacts
+    clahe: str
     postprocessing: Postprocessing
     lesions: tuple[Lesion, ...]
     notices: tuple[str, ...]

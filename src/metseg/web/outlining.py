@@ -27,7 +27,7 @@ class OutliningError(MetsegError):
     """The server took the study, but did not bring it to an end."""
 
 
-def outline(client: Client, upload: Upload, model: str) -> Generator[Event[Result], None, None]:
+def outline(client: Client, upload: Upload, model: str, clahe: str = "") -> Generator[Event[Result], None, None]:
     """Send ``upload``, wait until ``model`` has outlined it, and fetch all that is shown.
 
     A busy server is asked again when it says, for :data:`PATIENCE` seconds. The server forgets the study at the end,
@@ -41,6 +41,8 @@ def outline(client: Client, upload: Upload, model: str) -> Generator[Event[Resul
         The study.
     model : str
         One of the server's.
+    clahe : str
+        Which slices it is shown: on, off or average; what its card says if empty.
 
     Yields
     ------
@@ -54,7 +56,7 @@ def outline(client: Client, upload: Upload, model: str) -> Generator[Event[Resul
     OutliningError
         If the job failed or somebody else gave it up.
     """
-    job = yield from _start(client, upload, model)
+    job = yield from _start(client, upload, model, clahe)
     try:
         while job.state in (State.QUEUED, State.RUNNING):
             yield Progress(job.done, job.total, job.state)
@@ -68,11 +70,11 @@ def outline(client: Client, upload: Upload, model: str) -> Generator[Event[Resul
         client.forget(job)
 
 
-def _start(client: Client, upload: Upload, model: str) -> Generator[Notice, None, Job]:
+def _start(client: Client, upload: Upload, model: str, clahe: str) -> Generator[Notice, None, Job]:
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            return client.start(upload, model)
+            return client.start(upload, model, clahe)
         except BusyError as busy:
             if time.monotonic() + busy.wait > until:
                 raise

@@ -56,6 +56,7 @@ def _part(result: Result, colour: tuple[int, int, int]) -> dict[str, Any]:
         "sha": answer.model.weights_sha256,
         "threshold": f"{answer.postprocessing.threshold:g}",
         "smallest": answer.postprocessing.smallest,
+        "clahe": answer.clahe,
         "found": wording.found(lesions),
         "notices": [wording.sentence(notice) for notice in answer.notices],
         "colour": "#{:02x}{:02x}{:02x}".format(*colour),

@@ -28,8 +28,10 @@ class Session:
         The study that was sent last.
     wanted : tuple of str
         Models whose outlines are to be shown, one or two.
+    clahe : str
+        Which slices the models are shown: on, off or average; what each card says if empty.
     results : dict of str to Result
-        What has come back for ``upload``, by model.
+        What has come back for ``upload`` with that ``clahe``, by model.
     problem : MetsegError or None
         Why the last try failed.
     at : list of int
@@ -43,6 +45,7 @@ class Session:
     cards: tuple[Card, ...] = ()
     upload: Upload | None = None
     wanted: tuple[str, ...] = ()
+    clahe: str = ""
     results: dict[str, Result] = field(default_factory=dict)
     problem: MetsegError | None = None
     at: list[int] = field(default_factory=lambda: [0, 0, 0])
@@ -59,11 +62,12 @@ class Session:
         """Results that are wanted and there."""
         return tuple(self.results[model] for model in self.wanted if model in self.results)
 
-    def want(self, upload: Upload, models: Sequence[str]) -> None:
-        """Ask for ``models`` on ``upload``; results of another study are dropped."""
-        if self.upload is None or upload.digest != self.upload.digest:
+    def want(self, upload: Upload, models: Sequence[str], clahe: str = "") -> None:
+        """Ask for ``models`` on ``upload``; results of another study, or with another ``clahe``, are dropped."""
+        if self.upload is None or upload.digest != self.upload.digest or clahe != self.clahe:
             self.drop()
         self.upload, self.wanted, self.problem = upload, tuple(dict.fromkeys(models)), None
+        self.clahe = clahe
         self.lesion = 0
 
     def take(self, result: Result) -> None:

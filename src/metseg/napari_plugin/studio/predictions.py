@@ -15,6 +15,7 @@ from metseg.curation.predicting import Predictions, predicting_project, provenan
 from metseg.events import Event, Progress
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
 from metseg.napari_plugin.pipeline import SLICES_AT_ONCE
+from metseg.preprocessing import Clahe
 from metseg.study import Study
 
 if TYPE_CHECKING:
@@ -84,7 +85,13 @@ def propose(
 
 def provenance(answer: Segmentation) -> Provenance:
     """How ``answer`` came to be, for the journal."""
-    return provenance_of(answer.model, answer.weights_sha256, answer.preprocessing, answer.postprocessing)
+    return provenance_of(
+        answer.model,
+        answer.weights_sha256,
+        answer.preprocessing,
+        answer.postprocessing,
+        clahe_average=answer.clahe_average,
+    )
 
 
 def changes(before: npt.NDArray[np.uint16], plan: PredictionPlan) -> npt.NDArray[np.uint8]:
@@ -120,26 +127,34 @@ def first_voxel_slice(proposal: Proposal, before: npt.NDArray[np.uint16], lesion
     return z, y, x
 
 
-def predicting(study: Study, model: str, device: str) -> Iterator[Event[Segmentation]]:
-    """Segment a study with the network called ``model`` (a name or a file) on ``device``."""
+def predicting(study: Study, model: str, device: str, clahe: Clahe | None) -> Iterator[Event[Segmentation]]:
+    """Segment a study with the network called ``model`` (a name or a file) on ``device``, shown what ``clahe`` says."""
     keep_llvm_apart()
     from metseg.checkpoints import load_checkpoint
     from metseg.inference import Segmenter
 
     yield Progress(0, 0, "loading the network")
-    with Segmenter(load_checkpoint(model), device=device, batch_size=SLICES_AT_ONCE) as segmenter:
+    with Segmenter(load_checkpoint(model).with_clahe(clahe), device=device, batch_size=SLICES_AT_ONCE) as segmenter:
         yield from segmenter.stream(study)
 
 
-def predicting_all(project: Project, model: str, device: str, cases: Collection[str]) -> Iterator[Event[Predictions]]:
+def predicting_all(
+    project: Project, model: str, device: str, clahe: Clahe | None, cases: Collection[str]
+) -> Iterator[Event[Predictions]]:
     """Let a network predict those of ``cases`` that nobody has edited, as ``metseg project predict`` does."""
     keep_llvm_apart()
     from metseg.checkpoints import load_checkpoint
     from metseg.inference import Segmenter
 
     yield Progress(0, 0, "loading the network")
-    checkpoint = load_checkpoint(model)
+    checkpoint = load_checkpoint(model).with_clahe(clahe)
     card = checkpoint.card
     with Segmenter(checkpoint, device=device, batch_size=SLICES_AT_ONCE) as segmenter:
-        made = provenance_of(card.name, checkpoint.sha256, card.preprocessing, card.postprocessing)
+        made = provenance_of(
+            card.name,
+            checkpoint.sha256,
+            card.preprocessing,
+            card.postprocessing,
+            clahe_average=card.inference.clahe_average,
+        )
         yield from predicting_project(project, segmenter.stream, made, cases=cases)

@@ -8,7 +8,7 @@ from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
-from metseg.napari_plugin.controls import Choice, Hint, Option
+from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, Option
 from metseg.napari_plugin.dialogs import ask_model_file
 from metseg.napari_plugin.sections import device_title
 from metseg.napari_plugin.studio.buttons import WorkBar, button, stand_out
@@ -51,6 +51,7 @@ class ProposalPanel(Panel):
         self.open_model.clicked.connect(self._open_model)
         self.device = Choice(lambda device: setattr(state, "device", device))
         self.device.setToolTip("Where the network runs. Automatic takes the fastest device of this computer.")
+        self.clahe = ClaheBox(lambda choice: setattr(state, "clahe", choice))
         self.predict = button("Predict this case  (H)", "", self.proposing.predict)
         self.predict_all = button("All unedited …", "", self.proposing.predict_all)
         self.work = WorkBar(studio.cancel)
@@ -64,15 +65,19 @@ class ProposalPanel(Panel):
         row.addWidget(self.predict_all, 2)
         self.add_row("Network", self.model, self.open_model)
         self.add_row("Device", self.device)
+        self.add_row("Contrast", self.clahe)
         for widget in (buttons, self.work, self.summary, self.proposal):
             self.add_wide(widget)
         self.follow(state.events, ("models", "model", "searching", "opening", "project"), self._show_models)
         self.follow(state.events, ("devices", "device"), self._show_devices)
+        self.follow(state.events, ("model",), self._forget_clahe)
+        self.follow(state.events, ("models", "model", "clahe"), self._show_clahe)
         chosen = ("project", "cases", "case", "status", "model", "models", "searching", "opening")
         self.follow(state.events, (*chosen, "activity", "progress", "proposal"), self._show)
         self.follow(self.proposing, ("changed",), self._show)
         self._show_models()
         self._show_devices()
+        self._show_clahe()
         self._show()
 
     def _open_model(self) -> None:
@@ -85,6 +90,15 @@ class ProposalPanel(Panel):
         options = [Option(choice.key, choice.title, choice.summary, choice.card is not None) for choice in state.models]
         self.model.offer(options, state.model)
         self.model.setToolTip(state.card.summary if state.card else "The network that proposes the outlines.")
+
+    def _forget_clahe(self) -> None:
+        self.state.clahe = None
+
+    def _show_clahe(self) -> None:
+        card = self.state.card
+        self.clahe.setEnabled(card is not None)
+        if card is not None:
+            self.clahe.show_choice(self.state.clahe or card.clahe, card)
 
     def _show_devices(self) -> None:
         self.device.offer([Option(name, device_title(name)) for name in self.state.devices], self.state.device)

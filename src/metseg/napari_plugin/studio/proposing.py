@@ -144,7 +144,7 @@ class Proposing(Follower):
             return
         self._forget()
         self._set(case=case.name, summary="")
-        arguments = case.study, self._state.model, self._state.device
+        arguments = case.study, self._state.model, self._state.device, self._state.clahe
         self._studio.start(Activity.RUNNING, f"Predicting {case.name}", self._on_answer, predicting, *arguments)
 
     def take_over(self) -> None:
@@ -247,7 +247,7 @@ class Proposing(Follower):
             self._studio.tell(self.obstacle or "Every case was edited, approved or rejected.")
             return
         self._set(all=True, summary="")
-        arguments = project, self._state.model, self._state.device, names
+        arguments = project, self._state.model, self._state.device, self._state.clahe, names
         self._studio.start(Activity.RUNNING, f"Predicting {len(names)} cases", self._on_all, predicting_all, *arguments)
 
     def unedited(self) -> list[str]:

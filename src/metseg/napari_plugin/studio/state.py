@@ -11,6 +11,7 @@ from psygnal import SignalGroupDescriptor
 from metseg.curation import CaseSummary, Project, Status
 from metseg.events import Progress
 from metseg.napari_plugin.state import Activity, ModelChoice
+from metseg.preprocessing import Clahe
 
 if TYPE_CHECKING:
     from metseg.checkpoints import ModelCard
@@ -68,6 +69,8 @@ class StudioState:
         A prediction that waits to be taken over.
     models, model, searching, opening, devices, device
         Networks and devices, as in :class:`~metseg.napari_plugin.state.SegmentationState`.
+    clahe : Clahe or None
+        Which slices the network is shown; ``None``: those that its card names.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -101,6 +104,7 @@ class StudioState:
     opening: str = ""
     devices: tuple[str, ...] = ("auto",)
     device: str = "auto"
+    clahe: Clahe | None = None
 
     @property
     def card(self) -> ModelCard | None:

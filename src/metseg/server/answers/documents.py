@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from metseg.checkpoints import ModelInfo
 from metseg.curation.export.runs import encode_runs
 from metseg.lesions import Lesion, PostprocessingConfig
+from metseg.preprocessing import Clahe, PreprocessingConfig
 from metseg.server.answers.result import Result
 
 
@@ -58,6 +59,8 @@ class MaskDocument(BaseModel):
     request_id: str
     model: UsedModel
     image: ImageDocument
+    clahe: Clahe = Field(description="Which slices the network was shown.")
+    preprocessing: PreprocessingConfig
     postprocessing: PostprocessingConfig
     mask: RunsDocument
     lesions: list[LesionDocument]
@@ -75,6 +78,7 @@ class ModelDocument(BaseModel):
     sequences: list[str] = Field(description="MR sequences that it looks at.")
     threshold: float | None = Field(description="Its own threshold.")
     smallest: int | None = Field(description="Its own smallest lesion, voxels.")
+    clahe: Clahe | None = Field(description="Which slices it is shown unless something else is asked for.")
     created: str = Field(description="Date of the weights.")
     notes: str = Field(description="What a user must know.")
     scores: dict[str, dict[str, Any]] = Field(description="Held-out scores by setting, as in its model card.")
@@ -120,6 +124,8 @@ def as_document(result: Result, request_id: str) -> MaskDocument:
             sequences=[str(sequence) for sequence in study.sequences],
             spacing=study.geometry.spacing,
         ),
+        clahe=result.clahe,
+        preprocessing=result.preprocessing,
         postprocessing=result.postprocessing,
         mask=RunsDocument(runs=encode_runs(inside) if inside.size else "", voxels=inside.size),
         lesions=[_lesion(lesion) for lesion in result.lesions],
@@ -139,6 +145,7 @@ def describe_model(info: ModelInfo, *, default: str, loaded: tuple[str, ...]) ->
         sequences=list(card.preprocessing.sequences) if card else [],
         threshold=card.postprocessing.threshold if card else None,
         smallest=card.postprocessing.smallest if card else None,
+        clahe=card.clahe if card else None,
         created=card.created if card else "",
         notes=card.notes if card else "",
         scores=card.scores if card else {},

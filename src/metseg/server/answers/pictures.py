@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metseg.preprocessing import ClaheConfig, Preprocessor
+from metseg.preprocessing import Preprocessor
 from metseg.server.answers.result import Result
 from metseg.study import Sequence
 
@@ -32,8 +32,7 @@ def overlay(result: Result, z: int) -> npt.NDArray[np.uint8]:
 
 def enhanced(result: Result, part: slice) -> npt.NDArray[np.uint8]:
     """Slices after the model's window and CLAHE, uint8 (c, z, y, x); one channel if one was sent."""
-    config = result.preprocessing
-    config = config.model_copy(update={"clahe": config.clahe or ClaheConfig()})
+    config = result.preprocessing.with_clahe(True)
     study = result.decoded.study
     preprocessor = Preprocessor(config, study.select([Sequence(name) for name in config.sequences]))
     slices = [preprocessor.enhanced(z) for z in range(study.shape[0])[part]]

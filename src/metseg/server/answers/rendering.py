@@ -77,7 +77,12 @@ def render(result: Result, media_type: str, view: View, z: int | None, request_i
     request_id : str
         Goes into JSON.
     """
-    headers = {"X-Model-Name": result.model, "X-Model-SHA256": result.weights_sha256, "Vary": "Accept"}
+    headers = {
+        "X-Model-Name": result.model,
+        "X-Model-SHA256": result.weights_sha256,
+        "X-CLAHE": result.clahe.value,
+        "Vary": "Accept",
+    }
     spacing = result.decoded.study.geometry.spacing
     if spacing is not None:
         headers["X-Voxel-Spacing"] = " ".join(f"{step:.9g}" for step in spacing)

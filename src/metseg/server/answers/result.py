@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from metseg.inference import Segmentation
 from metseg.lesions import Lesion, PostprocessingConfig, label_lesions, measure
-from metseg.preprocessing import PreprocessingConfig
+from metseg.preprocessing import Clahe, PreprocessingConfig
 from metseg.server.intake import Decoded
 
 
@@ -31,7 +31,7 @@ class Result:
         What must be said.
     model, weights_sha256 : str
         Which network.
-    preprocessing, postprocessing
+    preprocessing, postprocessing, clahe
         How.
     """
 
@@ -44,6 +44,7 @@ class Result:
     weights_sha256: str
     preprocessing: PreprocessingConfig
     postprocessing: PostprocessingConfig
+    clahe: Clahe
 
     @property
     def nbytes(self) -> int:
@@ -69,4 +70,5 @@ def result_of(decoded: Decoded, segmentation: Segmentation, model: str, notices:
         segmentation.weights_sha256,
         segmentation.preprocessing,
         segmentation.postprocessing,
+        segmentation.clahe,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -38,6 +38,10 @@ class Loaded:
     name: str
     checkpoint: Checkpoint
     groups: dict[str, Group] = field(default_factory=dict)
+
+    def with_clahe(self, choice: str | None) -> Loaded:
+        """The same networks, shown what ``choice`` says; see :meth:`metseg.checkpoints.ModelCard.with_clahe`."""
+        return replace(self, checkpoint=self.checkpoint.with_clahe(choice))
 
     def group(self, device: str) -> Group:
         """The network on ``device``."""

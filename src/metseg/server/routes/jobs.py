@@ -12,6 +12,7 @@ from metseg.server.problems import declared
 from metseg.server.routes.uploads import (
     ANSWERS,
     ONE_UPLOAD,
+    ClaheChoice,
     ModelName,
     ShownView,
     Slice,
@@ -50,6 +51,7 @@ async def start_job(
     model: ModelName = None,
     threshold: Threshold = None,
     smallest: Smallest = None,
+    clahe: ClaheChoice = None,
 ) -> JobDocument:
     """Put a study into the queue and come back for it."""
 
@@ -59,7 +61,7 @@ async def start_job(
         try:
             decoded = await decoded_upload(services, file)
             services.engine.hold(slot, decoded.study)
-            loaded = await chosen_model(services, model)
+            loaded = await chosen_model(services, model, clahe)
             work, future = services.engine.start(
                 decoded.study, loaded, chosen_postprocessing(loaded, threshold, smallest)
             )

@@ -16,6 +16,7 @@ from metseg.server.problems import declared
 from metseg.server.routes.uploads import (
     ANSWERS,
     ONE_UPLOAD,
+    ClaheChoice,
     ModelName,
     ShownView,
     Slice,
@@ -46,6 +47,7 @@ async def predict(
     model: ModelName = None,
     threshold: Threshold = None,
     smallest: Smallest = None,
+    clahe: ClaheChoice = None,
     view: ShownView = View.MASK,
     slice_: Slice = None,
 ) -> Response:
@@ -61,7 +63,7 @@ async def predict(
             decoded = await decoded_upload(services, file)
             check_slice(form, decoded.study.shape[0], slice_)
             services.engine.hold(slot, decoded.study)
-            loaded = await chosen_model(services, model)
+            loaded = await chosen_model(services, model, clahe)
             how = chosen_postprocessing(loaded, threshold, smallest)
             segmentation, notices = await segment(services, decoded, loaded, how)
             result = await to_thread.run_sync(result_of, decoded, segmentation, loaded.name, notices)

@@ -8,6 +8,7 @@ from anyio import to_thread
 from fastapi import Depends, File, Query, Request, UploadFile
 
 from metseg.lesions import PostprocessingConfig
+from metseg.preprocessing import Clahe
 from metseg.server.answers import GZIP, NIFTI, PNG, TIFF, ZIP, View, offers
 from metseg.server.engine import Loaded
 from metseg.server.intake import Decoded
@@ -28,6 +29,7 @@ _HEADERS = {
     "X-Request-ID": {"description": "Id of this request.", "schema": {"type": "string"}},
     "X-Model-Name": {"description": "Model that answered.", "schema": {"type": "string"}},
     "X-Model-SHA256": {"description": "Hash of its weights.", "schema": {"type": "string"}},
+    "X-CLAHE": {"description": "Which slices it was shown: on, off or average.", "schema": {"type": "string"}},
     "X-Voxel-Spacing": {"description": "z y x in mm, if known.", "schema": {"type": "string"}},
 }
 
@@ -78,6 +80,13 @@ Smallest = Annotated[
     int | None,
     Query(ge=0, le=1 << 40, description="Lesions of fewer voxels are dropped; the model's own unless given."),
 ]
+ClaheChoice = Annotated[
+    Clahe | None,
+    Query(
+        description="Show the network equalised slices (`on`), plain ones (`off`), or both and average its answers "
+        "(`average`); what its card says unless given."
+    ),
+]
 ShownView = Annotated[View, Query(description="What an image shows; all but `mask` are PNG or TIFF.")]
 Slice = Annotated[
     int | None,
@@ -100,9 +109,9 @@ def chosen_form(request: Request, view: View) -> str:
     return form
 
 
-async def chosen_model(services: Services, name: str | None) -> Loaded:
-    """The model ``name``, loaded."""
-    return await to_thread.run_sync(services.catalogue.get, name)
+async def chosen_model(services: Services, name: str | None, clahe: Clahe | None) -> Loaded:
+    """The model ``name``, loaded, shown slices as ``clahe`` says."""
+    return (await to_thread.run_sync(services.catalogue.get, name)).with_clahe(clahe)
 
 
 def chosen_postprocessing(model: Loaded, threshold: float | None, smallest: int | None) -> PostprocessingConfig:

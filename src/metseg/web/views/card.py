@@ -21,6 +21,7 @@ def show_card(cards: Sequence[Card], chosen: str) -> None:
         "Looks at": ", ".join(card.sequences),
         "Lesion from": "" if card.threshold is None else f"probability {card.threshold:g}",
         "Smallest lesion": "" if card.smallest is None else f"{card.smallest} voxels",
+        "CLAHE": card.clahe or "",
         "Made on": card.created,
     }
     st.markdown(" · ".join(f"{title} {as_markdown(fact)}" for title, fact in facts.items() if fact))

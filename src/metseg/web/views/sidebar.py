@@ -13,6 +13,7 @@ from metseg.web.uploads import ENDINGS, pack
 from metseg.web.views.card import show_card
 
 _NONE = "None"
+_CLAHE = {"": "As trained", "on": "On", "off": "Off"}
 
 
 def show_sidebar() -> None:
@@ -40,12 +41,14 @@ def show_sidebar() -> None:
         )
         _heading("Network")
         models = _models(session, working)
+        clahe = _clahe(working)
         start = st.button(
             "Outline lesions",
             type="primary",
             icon=":material/play_arrow:",
             width="stretch",
-            disabled=working or not (files or (session.upload is not None and models != session.wanted)),
+            disabled=working
+            or not (files or (session.upload is not None and (models, clahe) != (session.wanted, session.clahe))),
         )
         if session.upload is not None:
             st.button(
@@ -55,10 +58,10 @@ def show_sidebar() -> None:
             show_card(session.cards, models[0])
     if sample:
         session.uploader += 1
-        session.want(sample_upload(), models)
+        session.want(sample_upload(), models, clahe)
         st.rerun()
     if start:
-        _send(session, files, models)
+        _send(session, files, models, clahe)
         st.rerun()
 
 
@@ -71,7 +74,24 @@ def _models(session: Session, working: bool) -> tuple[str, ...]:
     return (first,) if second in (None, _NONE) else (first, second)
 
 
-def _send(session: Session, files: list[UploadedFile], models: tuple[str, ...]) -> None:
+def _clahe(working: bool) -> str:
+    return (
+        st.segmented_control(
+            "Equalise (CLAHE)",
+            list(_CLAHE),
+            default="",
+            format_func=_CLAHE.__getitem__,
+            required=True,
+            key="clahe",
+            help="Show the network slices with equalised contrast, or plain ones.",
+            width="stretch",
+            disabled=working,
+        )
+        or ""
+    )
+
+
+def _send(session: Session, files: list[UploadedFile], models: tuple[str, ...], clahe: str) -> None:
     """Ask for the chosen files, or for the study that is there; the chooser is then empty for the next study."""
     upload = session.upload
     if files:
@@ -83,7 +103,7 @@ def _send(session: Session, files: list[UploadedFile], models: tuple[str, ...]) 
             return
         session.uploader += 1
     if upload is not None:
-        session.want(upload, models)
+        session.want(upload, models, clahe)
 
 
 def _forget() -> None:

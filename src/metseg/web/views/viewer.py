@@ -58,7 +58,8 @@ def _show_head(results: Results) -> None:
         models = " and ".join(f"<b>{escape(result.model)}</b>" for result in results)
         st.html(
             f'<p class="metseg-study">{escape(first.name)}</p>'
-            f'<p class="metseg-facts">{escape(describe_image(first.answer))} · outlined by {models}</p>'
+            f'<p class="metseg-facts">{escape(describe_image(first.answer))} · outlined by {models} · '
+            f"CLAHE {escape(first.answer.clahe)}</p>"
         )
         show_downloads(results)
     upload = current().upload

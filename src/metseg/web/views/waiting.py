@@ -67,7 +67,7 @@ def outline_missing(client: Client) -> None:
     for number, model in enumerate(missing):
         which = f"{model} ({number + 1} of {len(missing)})" if len(missing) > 1 else model
         try:
-            with closing(outline(client, upload, model)) as events:
+            with closing(outline(client, upload, model, session.clahe)) as events:
                 for event in events:
                     if isinstance(event, Progress):
                         done = event.done / max(event.total, 1)

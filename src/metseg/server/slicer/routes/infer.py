@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, Json
 
 from metseg.inference import Segmentation
 from metseg.lesions import label_lesions
+from metseg.preprocessing import Clahe
 from metseg.server.engine import Loaded
 from metseg.server.problems import ProblemError
 from metseg.server.routes.predict import segment
@@ -58,6 +59,9 @@ class InferenceParameters(Asked):
 
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     smallest: Annotated[int, Field(ge=0, le=1 << 40)] | None = None
+    clahe: Clahe | None = Field(
+        None, description="Equalised slices (`on`), plain ones (`off`), or the average of both (`average`)."
+    )
 
 
 class Outline(BaseModel):
@@ -68,6 +72,7 @@ class Outline(BaseModel):
     weights_sha256: str
     threshold: float
     smallest: int
+    clahe: Clahe = Field(description="Which slices the network was shown.")
     lesions: int
     voxels: int
     spacing: list[float] | None = Field(description="Along z, y, x in mm; null if it is not known.")
@@ -111,7 +116,7 @@ async def infer(
         with services.engine.admit() as slot:
             source = await _source(services, workplace, file, session_id, image)
             services.engine.hold(slot, source.decoded.study)
-            loaded = await to_thread.run_sync(workplace.models.get, model)
+            loaded = (await to_thread.run_sync(workplace.models.get, model)).with_clahe(told.clahe)
             how = chosen_postprocessing(loaded, told.threshold, told.smallest)
             segmentation, notices = await segment(services, source.decoded, loaded, how)
             return await to_thread.run_sync(
@@ -159,6 +164,7 @@ def _answer(
         weights_sha256=segmentation.weights_sha256,
         threshold=segmentation.postprocessing.threshold,
         smallest=segmentation.postprocessing.smallest,
+        clahe=segmentation.clahe,
         lesions=int(label_lesions(segmentation.mask).max()),
         voxels=int(segmentation.mask.sum()),
         spacing=None if spacing is None else list(spacing),

@@ -103,5 +103,9 @@ def _model(offer: Offer) -> DescribedModel:
     card = offer.card
     return DescribedModel(
         description=f"{card.network.title}; sequences: {', '.join(card.preprocessing.sequences)}",
-        config={"threshold": card.postprocessing.threshold, "smallest": card.postprocessing.smallest},
+        config={
+            "threshold": card.postprocessing.threshold,
+            "smallest": card.postprocessing.smallest,
+            "clahe": card.clahe.value,
+        },
     )
