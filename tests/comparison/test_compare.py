@@ -107,7 +107,7 @@ def test_the_markdown_file_holds_the_same_tables(report: Path, found: Comparison
         assert f"| {model.mean_surface_dice:.3f} |" in row
     assert "| a |" in text
     by_size = next(line for line in text.splitlines() if line.startswith("| Model |") and "voxels" in line)
-    assert [size.name in by_size for model in found.models[:1] for size in model.summary.sizes if size.reference]
+    assert all(size.name in by_size for size in found.models[0].summary.sizes if size.reference)
     assert "Lesion-wise Dice" in text
 
 

@@ -101,6 +101,7 @@ def froc_chart(comparison: Comparison) -> str:
         point = model.summary.false_positives_per_scan, model.summary.sensitivity
         axes.plot(*point, "D", color=style["color"], markersize=6)
     axes.set_xscale("symlog", linthresh=1)
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set(xlim=(0, None), ylim=(0, 1.02))
     axes.set_xlabel("false positives per scan")
     axes.set_ylabel("lesions found, mean over patients")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
+from scipy import ndimage
 
 from metseg.metrics.matching import Labels, LesionMatch, label_components
 from metseg.metrics.overlap import ratio
@@ -80,6 +81,9 @@ def count_by_threshold(
         Predicted components of fewer voxels are dropped; nothing else of the post-processing takes part.
     thresholds : sequence of float
     """
+    boxes = ndimage.find_objects(((lesions > 0) | (probabilities >= min(thresholds))).astype(np.int8))
+    if boxes:
+        lesions, probabilities = lesions[boxes[0]], probabilities[boxes[0]]
     matches = [LesionMatch.of(lesions, label_components(probabilities >= at), smallest) for at in thresholds]
     return FrocCounts(
         lesions=int(matches[0].counted.sum()),
@@ -140,6 +144,7 @@ def draw_froc(path: Path, summaries: Mapping[str, Summary]) -> None:
         axes.plot(summary.false_positives_per_scan, summary.sensitivity, "D", color=line.get_color())
     axes.set(xlabel="false positives per scan", ylabel="lesions found, by patient", ylim=(0, 1.02))
     axes.set_xscale("symlog", linthresh=1)
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlim(left=0)
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
