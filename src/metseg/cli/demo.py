@@ -116,9 +116,9 @@ def choose_sample(checkpoint: Checkpoint) -> Sample:
 
     named = os.environ.get("METSEG_DATA")
     if not named:
-        studies = synthetic_targets(seed=0)
-        name = next(iter(studies.values())).name
-        return Sample(studies, None, f"{name}: a synthetic head, drawn now (set METSEG_DATA for a real patient)")
+        heads = synthetic_targets(seed=0)
+        name = next(iter(heads.values())).name
+        return Sample(heads, None, f"{name}: a synthetic head, drawn now (set METSEG_DATA for a real patient)")
     root = Path(named) / "lgg" if (Path(named) / "lgg").is_dir() else Path(named)
     found = find_studies(root)
     record = checkpoint.card.training
