@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from metseg.lesions import Continuation, GuidedFilter, PostprocessingConfig
+from metseg.lesions import Continuation, GuidedFilter, PostprocessingConfig, Target
 from metseg.networks import EnsembleSpec, NetworkSpec
 from metseg.preprocessing import PreprocessingConfig
 
@@ -102,6 +102,8 @@ class ModelCard(BaseModel):
     ----------
     name : str
         Short name.
+    target : Target
+        What the network outlines; cards written before there were two targets are of FLAIR abnormality.
     network, preprocessing, inference, postprocessing
         Rebuild the exact path from image to mask.
     training : TrainingRecord
@@ -117,6 +119,7 @@ class ModelCard(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
+    target: Target = Target.FLAIR_ABNORMALITY
     network: Annotated[NetworkSpec | EnsembleSpec, Field(discriminator="architecture")]
     preprocessing: PreprocessingConfig
     inference: InferenceConfig = InferenceConfig()
@@ -163,6 +166,8 @@ def card_markdown(card: ModelCard, file: str, sha256: str) -> str:
         "---",
         "",
         f"# {card.name}: {card.network.title}",
+        "",
+        f"Outlines: **{card.target}**, on {', '.join(card.preprocessing.sequences)}.",
         "",
         f"{card.network.description}. {card.network.in_channels} input channels: "
         f"{', '.join(card.preprocessing.sequences)}, {card.preprocessing.planes} × each.",

@@ -6,12 +6,15 @@ from metseg.lesions.measurement import Lesion, measure
 from metseg.lesions.postprocessing import PostprocessingConfig, mask_from_probabilities
 from metseg.lesions.refinement import GuidedFilter, guided_filter
 from metseg.lesions.table import lesion_table_csv
+from metseg.lesions.target import Target, TargetChoice
 
 __all__ = [
     "Continuation",
     "GuidedFilter",
     "Lesion",
     "PostprocessingConfig",
+    "Target",
+    "TargetChoice",
     "continue_lesions",
     "guided_filter",
     "label_lesions",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from metseg.lesions import Target
 from metseg.networks import NetworkSpec, default_encoder_weights
 from metseg.networks.registry import ArchitectureName
 from metseg.preprocessing import PreprocessingConfig
@@ -81,6 +82,11 @@ LOSSES: dict[str, LossConfig] = {
 }
 
 
+def _usual_target(settings: dict[str, Any]) -> Target:
+    preprocessing = settings.get("preprocessing")
+    return Target.of_sequences(() if preprocessing is None else preprocessing.sequences)
+
+
 class TrainingConfig(BaseModel):
     """A training run.
 
@@ -90,6 +96,9 @@ class TrainingConfig(BaseModel):
         See :class:`metseg.networks.NetworkSpec` and
         :func:`metseg.networks.encoders.load_encoder_weights`; ``None`` takes the architecture's encoder, and the
         weights that come inside a package where there are any for the encoder.
+    target : Target
+        What the masks outline; goes into the card. Enhancing lesion where post-contrast is the only sequence, else
+        FLAIR abnormality, unless given.
     init : str or None
         Name or path of a checkpoint to start from, see :func:`metseg.training.transfer.transfer`.
     freeze_encoder : int
@@ -142,6 +151,7 @@ class TrainingConfig(BaseModel):
     init: str | None = None
     freeze_encoder: Annotated[int, Field(ge=0)] = 0
     preprocessing: PreprocessingConfig = PreprocessingConfig(normalisation="median", clahe=None)
+    target: Annotated[Target, Field(default_factory=_usual_target)]
     augmentation: AugmentationConfig = AugmentationConfig()
     loss: LossConfig = LossConfig()
     epochs: Annotated[int, Field(ge=1)] = 16

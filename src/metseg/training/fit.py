@@ -176,6 +176,7 @@ def _conclude_epoch(
         trainer.best = max(measured, trainer.best)
         card = ModelCard(
             name=out.resolve().name,
+            target=config.target,
             network=config.network,
             preprocessing=config.preprocessing,
             inference=InferenceConfig(refinement=GuidedFilter(), continuation=Continuation()),
