@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from metseg import DEFAULT_MODEL
 from metseg.checkpoints.card import ModelCard
 from metseg.checkpoints.store import list_models, read_card, resolve
-from metseg.errors import CheckpointError
+from metseg.errors import CheckpointError, DataError
 from metseg.lesions import Target
 from metseg.study import Sequence
 
@@ -51,8 +51,9 @@ def choose_models(model: str, sequences: Collection[Sequence], targets: Collecti
     Raises
     ------
     CheckpointError
-        If the network that ``auto`` takes is not installed, if the study cannot show a target, or if a named network
-        outlines something else.
+        If the network that ``auto`` takes is not installed, or a named network outlines something else.
+    DataError
+        If the study does not have the sequence that shows the target.
     """
     if model != DEFAULT_MODEL:
         _check_target(model, targets)
@@ -79,7 +80,7 @@ def _shown(there: set[Sequence], asked: list[Target]) -> list[Target]:
     if len(asked) == 1:
         if there.isdisjoint(_ANY):
             (target,) = asked
-            raise CheckpointError(
+            raise DataError(
                 f"{target} is outlined on {_SHOWN_ON[target]}, which is not there; there is {_listed(sorted(there))}"
             )
         return asked
@@ -105,8 +106,9 @@ def _check_target(model: str, targets: Collection[Target]) -> None:
         return
     card = model_card(model)
     if list(targets) != [card.target]:
+        asked = " and ".join(targets)
         raise CheckpointError(
-            f"{card.name} outlines the {card.target}, not {' and '.join(targets)}; --model {DEFAULT_MODEL} chooses by target"
+            f"{card.name} outlines the {card.target}, not {asked}; --model {DEFAULT_MODEL} chooses by target"
         )
 
 

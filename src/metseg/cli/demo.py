@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,14 +14,16 @@ import typer
 from metseg import DEFAULT_MODEL
 from metseg.cli.console import err, out, plain
 from metseg.cli.montage import Caption, write_montage
-from metseg.cli.options import Device, Model
+from metseg.cli.options import Device, Model, TargetName, targets_of
+from metseg.cli.predict import output_of
 from metseg.cli.progress import follow
 from metseg.cli.slices import write_slices
 from metseg.errors import DataError
 
 if TYPE_CHECKING:
-    from metseg.checkpoints import Checkpoint
+    from metseg.checkpoints import ModelCard
     from metseg.inference import Segmentation
+    from metseg.lesions import Target
     from metseg.study import Study, StudyFiles
 
 
@@ -43,27 +45,38 @@ def demo(
     ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Open no window even if there is a display.")] = False,
     model: Model = DEFAULT_MODEL,
+    target: TargetName = None,
     device: Device = "auto",
 ) -> None:
     """Segment a sample: a synthetic head, or a real patient where METSEG_DATA names a folder of them."""
-    from metseg.checkpoints import load_checkpoint
+    from metseg.checkpoints import choose_models, model_card
+    from metseg.study import TRIPLET
 
-    checkpoint = load_checkpoint(model)
-    sample = choose_sample(checkpoint)
+    targets = targets_of(target) or _all_targets(model)
+    sample = choose_sample(model_card(choose_models(model, TRIPLET, targets)[0]))
     plain(out(), sample.about)
     if headless or output is not None or not _can_open_window():
-        result = _segment(checkpoint, sample.study, device)
-        _write(sample, result, (output or Path("demo-output")) / sample.study.name)
+        folder = (output or Path("demo-output")) / sample.study.name
+        for result in _segment(model, targets, sample.study, device):
+            _write(sample, result, output_of(result.target, targets, folder), known=len(targets) < 2)
         return
     import napari
 
     from metseg.cli.window import open_window
 
-    open_window(None if sample.files is None else sample.files.folder, model, device)
+    open_window(None if sample.files is None else sample.files.folder, model, device, targets)
     napari.run()
 
 
-def choose_sample(checkpoint: Checkpoint) -> Sample:
+def _all_targets(model: str) -> tuple[Target, ...]:
+    """Both targets, where ``auto`` can show them: the networks for both are installed."""
+    from metseg.checkpoints import RECOMMENDED, list_models
+
+    usable = {info.name for info in list_models() if info.card is not None}
+    return tuple(RECOMMENDED) if model == DEFAULT_MODEL and usable >= set(RECOMMENDED.values()) else ()
+
+
+def choose_sample(card: ModelCard) -> Sample:
     """A patient from METSEG_DATA whom the model never saw, else any patient there, else the synthetic head.
 
     Raises
@@ -80,16 +93,16 @@ def choose_sample(checkpoint: Checkpoint) -> Sample:
         return Sample(study, None, f"{study.name}: a synthetic head, drawn now (set METSEG_DATA for a real patient)")
     root = Path(named) / "lgg" if (Path(named) / "lgg").is_dir() else Path(named)
     found = find_studies(root)
-    record = checkpoint.card.training
+    record = card.training
     for files in sorted(found, key=lambda files: files.name not in record.held_out):
         studies = load(files).studies
         if studies:
             if files.name in record.held_out:
-                how = f"held out: {checkpoint.card.name} was not trained on this patient"
+                how = f"held out: {card.name} was not trained on this patient"
             elif files.name in record.patients:
-                how = f"{checkpoint.card.name} was trained on this patient"
+                how = f"{card.name} was trained on this patient"
             else:
-                how = f"the card of {checkpoint.card.name} does not name this patient"
+                how = f"the card of {card.name} does not name this patient"
             return Sample(studies[0], files, f"{files.name}: a real patient from METSEG_DATA ({how})")
     raise DataError(f"METSEG_DATA is {named}, but there is no readable study in {root}")
 
@@ -106,33 +119,41 @@ def _can_open_window() -> bool:
     return True
 
 
-def _segment(checkpoint: Checkpoint, study: Study, device: str) -> Segmentation:
-    from metseg.inference import Segmenter
+def _segment(model: str, targets: tuple[Target, ...], study: Study, device: str) -> list[Segmentation]:
+    from metseg.inference import Segmenters
 
-    with Segmenter(checkpoint, device=device) as segmenter:
-        return follow(segmenter.stream(study), f"segmenting with {checkpoint.card.name}")
+    with Segmenters(model, targets, device=device) as segmenters:
+        return [
+            follow(segmenter.stream(study), f"segmenting with {segmenter.checkpoint.card.name}")
+            for segmenter in segmenters.of(study.sequences)
+        ]
 
 
-def _write(sample: Sample, result: Segmentation, folder: Path) -> None:
-    """Write masks, the lesion table and the picture into ``folder``, and say what was found."""
+def _write(sample: Sample, result: Segmentation, folder: Path, *, known: bool) -> None:
+    """Write masks, the lesion table and the picture into ``folder``, and say what was found.
+
+    The study's own mask is compared with FLAIR abnormality, and with whatever is outlined alone (``known``).
+    """
     import numpy as np
 
-    from metseg.lesions import label_lesions, lesion_table_csv, measure
-    from metseg.study import write_atomically
+    from metseg.lesions import Target, label_lesions, lesion_table_csv, measure
+    from metseg.study import Sequence, write_atomically
 
-    study = sample.study
+    enhancing = result.target is Target.ENHANCING_LESION
+    study = sample.study if known or not enhancing else replace(sample.study, mask=None)
     root = folder if sample.files is None else sample.files.folder
     folder.mkdir(parents=True, exist_ok=True)
-    masks = write_slices(study, result.mask * np.uint8(255), root=root, out=folder, suffix="_mask")
+    masks = write_slices(study, result.mask * np.uint8(255), root=root, out=folder, suffix="_mask", about=result.about)
     spacing = study.geometry.spacing
     lesions = measure(label_lesions(result.mask), spacing=spacing, probabilities=result.probabilities)
     with write_atomically(folder / "lesion_table.csv") as temporary:
-        temporary.write_text(lesion_table_csv(lesions), encoding="utf-8")
+        temporary.write_text(lesion_table_csv(lesions, result.target), encoding="utf-8")
+    shown = Sequence.POST if enhancing else Sequence.FLAIR
     found = f"{len(lesions)} lesion{'s' * (len(lesions) != 1)}, {_size(int(result.mask.sum()), spacing)}"
     agreement = _agreement(study, result)
-    subtitle = "   ·   ".join(filter(None, (result.model, found, agreement)))
-    write_montage(folder / "montage.png", study, result.mask, Caption(study.name, subtitle))
-    plain(out(), f"found {found}" + (f"; {agreement}" if agreement else ""))
+    subtitle = "   ·   ".join(filter(None, (result.target, result.model, found, agreement)))
+    write_montage(folder / "montage.png", study, result.mask, Caption(study.name, subtitle), shown)
+    plain(out(), f"{result.target}: found {found}" + (f"; {agreement}" if agreement else ""))
     plain(out(), f"  {folder / 'montage.png'}\n  {folder / 'lesion_table.csv'}\n  {len(masks)} masks in {folder}")
 
 

@@ -7,18 +7,34 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from metseg import DEFAULT_MODEL
 from metseg.cli.console import err, out, plain
-from metseg.cli.options import Data, Device, Model, Smallest, Threshold, postprocessing_of
+from metseg.cli.options import (
+    Data,
+    Device,
+    Model,
+    Sequences,
+    Smallest,
+    TargetName,
+    Threshold,
+    postprocessing_of,
+    sequences_of,
+    targets_of,
+)
 from metseg.cli.progress import follow
 from metseg.errors import DataError
 
 if TYPE_CHECKING:
     from metseg.checkpoints import Checkpoint
+    from metseg.lesions import Target
+    from metseg.study import Sequence
 
 
 def evaluate(
-    model: Model,
     data: Data,
+    model: Model = DEFAULT_MODEL,
+    target: TargetName = None,
+    sequences: Sequences = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write all scores here.")] = None,
     held_out: Annotated[
         bool, typer.Option("--held-out", help="Only the patients that the model's card names as held out.")
@@ -36,7 +52,8 @@ def evaluate(
     from metseg.metrics import as_table
     from metseg.training import evaluate as run
 
-    checkpoint = load_checkpoint(model)
+    named = sequences_of(sequences)
+    checkpoint = load_checkpoint(_chosen(model, data, targets_of(target), named))
     events = run(
         checkpoint,
         data,
@@ -44,9 +61,10 @@ def evaluate(
         device=device,
         postprocessing=postprocessing_of(checkpoint, threshold, smallest),
         flair_alone=flair_alone,
+        sequences=named,
     )
     evaluation = follow(events, f"evaluating {checkpoint.card.name}")
-    plain(out(), f"{evaluation.model}\n{as_table(evaluation.summaries)}")
+    plain(out(), f"{evaluation.model}: {checkpoint.card.target}\n{as_table(evaluation.summaries)}")
     if json is not None:
         from metseg.study import write_atomically
 
@@ -58,6 +76,28 @@ def evaluate(
             f"Trained on {len(evaluation.seen)} of these patients, so these scores say little about new ones; "
             "--held-out leaves them away.",
         )
+
+
+def _chosen(model: str, data: Path, targets: tuple[Target, ...], sequences: tuple[Sequence, ...] | None) -> str:
+    """The network to score: ``auto`` chooses by the sequences of the first patient with masks that can be read.
+
+    Raises
+    ------
+    DataError
+        If there is none, or two targets are asked for: the masks are of one.
+    """
+    from metseg.checkpoints import choose_models
+    from metseg.study import load
+    from metseg.training.dataset import masked_patients
+
+    if len(targets) > 1:
+        raise DataError("the masks are of one target: give --target flair-abnormality or enhancing-lesion")
+    if model != DEFAULT_MODEL:
+        return choose_models(model, (), targets)[0]
+    for patient in masked_patients(data, sequences).values():
+        for study in (study for files in patient for study in load(files).studies):
+            return choose_models(model, study.sequences, targets)[0]
+    raise DataError(f"{data}: none of the patients with masks can be read")
 
 
 def _held_out(checkpoint: Checkpoint, data: Path) -> list[str]:

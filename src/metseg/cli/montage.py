@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from metseg.study import Study
+    from metseg.study import Sequence, Study
 
 BACKGROUND = "#0d1117"
 TEXT = "#e6edf3"
@@ -41,7 +41,9 @@ class Caption:
     footer: str = "For research. Not a medical device; every outline must be checked by a person."
 
 
-def write_montage(path: Path, study: Study, predicted: Mask, caption: Caption) -> None:
+def write_montage(
+    path: Path, study: Study, predicted: Mask, caption: Caption, sequence: Sequence | None = None
+) -> None:
     """Draw the outlines of ``predicted``, and of the study's own mask where it has one, and write a PNG.
 
     Parameters
@@ -49,15 +51,17 @@ def write_montage(path: Path, study: Study, predicted: Mask, caption: Caption) -
     path : Path
         The PNG.
     study : Study
-        FLAIR is shown; another sequence where there is none.
+        What is outlined.
     predicted : ndarray of uint8, shape (z, y, x)
         1 inside lesions.
     caption : Caption
         Title and so on.
+    sequence : Sequence, optional
+        What is shown, FLAIR unless given; another one where it is not there.
     """
     from metseg.study import Sequence, write_atomically
 
-    index = study.channel(Sequence.FLAIR)
+    index = study.channel(sequence or Sequence.FLAIR)
     shown = "FLAIR" if study.sequences[index] is Sequence.FLAIR else f"{study.sequences[index]} channel"
     rows, columns = _head_box(study.voxels[index])
     gray = _window(study.voxels[index])[:, rows, columns]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from metseg.curation.kinds import EditKind, EntryKind, Maker, Origin, Status, maker_of
+from metseg.lesions import Target
 
 if TYPE_CHECKING:
     from metseg.curation.record import Record
@@ -27,6 +28,8 @@ class Provenance(BaseModel):
         Voxels at or above this probability were proposed as lesion.
     preprocessing, postprocessing : dict
         The exact configurations, as JSON objects.
+    target : Target
+        What the network outlines.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +39,7 @@ class Provenance(BaseModel):
     threshold: Annotated[float, Field(ge=0, le=1)]
     preprocessing: dict[str, Any] = Field(default_factory=dict)
     postprocessing: dict[str, Any] = Field(default_factory=dict)
+    target: Target = Target.FLAIR_ABNORMALITY
 
 
 class PredictionRef(BaseModel):

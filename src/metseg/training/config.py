@@ -10,6 +10,7 @@ from metseg.lesions import Target
 from metseg.networks import NetworkSpec, default_encoder_weights
 from metseg.networks.registry import ArchitectureName
 from metseg.preprocessing import PreprocessingConfig
+from metseg.study import Sequence
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -96,6 +97,8 @@ class TrainingConfig(BaseModel):
         See :class:`metseg.networks.NetworkSpec` and
         :func:`metseg.networks.encoders.load_encoder_weights`; ``None`` takes the architecture's encoder, and the
         weights that come inside a package where there are any for the encoder.
+    sequences : tuple of Sequence or None
+        Which sequence each channel of the files is, for files that cannot say it themselves.
     target : Target
         What the masks outline; goes into the card. Enhancing lesion where post-contrast is the only sequence, else
         FLAIR abnormality, unless given.
@@ -151,6 +154,7 @@ class TrainingConfig(BaseModel):
     init: str | None = None
     freeze_encoder: Annotated[int, Field(ge=0)] = 0
     preprocessing: PreprocessingConfig = PreprocessingConfig(normalisation="median", clahe=None)
+    sequences: tuple[Sequence, ...] | None = None
     target: Annotated[Target, Field(default_factory=_usual_target)]
     augmentation: AugmentationConfig = AugmentationConfig()
     loss: LossConfig = LossConfig()

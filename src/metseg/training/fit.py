@@ -20,7 +20,7 @@ from metseg.study import StudyFiles
 from metseg.synthetic import synthetic_study
 from metseg.training.config import TrainingConfig
 from metseg.training.curves import write_log
-from metseg.training.dataset import Folders, PreparedStudy, masked_patients, prepare, prepare_patients
+from metseg.training.dataset import Channels, Folders, PreparedStudy, masked_patients, prepare, prepare_patients
 from metseg.training.evaluation import Evaluation, evaluate
 from metseg.training.split import Split, make_folds, make_split, read_split, write_split
 from metseg.training.trainer import Trainer
@@ -92,7 +92,7 @@ def train(
         raise DataError(f"{out} already holds a training run; continue it with --resume, or choose another --out")
     continued = resume and state.exists()
     parent = load_parent(config.init)[0] if config.init is not None and not continued else None
-    patients = masked_patients(data)
+    patients = masked_patients(data, config.sequences)
     chosen = _settle_split(config, patients, out, split)
     if not chosen.held_out:
         yield Notice("no patient is held out: the last epoch is kept, and its scores on new patients are unknown")
@@ -127,7 +127,7 @@ def train(
         trainer.save(out / STATE)
         raise
     if score:
-        yield from _score_best(data, out, device)
+        yield from _score_best(data, out, device, config.sequences)
     yield Finished(out / FILE_NAME)
 
 
@@ -195,14 +195,16 @@ def _conclude_epoch(
     )
 
 
-def _score_best(data: Folders, out: Path, device: str) -> Generator[Progress | Notice, None, None]:
+def _score_best(
+    data: Folders, out: Path, device: str, sequences: Channels
+) -> Generator[Progress | Notice, None, None]:
     """Score the kept checkpoint on the patients it never saw and write the scores into its card."""
     checkpoint = load_checkpoint(out)
     held_out = checkpoint.card.training.held_out
     if not held_out:
         return
     evaluation: Evaluation | None = None
-    for event in evaluate(checkpoint, data, patients=held_out, device=device):
+    for event in evaluate(checkpoint, data, patients=held_out, device=device, sequences=sequences):
         if isinstance(event, Finished):
             evaluation = event.result
         else:

@@ -84,7 +84,7 @@ def propose(
 
 def provenance(answer: Segmentation) -> Provenance:
     """How ``answer`` came to be, for the journal."""
-    return provenance_of(answer.model, answer.weights_sha256, answer.preprocessing, answer.postprocessing)
+    return provenance_of(answer.model, answer.weights_sha256, answer.preprocessing, answer.postprocessing, answer.target)
 
 
 def changes(before: npt.NDArray[np.uint16], plan: PredictionPlan) -> npt.NDArray[np.uint8]:

@@ -73,7 +73,11 @@ def keep(cases: Cases, name: str, model: str, segmentation: Segmentation, annota
         500 if the case cannot be written.
     """
     provenance = provenance_of(
-        model, segmentation.weights_sha256, segmentation.preprocessing, segmentation.postprocessing
+        model,
+        segmentation.weights_sha256,
+        segmentation.preprocessing,
+        segmentation.postprocessing,
+        segmentation.target,
     )
     try:
         with cases.session(name, annotator) as session:
