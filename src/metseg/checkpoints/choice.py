@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from metseg import DEFAULT_MODEL
 from metseg.checkpoints.card import ModelCard
-from metseg.checkpoints.store import list_models, read_card, resolve
+from metseg.checkpoints.store import ModelInfo, list_models, read_card, resolve
 from metseg.errors import CheckpointError, DataError
 from metseg.lesions import Target
 from metseg.study import Sequence
@@ -33,7 +33,12 @@ def misfit(card: ModelCard, sequences: Iterable[Sequence]) -> str:
     return f"{card.name} needs {_listed(missing)}; there is {_listed(sequences) or 'no sequence'}"
 
 
-def choose_models(model: str, sequences: Collection[Sequence], targets: Collection[Target] = ()) -> list[str]:
+def choose_models(
+    model: str,
+    sequences: Collection[Sequence],
+    targets: Collection[Target] = (),
+    installed: Iterable[ModelInfo] | None = None,
+) -> list[str]:
     """Names of the networks that outline a study.
 
     ``auto`` takes ``metastases`` where the enhancing lesion is asked for, or post-contrast is there without FLAIR, and
@@ -47,6 +52,8 @@ def choose_models(model: str, sequences: Collection[Sequence], targets: Collecti
         Those of the study.
     targets : collection of Target
         What is to be outlined; the usual one for ``sequences`` if empty.
+    installed : iterable of ModelInfo, optional
+        What is there, for those who know; else it is looked up.
 
     Raises
     ------
@@ -58,7 +65,9 @@ def choose_models(model: str, sequences: Collection[Sequence], targets: Collecti
     if model != DEFAULT_MODEL:
         _check_target(model, targets)
         return [model]
-    return [_installed(target) for target in _shown(set(sequences), list(targets))]
+    shown = _shown(set(sequences), list(targets))
+    known = {info.name: info for info in (list_models() if installed is None else installed)}
+    return [_usable(target, known) for target in shown]
 
 
 def model_card(name_or_path: str) -> ModelCard:
@@ -88,9 +97,9 @@ def _shown(there: set[Sequence], asked: list[Target]) -> list[Target]:
     return [Target.ENHANCING_LESION if alone else Target.FLAIR_ABNORMALITY]
 
 
-def _installed(target: Target) -> str:
+def _usable(target: Target, known: Mapping[str, ModelInfo]) -> str:
     name = RECOMMENDED[target]
-    found = next((info for info in list_models() if info.name == name), None)
+    found = known.get(name)
     if found is None:
         raise CheckpointError(
             f"no network for the {target} is installed: `{name}` is missing; install it in a folder that METSEG_WEIGHTS "

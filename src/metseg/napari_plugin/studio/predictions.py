@@ -15,6 +15,7 @@ from metseg.curation.predicting import Predictions, predicting_project, provenan
 from metseg.events import Event, Progress
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
 from metseg.napari_plugin.pipeline import SLICES_AT_ONCE
+from metseg.study import Sequence as MrSequence
 from metseg.study import Study
 
 if TYPE_CHECKING:
@@ -121,25 +122,34 @@ def first_voxel_slice(proposal: Proposal, before: npt.NDArray[np.uint16], lesion
 
 
 def predicting(study: Study, model: str, device: str) -> Iterator[Event[Segmentation]]:
-    """Segment a study with the network called ``model`` (a name or a file) on ``device``."""
+    """Segment a study with the network called ``model`` (``auto``, a name or a file) on ``device``."""
     keep_llvm_apart()
-    from metseg.checkpoints import load_checkpoint
-    from metseg.inference import Segmenter
+    from metseg.inference import Segmenters
 
     yield Progress(0, 0, "loading the network")
-    with Segmenter(load_checkpoint(model), device=device, batch_size=SLICES_AT_ONCE) as segmenter:
+    with Segmenters(model, device=device, batch_size=SLICES_AT_ONCE) as segmenters:
+        (segmenter,) = segmenters.of(study.sequences)
         yield from segmenter.stream(study)
 
 
 def predicting_all(project: Project, model: str, device: str, cases: Collection[str]) -> Iterator[Event[Predictions]]:
     """Let a network predict those of ``cases`` that nobody has edited, as ``metseg project predict`` does."""
     keep_llvm_apart()
-    from metseg.checkpoints import load_checkpoint
-    from metseg.inference import Segmenter
+    from metseg.inference import Segmenters
 
     yield Progress(0, 0, "loading the network")
-    checkpoint = load_checkpoint(model)
-    card = checkpoint.card
-    with Segmenter(checkpoint, device=device, batch_size=SLICES_AT_ONCE) as segmenter:
-        made = provenance_of(card.name, checkpoint.sha256, card.preprocessing, card.postprocessing)
-        yield from predicting_project(project, segmenter.stream, made, cases=cases)
+    with Segmenters(model, device=device, batch_size=SLICES_AT_ONCE) as segmenters:
+
+        def made(sequences: tuple[MrSequence, ...]) -> Provenance:
+            (segmenter,) = segmenters.of(sequences)
+            checkpoint = segmenter.checkpoint
+            card = checkpoint.card
+            return provenance_of(
+                card.name, checkpoint.sha256, card.preprocessing, card.postprocessing, card.target
+            )
+
+        def propose(study: Study) -> Iterator[Event[Segmentation]]:
+            (segmenter,) = segmenters.of(study.sequences)
+            return segmenter.stream(study)
+
+        yield from predicting_project(project, propose, made, cases=cases)
