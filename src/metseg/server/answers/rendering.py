@@ -77,7 +77,12 @@ def render(result: Result, media_type: str, view: View, z: int | None, request_i
     request_id : str
         Goes into JSON.
     """
-    headers = {"X-Model-Name": result.model, "X-Model-SHA256": result.weights_sha256, "Vary": "Accept"}
+    headers = {
+        "X-Model-Name": result.model,
+        "X-Model-SHA256": result.weights_sha256,
+        "X-Target": str(result.target),
+        "Vary": "Accept",
+    }
     spacing = result.decoded.study.geometry.spacing
     if spacing is not None:
         headers["X-Voxel-Spacing"] = " ".join(f"{step:.9g}" for step in spacing)
@@ -164,6 +169,7 @@ def _zip(result: Result) -> bytes:
                 volume if several else volume[0],
                 channels=False,
                 spacing=study.geometry.spacing if several else None,
+                about=result.about,
             )
             name = image.with_name(f"{image.stem}{MASK_ENDING}")
             _add(archive, f"{name.as_posix()}.tif", path)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from metseg.inference import Segmentation
-from metseg.lesions import Lesion, PostprocessingConfig, label_lesions, measure
+from metseg.lesions import Lesion, PostprocessingConfig, Target, label_lesions, measure
 from metseg.preprocessing import PreprocessingConfig
 from metseg.server.intake import Decoded
 
@@ -33,6 +34,10 @@ class Result:
         Which network.
     preprocessing, postprocessing
         How.
+    target : Target
+        What is inside the mask.
+    about : dict
+        What the sidecar of a mask's file says.
     """
 
     decoded: Decoded
@@ -44,6 +49,8 @@ class Result:
     weights_sha256: str
     preprocessing: PreprocessingConfig
     postprocessing: PostprocessingConfig
+    target: Target
+    about: dict[str, Any]
 
     @property
     def nbytes(self) -> int:
@@ -69,4 +76,6 @@ def result_of(decoded: Decoded, segmentation: Segmentation, model: str, notices:
         segmentation.weights_sha256,
         segmentation.preprocessing,
         segmentation.postprocessing,
+        segmentation.target,
+        segmentation.about,
     )

@@ -13,9 +13,11 @@ from metseg.server.routes.uploads import (
     ANSWERS,
     ONE_UPLOAD,
     ModelName,
+    Sequences,
     ShownView,
     Slice,
     Smallest,
+    TargetName,
     Threshold,
     Upload,
     chosen_form,
@@ -48,6 +50,8 @@ async def start_job(
     services: SharedServices,
     file: Upload,
     model: ModelName = None,
+    target: TargetName = None,
+    sequences: Sequences = None,
     threshold: Threshold = None,
     smallest: Smallest = None,
 ) -> JobDocument:
@@ -57,9 +61,9 @@ async def start_job(
         services.jobs.make_room()
         slot = services.engine.admit()
         try:
-            decoded = await decoded_upload(services, file)
+            decoded = await decoded_upload(services, file, sequences)
             services.engine.hold(slot, decoded.study)
-            loaded = await chosen_model(services, model)
+            loaded = await chosen_model(services, model, decoded.study.sequences, target)
             work, future = services.engine.start(
                 decoded.study, loaded, chosen_postprocessing(loaded, threshold, smallest)
             )

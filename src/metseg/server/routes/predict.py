@@ -17,9 +17,11 @@ from metseg.server.routes.uploads import (
     ANSWERS,
     ONE_UPLOAD,
     ModelName,
+    Sequences,
     ShownView,
     Slice,
     Smallest,
+    TargetName,
     Threshold,
     Upload,
     chosen_form,
@@ -44,6 +46,8 @@ async def predict(
     services: SharedServices,
     file: Upload,
     model: ModelName = None,
+    target: TargetName = None,
+    sequences: Sequences = None,
     threshold: Threshold = None,
     smallest: Smallest = None,
     view: ShownView = View.MASK,
@@ -58,10 +62,10 @@ async def predict(
 
     async def answer() -> Response:
         with services.engine.admit() as slot:
-            decoded = await decoded_upload(services, file)
+            decoded = await decoded_upload(services, file, sequences)
             check_slice(form, decoded.study.shape[0], slice_)
             services.engine.hold(slot, decoded.study)
-            loaded = await chosen_model(services, model)
+            loaded = await chosen_model(services, model, decoded.study.sequences, target)
             how = chosen_postprocessing(loaded, threshold, smallest)
             segmentation, notices = await segment(services, decoded, loaded, how)
             result = await to_thread.run_sync(result_of, decoded, segmentation, loaded.name, notices)

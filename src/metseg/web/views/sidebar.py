@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from metseg.errors import MetsegError
+from metseg.study import TRIPLET
 from metseg.web.launching import upload_limit
 from metseg.web.sample import sample_upload
 from metseg.web.session import Session, current
@@ -38,6 +42,7 @@ def show_sidebar() -> None:
             width="stretch",
             disabled=working,
         )
+        sequences = _sequences(working)
         _heading("Network")
         models = _models(session, working)
         start = st.button(
@@ -45,7 +50,7 @@ def show_sidebar() -> None:
             type="primary",
             icon=":material/play_arrow:",
             width="stretch",
-            disabled=working or not (files or (session.upload is not None and models != session.wanted)),
+            disabled=working or not (files or _changed(session, models, sequences)),
         )
         if session.upload is not None:
             st.button(
@@ -58,8 +63,29 @@ def show_sidebar() -> None:
         session.want(sample_upload(), models)
         st.rerun()
     if start:
-        _send(session, files, models)
+        _send(session, files, models, sequences)
         st.rerun()
+
+
+def _changed(session: Session, models: tuple[str, ...], sequences: str) -> bool:
+    """Whether the study that is there would be outlined otherwise."""
+    upload = session.upload
+    return upload is not None and (models != session.wanted or sequences != upload.sequences)
+
+
+def _sequences(working: bool) -> str:
+    """Which sequence each channel is, if the user says so."""
+    orders = [",".join(order) for count in (1, 2, 3) for order in itertools.permutations(TRIPLET, count)]
+    chosen = st.selectbox(
+        "Sequences",
+        ["", *orders],
+        format_func=lambda text: text.replace(",", ", ") or "As usual",
+        key="sequences",
+        help="Which sequence each channel is, where the file cannot say it. As usual: three channels are "
+        "pre-contrast, FLAIR and post-contrast; a single one is unknown.",
+        disabled=working,
+    )
+    return chosen or ""
 
 
 def _models(session: Session, working: bool) -> tuple[str, ...]:
@@ -71,7 +97,7 @@ def _models(session: Session, working: bool) -> tuple[str, ...]:
     return (first,) if second in (None, _NONE) else (first, second)
 
 
-def _send(session: Session, files: list[UploadedFile], models: tuple[str, ...]) -> None:
+def _send(session: Session, files: list[UploadedFile], models: tuple[str, ...], sequences: str) -> None:
     """Ask for the chosen files, or for the study that is there; the chooser is then empty for the next study."""
     upload = session.upload
     if files:
@@ -83,7 +109,7 @@ def _send(session: Session, files: list[UploadedFile], models: tuple[str, ...]) 
             return
         session.uploader += 1
     if upload is not None:
-        session.want(upload, models)
+        session.want(replace(upload, sequences=sequences), models)
 
 
 def _forget() -> None:

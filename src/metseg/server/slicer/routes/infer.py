@@ -66,6 +66,7 @@ class Outline(BaseModel):
     label_names: dict[str, int] = {LESION: 1}
     model: str
     weights_sha256: str
+    target: str = Field(description="What it outlines.")
     threshold: float
     smallest: int
     lesions: int
@@ -91,7 +92,7 @@ async def infer(
     request: Request,
     services: SharedServices,
     workplace: SharedWorkplace,
-    model: Annotated[str, Path(max_length=200, description="A model that /info/ lists.")],
+    model: Annotated[str, Path(max_length=200, description="A model that /info/ lists, or auto.")],
     image: Annotated[
         str, Query(max_length=500, description="An image of the project; needed without the other two.")
     ] = "",
@@ -111,7 +112,7 @@ async def infer(
         with services.engine.admit() as slot:
             source = await _source(services, workplace, file, session_id, image)
             services.engine.hold(slot, source.decoded.study)
-            loaded = await to_thread.run_sync(workplace.models.get, model)
+            loaded = await to_thread.run_sync(workplace.models.get, model, source.decoded.study.sequences)
             how = chosen_postprocessing(loaded, told.threshold, told.smallest)
             segmentation, notices = await segment(services, source.decoded, loaded, how)
             return await to_thread.run_sync(
@@ -157,6 +158,7 @@ def _answer(
     outline = Outline(
         model=model.name,
         weights_sha256=segmentation.weights_sha256,
+        target=segmentation.target,
         threshold=segmentation.postprocessing.threshold,
         smallest=segmentation.postprocessing.smallest,
         lesions=int(label_lesions(segmentation.mask).max()),
