@@ -217,9 +217,7 @@ def test_training_on_named_channels_looks_at_them_and_outlines_what_enhances() -
     from metseg.lesions import Target
     from metseg.study import parse_sequences
 
-    config = training_config(
-        file=None, architecture="attention_unet", sequences=parse_sequences("post-contrast")
-    )
+    config = training_config(file=None, architecture="attention_unet", sequences=parse_sequences("post-contrast"))
     assert config.preprocessing.sequences == ("post-contrast",)
     assert config.sequences == ("post-contrast",)
     assert config.target is Target.ENHANCING_LESION

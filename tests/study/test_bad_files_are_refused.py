@@ -70,7 +70,11 @@ def test_bytes_that_are_no_tiff(tmp_path: Path, content: bytes, reason: str) -> 
             "colours come from a palette",
         ),
         (np.zeros((16, 16, 3), np.uint8), {"photometric": "rgb", "compression": "jpeg"}, "YCbCr colours"),
-        (np.zeros((16, 16), np.uint8), {"compression": "zstd"}, "compression 50000 is not read; save it with one of: none"),
+        (
+            np.zeros((16, 16), np.uint8),
+            {"compression": "zstd"},
+            "compression 50000 is not read; save it with one of: none",
+        ),
         (np.zeros((16, 16), np.uint8), {"subfiletype": 1}, "is a preview or a transparency mask"),
         (
             np.zeros((16, 16, 16), np.uint8),

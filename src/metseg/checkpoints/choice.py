@@ -102,8 +102,8 @@ def _usable(target: Target, known: Mapping[str, ModelInfo]) -> str:
     found = known.get(name)
     if found is None:
         raise CheckpointError(
-            f"no network for the {target} is installed: `{name}` is missing; install it in a folder that METSEG_WEIGHTS "
-            "names, or choose a network with --model (`metseg models` lists them)"
+            f"no network for the {target} is installed: `{name}` is missing; install it in a folder that "
+            "METSEG_WEIGHTS names, or choose a network with --model (`metseg models` lists them)"
         )
     if found.card is None:
         raise CheckpointError(f"the network for the {target}, `{name}`, cannot be used: {found.problem}")

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from metseg.study import Sequence
 
 Model = Annotated[
-    str, typer.Option("--model", metavar="NAME_OR_PATH", help="auto, a name that `metseg models` lists, or a checkpoint.")
+    str,
+    typer.Option("--model", metavar="NAME_OR_PATH", help="auto, a name that `metseg models` lists, or a checkpoint."),
 ]
 
 Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder of patients with images and masks.")]

@@ -142,9 +142,7 @@ class _Run:
 
         out = output_of(result.target, self.targets, self.output)
         mask = result.mask * np.uint8(255)
-        self.written += len(
-            write_slices(study, mask, root=self.root, out=out, suffix="_mask", about=result.about)
-        )
+        self.written += len(write_slices(study, mask, root=self.root, out=out, suffix="_mask", about=result.about))
         if self.probabilities:
             scaled = np.rint(result.probabilities * 255).astype(np.uint8)
             write_slices(study, scaled, root=self.root, out=out, suffix="_prob")

@@ -150,7 +150,9 @@ class Segmenter:
         wanted = [Sequence(name) for name in preprocessing.sequences]
         study = study.named_for(wanted)
         if reason := misfit(card, study.sequences):
-            yield Warned(f"WARNING: {study.name}: {reason}; the network never saw such images, do not trust its outline")
+            yield Warned(
+                f"WARNING: {study.name}: {reason}; the network never saw such images, do not trust its outline"
+            )
         elif missing := study.missing(wanted):
             stand_in = study.sequences[study.channel(missing[0])]
             yield Notice(f"{study.name}: no {' and no '.join(missing)}; {stand_in} channel used in place")

@@ -245,7 +245,7 @@ class Controller(Follower):
             self.review()
 
     def _rederivable(self) -> tuple[Labels, Segmentation] | None:
-        """The chosen network's newest outline of the chosen image, with its run; of two networks the shown outline's."""
+        """The chosen network's newest outline of the chosen image, with its run; of two that of the shown outline."""
         image, names = self._state.image, {card.name for card in self._state.cards.values()}
         if image is None or self._state.activity is not Activity.IDLE:
             return None

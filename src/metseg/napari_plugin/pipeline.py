@@ -166,7 +166,7 @@ def model_from_file(path: str) -> ModelChoice:
 
 
 def preferred(models: tuple[ModelChoice, ...]) -> str:
-    """What to begin with: ``auto`` if the networks it takes are here, else the first that can be used; empty if none."""
+    """What to begin with: ``auto`` if a network that it takes is here, else the first usable one; empty if none is."""
     from metseg.checkpoints import RECOMMENDED
 
     usable = [choice.key for choice in models if choice.card is not None]

@@ -121,7 +121,9 @@ class EnhanceSection(Section[SegmentationState]):
         self.add_wide(boxes)
         self.add_row("Clip limit", self.clip_limit)
         self.add_wide(self.usual)
-        self.follow(state.events, ("clahe", "clip_limit", "preview", "model", "models", "automatic", "image"), self._show)
+        self.follow(
+            state.events, ("clahe", "clip_limit", "preview", "model", "models", "automatic", "image"), self._show
+        )
         self._show()
 
     def _show(self) -> None:
@@ -189,7 +191,18 @@ class RunSection(Part[SegmentationState]):
         layout.setSpacing(8)
         layout.addLayout(buttons)
         layout.addWidget(self._below)
-        shown = ("activity", "progress", "image", "model", "models", "searching", "opening", "summary", "automatic", "unavailable")
+        shown = (
+            "activity",
+            "progress",
+            "image",
+            "model",
+            "models",
+            "searching",
+            "opening",
+            "summary",
+            "automatic",
+            "unavailable",
+        )
         self.follow(state.events, shown, self._show)
         self._show()
 
@@ -269,7 +282,9 @@ def _possible_names(sequences: tuple[Sequence, ...]) -> list[Option]:
     """What the channels may be called: as they are, and every order of the three sequences."""
     orders = itertools.permutations(TRIPLET, len(sequences)) if sequences else ()
     names = dict.fromkeys([*([sequences] if sequences else []), *orders])
-    return [Option(one, ", ".join("unknown" if name is Sequence.UNKNOWN else TITLES[name] for name in one)) for one in names]
+    return [
+        Option(one, ", ".join("unknown" if name is Sequence.UNKNOWN else TITLES[name] for name in one)) for one in names
+    ]
 
 
 def _slider(low: float, high: float, decimals: int) -> QLabeledDoubleSlider:

@@ -128,9 +128,7 @@ def _imagej(text: str, pages: int, samples: int, taken: Collection[int]) -> Arra
     )
 
 
-def _tifffile(
-    text: str, pages: int, samples: int, shape: tuple[int, int], taken: Collection[int]
-) -> Arrangement:
+def _tifffile(text: str, pages: int, samples: int, shape: tuple[int, int], taken: Collection[int]) -> Arrangement:
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError):

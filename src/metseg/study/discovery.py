@@ -53,6 +53,11 @@ class StudyFiles:
     sequences: tuple[Sequence, ...] | None = None
 
     @property
+    def channels(self) -> int | None:
+        """How many channels the images must have; ``None`` where nobody named them."""
+        return None if self.sequences is None else len(self.sequences)
+
+    @property
     def patient(self) -> str:
         """Whom the study is of."""
         return self.name if self.visit_of is None else self.visit_of

@@ -61,7 +61,7 @@ def load(files: StudyFiles) -> Loaded:
     groups: dict[tuple[object, ...], list[_Image]] = defaultdict(list)
     for entry in files.slices:
         try:
-            header = preflight(entry.image, files.sequences and len(files.sequences))
+            header = preflight(entry.image, files.channels)
         except UnreadableFileError as error:
             problems.append(_refused(error))
             continue

@@ -155,7 +155,7 @@ class TrainingConfig(BaseModel):
     freeze_encoder: Annotated[int, Field(ge=0)] = 0
     preprocessing: PreprocessingConfig = PreprocessingConfig(normalisation="median", clahe=None)
     sequences: tuple[Sequence, ...] | None = None
-    target: Annotated[Target, Field(default_factory=_usual_target)]
+    target: Target = Field(default_factory=_usual_target)
     augmentation: AugmentationConfig = AugmentationConfig()
     loss: LossConfig = LossConfig()
     epochs: Annotated[int, Field(ge=1)] = 16

@@ -195,9 +195,7 @@ def _conclude_epoch(
     )
 
 
-def _score_best(
-    data: Folders, out: Path, device: str, sequences: Channels
-) -> Generator[Progress | Notice, None, None]:
+def _score_best(data: Folders, out: Path, device: str, sequences: Channels) -> Generator[Progress | Notice, None, None]:
     """Score the kept checkpoint on the patients it never saw and write the scores into its card."""
     checkpoint = load_checkpoint(out)
     held_out = checkpoint.card.training.held_out

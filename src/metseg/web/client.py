@@ -34,8 +34,8 @@ _AUTOMATIC = Card(
     threshold=None,
     smallest=None,
     created="",
-    notes="Where post-contrast is the only sequence, the network that outlines enhancing lesions; where FLAIR is there, "
-    "the one that outlines FLAIR abnormality.",
+    notes="Where post-contrast is the only sequence, the network that outlines enhancing lesions; where FLAIR is "
+    "there, the one that outlines FLAIR abnormality.",
     scores={},
 )
 

@@ -77,8 +77,9 @@ def _body(manifest: Manifest) -> list[str]:
         "",
         _FILES[manifest.layout],
         "",
-        "`manifest.json` has the hash of every file, and for each case the model, its target, its weights' hash, threshold and "
-        "preprocessing, the state of the journal that was exported, each lesion's origin, and how it was edited. "
+        "`manifest.json` has the hash of every file, and for each case the model, its target, its weights' hash, "
+        "threshold and preprocessing, the state of the journal that was exported, each lesion's origin, and how it was "
+        "edited. "
         "`metseg verify` checks it. `croissant.json` says it in the Croissant format.",
         "",
         "## Split",

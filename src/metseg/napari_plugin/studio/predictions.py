@@ -85,7 +85,9 @@ def propose(
 
 def provenance(answer: Segmentation) -> Provenance:
     """How ``answer`` came to be, for the journal."""
-    return provenance_of(answer.model, answer.weights_sha256, answer.preprocessing, answer.postprocessing, answer.target)
+    return provenance_of(
+        answer.model, answer.weights_sha256, answer.preprocessing, answer.postprocessing, answer.target
+    )
 
 
 def changes(before: npt.NDArray[np.uint16], plan: PredictionPlan) -> npt.NDArray[np.uint8]:
@@ -144,9 +146,7 @@ def predicting_all(project: Project, model: str, device: str, cases: Collection[
             (segmenter,) = segmenters.of(sequences)
             checkpoint = segmenter.checkpoint
             card = checkpoint.card
-            return provenance_of(
-                card.name, checkpoint.sha256, card.preprocessing, card.postprocessing, card.target
-            )
+            return provenance_of(card.name, checkpoint.sha256, card.preprocessing, card.postprocessing, card.target)
 
         def propose(study: Study) -> Iterator[Event[Segmentation]]:
             (segmenter,) = segmenters.of(study.sequences)

@@ -130,17 +130,17 @@ class Catalogue:
         Raises
         ------
         UnknownModelError
-            If no model has that name, or none of those that ``auto`` takes is here.
+            If no model has that name.
         CheckpointError
             If its file is damaged.
         DataError
-            If it does not outline the target, or the sequences cannot show it.
+            If it does not outline the target, the sequences cannot show it, or none that does is here.
         """
         if name == DEFAULT_MODEL or (not name and (self.automatic or targets)):
             try:
                 (name,) = choose_models(DEFAULT_MODEL, sequences, targets, self.listed())
             except CheckpointError as error:
-                raise UnknownModelError(str(error)) from error
+                raise DataError(str(error)) from error
             targets = ()
         model = self._get(name or self._default)
         if targets and list(targets) != [model.checkpoint.card.target]:

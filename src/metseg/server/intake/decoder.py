@@ -107,9 +107,7 @@ def _copy(upload: BinaryIO, path: Path) -> None:
         copyfileobj(upload, file, 1 << 20)
 
 
-def _decode(
-    path: Path, folder: Path, limits: Limits, mib: int, sequences: tuple[Sequence, ...] | None
-) -> Decoded:
+def _decode(path: Path, folder: Path, limits: Limits, mib: int, sequences: tuple[Sequence, ...] | None) -> Decoded:
     _confine(mib)
     folder.mkdir()
     return decode(path, folder, limits, sequences)

@@ -16,6 +16,7 @@ from metseg.study.preflight import preflight
 
 #: Bytes of a zip's slices for each byte of voxels; damaged or padded files may have more than their voxels need.
 _ROOM = 4
+_WHY = {ProblemKind.TOO_LARGE: Why.TOO_LARGE, ProblemKind.SEQUENCE: Why.MISNAMED}
 _ABOUT_MASKS = {ProblemKind.NO_MASK, ProblemKind.ORPHAN_MASK, ProblemKind.MASK}
 
 
@@ -41,9 +42,7 @@ class Decoded:
     frame: Frame | None = None
 
 
-def decode(
-    path: Path, folder: Path, limits: Limits, sequences: tuple[Sequence, ...] | None = None
-) -> Decoded:
+def decode(path: Path, folder: Path, limits: Limits, sequences: tuple[Sequence, ...] | None = None) -> Decoded:
     """Read the upload at ``path``, complete or not at all.
 
     Parameters
@@ -87,7 +86,7 @@ def _named(study: Study, sequences: tuple[Sequence, ...] | None) -> Study:
     try:
         return study if sequences is None else study.with_sequences(sequences)
     except DataError as error:
-        raise Refusal(Why.UNREADABLE, str(error).removeprefix(f"{study.name}: ")) from None
+        raise Refusal(Why.MISNAMED, str(error).removeprefix(f"{study.name}: ")) from None
 
 
 def _tiffs(source: Path, root: Path, kind: Kind, limits: Limits, sequences: tuple[Sequence, ...] | None) -> Decoded:
@@ -106,7 +105,7 @@ def _tiffs(source: Path, root: Path, kind: Kind, limits: Limits, sequences: tupl
     problems = [problem for problem in loaded.problems if problem.kind not in _ABOUT_MASKS]
     for problem in problems:
         if problem.refused:
-            why = Why.TOO_LARGE if problem.kind is ProblemKind.TOO_LARGE else Why.UNREADABLE
+            why = _WHY.get(problem.kind, Why.UNREADABLE)
             raise Refusal(why, _located(problem.path, problem.reason, root, kind))
     if len(loaded.studies) != 1:
         raise Refusal(Why.UNREADABLE, "the slices differ in size, depth or channels")
@@ -117,7 +116,7 @@ def _tiffs(source: Path, root: Path, kind: Kind, limits: Limits, sequences: tupl
 def _check(files: StudyFiles, limits: Limits) -> None:
     slices, samples = 0, 0
     for entry in files.slices:
-        header = preflight(entry.image, files.sequences and len(files.sequences))
+        header = preflight(entry.image, files.channels)
         pages, channels, rows, columns = header.shape
         slices += pages
         samples += pages * channels * rows * columns

@@ -42,7 +42,7 @@ _ACCEPTED = {
     "",
     status_code=202,
     dependencies=ONE_UPLOAD,
-    responses={202: _ACCEPTED, **declared(400, 401, 403, 408, 413, 415, 422, 500, 503)},
+    responses={202: _ACCEPTED, **declared(400, 401, 403, 408, 409, 413, 415, 422, 500, 503)},
 )
 async def start_job(
     request: Request,

@@ -39,7 +39,7 @@ router = APIRouter(tags=["predict"])
     "/predict",
     dependencies=ONE_UPLOAD,
     response_model=MaskDocument,
-    responses={200: ANSWERS, **declared(400, 401, 403, 404, 406, 408, 413, 415, 422, 500, 503)},
+    responses={200: ANSWERS, **declared(400, 401, 403, 404, 406, 408, 409, 413, 415, 422, 500, 503)},
 )
 async def predict(
     request: Request,

@@ -71,14 +71,16 @@ Upload = Annotated[UploadFile, UPLOAD]
 ONE_UPLOAD = [Depends(_only_multipart), Depends(_only_file)]
 
 ModelName = Annotated[
-    str | None, Query(description="A name that /models lists, or auto; the server's default unless given.", max_length=200)
+    str | None,
+    Query(description="A name that /models lists, or auto; the server's default unless given.", max_length=200),
 ]
 Sequences = Annotated[
     str | None,
     Query(
-        description="Which sequence each channel is, such as `post-contrast,flair`; pre-contrast, flair, post-contrast, "
-        "other and unknown are known.",
+        description="Which sequence each channel is, such as `post-contrast,flair`; pre-contrast, flair, "
+        "post-contrast, other and unknown are known.",
         max_length=200,
+        pattern=r"^(pre-contrast|flair|post-contrast|other|unknown)(,(pre-contrast|flair|post-contrast|other|unknown))*$",
     ),
 ]
 TargetName = Annotated[
@@ -121,12 +123,12 @@ def chosen_sequences(text: str | None) -> tuple[Sequence, ...] | None:
     Raises
     ------
     ProblemError
-        422 if they are none.
+        409 if two channels have the same name.
     """
     try:
         return None if text is None else parse_sequences(text)
     except DataError as error:
-        raise ProblemError(422, f"sequences: {error}") from None
+        raise ProblemError(409, f"sequences: {error}") from None
 
 
 async def chosen_model(
@@ -137,13 +139,13 @@ async def chosen_model(
     Raises
     ------
     ProblemError
-        422 if it does not outline the target, or the study cannot show it.
+        409 if it does not outline the target, the study cannot show it, or no network for it is here.
     """
     targets = () if target is None else TargetChoice(target).targets
     try:
         return await to_thread.run_sync(services.catalogue.get, name, sequences, targets)
     except DataError as error:
-        raise ProblemError(422, str(error)) from None
+        raise ProblemError(409, str(error)) from None
 
 
 def chosen_postprocessing(model: Loaded, threshold: float | None, smallest: int | None) -> PostprocessingConfig:

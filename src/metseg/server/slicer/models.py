@@ -8,7 +8,7 @@ from pathlib import Path
 
 from metseg.checkpoints import ModelCard, load_checkpoint, read_card
 from metseg.curation import DefaultModel, Project
-from metseg.errors import CheckpointError, MetsegError
+from metseg.errors import CheckpointError, DataError, MetsegError
 from metseg.networks import EnsembleSpec
 from metseg.server.engine import Catalogue, Loaded, UnknownModelError
 from metseg.server.logs import log
@@ -73,7 +73,7 @@ class Models:
         Raises
         ------
         ProblemError
-            404 if there is none.
+            404 if there is none, 409 if ``auto`` finds none that fits.
         CheckpointError
             If its file is damaged.
         """
@@ -83,6 +83,8 @@ class Models:
                 return self._catalogue.get(name, sequences)
             except UnknownModelError as error:
                 raise ProblemError(404, str(error)) from None
+            except DataError as error:
+                raise ProblemError(409, str(error)) from None
         with self._lock:
             if self._adopted is None or self._adopted[0] != model.sha256:
                 file = self._located(model)

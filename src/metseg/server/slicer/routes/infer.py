@@ -86,7 +86,7 @@ async def _no_label(request: Request) -> None:
     "/infer/{model}",
     dependencies=[*MULTIPART, Depends(_no_label)],
     response_model=Outline,
-    responses={**_ANSWERS, **refused(400, 401, 403, 404, 408, 413, 415, 422, 500, 503)},
+    responses={**_ANSWERS, **refused(400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503)},
 )
 async def infer(
     request: Request,

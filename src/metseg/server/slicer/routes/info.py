@@ -106,7 +106,8 @@ def _automatic(offered: bool) -> dict[str, DescribedModel]:
 
 def _model(offer: Offer) -> DescribedModel:
     card = offer.card
+    sequences = ", ".join(card.preprocessing.sequences)
     return DescribedModel(
-        description=f"{card.network.title}; outlines: {card.target}; sequences: {', '.join(card.preprocessing.sequences)}",
+        description=f"{card.network.title}; outlines: {card.target}; sequences: {sequences}",
         config={"threshold": card.postprocessing.threshold, "smallest": card.postprocessing.smallest},
     )
