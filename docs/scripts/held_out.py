@@ -9,7 +9,7 @@ from pathlib import Path
 
 from metseg.checkpoints import Checkpoint, load_checkpoint
 from metseg.comparison import find_entries
-from metseg.metrics import PatientScore, compare_paired, summarise
+from metseg.metrics import ScanScore, compare_paired, summarise
 from metseg.study import Study, read_study
 
 
@@ -28,7 +28,7 @@ def held_out(model: str, data: Path) -> Iterator[tuple[Checkpoint, Iterator[Stud
         yield checkpoint, (read_study(data / name) for name in checkpoint.card.training.held_out)
 
 
-def print_table(scores: Mapping[str, Rows[PatientScore]]) -> None:
+def print_table(scores: Mapping[str, Rows[ScanScore]]) -> None:
     """One line for each way, with its difference to the first one on the same patients."""
     plain = next(iter(scores.values()))
     width = max(map(len, scores))
@@ -37,7 +37,7 @@ def print_table(scores: Mapping[str, Rows[PatientScore]]) -> None:
         s = summarise(rows)
         test = compare_paired([row.dice for row in rows], [row.dice for row in plain])
         print(
-            f"{way:{width}} {s.mean_dice:.4f} {s.median_dice:.4f} {s.worst_dice:.3f}  {s.lesion_sensitivity:.3f}  "
-            f"{s.false_lesions_per_patient:5.2f}  {test.difference:+.4f} "
+            f"{way:{width}} {s.mean_dice:.4f} {s.median_dice:.4f} {s.worst_dice:.3f}  {s.sensitivity:.3f}  "
+            f"{s.false_positives_per_scan:5.2f}  {test.difference:+.4f} "
             f"({test.interval.low:+.4f} to {test.interval.high:+.4f}), {test.p_value:.3f}"
         )

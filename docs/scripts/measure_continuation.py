@@ -20,7 +20,7 @@ from metseg.lesions import (
     continue_lesions,
     mask_from_probabilities,
 )
-from metseg.metrics import PatientScore, score_patient
+from metseg.metrics import ScanScore, score_scan
 from metseg.preprocessing import Preprocessor
 from metseg.study import Sequence
 
@@ -38,7 +38,7 @@ TRIED = {
 def main() -> None:
     """Print one line for each setting, and the patients whom the first changes."""
     given = asked_for(__doc__).parse_args()
-    scores: dict[str, list[PatientScore]] = {name: [] for name in TRIED}
+    scores: dict[str, list[ScanScore]] = {name: [] for name in TRIED}
     for checkpoint, patients in held_out(given.model, given.data):
         inference = checkpoint.card.inference.model_copy(update={"refinement": GuidedFilter(), "continuation": None})
         card = checkpoint.card.model_copy(update={"inference": inference})
@@ -51,7 +51,7 @@ def main() -> None:
                     changed = continue_lesions(probabilities, image, settings) if settings else probabilities
                     mask = mask_from_probabilities(changed, PostprocessingConfig(smallest=20))
                     if study.mask is not None:
-                        scores[name].append(score_patient(study.name, study.mask, mask))
+                        scores[name].append(score_scan(study.name, study.mask, mask))
     print_table(scores)
     for before, after in zip(scores["not continued"], scores["continued"], strict=True):
         if abs(after.dice - before.dice) >= 0.0005:

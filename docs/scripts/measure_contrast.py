@@ -18,7 +18,7 @@ from held_out import asked_for, held_out
 from scipy.stats import spearmanr
 
 from metseg.inference import Segmenter
-from metseg.metrics import score_patient
+from metseg.metrics import score_scan
 from metseg.preprocessing import PreprocessingConfig, Preprocessor
 from metseg.study import Sequence, Study
 
@@ -48,7 +48,7 @@ def main() -> None:
         with Segmenter(checkpoint, device=given.device) as segmenter:
             for study in patients:
                 if study.mask is not None:
-                    dice = score_patient(study.name, study.mask, segmenter.segment(study).mask).dice
+                    dice = score_scan(study.name, study.mask, segmenter.segment(study).mask).dice
                     rows.append((contrast(study, study.mask), dice))
     rows.sort()
     for first, last in pairwise(np.linspace(0, len(rows), _GROUPS + 1).round().astype(int)):

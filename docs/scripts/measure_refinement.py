@@ -22,7 +22,7 @@ from skimage.segmentation import random_walker
 from metseg.checkpoints import InferenceConfig
 from metseg.inference import Segmenter
 from metseg.lesions import GuidedFilter, PostprocessingConfig, guided_filter, mask_from_probabilities
-from metseg.metrics import PatientScore, score_patient
+from metseg.metrics import ScanScore, score_scan
 from metseg.study import Sequence, Study
 
 Float = npt.NDArray[np.float32]
@@ -101,14 +101,14 @@ def main() -> None:
     given = asked_for(__doc__).parse_args()
 
     tried = refinements()
-    scores: dict[str, list[PatientScore]] = {name: [] for name in tried}
+    scores: dict[str, list[ScanScore]] = {name: [] for name in tried}
     for study, probabilities in segmented(given.model, given.data, given.device):
         flair = study.select((Sequence.FLAIR,))[0].astype(np.float32)
         flair /= max(float(np.percentile(flair, 99.5)), 1.0)
         if study.mask is None:
             continue
         for name, refine in tried.items():
-            scores[name].append(score_patient(study.name, study.mask, refine(probabilities, flair)))
+            scores[name].append(score_scan(study.name, study.mask, refine(probabilities, flair)))
     print_table(scores)
 
 

@@ -15,7 +15,7 @@ from torch.nn.functional import interpolate
 
 from metseg.inference import resolve_device
 from metseg.lesions import GuidedFilter, PostprocessingConfig, guided_filter, mask_from_probabilities
-from metseg.metrics import PatientScore, score_patient
+from metseg.metrics import ScanScore, score_scan
 from metseg.preprocessing import Preprocessor
 from metseg.study import Sequence, Study
 
@@ -43,7 +43,7 @@ def averaged(seen: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {"as it is": plain, **{f"{name} only": view for name, view in others.items()}, **both}
 
 
-def scores(network: torch.nn.Module, study: Study, preprocessor: Preprocessor) -> dict[str, PatientScore]:
+def scores(network: torch.nn.Module, study: Study, preprocessor: Preprocessor) -> dict[str, ScanScore]:
     """Score of one patient for each way to look."""
     z = range(study.shape[0])
     device = next(network.parameters()).device
@@ -53,7 +53,7 @@ def scores(network: torch.nn.Module, study: Study, preprocessor: Preprocessor) -
     for name, view in averaged(seen).items():
         probabilities = preprocessor.restore(guided_filter(view.cpu().numpy().astype(np.float32), guide, settings))
         mask = mask_from_probabilities(probabilities, PostprocessingConfig())
-        found[name] = score_patient(study.name, study.mask, mask)
+        found[name] = score_scan(study.name, study.mask, mask)
     return found
 
 
@@ -65,7 +65,7 @@ def _run(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
 def main() -> None:
     """Print one line for each way to look."""
     given = asked_for(__doc__).parse_args()
-    rows: dict[str, list[PatientScore]] = {}
+    rows: dict[str, list[ScanScore]] = {}
     for checkpoint, patients in held_out(given.model, given.data):
         config = checkpoint.card.preprocessing
         network = checkpoint.network().to(resolve_device(given.device))

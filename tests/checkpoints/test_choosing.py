@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from metseg.checkpoints import ModelCard, choose_models, misfit, save_checkpoint
-from metseg.errors import CheckpointError
+from metseg.errors import CheckpointError, DataError
 from metseg.lesions import Target, TargetChoice
 from metseg.networks import NetworkSpec, build_network
 from metseg.preprocessing import PreprocessingConfig
@@ -56,7 +56,7 @@ def test_auto_takes_what_the_sequences_show(
 
 @pytest.mark.usefixtures("metastases")
 def test_a_target_that_cannot_be_seen_is_refused() -> None:
-    with pytest.raises(CheckpointError, match="enhancing lesion is outlined on post-contrast.* there is flair"):
+    with pytest.raises(DataError, match="enhancing lesion is outlined on post-contrast.* there is flair"):
         choose_models("auto", (FLAIR,), ENHANCING)
 
 

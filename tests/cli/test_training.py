@@ -27,13 +27,23 @@ def test_a_trained_network_is_evaluated_used_and_trained_on(metseg: Any, data: P
     assert "epoch 1 of 1" in first.err
 
     scores = tmp_path / "scores.json"
-    evaluated = metseg("evaluate", "--model", run, "--data", data, "--json", scores)
+    froc = tmp_path / "froc.png"
+    evaluated = metseg("evaluate", "--model", run, "--data", data, "--json", scores, "--froc", froc)
     assert evaluated.status == 0, evaluated.err
     assert "FLAIR alone" in evaluated.out
     assert "Dice per patient, mean" in evaluated.out
+    assert "lesions found, by patient" in evaluated.out
+    assert "found, 200 voxels and more" in evaluated.out
+    assert froc.stat().st_size > 1000
     assert "--held-out" in evaluated.err
     written = json.loads(scores.read_text(encoding="utf-8"))
-    assert 0 <= written["summaries"]["all sequences"]["mean_dice"] <= 1
+    summary = written["summaries"]["all sequences"]
+    assert 0 <= summary["mean_dice"] <= 1
+    assert len(summary["scores"][0]["scans"][0]["lesions"]) == summary["scores"][0]["lesions"]
+    assert len(summary["froc"]) > 5
+    unknown = metseg("evaluate", "--model", run, "--data", data, "--froc", tmp_path / "froc.mp3")
+    assert unknown.status == 2
+    assert ".png" in unknown.err
 
     held_out = json.loads((run / "split.json").read_text(encoding="utf-8"))["held_out"]
     only = metseg("evaluate", "--model", run, "--data", data, "--held-out", "--json", scores)

@@ -16,7 +16,7 @@ from metseg.curation.export import verify
 from metseg.errors import CheckpointError, DataError
 from metseg.events import EpochFinished, Notice, Progress, StepFinished, drain, from_json, to_json
 from metseg.inference import Segmenter
-from metseg.metrics import score_patient
+from metseg.metrics import score_scan
 from metseg.retraining import Gate, RetrainingConfig, adopt, read_config, read_gate, retrain
 from metseg.study import read_study
 
@@ -63,7 +63,7 @@ def test_the_gate_compares_parent_and_child_on_the_same_patients(
     assert study.mask is not None
     for model, row in ((parent, gate.parent.rows[2]), (retrained.child, gate.child.rows[2])):
         with Segmenter(model, device="cpu") as segmenter:
-            score = score_patient("old2", study.mask, segmenter.segment(study).mask)
+            score = score_scan("old2", study.mask, segmenter.segment(study).mask)
         assert (row.dice, row.lesions, row.found) == (score.dice, score.lesions, score.found_lesions)
 
 

@@ -14,6 +14,7 @@ import tifffile
 
 Image = npt.NDArray[Any]
 
+JXL = {"compression": "jpegxl", "compressionargs": {"lossless": True}}
 _STRUCTS = {"B": (1, "B"), "s": (2, "s"), "H": (3, "H"), "I": (4, "I"), "Q": (16, "Q")}
 
 
@@ -70,6 +71,12 @@ def _kinds() -> dict[str, tuple[Image, dict[str, Any]]]:
             _slice((4, 3, 8, 9)).astype("uint16") * 200,
             {"photometric": "rgb", "compression": "zlib"},
         ),
+        "jpeg xl": (grey, JXL),
+        "jpeg xl stack": (stack, JXL),
+        "jpeg xl strips": (grey, JXL | {"rowsperstrip": 16}),
+        "jpeg xl tiles": (grey, JXL | {"tile": (16, 32)}),
+        "jpeg xl rgb": (rgb, JXL | {"photometric": "rgb"}),
+        "jpeg xl 16 bit": (deep, JXL),
         "no description": (stack, {"metadata": None}),
     }
 

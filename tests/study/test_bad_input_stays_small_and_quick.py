@@ -41,6 +41,7 @@ def loaded(path):
         return f"{type(error).__name__}: {error}"
 
 imagecodecs.deflate_decode, imagecodecs.lzw_decode, imagecodecs.packbits_decode, imagecodecs.delta_decode
+imagecodecs.jpegxl_decode
 for what, path in json.load(sys.stdin):
     receive, send = os.pipe()
     start = time.monotonic()
@@ -109,6 +110,11 @@ def bad_files(tmp_path_factory: pytest.TempPathFactory, make_tiff, plain_fields)
         fields = {"t259": ("H", code), "t279": ("I", len(encoded))}
         put(f"{name} one byte short of 32 MiB", make_tiff([plain_fields(8192, 4096, **fields)], encoded))
 
+    for side, name in ((64, "small"), (16_000, "huge")):
+        encoded = imagecodecs.jpegxl_encode(np.zeros((side, side), np.uint8), lossless=True, effort=1)
+        fields = {"t259": ("H", 50002), "t279": ("I", len(encoded))}
+        put(f"{name} jpeg xl in a small image", make_tiff([plain_fields(128, 128, **fields)], encoded))
+        put(f"{name} jpeg xl in an image of 16 MiB", make_tiff([plain_fields(4096, 4096, **fields)], encoded))
     strip = _compressed(8, 32 << 20)
     pages, pixels = [], b""
     for page in range(8):

@@ -90,6 +90,27 @@ def test_patients_of_the_same_name_get_their_folders_names_too(tmp_path: Path, p
     assert described(find_studies(tmp_path / "b")) == {"P": ["P.tif"], "P_series": ["P_1.tif", "P_2.tif"]}
 
 
+def test_studies_named_after_their_folder_are_visits_of_one_patient(tmp_path: Path, put: Put) -> None:
+    put(
+        "D/A-1/A-1-0.tif",
+        "D/A-1/A-1-0_mask.tif",
+        "D/A-1/A-1-3.tif",
+        "D/A-2/A-2-0.tif",
+        "D/B/B-0.tif",
+        "D/B/C-0.tif",
+        pages=2,
+    )
+    put("D/E/E_1.tif", "D/E/E_2.tif")
+    found = {study.name: study.patient for study in find_studies(tmp_path / "D")}
+    assert found == {"A-1-0": "A-1", "A-1-3": "A-1", "A-2-0": "A-2", "B-0": "B-0", "C-0": "C-0", "E": "E"}
+
+
+def test_a_folder_that_is_asked_about_itself_holds_patients(tmp_path: Path, put: Put) -> None:
+    put("patient/patient_1.tif", "patient/patient_2.tif", pages=2)
+    found = {study.name: study.patient for study in find_studies(tmp_path / "patient")}
+    assert found == {"patient_1": "patient_1", "patient_2": "patient_2"}
+
+
 def test_gaps_are_reported(tmp_path: Path, put: Put) -> None:
     put(*(f"P/P_{k}.tif" for k in (3, 4, 6, 10, 19960909)))
     [study] = find_studies(tmp_path / "P")

@@ -58,6 +58,32 @@ def test_crops_lie_anywhere_in_the_slice_and_small_slices_anywhere_in_the_crop()
         assert torch.equal(padded[padded > 0], image.flatten())
 
 
+def test_a_crop_shows_the_lesion_that_it_must_show() -> None:
+    config = AugmentationConfig(rotation=30, horizontal_flip=0.5, vertical_flip=0.5, shift=0)
+    for seed in range(100):
+        drawn = torch.Generator().manual_seed(seed)
+        y, x = (int(place) for place in torch.randint(20, 180, (2,), generator=drawn))
+        slice_ = torch.zeros(1, 200, 200)
+        slice_[0, y - 2 : y + 3, x - 2 : x + 3] = 1
+        assert random_deformation(config, 64, (200, 200), drawn, (y, x)).image(slice_).max() > 0.5
+
+
+def test_some_slices_are_equalised_and_none_where_the_preprocessing_does_it_itself() -> None:
+    still = dict.fromkeys(AugmentationConfig.model_fields, 0.0)
+    config = AugmentationConfig.model_validate(still | {"clahe": 0.5})
+    image = (picture(64, 64)[:1] / picture(64, 64).max()).clamp(min=0)
+    mask = torch.zeros(1, 64, 64, dtype=torch.uint8)
+    sequences = {"sequences": ("post-contrast",)}
+    plain = PreprocessingConfig.model_validate(sequences | {"clahe": None})
+    changed = [
+        not torch.allclose(Augmentation(config, 64, plain)(image, mask, torch.Generator().manual_seed(seed))[0], image)
+        for seed in range(200)
+    ]
+    assert 70 < sum(changed) < 130
+    itself = Augmentation(config, 64, PreprocessingConfig.model_validate(sequences))
+    assert torch.allclose(itself(image, mask, torch.Generator().manual_seed(0))[0], image)
+
+
 def test_bending_is_smooth_and_as_strong_as_torchvisions() -> None:
     config = AugmentationConfig.model_validate(UNMOVED | {"elastic": 1})
     bends = [random_deformation(config, 192, (192, 192), torch.Generator().manual_seed(n)).bend for n in range(5)]

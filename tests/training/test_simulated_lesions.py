@@ -66,7 +66,7 @@ def test_a_copy_shows_only_slices_that_hold_an_inserted_lesion_and_whose_mask_is
     assert fewer is not None
     assert fewer.masked == copy.masked[1:]
     plan = EpochPlan([copy], TrainingConfig(architecture="attention_unet", batch_size=4))
-    assert {z for batch in plan.batches(0) for _, z, _ in batch} <= set(copy.masked)
+    assert {z for batch in plan.batches(0) for (_, z, _), _ in batch} <= set(copy.masked)
 
 
 def test_copies_are_as_many_as_asked_for_and_always_the_same(heads: Path) -> None:

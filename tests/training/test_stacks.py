@@ -13,12 +13,12 @@ from metseg.events import drain
 from metseg.preprocessing import PreprocessingConfig
 from metseg.synthetic import synthetic_study
 from metseg.training import AugmentationConfig, TrainingConfig, train
-from metseg.training.dataset import EpochPlan, TrainingSlices, prepare
+from metseg.training.dataset import EpochPlan, Place, TrainingSlices, prepare
 
 PLAIN = PreprocessingConfig(clahe=None, size=None)
 UNCHANGED = AugmentationConfig(
     horizontal_flip=0, vertical_flip=0, rotation=0, shear=0, scale=0, shift=0, elastic=0, brightness=0, contrast=0,
-    gamma=0, noise=0, missing_sequence=0,
+    gamma=0, noise=0, clahe=0, missing_sequence=0,
 )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def test_a_stack_is_consecutive_slices_around_the_chosen_one(deep: TrainingConfi
     assert study is not None
     starts = set()
     for seed in range(20):
-        image, mask = TrainingSlices([study], deep)[0, 4, seed]
+        image, mask = TrainingSlices([study], deep)[Place(0, 4), seed]
         assert image.shape == (4, 3, 96, 96)
         start = next(z for z in range(8) if np.allclose(study.image(z), image[0], atol=1e-3))
         np.testing.assert_allclose(np.stack([study.image(start + k) for k in range(4)]), image, atol=1e-3)

@@ -13,7 +13,7 @@ from metseg.checkpoints import load_checkpoint
 from metseg.errors import DataError
 from metseg.events import EpochFinished, Notice, Progress, drain
 from metseg.inference import Segmenter
-from metseg.metrics import score_patient
+from metseg.metrics import score_scan
 from metseg.study import read_study, write_tiff
 from metseg.training import Split, TrainingConfig, train, write_split
 
@@ -88,7 +88,7 @@ def test_a_network_learns_a_head_by_heart(heads: Path, quick: TrainingConfig, tm
     study = read_study(heads / "head0")
     assert study.mask is not None
     mask = Segmenter(load_checkpoint(file), device="cpu").segment(study).mask
-    assert score_patient("head0", study.mask, mask).dice > 0.7
+    assert score_scan("head0", study.mask, mask).dice > 0.7
 
 
 def test_an_edited_split_is_obeyed_and_a_leaking_one_refused(

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metseg.lesions import Continuation, GuidedFilter, PostprocessingConfig, Target
+from metseg.metrics import Interval, SizeClass, with_interval
 from metseg.networks import EnsembleSpec, NetworkSpec
 from metseg.preprocessing import PreprocessingConfig
 
@@ -109,7 +110,8 @@ class ModelCard(BaseModel):
     training : TrainingRecord
         Where the weights come from.
     scores : dict
-        Held-out scores by setting, each a JSON summary of :mod:`metseg.metrics`.
+        Held-out scores by setting, each a part of a :class:`metseg.metrics.Summary`; those measured before lesions were
+        counted by patient have ``lesion_sensitivity`` (of all lesions) and ``false_lesions_per_patient`` instead.
     notes : str
         What a user must know beside that.
     created : str
@@ -151,12 +153,6 @@ class ModelCard(BaseModel):
 def card_markdown(card: ModelCard, file: str, sha256: str) -> str:
     """The card of ``file`` as a page of Markdown with the front matter that model hubs read."""
     record = card.training
-    scores = [
-        f"| {setting} | {_number(row.get('mean_dice'))} | {_number(row.get('median_dice'))} "
-        f"| {_number(row.get('worst_dice'))} | {_number(row.get('lesion_sensitivity'))} "
-        f"| {_number(row.get('false_lesions_per_patient'))} | {row.get('patients', '')} |"
-        for setting, row in card.scores.items()
-    ]
     sections = [
         "---",
         "library_name: metseg",
@@ -180,12 +176,12 @@ def card_markdown(card: ModelCard, file: str, sha256: str) -> str:
         "",
         "## Scores",
         "",
-        "| setting | mean Dice | median | worst | lesion sensitivity | false lesions per patient | patients |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-        *scores,
-        "",
-        "Volumetric Dice per patient. *held_out*: the patients named so below, whom no step of the training saw other "
-        "than to choose the epoch. *cross_validation*: networks of the same recipe, on patients that they never saw.",
+        *_score_tables(card.scores),
+        "Means over patients with 95 % bootstrap intervals; Dice is volumetric. A lesion (26-connected, at least 5 "
+        "voxels) is found when any predicted voxel lies in it; a false positive overlaps none. Lesion-wise Dice as in "
+        "BraTS-METS 2023. * share of the lesions of all patients together, false lesions per patient. *held_out*: the "
+        "patients named so below, whom no step of the training saw other than to choose the epoch. "
+        "*cross_validation*: networks of the same recipe, on patients that they never saw.",
         "",
         "## Training",
         "",
@@ -214,8 +210,54 @@ def _parent(record: TrainingRecord) -> str:
     return " ".join(filter(None, (record.parent_name, record.parent))) or "none"
 
 
-def _number(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, int | float) else "–"
+_SCORES = {
+    "mean_dice": "mean Dice",
+    "median_dice": "median",
+    "worst_dice": "worst",
+    "sensitivity": "lesions found",
+    "false_positives_per_scan": "false positives per scan",
+    "lesion_dice": "lesion-wise Dice",
+}
+_FORMER = {"sensitivity": "lesion_sensitivity", "false_positives_per_scan": "false_lesions_per_patient"}
+
+
+def _score_tables(scores: dict[str, dict[str, Any]]) -> list[str]:
+    """Means by setting, and lesions found by size where a setting has them."""
+    table = _table(
+        ["setting", *_SCORES.values(), "patients"],
+        [
+            [setting, *(_cell(row, key) for key in _SCORES), f"{row.get('patients', '')}"]
+            for setting, row in scores.items()
+        ],
+    )
+    for setting, row in scores.items():
+        sizes = [SizeClass.model_validate(size) for size in row.get("sizes", ())]
+        rows = [
+            [
+                size.name,
+                with_interval(size.sensitivity, size.interval),
+                f"{size.found} of {size.reference}",
+                f"{size.false}",
+            ]
+            for size in sizes
+        ]
+        if rows:
+            table += _table([f"lesions, {setting}", "found, by patient", "of all lesions", "false positives"], rows)
+    return table
+
+
+def _table(headings: list[str], rows: list[list[str]]) -> list[str]:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return [*(f"| {' | '.join(line)} |" for line in lines), ""]
+
+
+def _cell(row: dict[str, Any], key: str) -> str:
+    former = _FORMER.get(key) if key not in row else None
+    value = row.get(former or key)
+    if not isinstance(value, int | float):
+        return "–"
+    interval = row.get("intervals", {}).get(key)
+    return with_interval(value, interval and Interval.model_validate(interval)) + ("*" if former else "")
 
 
 def _block(title: str, content: dict[str, Any]) -> list[str]:

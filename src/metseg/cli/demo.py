@@ -165,8 +165,8 @@ def _size(voxels: int, spacing: tuple[float, float, float] | None) -> str:
 
 def _agreement(study: Study, result: Segmentation) -> str:
     """Dice against the known mask, in words; empty where no mask is known."""
-    from metseg.metrics import score_patient
+    from metseg.metrics import overlap
 
     if study.mask is None:
         return ""
-    return f"Dice {score_patient(study.name, study.mask, result.mask).dice:.3f} against the known mask"
+    return f"Dice {overlap(study.mask, result.mask).dice:.3f} against the known mask"

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from metseg.lesions import Target
     from metseg.study import Sequence
 
+_PICTURES = (".png", ".svg", ".pdf")
+
 
 def evaluate(
     data: Data,
@@ -36,6 +38,10 @@ def evaluate(
     target: TargetName = None,
     sequences: Sequences = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write all scores here.")] = None,
+    froc: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw lesions found against false positives by threshold (png, svg, pdf)."),
+    ] = None,
     held_out: Annotated[
         bool, typer.Option("--held-out", help="Only the patients that the model's card names as held out.")
     ] = False,
@@ -47,10 +53,14 @@ def evaluate(
     smallest: Smallest = None,
     device: Device = "auto",
 ) -> None:
-    """Score a model per patient, per slice and per lesion, with all sequences and with FLAIR alone."""
+    """Score a model by patient, with 95 % intervals: Dice, lesions found by size, false positives, calibration."""
     from metseg.checkpoints import load_checkpoint
-    from metseg.metrics import as_table
+    from metseg.metrics import as_table, draw_froc
+    from metseg.study import write_atomically
     from metseg.training import evaluate as run
+
+    if froc is not None and froc.suffix.lower() not in _PICTURES:
+        raise DataError(f"{froc}: a picture ends in {', '.join(_PICTURES)}")
 
     named = sequences_of(sequences)
     checkpoint = load_checkpoint(_chosen(model, data, targets_of(target), named))
@@ -65,9 +75,10 @@ def evaluate(
     )
     evaluation = follow(events, f"evaluating {checkpoint.card.name}")
     plain(out(), f"{evaluation.model}: {checkpoint.card.target}\n{as_table(evaluation.summaries)}")
+    if froc is not None:
+        with write_atomically(froc) as temporary:
+            draw_froc(temporary, evaluation.summaries)
     if json is not None:
-        from metseg.study import write_atomically
-
         with write_atomically(json) as temporary:
             temporary.write_text(evaluation.model_dump_json(indent=2) + "\n", encoding="utf-8")
     if evaluation.seen:
@@ -108,10 +119,9 @@ def _held_out(checkpoint: Checkpoint, data: Path) -> list[str]:
     DataError
         If there is none.
     """
-    from metseg.study import find_studies
+    from metseg.training.dataset import masked_patients
 
-    there = {files.name for files in find_studies(data)}
-    names = sorted(there & set(checkpoint.card.training.held_out))
+    names = sorted(masked_patients(data).keys() & set(checkpoint.card.training.held_out))
     if not names:
         raise DataError(f"{data}: none of the patients held out from {checkpoint.card.name} is here")
     return names

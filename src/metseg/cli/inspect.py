@@ -60,10 +60,13 @@ def _row(study: StudyInspection) -> tuple[str, ...]:
 def _print_sums(inspection: Inspection) -> None:
     console = out()
     one = inspection.patients == 1
+    scans = len({study.name for study in inspection.studies})
+    visits = f", {scans} studies" if scans > inspection.patients else ""
+    patients = f"{inspection.patients} patient{'' if one else 's'}{visits}"
     plain(
         console,
-        f"\n{inspection.patients} patient{'' if one else 's'}, {inspection.slices} slices, {inspection.pairs} with a "
-        f"mask, {inspection.lesion_slices} with lesion",
+        f"\n{patients}, {inspection.slices} slices, {inspection.pairs} with a mask, "
+        f"{inspection.lesion_slices} with lesion",
         "bold",
     )
     remarks = [finding for finding in inspection.problems if not finding.refused]

@@ -121,11 +121,11 @@ def _of_parent(name_or_path: str, architecture: str | None) -> dict[str, Any]:
 
 
 def _merged(layers: list[dict[str, Any]]) -> dict[str, Any]:
-    """Later layers win, field by field; preprocessing and augmentation are merged in their turn."""
+    """Later layers win, field by field; groups of settings are merged in their turn."""
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
-            if key in ("preprocessing", "augmentation") and isinstance(value, dict):
+            if key in ("preprocessing", "augmentation", "loss", "inference") and isinstance(value, dict):
                 value = merged.get(key, {}) | value
             merged[key] = value
     return merged

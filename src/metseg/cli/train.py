@@ -45,6 +45,18 @@ def train(
     folds: Annotated[int | None, typer.Option(min=2, help="Parts of a cross-validation.", **_WHO)] = None,
     fold: Annotated[int | None, typer.Option(min=0, help="Part that is held out, from 0.", **_WHO)] = None,
     split: Annotated[Path | None, typer.Option(help="A split file instead of a random one.", **_WHO)] = None,
+    background: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Patients whose masks outline something else: healthy outside them, left out inside.",
+            **_WHO,
+        ),
+    ] = None,
+    single_slices: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Slices with masks that are no volume, trained on beside the others.", **_WHO),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Decides split (not folds), order, augmentation, random weights (0).", **_WHO)
     ] = None,
@@ -148,5 +160,17 @@ def train(
     keep_freed_memory()
     command = shlex.join(["metseg", *sys.argv[1:]])
     with stopping_cleanly("the same command with --resume goes on") as heeding:
-        events = heeding(run(chosen, data, out_, resume=resume, device=device, split=split, command=command))
+        events = heeding(
+            run(
+                chosen,
+                data,
+                out_,
+                resume=resume,
+                device=device,
+                split=split,
+                background=background,
+                single_slices=single_slices,
+                command=command,
+            )
+        )
         plain(out(), str(follow(events, f"training {chosen.architecture}")))

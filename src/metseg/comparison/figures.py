@@ -59,7 +59,7 @@ def dice_chart(comparison: Comparison) -> str:
         )
         scatter = row + rng.uniform(-0.16, 0.16, len(model.dice))
         axes.scatter(model.dice, scatter, s=13, color=colour, alpha=0.55, linewidths=0)
-        interval = model.dice_interval
+        interval = model.summary.intervals["mean_dice"]
         if interval.known:
             axes.plot([interval.low, interval.high], [row + 0.36] * 2, color=_INK, linewidth=1.4)
         axes.plot(model.summary.mean_dice, row + 0.36, "D", color=_INK, markersize=4.5)
@@ -78,15 +78,39 @@ def reliability_chart(comparison: Comparison) -> str:
     figure, (axes,) = _blank(1, 4.2, wide=5.4)
     axes.plot([0, 1], [0, 1], color=_FAINT, linewidth=1, linestyle=(0, (2, 3)))
     for index, model in enumerate(comparison.models):
-        curve = np.array(model.reliability.curve()).reshape(-1, 2)
+        curve = np.array(model.summary.reliability.curve()).reshape(-1, 2)
         axes.plot(*curve.T, **_series(index), label=model.name)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     axes.set_xlabel("probability that the model gave")
     axes.set_ylabel("share of these voxels that are lesion")
     axes.grid(color=_RULE, linewidth=0.8)
     _legend(axes)
-    spoken = "; ".join(f"{m.name}: calibration error {m.reliability.ece_in_doubt:.3f}" for m in comparison.models)
+    spoken = "; ".join(
+        f"{m.name}: calibration error {m.summary.reliability.ece_in_doubt:.3f}" for m in comparison.models
+    )
     return _svg(figure, f"Reliability diagram. Over voxels of probability {DOUBTLESS} and more: {spoken}.")
+
+
+def froc_chart(comparison: Comparison) -> str:
+    """Lesions found against false positives by threshold; a diamond where the model was scored."""
+    figure, (axes,) = _blank(1, 3.6, wide=6.2)
+    for index, model in enumerate(comparison.models):
+        style = _series(index)
+        curve = [(point.false_positives, point.sensitivity) for point in model.summary.froc]
+        axes.plot(*zip(*curve, strict=True), **style | {"markersize": 3}, label=model.name)
+        point = model.summary.false_positives_per_scan, model.summary.sensitivity
+        axes.plot(*point, "D", color=style["color"], markersize=6)
+    axes.set_xscale("symlog", linthresh=1)
+    axes.set(xlim=(0, None), ylim=(0, 1.02))
+    axes.set_xlabel("false positives per scan")
+    axes.set_ylabel("lesions found, mean over patients")
+    axes.grid(color=_RULE, linewidth=0.8)
+    _legend(axes)
+    spoken = "; ".join(
+        f"{m.name}: {m.summary.sensitivity:.3f} found, {m.summary.false_positives_per_scan:.2f} false"
+        for m in comparison.models
+    )
+    return _svg(figure, f"Lesions found against false positives per scan, by threshold. As scored: {spoken}.")
 
 
 def learning_chart(comparison: Comparison) -> str:

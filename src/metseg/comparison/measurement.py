@@ -16,22 +16,12 @@ import numpy.typing as npt
 from metseg.checkpoints import load_checkpoint
 from metseg.comparison.entries import Contender
 from metseg.comparison.result import LearningCurve, ModelResult, PatientResult
-from metseg.comparison.surfaces import compare_surfaces
+from metseg.comparison.surfaces import SurfaceAgreement, compare_surfaces
 from metseg.errors import DataError
 from metseg.events import Notice, Progress
 from metseg.inference import Segmenter
-from metseg.metrics import (
-    PatientScore,
-    Reliability,
-    match_by_size,
-    mean_interval,
-    pool_reliability,
-    pool_sizes,
-    reliability,
-    score_patient,
-    summarise,
-)
-from metseg.study import Sequence, Study, StudyFiles
+from metseg.metrics import ScanScore, score_scan, summarise
+from metseg.study import Sequence, StudyFiles
 from metseg.training.dataset import load_masked, masked_slices
 
 
@@ -46,7 +36,7 @@ class Picture:
     z : int
         Slice, counted from 0.
     dice : float
-        Of the whole patient.
+        Of the whole scan.
     image : ndarray, shape (y, x)
         FLAIR, as stored.
     reference, predicted : ndarray of uint8, shape (y, x)
@@ -72,9 +62,8 @@ class Measured:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Row:
-    score: PatientScore
+    scans: list[ScanScore]
     patient: PatientResult
-    reliability: Reliability
     picture: Picture
     device: str
 
@@ -100,7 +89,7 @@ def measure_model(
     DataError
         If no patient could be read.
     """
-    rows: dict[str, list[_Row]] = {}
+    rows: dict[str, _Row | None] = {}
     hashes: list[str] = []
     curves: list[LearningCurve] = []
     for index, model in enumerate(contender.entry.models):
@@ -115,9 +104,9 @@ def measure_model(
                 yield Progress(done, total, f"{contender.entry.name}: {name}")
                 if name == names[0]:
                     yield from _warm_up(segmenter, patients[name])
-                rows[name] = yield from _measure_patient(segmenter, patients[name], contender.has_seen(name))
+                rows[name] = yield from _measure_patient(segmenter, name, patients[name], contender.has_seen(name))
                 done += 1
-    ordered = [row for name in patients for row in rows[name]]
+    ordered = [row for name in patients if (row := rows[name]) is not None]
     if not ordered:
         raise DataError("none of the patients could be read")
     result = _result(contender, ordered, tuple(hashes), tuple(curves))
@@ -155,52 +144,62 @@ def _warm_up(segmenter: Segmenter, files: list[StudyFiles]) -> Generator[Notice,
 
 
 def _measure_patient(
-    segmenter: Segmenter, files: list[StudyFiles], trained_on: bool
-) -> Generator[Notice, None, list[_Row]]:
+    segmenter: Segmenter, name: str, files: list[StudyFiles], trained_on: bool
+) -> Generator[Notice, None, _Row | None]:
+    """All scans of one patient; the picture is of the one with the lowest Dice. ``None`` if none could be read."""
     studies = yield from load_masked(files)
-    return [_measure_study(segmenter, study, study.mask, trained_on) for study in studies if study.mask is not None]
-
-
-def _measure_study(segmenter: Segmenter, study: Study, mask: npt.NDArray[np.uint8], trained_on: bool) -> _Row:
-    started = time.perf_counter()
-    segmentation = segmenter.segment(study)
-    seconds = time.perf_counter() - started
-    z = masked_slices(study)
-    reference, predicted = mask[z], np.ascontiguousarray(segmentation.mask[z])
-    score = score_patient(study.name, reference, predicted)
-    surfaces = compare_surfaces(reference, predicted)
+    scans: list[ScanScore] = []
+    surfaces: list[SurfaceAgreement] = []
+    pictures: list[Picture] = []
+    seconds = 0.0
+    for study in studies:
+        if study.mask is None:
+            continue
+        started = time.perf_counter()
+        segmentation = segmenter.segment(study)
+        seconds += time.perf_counter() - started
+        z = masked_slices(study)
+        reference, predicted = study.mask[z], np.ascontiguousarray(segmentation.mask[z])
+        score = score_scan(
+            study.name,
+            reference,
+            predicted,
+            study.geometry.spacing,
+            patient=name,
+            probabilities=segmentation.probabilities[z],
+            smallest=segmentation.postprocessing.smallest,
+        )
+        scans.append(score)
+        surfaces.append(compare_surfaces(reference, predicted))
+        most = z[int((reference | predicted).sum(axis=(1, 2)).argmax())]
+        image = study.voxels[study.channel(Sequence.FLAIR)][most]
+        pictures.append(Picture(study.name, most, score.dice, image, study.mask[most], segmentation.mask[most]))
+        device = segmentation.device
+    if not scans:
+        return None
     patient = PatientResult(
-        name=study.name,
+        name=name,
         trained_on=trained_on,
-        hd95=surfaces.hd95,
-        surface_dice=surfaces.surface_dice,
-        sizes=match_by_size(reference, predicted),
-        slices=study.shape[0],
+        hd95=fmean(surface.hd95 for surface in surfaces),
+        surface_dice=fmean(surface.surface_dice for surface in surfaces),
+        slices=sum(study.shape[0] for study in studies),
         seconds=seconds,
     )
-    most = z[int((reference | predicted).sum(axis=(1, 2)).argmax())]
-    flair = study.voxels[study.channel(Sequence.FLAIR)]
-    picture = Picture(study.name, most, score.dice, flair[most], mask[most], segmentation.mask[most])
-    calibration = reliability(reference, segmentation.probabilities[z])
-    return _Row(score, patient, calibration, picture, segmentation.device)
+    return _Row(scans, patient, min(pictures, key=lambda picture: picture.dice), device)
 
 
 def _result(
     contender: Contender, rows: list[_Row], hashes: tuple[str, ...], curves: tuple[LearningCurve, ...]
 ) -> ModelResult:
-    scores = [row.score for row in rows]
     patients = [row.patient for row in rows]
     return ModelResult(
         name=contender.entry.name,
         title=contender.title,
         weights_sha256=hashes,
-        summary=summarise(scores),
-        dice_interval=mean_interval([score.dice for score in scores]),
+        summary=summarise(scan for row in rows for scan in row.scans),
         patients=tuple(patients),
         mean_surface_dice=fmean(patient.surface_dice for patient in patients),
         median_hd95=median(patient.hd95 for patient in patients),
-        sizes=pool_sizes(patient.sizes for patient in patients),
-        reliability=pool_reliability(row.reliability for row in rows),
         seconds_per_slice=median(p.seconds / p.slices for p in patients),
         parameters=contender.parameters,
         curves=curves,

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from metseg.comparison.figures import SERIES, dice_chart, learning_chart, overlay, reliability_chart
+from metseg.comparison.figures import SERIES, dice_chart, froc_chart, learning_chart, overlay, reliability_chart
 from metseg.comparison.measurement import Picture
 from metseg.comparison.result import Comparison
-from metseg.comparison.tables import agreement_table, effort_table, lesion_table, patient_table
+from metseg.comparison.tables import agreement_table, effort_table, lesion_table, patient_table, size_table
 from metseg.study import write_atomically
 
 RESEARCH_USE = "For research. Not a medical device; every outline must be checked by a person."
 
+_TABLES = (agreement_table, lesion_table, size_table, effort_table, patient_table)
 _RANKS = ("Best", "Median", "Worst")
 
 
@@ -55,9 +56,11 @@ def report_html(comparison: Comparison, pictures: Sequence[Sequence[Picture]]) -
         whose=whose(comparison),
         agreement=agreement_table(comparison),
         lesions=lesion_table(comparison),
+        sizes=size_table(comparison),
         effort=effort_table(comparison),
         patients=patient_table(comparison),
         dice_chart=dice_chart(comparison),
+        froc_chart=froc_chart(comparison),
         reliability_chart=reliability_chart(comparison),
         learning_chart=learning_chart(comparison),
         pictures=[
@@ -75,7 +78,7 @@ def report_markdown(comparison: Comparison) -> str:
         f"{RESEARCH_USE}",
         f"{whose(comparison)} {comparison.created}, {comparison.device}.",
         *([comparison.verdict.sentence] if comparison.verdict else []),
-        *(make(comparison).markdown() for make in (agreement_table, lesion_table, effort_table, patient_table)),
+        *(table(comparison).markdown() for table in _TABLES),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from metseg.metrics import Interval, PairedTest, Reliability, Score, SizeClass, Summary
+from metseg.metrics import PairedTest, Score, Summary
 
 
 class _Frozen(BaseModel):
@@ -23,20 +23,17 @@ class PatientResult(_Frozen):
     trained_on : bool
         Whether the model that segmented this patient was trained on it, so that its scores say nothing.
     hd95, surface_dice : float
-        See :class:`metseg.comparison.surfaces.SurfaceAgreement`.
-    sizes : tuple of SizeClass
-        Lesions by size.
+        See :class:`metseg.comparison.surfaces.SurfaceAgreement`; means over the scans.
     slices : int
-        Slices that were segmented.
+        Slices of all scans.
     seconds : float
-        From the study in memory to its mask.
+        From the studies in memory to their masks.
     """
 
     name: str
     trained_on: bool
     hd95: float
     surface_dice: float
-    sizes: tuple[SizeClass, ...]
     slices: int
     seconds: float
 
@@ -69,17 +66,11 @@ class ModelResult(_Frozen):
     weights_sha256 : tuple of str
         Of every file that was used.
     summary : Summary
-        Overlap and lesion-wise scores, with those of each patient.
-    dice_interval : Interval
-        Bootstrap interval of the mean Dice.
+        Overlap, lesion-wise scores and calibration, with those of each patient.
     patients : tuple of PatientResult
         In the order of ``summary.scores``.
     mean_surface_dice, median_hd95 : float
         Over patients.
-    sizes : tuple of SizeClass
-        Lesions of all patients by size.
-    reliability : Reliability
-        Calibration over all voxels of all patients.
     seconds_per_slice : float
         Median over patients.
     parameters : int
@@ -92,12 +83,9 @@ class ModelResult(_Frozen):
     title: str
     weights_sha256: tuple[str, ...]
     summary: Summary
-    dice_interval: Interval
     patients: tuple[PatientResult, ...]
     mean_surface_dice: Score
     median_hd95: Score
-    sizes: tuple[SizeClass, ...]
-    reliability: Reliability
     seconds_per_slice: Score
     parameters: int
     curves: tuple[LearningCurve, ...] = ()

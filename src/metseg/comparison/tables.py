@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from metseg.comparison.result import Comparison, ModelResult
+from metseg.comparison.result import Comparison
 from metseg.comparison.surfaces import TOLERANCE
-from metseg.metrics import DOUBTLESS, Interval, SizeClass
+from metseg.metrics import DOUBTLESS, SizeClass, Summary, with_interval
 
 #: What cannot be measured.
 NOTHING = "–"
@@ -43,7 +43,6 @@ def agreement_table(comparison: Comparison) -> Table:
         (
             "Model",
             "Dice, mean",
-            "95 % interval",
             "Dice, median",
             "Dice, worst",
             "IoU, mean",
@@ -53,8 +52,7 @@ def agreement_table(comparison: Comparison) -> Table:
         [
             (
                 model.name,
-                number(model.summary.mean_dice),
-                _interval(model.dice_interval),
+                _mean(model.summary, "mean_dice"),
                 number(model.summary.median_dice),
                 number(model.summary.worst_dice),
                 number(model.summary.mean_iou),
@@ -67,21 +65,34 @@ def agreement_table(comparison: Comparison) -> Table:
 
 
 def lesion_table(comparison: Comparison) -> Table:
-    """Lesions found by size; a size of which there is neither a true nor a false lesion is left out."""
-    classes = range(len(comparison.models[0].sizes))
-    used = [c for c in classes if any(model.sizes[c].reference or model.sizes[c].false for model in comparison.models)]
-    sizes = [comparison.models[0].sizes[c] for c in used]
+    """How many lesions were found, how many predicted ones are none, and how well each was outlined."""
     return Table(
-        "Lesions found of those there are, and false ones, by equivalent diameter in pixels",
-        ("Model", "All sizes", *(size_name(size) for size in sizes), "False per patient"),
+        "Lesions found and false positives, means over patients with 95 % intervals",
+        ("Model", "Lesions found", "False positives per scan", "Lesion-wise Dice", "Lesion-wise HD95"),
         [
             (
                 model.name,
-                f"{number(model.summary.lesion_sensitivity)} ({_found_of_all(model)})",
-                *(_found(model.sizes[c]) for c in used),
-                number(model.summary.false_lesions_per_patient, 2),
+                _mean(model.summary, "sensitivity"),
+                _mean(model.summary, "false_positives_per_scan", 2),
+                _mean(model.summary, "lesion_dice"),
+                f"{_mean(model.summary, 'lesion_hd95', 0)} {model.summary.unit}",
             )
             for model in comparison.models
+        ],
+    )
+
+
+def size_table(comparison: Comparison) -> Table:
+    """Lesions found by size; a size of which there is neither a true nor a false lesion is left out."""
+    classes = range(len(comparison.models[0].summary.sizes))
+    by_class = {c: [model.summary.sizes[c] for model in comparison.models] for c in classes}
+    used = {c: rows for c, rows in by_class.items() if any(row.reference or row.false for row in rows)}
+    return Table(
+        "Lesions found by size: mean over patients, of all lesions, false positives",
+        ("Model", *(rows[0].name for rows in used.values())),
+        [
+            (model.name, *(_found(rows[index]) for rows in used.values()))
+            for index, model in enumerate(comparison.models)
         ],
     )
 
@@ -89,7 +100,7 @@ def lesion_table(comparison: Comparison) -> Table:
 def effort_table(comparison: Comparison) -> Table:
     """Calibration, time and size."""
     return Table(
-        "Calibration over all voxels, and what a model costs",
+        "Calibration over voxels near lesions, and what a model costs",
         (
             "Model",
             "Network",
@@ -103,9 +114,9 @@ def effort_table(comparison: Comparison) -> Table:
             (
                 model.name,
                 model.title,
-                number(model.reliability.ece, 4),
-                number(model.reliability.ece_in_doubt),
-                number(model.reliability.brier, 4),
+                _mean(model.summary, "ece"),
+                number(model.summary.reliability.ece_in_doubt),
+                _mean(model.summary, "brier"),
                 number(1000 * model.seconds_per_slice, 0),
                 number(model.parameters / 1e6, 1),
             )
@@ -132,33 +143,20 @@ def patient_table(comparison: Comparison) -> Table:
     )
 
 
-def size_name(size: SizeClass) -> str:
-    """Bounds of a size class, in words short enough for a heading."""
-    if size.smallest is None:
-        return f"under {size.largest:g} px"
-    if size.largest is None:
-        return f"{size.smallest:g} px and more"
-    return f"{size.smallest:g} to {size.largest:g} px"
-
-
 def number(value: float, digits: int = 3) -> str:
     """``value`` with ``digits`` decimals, or a dash if it is ``nan``."""
     return NOTHING if value != value else f"{value:.{digits}f}"
 
 
-def _interval(interval: Interval) -> str:
-    return f"{interval.low:.3f} to {interval.high:.3f}" if interval.known else NOTHING
+def _mean(summary: Summary, key: str, digits: int = 3) -> str:
+    return with_interval(getattr(summary, key), summary.intervals.get(key), digits)
 
 
 def _found(size: SizeClass) -> str:
     false = f", {size.false} false" if size.false else ""
-    if size.reference:
-        return f"{size.found} of {size.reference}{false}"
-    return f"no lesion{false}"
-
-
-def _found_of_all(model: ModelResult) -> str:
-    return f"{sum(size.found for size in model.sizes)} of {sum(size.reference for size in model.sizes)}"
+    if not size.reference:
+        return f"no lesion{false}"
+    return f"{with_interval(size.sensitivity, size.interval, 2)}, {size.found} of {size.reference}{false}"
 
 
 def _escaped(cell: str) -> str:

@@ -1,6 +1,7 @@
 """A study in, probabilities and a mask out, as a stream of progress events."""
 
 from metseg.inference.backend import Backend, BackendFactory, DeviceMemoryError, EnsembleBackend, backend_factory
+from metseg.inference.brain_extraction import extract_brain, find_brain, locate_brain
 from metseg.inference.chosen import Segmenters
 from metseg.inference.devices import available_devices, resolve_device
 from metseg.inference.segmenter import Segmentation, Segmenter
@@ -15,5 +16,8 @@ __all__ = [
     "Segmenters",
     "available_devices",
     "backend_factory",
+    "extract_brain",
+    "find_brain",
+    "locate_brain",
     "resolve_device",
 ]

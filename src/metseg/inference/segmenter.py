@@ -16,10 +16,11 @@ from metseg.checkpoints import Checkpoint, misfit
 from metseg.errors import MetsegError
 from metseg.events import Event, Finished, Notice, Progress, Warned, drain
 from metseg.inference.backend import Backend, BackendFactory, DeviceMemoryError, EnsembleBackend, backend_factory
+from metseg.inference.brain_extraction import find_brain
 from metseg.inference.devices import resolve_device
 from metseg.lesions import PostprocessingConfig, Target, continue_lesions, guided_filter, mask_from_probabilities
 from metseg.networks import EnsembleSpec
-from metseg.preprocessing import PreprocessingConfig, Preprocessor
+from metseg.preprocessing import BrainGrid, PreprocessingConfig, Preprocessor
 from metseg.study import Sequence, Study
 
 Planes = npt.NDArray[np.float32]
@@ -49,6 +50,8 @@ class Segmentation:
     disagreement : ndarray of float32, shape (z, y, x), or None
         Of an ensemble: how far its members' own probabilities are apart, the largest less the smallest, before
         refinement and calibration. ``None`` of a single network, or from a backend that cannot say.
+    brain : BrainGrid or None
+        Where the brain was found, if ``preprocessing`` asks for it; nothing outside is lesion.
     """
 
     probabilities: npt.NDArray[np.float32]
@@ -60,6 +63,7 @@ class Segmentation:
     device: str
     disagreement: npt.NDArray[np.float32] | None = None
     target: Target = Target.FLAIR_ABNORMALITY
+    brain: BrainGrid | None = None
 
     @property
     def about(self) -> dict[str, Any]:
@@ -142,7 +146,7 @@ class Segmenter:
         Yields
         ------
         Progress, Notice, Finished
-            ``Progress`` counts slices; the last event carries the :class:`Segmentation`.
+            ``Progress`` counts slices of the network's grid; the last event carries the :class:`Segmentation`.
         """
         card = self.checkpoint.card
         preprocessing = preprocessing or card.preprocessing
@@ -156,10 +160,12 @@ class Segmenter:
         elif missing := study.missing(wanted):
             stand_in = study.sequences[study.channel(missing[0])]
             yield Notice(f"{study.name}: no {' and no '.join(missing)}; {stand_in} channel used in place")
-        preprocessor = Preprocessor(preprocessing, study.select(wanted))
+        brain = yield from find_brain(study, preprocessing, self._device)
+        voxels = study.select(wanted)
+        preprocessor = Preprocessor(preprocessing, voxels if brain is None else brain.forward(voxels))
         answers: list[Planes] = []
-        disagreement: Planes | None = None
-        total = study.shape[0]
+        differences: list[Planes] = []
+        total = len(voxels[0]) if brain is None else brain.shape[0]
         done = 0
         yield Progress(0, total, study.name)
         while done < total:
@@ -171,14 +177,13 @@ class Segmenter:
                 continue
             answers.append(planes)
             if apart is not None:
-                disagreement = np.zeros(study.shape, np.float32) if disagreement is None else disagreement
-                disagreement[z.start : z.stop] = preprocessor.restore(apart)
+                differences.append(apart)
             done = z.stop
             yield Progress(done, total, study.name)
         planes = np.concatenate(answers)
         if card.inference.continuation is not None:
             planes = continue_lesions(planes, preprocessor.windowed, card.inference.continuation)
-        probabilities = preprocessor.restore(planes)
+        probabilities = _restored(planes, preprocessor, brain)
         yield Finished(
             Segmentation(
                 probabilities,
@@ -188,8 +193,9 @@ class Segmenter:
                 card.name,
                 self.checkpoint.sha256,
                 self._device,
-                disagreement,
-                card.target,
+                _restored(np.concatenate(differences), preprocessor, brain) if differences else None,
+                target=card.target,
+                brain=brain,
             )
         )
 
@@ -245,3 +251,9 @@ class Segmenter:
         self.close()
         self._device = "cpu"
         return Notice(f"{error}, even for one slice; going on with the CPU")
+
+
+def _restored(planes: Planes, preprocessor: Preprocessor, brain: BrainGrid | None) -> Planes:
+    """Values on the network's grid, float32 (n, height, width), on the study's grid, float32 (z, y, x)."""
+    restored = preprocessor.restore(planes)
+    return restored if brain is None else brain.backward(restored)

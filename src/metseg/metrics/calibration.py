@@ -8,12 +8,16 @@ from functools import reduce
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, computed_field
+from scipy import ndimage
 
 from metseg.metrics.overlap import as_lesion
-from metseg.metrics.scores import Score
+from metseg.metrics.statistics import Score
 
 #: Probabilities below this are background that no model doubts; it outnumbers everything else a hundred times.
 DOUBTLESS = 0.01
+
+#: How far around lesions and suspected lesions voxels are judged, in voxels.
+MARGIN = 2
 
 _EDGES = np.array([0.0, DOUBTLESS, *np.linspace(0.1, 1.0, 10)])
 
@@ -110,6 +114,19 @@ def reliability(reference: npt.NDArray[np.generic], probabilities: npt.NDArray[n
         probability=tuple(np.bincount(place, weights=given, minlength=number).tolist()),
         squared_error=float(np.square(given - lesion).sum()),
     )
+
+
+def reliability_near_lesions(
+    reference: npt.NDArray[np.generic], probabilities: npt.NDArray[np.floating]
+) -> Reliability:
+    """The same over voxels at most :data:`MARGIN` from a lesion or from a probability of :data:`DOUBTLESS` and more.
+
+    Over a whole scan the background that nobody doubts makes every network look calibrated; over the voxels of high
+    probability alone a missed lesion does not count.
+    """
+    truth, _ = as_lesion(reference, probabilities)
+    near = ndimage.maximum_filter(truth | (probabilities >= DOUBTLESS), size=2 * MARGIN + 1)
+    return reliability(truth[near], probabilities[near])
 
 
 def pool_reliability(parts: Iterable[Reliability]) -> Reliability:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
-from metseg.metrics.scores import Score
+#: A float whose ``nan`` is ``null`` in JSON.
+Score = Annotated[
+    float,
+    BeforeValidator(lambda value: float("nan") if value is None else value),
+    PlainSerializer(lambda value: None if value != value else value, return_type=float | None, when_used="json"),
+]
 
 #: Level of every interval, and one minus that of every test.
 CONFIDENCE = 0.95
@@ -59,6 +65,11 @@ class PairedTest(BaseModel):
     def tells_apart(self) -> bool:
         """Whether both the interval and the test exclude that the models are alike."""
         return self.interval.known and 0 not in self.interval and self.p_value < 1 - CONFIDENCE
+
+
+def mean_of(values: Sequence[float]) -> float:
+    """Mean of those that are defined; ``nan`` if none is."""
+    return float("nan") if np.isnan(values).all() else float(np.nanmean(values))
 
 
 def mean_interval(values: Sequence[float]) -> Interval:

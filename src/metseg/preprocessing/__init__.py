@@ -1,16 +1,36 @@
 """From stored intensities to the network's input, and back: one config shared by training, inference and the viewer."""
 
-from metseg.preprocessing.config import ClaheConfig, PreprocessingConfig
+from metseg.preprocessing.brain_grid import MIN_VOLUME_SLICES, BrainGrid
+from metseg.preprocessing.brain_shape import (
+    USUAL_FLIPS,
+    Flips,
+    extraction_problem,
+    head_voxels,
+    likely_flips,
+    likeness,
+    stripped_brain,
+)
+from metseg.preprocessing.config import BrainConfig, ClaheConfig, PreprocessingConfig
 from metseg.preprocessing.enhancement import apply_clahe
 from metseg.preprocessing.grid import Grid
 from metseg.preprocessing.preprocessor import Preprocessor, neighbourhood, network_input
 
 __all__ = [
+    "MIN_VOLUME_SLICES",
+    "USUAL_FLIPS",
+    "BrainConfig",
+    "BrainGrid",
     "ClaheConfig",
+    "Flips",
     "Grid",
     "PreprocessingConfig",
     "Preprocessor",
     "apply_clahe",
+    "extraction_problem",
+    "head_voxels",
+    "likely_flips",
+    "likeness",
     "neighbourhood",
     "network_input",
+    "stripped_brain",
 ]

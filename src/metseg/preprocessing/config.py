@@ -6,6 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+_Side = Annotated[int, Field(ge=8, le=1024)]
+_Rim = Annotated[int, Field(ge=0, le=256)]
+
 
 class ClaheConfig(BaseModel):
     """Contrast limited adaptive histogram equalisation (Zuiderveld, Graphics Gems IV, 1994).
@@ -27,19 +30,65 @@ class ClaheConfig(BaseModel):
     mode: Literal["channel", "luminance"] = "channel"
 
 
+class BrainConfig(BaseModel):
+    """Brings a whole head to the brain's own box, stretched to one size: the form of skull-stripped training scans.
+
+    The voxels outside the brain become 0, the brightness is corrected, the brain's bounding box is resampled to
+    ``grid`` less ``rim`` on every side, and the 99.95th percentile of the brain becomes 255 (uint8). A scan that
+    is skull-stripped already is neither extracted nor corrected again.
+
+    Attributes
+    ----------
+    extraction : {"deepbet", "none"}
+        What finds the brain in a head; ``none`` takes the whole head for it.
+    extraction_version : str
+        Version of the package that does so: another one may find another brain.
+    bias_correction : {"n4", "none"}
+        N4 (Tustison et al., IEEE TMI 2010) inside the brain, on the resampled volume.
+    grid : tuple of int
+        Size along (z, y, x), feet first and y from back to front.
+    rim : tuple of int
+        Zeros on either side of the brain along (z, y, x).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    extraction: Literal["deepbet", "none"] = "deepbet"
+    extraction_version: str = "1.0.2"
+    bias_correction: Literal["n4", "none"] = "n4"
+    grid: tuple[_Side, _Side, _Side] = (64, 128, 128)
+    rim: tuple[_Rim, _Rim, _Rim] = (5, 10, 10)
+
+    @property
+    def inner(self) -> tuple[int, int, int]:
+        """Size of the brain's box on the grid along (z, y, x)."""
+        z, y, x = (side - 2 * rim for side, rim in zip(self.grid, self.rim, strict=True))
+        return z, y, x
+
+    @model_validator(mode="after")
+    def _brain_has_room(self) -> BrainConfig:
+        if min(self.inner) < 1:
+            raise ValueError(f"a rim of {self.rim} leaves no room on a grid of {self.grid}")
+        return self
+
+
 class PreprocessingConfig(BaseModel):
     """Everything that happens to intensities before the network sees them.
 
     Attributes
     ----------
+    brain : BrainConfig or None
+        Before all else, bring the volume to the brain's grid; ``None`` leaves the head as it is.
     sequences : tuple of str
         The sequences the network looks at, as :class:`metseg.study.Sequence` values.
     normalisation : {"median", "percentile", "unit", "zscore"}
-        ``median`` maps the background to 0 and the median of the head in each channel's whole volume to 0.4, and
-        clips at 1: brain looks alike in every head, however bright its fat is; ``percentile`` maps the two
-        percentiles of each channel's whole volume to 0 and 1 and clips; ``unit`` does so with its minimum and
-        maximum; ``zscore`` is ``percentile`` followed, after CLAHE, by zero mean and unit variance over the voxels
+        ``median`` maps the background to 0 and the median of the head in each channel's whole volume to
+        ``median_level``, and clips at 1: brain looks alike in every head, however bright its fat is; ``percentile``
+        maps the two percentiles of each channel's whole volume to 0 and 1 and clips; ``unit`` does so with its minimum
+        and maximum; ``zscore`` is ``percentile`` followed, after CLAHE, by zero mean and unit variance over the voxels
         of the head.
+    median_level : float
+        Where ``median`` puts the median of the head: its inverse is how many times that bright a voxel may be.
     percentiles : tuple of float
         Lower and upper percentile, in percent.
     clahe : ClaheConfig or None
@@ -57,8 +106,10 @@ class PreprocessingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    brain: BrainConfig | None = None
     sequences: Annotated[tuple[str, ...], Field(min_length=1)] = ("pre-contrast", "flair", "post-contrast")
     normalisation: Literal["median", "percentile", "unit", "zscore"] = "percentile"
+    median_level: Annotated[float, Field(gt=0, lt=1)] = 0.4
     percentiles: tuple[Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(ge=0, le=100)]] = (1.0, 99.5)
     clahe: ClaheConfig | None = ClaheConfig()
     keep_plain: bool = False

@@ -18,9 +18,6 @@ _HEAD = 0.05
 #: Above this share of the percentile window a voxel counts as head when looking for its median.
 _BRIGHT = 0.1
 
-#: Where the median of the head goes; lesions reach 2.2 times that on FLAIR.
-_MEDIAN = 0.4
-
 
 def neighbourhood(z: int, depth: int, neighbours: int) -> list[int]:
     """Slices from ``z - neighbours`` to ``z + neighbours``; the first or last one stands for those beyond it."""
@@ -138,13 +135,15 @@ def _windows(
     low, high = np.stack([np.percentile(channel, bounds) for channel in voxels], axis=1).astype(np.float32)
     if config.normalisation == "median":
         ends = zip(voxels, low.tolist(), high.tolist(), strict=True)
-        high = np.array([_above_median(channel, bottom, top) for channel, bottom, top in ends], np.float32)
+        high = np.array(
+            [_above_median(channel, bottom, top, config.median_level) for channel, bottom, top in ends], np.float32
+        )
     flat = high <= low
     high[flat] = np.maximum(low[flat], [channel.max() for channel in voxels[flat]]) if flat.any() else high[flat]
     return low[:, None, None], np.maximum(high - low, 1e-6)[:, None, None].astype(np.float32)
 
 
-def _above_median(channel: npt.NDArray[Any], low: float, high: float) -> float:
-    """Upper end of the window that puts the median of the head at :data:`_MEDIAN`."""
+def _above_median(channel: npt.NDArray[Any], low: float, high: float, level: float) -> float:
+    """Upper end of the window that puts the median of the head at ``level``."""
     head = channel[channel > low + _BRIGHT * (high - low)]
-    return low + (float(np.median(head)) - low) / _MEDIAN if head.size else high
+    return low + (float(np.median(head)) - low) / level if head.size else high

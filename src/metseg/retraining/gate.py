@@ -13,8 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from metseg.curation import GateResult
 from metseg.errors import DataError, UnreadableFileError
 from metseg.lesions import PostprocessingConfig
-from metseg.metrics import PairedTest, PatientScore, compare_paired
-from metseg.metrics.scores import Score
+from metseg.metrics import PairedTest, ScanScore, Score, compare_paired
 from metseg.retraining.config import RetrainingConfig
 
 FILE = "gate.json"
@@ -42,8 +41,8 @@ class GateRow(_Value):
     dice : float
         Volumetric, over all slices with a mask.
     lesions, found, false : int
-        Lesions in the mask, those of them that were found, and predicted ones that are none; see
-        :func:`metseg.metrics.match_lesions`.
+        Lesions in the mask, those of them that were found, and false positives; see
+        :func:`metseg.metrics.score_lesions`.
     """
 
     name: str
@@ -55,16 +54,16 @@ class GateRow(_Value):
     false: int
 
     @classmethod
-    def of(cls, score: PatientScore, patient: str, source: Source) -> GateRow:
+    def of(cls, score: ScanScore, patient: str, source: Source) -> GateRow:
         """The row of a score."""
         return cls(
             name=score.name,
             patient=patient,
             source=source,
             dice=score.dice,
-            lesions=score.lesions,
-            found=score.found_lesions,
-            false=score.false_lesions,
+            lesions=len(score.lesions),
+            found=score.found,
+            false=len(score.false_positives),
         )
 
 

@@ -306,7 +306,8 @@ def _measured(
     summary = evaluation.summaries["all sequences"]
     patients, corrected = task.patients.patients, task.patients.corrected
     rows = tuple(
-        GateRow.of(score, patients[score.name], Source.PROJECT if score.name in corrected else Source.ORIGINAL)
+        GateRow.of(scan, patients[score.name], Source.PROJECT if score.name in corrected else Source.ORIGINAL)
         for score in summary.scores
+        for scan in score.scans
     )
     return summary, rows

@@ -94,7 +94,9 @@ class Inspection(_Frozen):
         What was looked at.
     studies : tuple of StudyInspection
         In natural order; a study whose slices differ in kind appears once for each kind.
-    patients, slices, pairs, lesion_slices : int
+    patients : int
+        Patients, of whom there may be several studies.
+    slices, pairs, lesion_slices : int
         Sums over the studies.
     sizes, channels, dtypes : dict of str to int
         How many slices there are of each.
@@ -145,7 +147,7 @@ def inspect(path: str | Path, sequences: Seq[Sequence] | None = None) -> Iterato
         yield Progress(index, len(found), files.name)
         studies += _inspect_study(files, load(files))
     yield Progress(len(found), len(found), "")
-    yield Finished(_sum_up(Path(path), studies, len(found)))
+    yield Finished(_sum_up(Path(path), studies, len({files.patient for files in found})))
 
 
 def _inspect_study(files: StudyFiles, loaded: Loaded) -> list[StudyInspection]:

@@ -151,6 +151,18 @@ class Study:
                 return self.sequences.index(candidate)
         return 0
 
+    @property
+    def stand_ins(self) -> tuple[Sequence, ...]:
+        """Sequences whose channel is a copy of FLAIR, the TCGA-LGG slices' stand-in for what was not acquired."""
+        if Sequence.FLAIR not in self.sequences:
+            return ()
+        flair = self.voxels[self.sequences.index(Sequence.FLAIR)]
+        return tuple(
+            sequence
+            for sequence, channel in zip(self.sequences, self.voxels, strict=True)
+            if sequence is not Sequence.FLAIR and np.array_equal(channel, flair)
+        )
+
     def select(self, wanted: Seq[Sequence] = TRIPLET) -> npt.NDArray[np.uint8 | np.uint16]:
         """Voxels of the wanted sequences, shape (len(wanted), z, y, x); missing ones replaced as in :meth:`channel`."""
         return self.voxels[[self.channel(sequence) for sequence in wanted]]
@@ -173,6 +185,12 @@ class Study:
         """This study with its only channel, if of unknown sequence, named as the only sequence that is wanted."""
         lone = len(wanted) == 1 and self.sequences == (Sequence.UNKNOWN,)
         return self.with_sequences(wanted) if lone else self
+
+    def slice(self, z: int) -> Study:
+        """Slice ``z`` as a study of its own."""
+        part = slice(z, z + 1)
+        mask = None if self.mask is None else self.mask[part]
+        return replace(self, voxels=self.voxels[:, part], mask=mask, slices=self.slices[part])
 
     def only(self, *wanted: Sequence) -> Study:
         """This study with just the named channels, for instance FLAIR alone."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from metseg.errors import DataError, TooLargeError, UnreadableFileError
 from metseg.study.discovery import StudyFiles, find_studies
-from metseg.study.model import TRIPLET, Geometry, Problem, ProblemKind, Sequence, SliceFile, Study, assumed_sequences
+from metseg.study.model import Geometry, Problem, ProblemKind, Sequence, SliceFile, Study, assumed_sequences
 from metseg.study.preflight import TiffHeader, preflight
 from metseg.study.sidecar import Spacing, read_spacing, sidecar_of
 from metseg.study.tiff import read_into, read_tiff
@@ -237,13 +237,8 @@ def _spacing(files: StudyFiles, images: list[_Image], problems: list[Problem]) -
 
 
 def _stand_ins(study: Study, files: StudyFiles) -> list[Problem]:
-    """Sequences that are copies of FLAIR, the TCGA-LGG slices' stand-in for what was not acquired."""
-    if study.sequences != TRIPLET:
-        return []
-    flair = study.voxels[TRIPLET.index(Sequence.FLAIR)]
     where = files.folder if len(files.slices) > 1 else files.slices[0].image
     return [
         Problem(where, f"{sequence} is missing: FLAIR stands in its place", kind=ProblemKind.SEQUENCE)
-        for sequence, channel in zip(TRIPLET, study.voxels, strict=True)
-        if sequence is not Sequence.FLAIR and np.array_equal(channel, flair)
+        for sequence in study.stand_ins
     ]

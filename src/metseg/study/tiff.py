@@ -122,7 +122,7 @@ def _segments(
     """Decode consecutive strips or tiles, each of which must have its shape (y, x, c); one below the other."""
     last = first + len(shapes)
     decode = _decode_picture if page.compression in _PICTURES else _decode_bytes
-    parts: list[bytes | bytearray | Voxels] = []
+    parts: list[bytes | bytearray] = []
     for offset, count, shape in zip(
         page.offsets[first:last].tolist(), page.counts[first:last].tolist(), shapes, strict=True
     ):
@@ -159,7 +159,7 @@ def _decode_bytes(
     return decoded
 
 
-def _decode_picture(compression: int, data: bytes, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> Voxels:
+def _decode_picture(compression: int, data: bytes, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> bytes:
     """Decode a strip or tile that is a picture of its own, with a size and type of its own: it must be this one.
 
     The codec compares them with ``out`` before it decodes a pixel.
@@ -171,7 +171,7 @@ def _decode_picture(compression: int, data: bytes, shape: tuple[int, int, int], 
         imagecodecs.jpegxl_decode(data, out=out, numthreads=1)
     except Exception as error:  # the codec's own, unrelated to ValueError or not
         raise ValueError(f"is damaged or of another size or type ({error})") from error
-    return out
+    return out.tobytes()
 
 
 def _undo_differences(pixels: Voxels) -> Voxels:

@@ -38,7 +38,13 @@ class Augmentation:
         self._around = 2 * preprocessing.neighbours + 1
         self._clahe = config.clahe if preprocessing.clahe is None else 0.0
 
-    def __call__(self, image: torch.Tensor, mask: torch.Tensor, generator: torch.Generator | None = None) -> Pair:
+    def __call__(
+        self,
+        image: torch.Tensor,
+        mask: torch.Tensor,
+        generator: torch.Generator | None = None,
+        centre: tuple[int, int] | None = None,
+    ) -> Pair:
         """Change and crop a slice, or a stack of slices with one geometry and one change of brightness for all.
 
         Parameters
@@ -49,6 +55,8 @@ class Augmentation:
             1 inside lesions.
         generator : torch.Generator, optional
             Source of randomness; torch's global one by default.
+        centre : (int, int), optional
+            (y, x) of a lesion that the crop must show.
 
         Returns
         -------
@@ -58,7 +66,7 @@ class Augmentation:
         height, width = image.shape[-2:]
         if self._clahe and float(torch.rand((), generator=generator)) < self._clahe:
             image = _equalised(image, generator)
-        deformation = random_deformation(self.config, self.crop, (height, width), generator)
+        deformation = random_deformation(self.config, self.crop, (height, width), generator, centre)
         planes = deformation.image(image).view(*image.shape[:-3], -1, self._sequences, self.crop, self.crop)
         planes = self._intensity(self._without_sequences(planes, generator), generator)
         return planes.flatten(-4, -3), deformation.mask(mask)

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from metseg.lesions import Target
+from metseg.checkpoints import InferenceConfig
+from metseg.lesions import Continuation, GuidedFilter, Target
 from metseg.networks import NetworkSpec, default_encoder_weights
 from metseg.networks.registry import ArchitectureName
 from metseg.preprocessing import PreprocessingConfig
@@ -65,13 +66,24 @@ class AugmentationConfig(BaseModel):
 
 
 class LossConfig(BaseModel):
-    """Weights of the summed losses; ``gamma`` is the focal loss's exponent (Lin et al. 2017)."""
+    """Weights of the summed losses.
+
+    Attributes
+    ----------
+    dice, focal, bce : float
+        Dice over the whole batch, focal and binary cross-entropy.
+    lesion_dice : float
+        Dice of each lesion of each slice by itself, so that a small one weighs as much as a large one.
+    gamma : float
+        The focal loss's exponent.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dice: Annotated[float, Field(ge=0)] = 1.0
     focal: Annotated[float, Field(ge=0)] = 1.0
     bce: Annotated[float, Field(ge=0)] = 0.5
+    lesion_dice: Annotated[float, Field(ge=0)] = 0.0
     gamma: Annotated[float, Field(ge=0)] = 2.0
 
 
@@ -125,12 +137,14 @@ class TrainingConfig(BaseModel):
         Share of the patients that is held out, unless ``folds`` say who is.
     folds, fold : int or None
         Number of parts of a cross-validation, and which of them (from 0) is held out; the same for every seed.
+    inference : InferenceConfig
+        How the card will have the network used.
     threshold : float
         Probability from which on a voxel is lesion, in validation and in the card.
     keep_last : bool
         Keep the last epoch instead of the best one, so that held-out patients are measured but choose nothing.
     replay : float
-        Share of the examples that come from replayed patients, where there are any.
+        Share of the examples that come from replayed patients or single slices, where there are any.
     synthetic_heads : int
         Synthetic heads added to the training patients.
     simulated_lesions : float
@@ -173,6 +187,7 @@ class TrainingConfig(BaseModel):
     held_out: Annotated[float, Field(ge=0, lt=1)] = 0.2
     folds: Annotated[int, Field(ge=2)] | None = None
     fold: Annotated[int, Field(ge=0)] | None = None
+    inference: InferenceConfig = InferenceConfig(refinement=GuidedFilter(), continuation=Continuation())
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     keep_last: bool = False
     replay: Annotated[float, Field(ge=0, lt=1)] = 0.5

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import zlib
 from collections import abc
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain, compress, count, groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +19,14 @@ from torch.utils.data import Dataset
 
 from metseg.errors import DataError
 from metseg.events import Notice, Progress
+from metseg.inference import find_brain, locate_brain
 from metseg.lesions import label_lesions
-from metseg.preprocessing import PreprocessingConfig, Preprocessor, neighbourhood, network_input
+from metseg.preprocessing import BrainGrid, PreprocessingConfig, Preprocessor, neighbourhood, network_input
 from metseg.study import Sequence, Study, StudyFiles, find_studies, load
 from metseg.synthetic import insert_metastases
 from metseg.training.augmentation import Augmentation, Pair
 from metseg.training.config import TrainingConfig
+from metseg.training.losses import UNKNOWN
 
 #: Folders of patients; of a patient who is in several the first counts.
 Folders = Path | abc.Sequence[Path]
@@ -31,8 +34,17 @@ Folders = Path | abc.Sequence[Path]
 #: Which sequence each channel of the files is, where that is said.
 Channels = abc.Sequence[Sequence] | None
 
-#: One training example: patient, slice, seed of its augmentation.
-Example = tuple[int, int, int]
+
+class Place(NamedTuple):
+    """Where training examples come from: a slice of a study, and (y, x) of the lesion that they must show, if any."""
+
+    study: int
+    z: int
+    centre: tuple[int, int] | None = None
+
+
+#: One training example: its place, and the seed of its augmentation.
+Example = tuple[Place, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +60,7 @@ class PreparedStudy:
     views : ndarray of float16, shape (z, v, c, height, width)
         Every slice, see :meth:`metseg.preprocessing.Preprocessor.views`.
     masks : ndarray of uint8, shape (z, height, width)
-        1 inside lesions.
+        1 inside lesions; :data:`metseg.training.losses.UNKNOWN` where nothing is known.
     masked : tuple of int
         Slices whose mask is known.
     neighbours : int
@@ -85,19 +97,36 @@ def masked_slices(study: Study) -> list[int]:
     return [z for z, file in enumerate(study.slices) if file.mask is not None]
 
 
-def prepare(study: Study, config: PreprocessingConfig, patient: str | None = None) -> PreparedStudy | None:
-    """Preprocess ``study`` of ``patient`` (its name, if not given); ``None`` if no slice of it has a mask."""
-    z = masked_slices(study)
+def prepare(
+    study: Study,
+    config: PreprocessingConfig,
+    patient: str | None = None,
+    known: Iterable[int] | None = None,
+    brain: BrainGrid | None = None,
+) -> PreparedStudy | None:
+    """Preprocess ``study`` of ``patient`` (its name, if not given); ``None`` if no slice of it has a mask.
+
+    ``known`` are the slices whose mask counts, if not all that have one. Where ``config`` asks for the brain it is
+    looked for, unless it is given.
+    """
+    z = masked_slices(study) if known is None else list(known)
     if not z or study.mask is None:
         return None
-    preprocessor = Preprocessor(config, study.select([Sequence(name) for name in config.sequences]))
-    views = np.stack([preprocessor.views(index).astype(np.float16) for index in range(study.shape[0])])
-    masks = np.stack([preprocessor.grid.forward_mask(plane) for plane in study.mask])
+    voxels, mask = study.select([Sequence(name) for name in config.sequences]), study.mask
+    if (brain := brain or locate_brain(study, config)) is not None:
+        voxels, mask, z = brain.forward(voxels), brain.forward_mask(mask), brain.known_slices(z)
+    preprocessor = Preprocessor(config, voxels)
+    views = np.stack([preprocessor.views(index).astype(np.float16) for index in range(voxels.shape[1])])
+    masks = np.stack([preprocessor.grid.forward_mask(plane) for plane in mask])
     return PreparedStudy(study.name, patient or study.name, views, masks, tuple(z), config.neighbours)
 
 
 def prepare_simulated(
-    study: Study, config: PreprocessingConfig, seed: tuple[int, ...], patient: str | None = None
+    study: Study,
+    config: PreprocessingConfig,
+    seed: tuple[int, ...],
+    patient: str | None = None,
+    brain: BrainGrid | None = None,
 ) -> PreparedStudy | None:
     """Preprocess a copy of ``study`` with simulated metastases; ``None`` if there is no room for any.
 
@@ -105,8 +134,7 @@ def prepare_simulated(
     """
     insertion = insert_metastases(study, seed)
     kept = tuple(z for z in masked_slices(study) if insertion.labels[z].any())
-    copy = prepare(insertion.study, config, patient) if kept else None
-    return None if copy is None else replace(copy, masked=kept)
+    return prepare(insertion.study, config, patient, kept, brain) if kept else None
 
 
 def masked_patients(data: Folders, sequences: Channels = None) -> dict[str, list[StudyFiles]]:
@@ -175,14 +203,63 @@ def prepare_patients(
     """
     wanted = list(names)
     prepared: list[PreparedStudy] = []
-    for count, name in enumerate(wanted):
-        yield Progress(count, len(wanted), f"reading {name}")
+    for done, name in enumerate(wanted):
+        yield Progress(done, len(wanted), f"reading {name}")
         for study in (yield from load_masked(patients[name])):
-            made = [prepare(study, config, name)]
+            brain = yield from find_brain(study, config)
+            made = [prepare(study, config, name, brain=brain)]
             copies = range(_copies(name, simulated, seed))
-            made += [prepare_simulated(study, config, (seed, copy), name) for copy in copies]
+            made += [prepare_simulated(study, config, (seed, copy), name, brain) for copy in copies]
             prepared += [ready for ready in made if ready is not None]
     yield Progress(len(wanted), len(wanted), "patients read")
+    return prepared
+
+
+def prepare_background(
+    data: Folders, config: PreprocessingConfig
+) -> Generator[Progress | Notice, None, list[PreparedStudy]]:
+    """Read and preprocess patients whose masks outline something else than what is trained.
+
+    Outside these masks nothing is lesion, inside nothing is known. If the network looks at brains, each is also shown
+    with its skull. Patients for whom FLAIR stands in the place of a
+    wanted sequence are left out, which a notice says.
+    """
+    prepared: list[PreparedStudy] = []
+    left_out: list[str] = []
+    patients = masked_patients(data)
+    for done, (name, files) in enumerate(patients.items()):
+        yield Progress(done, len(patients), f"reading {name} for its background")
+        for study in (yield from load_masked(files)):
+            if set(study.stand_ins) & set(config.sequences):
+                left_out.append(study.name)
+                continue
+            for variant in _with_and_without_skull(config):
+                brain = yield from find_brain(study, variant)
+                ready = prepare(study, variant, name, brain=brain)
+                prepared += [] if ready is None else [replace(ready, masks=ready.masks * np.uint8(UNKNOWN))]
+    if left_out:
+        yield Notice(f"{len(left_out)} left out, of whom a sequence is missing: {', '.join(left_out)}")
+    return prepared
+
+
+def _with_and_without_skull(config: PreprocessingConfig) -> list[PreprocessingConfig]:
+    """A network of brains also sees whole heads, for an extraction may fail."""
+    if config.brain is None:
+        return [config]
+    return [config, config.model_copy(update={"brain": config.brain.model_copy(update={"extraction": "none"})})]
+
+
+def prepare_single_slices(
+    data: Folders, config: PreprocessingConfig
+) -> Generator[Progress | Notice, None, list[PreparedStudy]]:
+    """Read and preprocess masked slices that are no volume: each is a study of its own, and its own neighbour."""
+    prepared: list[PreparedStudy] = []
+    patients = masked_patients(data)
+    for done, (name, files) in enumerate(patients.items()):
+        yield Progress(done, len(patients), f"reading slices of {name}")
+        for study in (yield from load_masked(files)):
+            ready = [prepare(study.slice(z), config, name) for z in masked_slices(study)]
+            prepared += [entry for entry in ready if entry is not None]
     return prepared
 
 
@@ -202,7 +279,7 @@ class TrainingSlices(Dataset[Pair]):
 
     def __getitem__(self, example: Example) -> Pair:
         """Image float32 (channels, crop, crop) and mask uint8 (1, crop, crop); before that (z, …) for stacks."""
-        index, z, seed = example
+        (index, z, centre), seed = example
         study = self.studies[index]
         generator = torch.Generator().manual_seed(seed)
         if self._stack == 1:
@@ -211,7 +288,7 @@ class TrainingSlices(Dataset[Pair]):
             below = int(torch.randint(self._stack, (), generator=generator))
             around = np.clip(np.arange(z - below, z - below + self._stack), 0, len(study.views) - 1)
             image, mask = np.stack([study.image(int(k)) for k in around]), study.masks[around, None]
-        return self._augmentation(torch.from_numpy(image), torch.from_numpy(mask), generator)
+        return self._augmentation(torch.from_numpy(image), torch.from_numpy(mask), generator, centre)
 
 
 class EpochPlan:
@@ -222,12 +299,12 @@ class EpochPlan:
     """
 
     def __init__(self, studies: list[PreparedStudy], config: TrainingConfig) -> None:
-        flags = [(index, z, bool(study.masks[z].any())) for index, study in enumerate(studies) for z in study.masked]
-        self._lesion = [(index, z) for index, z, has_lesion in flags if has_lesion]
-        self._empty = [(index, z) for index, z, has_lesion in flags if not has_lesion]
+        places = [Place(index, z) for index, study in enumerate(studies) for z in study.masked]
+        has_lesion = [bool((studies[place.study].masks[place.z] == 1).any()) for place in places]
+        self._lesion = list(compress(places, has_lesion))
+        self._empty = [place for place, lesion in zip(places, has_lesion, strict=True) if not lesion]
         if not self._lesion:
             raise DataError("no training slice has a lesion")
-        self._by_lesion = _slices_by_lesion(studies) if config.sampling == "lesion" else None
         self._seed = config.seed
         self._replayed = frozenset(index for index, study in enumerate(studies) if study.replayed)
         self._replay = config.replay
@@ -235,57 +312,72 @@ class EpochPlan:
         self._lesions_per_batch = (
             max(1, round(self._per_batch * config.lesion_share)) if self._empty else self._per_batch
         )
-        new = [place for place in self._lesion if place[0] not in self._replayed]
-        to_show = len(new) / (1 - self._replay) if 0 < len(new) < len(self._lesion) else len(self._lesion)
+        new, old = self._parted(self._lesion)
+        to_show = len(new) / (1 - self._replay) if new and old else len(self._lesion)
         self.steps = config.steps_per_epoch or max(1, math.ceil(to_show / (self._lesions_per_batch * config.stack)))
+        by_lesion = config.sampling == "lesion"
+        self._by_lesion = [_slices_by_lesion(studies, part) for part in (new, old)] if by_lesion else None
 
     def batches(self, epoch: int) -> list[list[Example]]:
         """The examples of every batch of ``epoch``."""
         rng = np.random.default_rng([self._seed, epoch])
-        lesions = self._stream(self._lesion, rng) if self._by_lesion is None else _drawn(self._by_lesion, rng)
-        empties = self._stream(self._empty, rng)
+        lesions = (
+            self._mixed([_endless(part, rng) for part in self._parted(self._lesion)])
+            if self._by_lesion is None
+            else self._mixed([_drawn(part, rng) for part in self._by_lesion])
+        )
+        empties = self._mixed([_endless(part, rng) for part in self._parted(self._empty)])
         seeds = rng.integers(2**62, size=(self.steps, self._per_batch)).tolist()
         plan: list[list[Example]] = []
         for row in seeds:
-            slices = [next(lesions if place < self._lesions_per_batch else empties) for place in range(len(row))]
-            plan.append([(index, z, seed) for (index, z), seed in zip(slices, row, strict=True)])
+            places = [next(lesions if number < self._lesions_per_batch else empties) for number in range(len(row))]
+            plan.append(list(zip(places, row, strict=True)))
         return plan
 
-    def _stream(self, slices: list[tuple[int, int]], rng: np.random.Generator) -> Iterator[tuple[int, int]]:
-        """Slices without end, the replayed ones as often as they should be."""
-        new = [place for place in slices if place[0] not in self._replayed]
-        old = [place for place in slices if place[0] in self._replayed]
-        if not new or not old:
-            yield from _endless(slices, rng)
+    def _parted(self, places: list[Place]) -> tuple[list[Place], list[Place]]:
+        """New and replayed ones."""
+        new = [place for place in places if place.study not in self._replayed]
+        return new, [place for place in places if place.study in self._replayed]
+
+    def _mixed(self, sources: list[Iterator[Place]]) -> Iterator[Place]:
+        """Places from the new and the replayed source, the latter as often as they should be; one may be empty."""
+        first = [next(source, None) for source in sources]
+        streams = [chain([place], source) for place, source in zip(first, sources, strict=True) if place is not None]
+        if len(streams) < 2:
+            yield from chain(*streams)
             return
-        sources = (_endless(new, rng), _endless(old, rng))
-        for count in itertools.count(1):
-            due = math.floor(count * self._replay) - math.floor((count - 1) * self._replay)
-            yield next(sources[due])
+        for number in count(1):
+            due = math.floor(number * self._replay) - math.floor((number - 1) * self._replay)
+            yield next(streams[due])
 
 
-def _slices_by_lesion(studies: list[PreparedStudy]) -> list[list[list[tuple[int, int]]]]:
-    """Slices of each lesion of each patient, over all visits of the patient."""
-    patients: dict[str, list[list[tuple[int, int]]]] = {}
-    for index, study in enumerate(studies):
-        masked = set(study.masked)
-        for lesion in find_objects(label_lesions(study.masks)):
-            slices = [(index, z) for z in range(lesion[0].start, lesion[0].stop) if z in masked]
+def _slices_by_lesion(studies: list[PreparedStudy], places: list[Place]) -> list[list[list[Place]]]:
+    """Those of ``places`` on which each lesion of each patient lies, over all visits, with the lesion's centre."""
+    patients: dict[str, list[list[Place]]] = {}
+    for index, group in groupby(places, key=lambda place: place.study):
+        study = studies[index]
+        wanted = {place.z for place in group}
+        labels = label_lesions(study.masks == 1)
+        for label, box in enumerate(find_objects(labels), start=1):
+            slices = []
+            for z in sorted(set(range(box[0].start, box[0].stop)) & wanted):
+                y, x = np.argwhere(labels[z, box[1], box[2]] == label).mean(axis=0)
+                slices.append(Place(index, z, (box[1].start + round(y), box[2].start + round(x))))
             if slices:
                 patients.setdefault(study.patient, []).append(slices)
     return list(patients.values())
 
 
-def _drawn(patients: list[list[list[tuple[int, int]]]], rng: np.random.Generator) -> Iterator[tuple[int, int]]:
-    """Slices without end: every patient in random order, one of their lesions, one of its slices."""
-    while True:
+def _drawn(patients: list[list[list[Place]]], rng: np.random.Generator) -> Iterator[Place]:
+    """Places without end: every patient in random order, one of their lesions, one of its slices."""
+    while patients:
         for patient in rng.permutation(len(patients)):
             lesions = patients[patient]
             slices = lesions[rng.integers(len(lesions))]
             yield slices[rng.integers(len(slices))]
 
 
-def _endless(slices: list[tuple[int, int]], rng: np.random.Generator) -> Iterator[tuple[int, int]]:
+def _endless(slices: list[Place], rng: np.random.Generator) -> Iterator[Place]:
     """Every slice once in random order, then again in another."""
     while slices:
         for place in rng.permutation(len(slices)):

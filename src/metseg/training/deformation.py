@@ -64,7 +64,11 @@ class Deformation:
 
 
 def random_deformation(
-    config: AugmentationConfig, crop: int, size: tuple[int, int], generator: torch.Generator | None = None
+    config: AugmentationConfig,
+    crop: int,
+    size: tuple[int, int],
+    generator: torch.Generator | None = None,
+    centre: tuple[int, int] | None = None,
 ) -> Deformation:
     """Draw one.
 
@@ -78,10 +82,11 @@ def random_deformation(
         (y, x) of the slice.
     generator : torch.Generator, optional
         Source of randomness; torch's global one by default.
+    centre : (int, int), optional
+        (y, x) in the slice of a lesion that the crop must show, away from its edge where the slice allows it.
     """
     across, along, left, top, angle, scale, shear, right, down, bend = torch.rand(10, generator=generator).tolist()
     height, width = size
-    start = _moved(_start(left, width - crop), _start(top, height - crop))
     affine = _inverse_affine(
         angle=math.radians(_between(angle, config.rotation)),
         scale=1 + _between(scale, config.scale),
@@ -94,7 +99,13 @@ def random_deformation(
         flip[0] = -1, 0, width - 1
     if along < config.vertical_flip:
         flip[1] = 0, -1, height - 1
-    return Deformation((flip @ affine @ start)[:2], crop, _bend(crop, generator) if bend < config.elastic else None)
+    deformed = flip @ affine
+    if centre is None:
+        start = _moved(_start(left, width - crop), _start(top, height - crop))
+    else:
+        x, y, _ = np.linalg.solve(deformed, (centre[1], centre[0], 1.0))
+        start = _moved(_start_around(left, x, width, crop), _start_around(top, y, height, crop))
+    return Deformation((deformed @ start)[:2], crop, _bend(crop, generator) if bend < config.elastic else None)
 
 
 def _between(drawn: float, most: float) -> float:
@@ -105,6 +116,15 @@ def _between(drawn: float, most: float) -> float:
 def _start(drawn: float, room: int) -> int:
     """First row or column of a crop that may move by ``room`` pixels; negative if the crop is the larger one."""
     return int(drawn * (abs(room) + 1)) * (1 if room >= 0 else -1)
+
+
+def _start_around(drawn: float, place: float, length: int, crop: int) -> int:
+    """First row or column of a crop that holds ``place``, an eighth of the crop or more from its edge if it can be."""
+    if length <= crop:
+        return _start(drawn, length - crop)
+    lowest = min(max(math.ceil(place - crop * 7 / 8), 0), length - crop)
+    highest = min(max(math.floor(place - crop / 8), lowest), length - crop)
+    return lowest + _start(drawn, highest - lowest)
 
 
 def _moved(x: float, y: float) -> npt.NDArray[np.float64]:

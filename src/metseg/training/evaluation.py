@@ -11,7 +11,7 @@ from metseg.checkpoints import Checkpoint
 from metseg.events import Event, Finished, Notice, Progress
 from metseg.inference import Segmenter
 from metseg.lesions import PostprocessingConfig
-from metseg.metrics import PatientScore, Summary, score_patient, summarise
+from metseg.metrics import ScanScore, Summary, score_scan, summarise
 from metseg.study import Sequence, Study, StudyFiles
 from metseg.training.dataset import Channels, Folders, chosen_patients, load_masked, masked_slices
 
@@ -52,7 +52,8 @@ def evaluate(
 ) -> Iterator[Event[Evaluation]]:
     """Segment every patient in ``data`` that has a mask, and score it.
 
-    Only slices with a mask file count. Slices of one patient that differ in size are segmented and scored apart.
+    Only slices with a mask file count. Visits of one patient, and slices of one that differ in size, are segmented and
+    scored apart and then pooled, see :func:`metseg.metrics.summarise`.
 
     Parameters
     ----------
@@ -78,11 +79,11 @@ def evaluate(
     """
     flair_alone = flair_alone and Sequence.FLAIR in checkpoint.card.preprocessing.sequences
     chosen = chosen_patients(data, patients, sequences)
-    scores: dict[str, list[PatientScore]] = {}
+    scores: dict[str, list[ScanScore]] = {}
     with Segmenter(checkpoint, device=device) as segmenter:
         for done, (name, files) in enumerate(chosen):
             yield Progress(done, len(chosen), f"scoring {name}")
-            for setting, score in (yield from _score(segmenter, files, postprocessing, flair_alone)):
+            for setting, score in (yield from _score(segmenter, name, files, postprocessing, flair_alone)):
                 scores.setdefault(setting, []).append(score)
     yield Progress(len(chosen), len(chosen), "scored")
     trained_on = set(checkpoint.card.training.patients)
@@ -97,11 +98,15 @@ def evaluate(
     )
 
 
-Scored = list[tuple[str, PatientScore]]
+Scored = list[tuple[str, ScanScore]]
 
 
 def _score(
-    segmenter: Segmenter, files: list[StudyFiles], postprocessing: PostprocessingConfig | None, flair_alone: bool
+    segmenter: Segmenter,
+    patient: str,
+    files: list[StudyFiles],
+    postprocessing: PostprocessingConfig | None,
+    flair_alone: bool,
 ) -> Generator[Notice, None, Scored]:
     scored: Scored = []
     for study in (yield from load_masked(files)):
@@ -113,6 +118,15 @@ def _score(
         if flair_alone and Sequence.FLAIR in study.sequences and len(study.sequences) > 1:
             settings["FLAIR alone"] = study.only(Sequence.FLAIR)
         for setting, variant in settings.items():
-            predicted = segmenter.segment(variant, postprocessing).mask[z]
-            scored.append((setting, score_patient(study.name, reference, np.ascontiguousarray(predicted))))
+            found = segmenter.segment(variant, postprocessing)
+            score = score_scan(
+                study.name,
+                reference,
+                np.ascontiguousarray(found.mask[z]),
+                study.geometry.spacing,
+                patient=patient,
+                probabilities=found.probabilities[z],
+                smallest=found.postprocessing.smallest,
+            )
+            scored.append((setting, score))
     return scored

@@ -8,19 +8,29 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean, median
+from typing import Any
 
-from metseg.checkpoints import InferenceConfig, ModelCard, TrainingRecord, load_checkpoint, save_checkpoint
+from metseg.checkpoints import ModelCard, TrainingRecord, load_checkpoint, save_checkpoint
 from metseg.checkpoints.store import FILE_NAME
 from metseg.errors import DataError
 from metseg.events import EpochFinished, Event, Finished, Notice, Progress
 from metseg.inference import resolve_device
-from metseg.lesions import Continuation, GuidedFilter, PostprocessingConfig
+from metseg.lesions import PostprocessingConfig
 from metseg.metrics import Summary
 from metseg.study import StudyFiles
 from metseg.synthetic import synthetic_study
 from metseg.training.config import TrainingConfig
 from metseg.training.curves import write_log
-from metseg.training.dataset import Channels, Folders, PreparedStudy, masked_patients, prepare, prepare_patients
+from metseg.training.dataset import (
+    Channels,
+    Folders,
+    PreparedStudy,
+    masked_patients,
+    prepare,
+    prepare_background,
+    prepare_patients,
+    prepare_single_slices,
+)
 from metseg.training.evaluation import Evaluation, evaluate
 from metseg.training.split import Split, make_folds, make_split, read_split, write_split
 from metseg.training.trainer import Trainer
@@ -44,6 +54,8 @@ def train(
     device: str = "auto",
     split: Path | None = None,
     replayed: Collection[str] = (),
+    background: Folders | None = None,
+    single_slices: Folders | None = None,
     score: bool = True,
     command: str = "",
 ) -> Iterator[Event[Path]]:
@@ -70,6 +82,11 @@ def train(
         A split file to use in place of ``out/split.json``.
     replayed : collection of str
         Training patients that are shown again so that they are not forgotten, see ``config.replay``.
+    background : Path or sequence of Path, optional
+        Further patients to train on, whose masks outline something else: see
+        :func:`metseg.training.dataset.prepare_background`. They are in no split.
+    single_slices : Path or sequence of Path, optional
+        Masked slices that are no volume, likewise; ``config.replay`` is their share of the examples with lesion.
     score : bool
         Score the kept checkpoint on held-out patients at the end, and write the scores into its card.
     command : str
@@ -101,6 +118,14 @@ def train(
     )
     studies = [replace(study, replayed=study.patient in replayed) for study in studies]
     studies += [replace(head, replayed=bool(replayed)) for head in (yield from _synthetic(config))]
+    shown = [] if background is None else (yield from prepare_background(background, config.preprocessing))
+    if single_slices is not None:
+        shown += [
+            replace(entry, replayed=True)
+            for entry in (yield from prepare_single_slices(single_slices, config.preprocessing))
+        ]
+    studies += shown
+    trained_on = {*chosen.train, *(study.patient for study in shown)}
     held_out = yield from prepare_patients(patients, chosen.held_out, config.preprocessing)
     trainer = Trainer(config, studies, resolve_device(device), parent)
     if trainer.transferred:
@@ -122,7 +147,7 @@ def train(
         while trainer.pending is not None or trainer.epoch < config.epochs:
             if trainer.pending is None:
                 yield from trainer.run_epoch()
-            yield from _conclude_epoch(trainer, held_out, out, _record(trainer, chosen, command))
+            yield from _conclude_epoch(trainer, held_out, out, _record(trainer, chosen, trained_on, command))
     except GeneratorExit:
         trainer.save(out / STATE)
         raise
@@ -179,7 +204,7 @@ def _conclude_epoch(
             target=config.target,
             network=config.network,
             preprocessing=config.preprocessing,
-            inference=InferenceConfig(refinement=GuidedFilter(), continuation=Continuation()),
+            inference=config.inference,
             postprocessing=PostprocessingConfig(threshold=config.threshold),
             training=record.model_copy(update={"epoch": trainer.epoch}),
             created=datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -216,19 +241,21 @@ def _score_best(data: Folders, out: Path, device: str, sequences: Channels) -> G
     save_checkpoint(out, checkpoint.network(), checkpoint.card.model_copy(update={"scores": scores}))
 
 
-def card_scores(summary: Summary) -> dict[str, float | int | None]:
-    """The part of a summary that belongs in a card."""
-    content = summary.model_dump(mode="json")
-    keys = ("patients", "mean_dice", "median_dice", "worst_dice", "lesion_sensitivity", "false_lesions_per_patient")
-    return {key: content[key] for key in keys}
+def card_scores(summary: Summary) -> dict[str, Any]:
+    """The part of a summary that belongs in a card: means over patients with intervals, and lesions by size."""
+    averaged = {"mean_dice", "sensitivity", "false_positives_per_scan", "lesion_dice", "lesion_hd95", "ece"}
+    content = summary.model_dump(
+        mode="json", include=averaged | {"patients", "scans", "median_dice", "worst_dice", "unit", "intervals", "sizes"}
+    )
+    return content | {"intervals": {key: content["intervals"][key] for key in sorted(averaged)}}
 
 
-def _record(trainer: Trainer, split: Split, command: str) -> TrainingRecord:
+def _record(trainer: Trainer, split: Split, trained_on: set[str], command: str) -> TrainingRecord:
     packages = ("napari-metseg", "torch", "segmentation-models-pytorch", "timm", "opencv-python-headless")
     return TrainingRecord(
         command=command,
         config=trainer.config.model_dump(mode="json"),
-        patients=tuple(sorted({*split.train, *trainer.seen_by_parent})),
+        patients=tuple(sorted({*trained_on, *trainer.seen_by_parent})),
         held_out=tuple(name for name in split.held_out if name not in trainer.seen_by_parent),
         parent=trainer.parent,
         data=trainer.config.data_source,

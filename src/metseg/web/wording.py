@@ -86,14 +86,15 @@ def score_rows(card: Card) -> list[dict[str, str]]:
         "patients": ("Patients", "{:.0f}"),
         "mean_dice": ("Mean Dice", "{:.3f}"),
         "worst_dice": ("Worst", "{:.3f}"),
-        "lesion_sensitivity": ("Lesions found", "{:.0%}"),
-        "false_lesions_per_patient": ("False per patient", "{:.1f}"),
+        "sensitivity": ("Lesions found", "{:.0%}"),
+        "false_positives_per_scan": ("False per scan", "{:.1f}"),
     }
+    former = {"sensitivity": "lesion_sensitivity", "false_positives_per_scan": "false_lesions_per_patient"}
     rows = []
     for setting, scores in card.scores.items():
         row: dict[str, str] = {"Measured on": setting.replace("_", " ")}
         for key, (title, form) in wanted.items():
-            value = scores.get(key)
+            value = scores.get(key, scores.get(former.get(key, "")))
             row[title] = form.format(value) if isinstance(value, int | float) else UNKNOWN
         rows.append(row)
     return rows

@@ -1,0 +1,186 @@
+"""Where the brain of a study is: it has no skull already, deepbet finds it, or the whole head stands for it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Generator
+from functools import cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+
+from metseg.events import Notice, Progress
+from metseg.preprocessing import (
+    MIN_VOLUME_SLICES,
+    USUAL_FLIPS,
+    BrainConfig,
+    BrainGrid,
+    Flips,
+    PreprocessingConfig,
+    extraction_problem,
+    head_voxels,
+    likely_flips,
+    likeness,
+    stripped_brain,
+)
+from metseg.study import Sequence, Study
+
+if TYPE_CHECKING:
+    from deepbet import BrainExtraction
+
+Mask = npt.NDArray[np.bool_]
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+#: deepbet was made for T1, so of several channels the first of these that the network looks at is extracted.
+_T1 = (Sequence.POST, Sequence.PRE)
+
+#: deepbet looks at 256 voxels along each axis; stacks of fewer slices are interpolated to that first, linearly.
+_SIDE = 256
+
+#: A brain that is less like the mean brain (correlation) may be one that was looked for the wrong way round.
+_ALIKE = 0.8
+
+#: A head is turned round only if that makes its brain so much more like the mean brain.
+_USUALLY = 0.03
+
+
+def find_brain(
+    study: Study, preprocessing: PreprocessingConfig, device: str = "cpu"
+) -> Generator[Progress | Notice, None, BrainGrid | None]:
+    """Find the brain of ``study`` and return how it lies on the network's grid.
+
+    Parameters
+    ----------
+    study : Study
+        Axial slices, in any order of slices and rows.
+    preprocessing : PreprocessingConfig
+        ``None`` is returned if it has no ``brain``.
+    device : str
+        Where deepbet runs; CUDA or else the CPU.
+
+    Yields
+    ------
+    Progress, Notice
+        Notices say that the brain could not be extracted, and why.
+    """
+    config = preprocessing.brain
+    if config is None:
+        return None
+    volume = study.voxels[_extracted_channel(study, preprocessing)]
+    stripped = stripped_brain(volume)
+    if stripped is not None:
+        return BrainGrid.fit(stripped, config, "stripped")
+    head = head_voxels(volume)
+    if config.extraction != "none":
+        brain, flips, problem = yield from _extracted(study, volume, head, config, device)
+        if not problem:
+            return BrainGrid.fit(brain, config, "extracted", flips)
+        yield Notice(f"{study.name}: the brain could not be extracted, {problem}; the whole head is taken for it")
+    return BrainGrid.fit(head, config, "head", USUAL_FLIPS)
+
+
+def locate_brain(study: Study, preprocessing: PreprocessingConfig, device: str = "cpu") -> BrainGrid | None:
+    """Find the brain of ``study`` as :func:`find_brain` does, and wait for it."""
+    search = find_brain(study, preprocessing, device)
+    while True:
+        try:
+            next(search)
+        except StopIteration as stop:
+            found: BrainGrid | None = stop.value
+            return found
+
+
+def _extracted_channel(study: Study, preprocessing: PreprocessingConfig) -> int:
+    wanted = [Sequence(name) for name in preprocessing.sequences]
+    return study.channel(next((sequence for sequence in _T1 if sequence in wanted), wanted[0]))
+
+
+def _extracted(
+    study: Study, volume: npt.NDArray[np.generic], head: Mask, config: BrainConfig, device: str
+) -> Generator[Progress | Notice, None, tuple[Mask, Flips, str]]:
+    """The brain, which way round it lies, and what is wrong with it, if anything."""
+    depth = len(volume)
+    if depth < MIN_VOLUME_SLICES:
+        return head, USUAL_FLIPS, f"as {depth} slice{'s are' if depth > 1 else ' is'} no volume"
+    if (installed := version("deepbet")) != config.extraction_version:
+        yield Notice(f"the brain is extracted by deepbet {installed}, in training it was {config.extraction_version}")
+    yield Progress(0, depth, "extracting the brain")
+    brain, flips = extract_brain(volume, device)
+    return brain, flips, extraction_problem(brain, head, study.geometry.spacing)
+
+
+def extract_brain(volume: npt.NDArray[np.generic], device: str = "cpu") -> tuple[Mask, Flips]:
+    """The brain in a T1 of a whole head, with or without contrast medium, and which way round it lies.
+
+    deepbet stretches any volume to a cube, so that it need not know the spacing, but it does need to know which
+    way is up and front. The slices are taken for axial, feet first, rows from front to back; if what is found so
+    is not much like a brain, all four ways round are tried.
+
+    Parameters
+    ----------
+    volume : ndarray, shape (z, y, x)
+        The whole head.
+    device : str
+        CUDA or else the CPU.
+
+    Returns
+    -------
+    brain : ndarray of bool, shape (z, y, x)
+        Nothing is set if nothing was found.
+    flips : tuple of bool
+        Axes along which it is turned round, see :func:`metseg.preprocessing.likely_flips`.
+    """
+    brain = _turned(_deepbet(_turned(volume, USUAL_FLIPS), device), USUAL_FLIPS)
+    alike = likeness(brain)
+    if likely_flips(brain) == USUAL_FLIPS and alike[USUAL_FLIPS] >= _ALIKE:
+        return brain, USUAL_FLIPS
+    found = {USUAL_FLIPS: brain}
+    for flips in alike.keys() - {USUAL_FLIPS}:
+        found[flips] = _turned(_deepbet(_turned(volume, flips), device), flips)
+    best = max(found, key=lambda flips: likeness(found[flips])[flips] + _USUALLY * (flips == USUAL_FLIPS))
+    return found[best], best
+
+
+def _turned(volume: npt.NDArray[Scalar], flips: Flips) -> npt.NDArray[Scalar]:
+    return volume[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
+
+
+def _deepbet(volume: npt.NDArray[np.generic], device: str) -> Mask:
+    """Ask deepbet; ``volume`` has its feet first and its back in row 0."""
+    extraction = _networks(device if device.startswith("cuda") else "cpu")
+    cube = torch.from_numpy(np.ascontiguousarray(volume.transpose(2, 1, 0), np.float32))[None, None]
+    if volume.shape[0] < _SIDE:
+        cube = F.interpolate(cube, (*cube.shape[2:4], _SIDE), mode="trilinear", align_corners=False)
+    try:
+        inside = extraction.run_model(cube[0, 0].numpy())
+    except (AssertionError, ValueError):  # it found no voxel to lay its box around
+        return np.zeros(volume.shape, np.bool_)
+    back = F.interpolate(torch.from_numpy(inside)[None, None], volume.shape[::-1], mode="trilinear")[0, 0].numpy()
+    return _one_piece(back.transpose(2, 1, 0) > 0.5)
+
+
+def _one_piece(brain: Mask) -> Mask:
+    labels, count = ndimage.label(brain)
+    if count > 1:
+        sizes = np.bincount(labels.ravel())
+        sizes[0] = 0
+        brain = labels == sizes.argmax()
+    return np.stack([ndimage.binary_fill_holes(plane) for plane in brain])
+
+
+@cache
+def _networks(device: str) -> BrainExtraction:
+    """The two networks of deepbet, 9 MB each, kept for the next study."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch means to drop the format that they are stored in
+        from deepbet import BrainExtraction
+
+        extraction = BrainExtraction(no_gpu=True)
+    extraction.model.to(device)
+    extraction.bbox_model.to(device)
+    return extraction
