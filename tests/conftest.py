@@ -96,6 +96,26 @@ def head() -> Study:
 
 
 @pytest.fixture(scope="session")
+def two_targets_folder(tmp_path_factory: pytest.TempPathFactory, write_untrained: Callable[..., Path]) -> Path:
+    """Untrained networks under the names that ``auto`` takes: ``best`` and ``metastases``."""
+    from metseg.lesions import Target
+
+    folder = tmp_path_factory.mktemp("two_targets")
+    write_untrained(folder / "best", seed=1)
+    write_untrained(
+        folder / "metastases", seed=2, share=0.1, sequences=("post-contrast",), target=Target.ENHANCING_LESION
+    )
+    return folder
+
+
+@pytest.fixture
+def two_targets(two_targets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let ``auto`` find the two untrained networks first."""
+    monkeypatch.setenv("METSEG_WEIGHTS", str(two_targets_folder))
+    return two_targets_folder
+
+
+@pytest.fixture(scope="session")
 def write_untrained(head: Study) -> Callable[..., Path]:
     """Write a real checkpoint of a network with random weights, whose threshold calls a share of the head a lesion."""
     import numpy as np
@@ -107,10 +127,19 @@ def write_untrained(head: Study) -> Callable[..., Path]:
     from metseg.networks import NetworkSpec, build_network
     from metseg.preprocessing import PreprocessingConfig
 
-    def write(folder: Path, *, seed: int = 0, share: float = 0.5, smallest: int = 0, **about: Any) -> Path:
+    def write(
+        folder: Path,
+        *,
+        seed: int = 0,
+        share: float = 0.5,
+        smallest: int = 0,
+        sequences: tuple[str, ...] = ("pre-contrast", "flair", "post-contrast"),
+        **about: Any,
+    ) -> Path:
         torch.manual_seed(seed)
-        spec = NetworkSpec.of("attention_unet")
-        card = ModelCard(name=folder.name, network=spec, preprocessing=PreprocessingConfig(size=64), **about)
+        preprocessing = PreprocessingConfig(size=64, sequences=sequences)
+        spec = NetworkSpec.of("attention_unet", in_channels=preprocessing.channels)
+        card = ModelCard(name=folder.name, network=spec, preprocessing=preprocessing, **about)
         network = build_network(spec)
         with Segmenter(load_checkpoint(save_checkpoint(folder, network, card))) as segmenter:
             threshold = float(np.quantile(segmenter.segment(head).probabilities, 1 - share))

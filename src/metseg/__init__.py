@@ -10,7 +10,7 @@ try:
 except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
-#: The network that is used unless another is named.
-DEFAULT_MODEL = "best"
+#: What is used unless a network is named: whatever fits the sequences, see :func:`metseg.checkpoints.choose_models`.
+DEFAULT_MODEL = "auto"
 
 __all__ = ["DEFAULT_MODEL", "__version__"]

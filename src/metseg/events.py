@@ -32,6 +32,11 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned(Notice):
+    """A notice that the result may be worthless; shown so that it is not overlooked."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepFinished(Progress):
     """One step of a training is done; ``loss`` is that of its batch."""
 
@@ -100,6 +105,7 @@ def relay(stream: Iterator[Event[T]]) -> Generator[Progress | Notice, None, T]:
 _KINDS: dict[str, type[Progress] | type[Notice]] = {
     "progress": Progress,
     "notice": Notice,
+    "warning": Warned,
     "step": StepFinished,
     "epoch": EpochFinished,
 }

@@ -12,7 +12,9 @@ from metseg.study import Study, read_study, read_tiff, write_tiff
 
 
 def files_in(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    """All but sidecars."""
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return {name for name in found if not name.endswith(".json")}
 
 
 def test_every_slice_gets_a_mask_in_the_folder_structure_of_the_input(
@@ -159,7 +161,7 @@ def test_threshold_and_smallest_lesion_decide(metseg: Any, model: Path, write_pa
         out = tmp_path / "_".join(("out", *options))
         done = metseg("predict", "--model", model, "--input", patient, "--output", out, *options)
         assert done.status == 0, done.err
-        return sum(int((read_tiff(mask) > 0).sum()) for mask in out.iterdir())
+        return sum(int((read_tiff(mask) > 0).sum()) for mask in out.glob("*.tif"))
 
     usual = area()
     assert area("--threshold", "0") == 4 * 64 * 64
@@ -190,4 +192,4 @@ def test_real_patients_are_segmented_slice_by_slice(
     assert done.status == 0, done.err
     images = {path.stem for path in patient.glob("*.tif") if not path.stem.endswith("_mask")}
     assert files_in(tmp_path / "out") == {f"{stem}_mask.tif" for stem in images}
-    assert {read_tiff(path).shape for path in (tmp_path / "out").iterdir()} == {(1, 1, 256, 256)}
+    assert {read_tiff(path).shape for path in (tmp_path / "out").glob("*.tif")} == {(1, 1, 256, 256)}

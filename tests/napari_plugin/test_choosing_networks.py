@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from qtpy.QtCore import Qt
 
 from metseg.checkpoints import combine, load_checkpoint, save_ensemble
 from metseg.napari_plugin.outlines import outline_of
+from metseg.study import Sequence
 
 Wait = Callable[..., None]
 
@@ -28,13 +30,14 @@ def folder(weights: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_it_begins_with_best_and_greys_out_what_is_damaged(
+def test_it_chooses_best_by_itself_and_greys_out_what_is_damaged(
     viewer: Any, open_widget: Callable[..., Any], folder: Path, study: Any, patiently: Wait
 ) -> None:
     viewer.add_image(study.voxels[1], name="head")
     widget = open_widget(folder)
     offered = widget.input.model
-    assert widget.state.model == "best" == offered.currentText()
+    assert (widget.state.model, offered.currentText()) == ("auto", "Automatic")
+    assert widget.state.automatic == ("best",)
     assert "mean of 2 networks" in widget.input.summary.text()
     damaged = offered.findText("damaged")
     assert not offered.model().index(damaged, 0).flags() & Qt.ItemFlag.ItemIsEnabled
@@ -58,3 +61,55 @@ def test_a_damaged_network_chosen_all_the_same_is_explained(open_widget: Callabl
     widget = open_widget(folder)
     widget.state.model = "damaged"
     assert "not a readable safetensors file" in widget.input.summary.text()
+
+
+def test_two_targets_give_two_layers_that_say_what_they_are(
+    viewer: Any, open_widget: Callable[..., Any], study: Any, two_targets_folder: Path, patiently: Wait, tmp_path: Path
+) -> None:
+    from metseg.lesions import Target, TargetChoice
+    from metseg.napari_plugin.layers import study_layers
+    from metseg.napari_plugin.writer import write_labels
+
+    for data, keywords, kind in study_layers(study):
+        getattr(viewer, f"add_{kind}")(data, **keywords)
+    widget = open_widget(two_targets_folder)
+    assert widget.state.automatic == ("best",)
+    widget.state.target = TargetChoice.BOTH
+    assert list(widget.state.cards) == ["best", "metastases"]
+    for _ in range(2):  # the second run replaces both
+        widget.run.run.click()
+        patiently(lambda: not widget.controller.busy)
+    made = {layer.name: outline_of(layer) for layer in viewer.layers if layer.name.startswith("lesions")}
+    assert list(made) == [f"lesions ({target}) · {study.name}" for target in reversed(Target)]
+    assert {outline.segmentation.target for outline in made.values()} == set(Target)
+    layer = viewer.layers[f"lesions (enhancing lesion) · {study.name}"]
+    write_labels(str(tmp_path / "saved.tif"), layer.data, layer.as_layer_data_tuple()[1])
+    assert json.loads((tmp_path / "saved.json").read_text())["model"] == "metastases"
+
+
+def test_channels_can_be_named_and_only_networks_that_fit_are_offered(
+    viewer: Any, open_widget: Callable[..., Any], study: Any, two_targets_folder: Path, patiently: Wait
+) -> None:
+    viewer.add_image(study.voxels[2], name="head")
+    widget = open_widget(two_targets_folder)
+    model = widget.input.model
+    assert (widget.state.sequences, widget.state.automatic) == ((Sequence.UNKNOWN,), ("best",))
+
+    def offered(name: str) -> bool:
+        return bool(model.model().index(model.findText(name), 0).flags() & Qt.ItemFlag.ItemIsEnabled)
+
+    assert offered("best")
+    assert offered("metastases")
+    names = widget.input.sequences
+    names.setCurrentIndex(names.findText("post-contrast"))
+    assert widget.state.automatic == ("metastases",)
+    assert not offered("best")
+    widget.run.run.click()
+    patiently(lambda: not widget.controller.busy)
+    assert outline_of(widget.state.outline).segmentation.model == "metastases"
+    assert widget.state.notices == ()
+    names.setCurrentIndex(names.findText("FLAIR"))
+    assert offered("best")
+    assert not offered("metastases")
+    tip = model.itemData(model.findText("metastases"), Qt.ItemDataRole.ToolTipRole)
+    assert tip == "metastases needs post-contrast; there is flair"

@@ -55,7 +55,7 @@ def test_a_corrected_network_outline_reads_back_as_training_data(
 ) -> None:
     ready.run.run.click()
     patiently(lambda: not ready.controller.busy)
-    outline = viewer.layers["lesions · head"]
+    outline = viewer.layers["lesions (FLAIR abnormality) · head"]
     outline.fill((3, 30, 30), 3)
     outline.paint((3, 8, 8), 1)
     ready.result.export.click()

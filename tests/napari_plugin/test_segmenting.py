@@ -68,7 +68,7 @@ def test_a_run_adds_an_editable_outline_on_the_image(viewer: Any, ready: Any, st
     np.testing.assert_array_equal(layer.data, segmentation.mask)
     assert segmentation.probabilities.shape == study.shape
     assert segmentation.model == "tiny"
-    assert layer.name == "lesions · head"
+    assert layer.name == "lesions (FLAIR abnormality) · head"
     assert layer.editable
     flair = viewer.layers["FLAIR · head"]
     assert tuple(layer.scale) == tuple(flair.scale)
@@ -314,7 +314,7 @@ def test_a_second_run_on_a_plain_image_replaces_its_outline(
     run(widget, patiently)
     widget.state.clahe = Clahe.OFF
     run(widget, patiently)
-    assert [layer.name for layer in outlines(viewer)] == ["lesions · plain"]
+    assert [layer.name for layer in outlines(viewer)] == ["lesions (FLAIR abnormality) · plain"]
 
 
 def test_float_images_are_stretched_and_it_is_said(
@@ -352,5 +352,8 @@ def test_a_newly_opened_study_is_chosen_and_keeps_its_own_outline(
     assert ready.state.image.name == "FLAIR · second"
     assert ready.state.outline is None
     run(ready, patiently)
-    assert [layer.name for layer in outlines(viewer)] == ["lesions · head", "lesions · second"]
+    assert [layer.name for layer in outlines(viewer)] == [
+        "lesions (FLAIR abnormality) · head",
+        "lesions (FLAIR abnormality) · second",
+    ]
     assert [choice.title for choice in ready.state.images] == ["head", "second"]

@@ -99,9 +99,9 @@ def test_a_zip_of_slices_gets_the_files_that_the_command_writes(
     answer = ask(client, zipped(folder), "application/zip")
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
-    written = {path.relative_to(tmp_path / "out").as_posix(): path for path in (tmp_path / "out").rglob("*.tif")}
+    written = {path.relative_to(tmp_path / "out").as_posix(): path for path in (tmp_path / "out").rglob("*_mask.*")}
     assert contents == {name: path.read_bytes() for name, path in written.items()}
-    assert len(contents) == 10
+    assert len(contents) == 20
 
 
 def test_all_forms_hold_the_same_mask(client: TestClient, head: Study, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_who_answered_is_said(client: TestClient, slice_tiff: Any, weights: Path
         digest = hashlib.sha256((weights / name / "model.safetensors").read_bytes()).hexdigest()
         assert answer.headers["x-model-name"] == name
         assert answer.headers["x-model-sha256"] == digest
-        assert answer.json()["model"] == {"name": name, "weights_sha256": digest}
+        assert answer.json()["model"] == {"name": name, "weights_sha256": digest, "target": "FLAIR abnormality"}
         assert answer.headers["x-request-id"] == answer.json()["request_id"]
 
 

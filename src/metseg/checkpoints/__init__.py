@@ -1,6 +1,7 @@
 """Weights and the card that says what they are."""
 
 from metseg.checkpoints.card import CorrectedCases, InferenceConfig, ModelCard, TrainingRecord, card_markdown
+from metseg.checkpoints.choice import RECOMMENDED, choose_models, misfit, model_card
 from metseg.checkpoints.store import (
     Checkpoint,
     ModelInfo,
@@ -14,6 +15,7 @@ from metseg.checkpoints.store import (
 )
 
 __all__ = [
+    "RECOMMENDED",
     "Checkpoint",
     "CorrectedCases",
     "InferenceConfig",
@@ -21,9 +23,12 @@ __all__ = [
     "ModelInfo",
     "TrainingRecord",
     "card_markdown",
+    "choose_models",
     "combine",
     "list_models",
     "load_checkpoint",
+    "misfit",
+    "model_card",
     "read_card",
     "replace_card",
     "save_checkpoint",

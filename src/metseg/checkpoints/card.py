@@ -191,6 +191,8 @@ def card_markdown(card: ModelCard, file: str, sha256: str) -> str:
         "",
         f"# {card.name}: {card.network.title}",
         "",
+        f"Outlines: **{card.target}**, on {', '.join(card.preprocessing.sequences)}.",
+        "",
         f"{card.network.description}. {card.network.in_channels} input channels: "
         f"{', '.join(card.preprocessing.sequences)}, {card.preprocessing.planes} × each.",
         "",

@@ -186,7 +186,8 @@ def combine(members: Sequence[Checkpoint], name: str) -> tuple[Ensemble, ModelCa
     Raises
     ------
     CheckpointError
-        If there are fewer than two members, if one is itself an ensemble, or if they differ in preprocessing.
+        If there are fewer than two members, if one is itself an ensemble, or if they differ in preprocessing
+        or target.
     """
     if len(members) < 2:
         raise CheckpointError("an ensemble averages two networks or more")
@@ -197,6 +198,8 @@ def combine(members: Sequence[Checkpoint], name: str) -> tuple[Ensemble, ModelCa
     cards = [member.card for member in members]
     if differing := [card.name for card in cards if card.preprocessing != cards[0].preprocessing]:
         raise CheckpointError(f"{cards[0].name} and {', '.join(differing)} differ in preprocessing")
+    if differing := [card.name for card in cards if card.target != cards[0].target]:
+        raise CheckpointError(f"{cards[0].name} and {', '.join(differing)} differ in what they outline")
     records = [card.training for card in cards]
     seen = {patient for record in records for patient in record.patients}
     held_out = set[str]().union(*(record.held_out for record in records)) - seen
@@ -208,6 +211,7 @@ def combine(members: Sequence[Checkpoint], name: str) -> tuple[Ensemble, ModelCa
     )
     card = ModelCard(
         name=name,
+        target=cards[0].target,
         network=EnsembleSpec(members=tuple(network.spec for network in singles)),
         preprocessing=cards[0].preprocessing,
         inference=cards[0].inference,
@@ -250,7 +254,7 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
     CheckpointError
         If there is no such model, or its file is damaged or foreign.
     """
-    path = _resolve(name_or_path)
+    path = resolve(name_or_path)
     if path.name == ENSEMBLE_NAME:
         return _load_ensemble(path)
     card = read_card(path)
@@ -298,7 +302,14 @@ def _model_files(folder: Path) -> list[Path]:
     return sorted([*folder.glob(f"*/{FILE_NAME}"), *folder.glob(f"*/{ENSEMBLE_NAME}")])
 
 
-def _resolve(name_or_path: str | Path) -> Path:
+def resolve(name_or_path: str | Path) -> Path:
+    """The file of a model, by the name :func:`list_models` gives it, or from its file or folder.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such model, or its file is of another kind.
+    """
     path = Path(name_or_path).expanduser()
     for inside in (path / FILE_NAME, path / ENSEMBLE_NAME):
         if inside.is_file():

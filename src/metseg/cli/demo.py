@@ -13,14 +13,15 @@ import typer
 
 from metseg import DEFAULT_MODEL
 from metseg.cli.console import err, out, plain
-from metseg.cli.montage import Caption, Finding, write_montage, write_target_montage
-from metseg.cli.options import Device, Model
+from metseg.cli.montage import Caption, Finding, shown_on, write_montage, write_target_montage
+from metseg.cli.options import Device, Model, TargetName, targets_of
+from metseg.cli.predict import output_of
 from metseg.cli.progress import follow
 from metseg.cli.slices import write_slices
 from metseg.errors import DataError
 
 if TYPE_CHECKING:
-    from metseg.checkpoints import Checkpoint
+    from metseg.checkpoints import ModelCard
     from metseg.inference import Segmentation
     from metseg.lesions import Target
     from metseg.study import Study, StudyFiles
@@ -45,14 +46,19 @@ class Sample:
     about: str
 
     @property
+    def head(self) -> Study:
+        """The head with one of its masks."""
+        return next(iter(self.studies.values()))
+
+    @property
     def name(self) -> str:
         """Of the study."""
-        return next(iter(self.studies.values())).name
+        return self.head.name
 
     def study(self, target: Target) -> Study:
         """The head with its known mask of ``target``; without one if it is not known."""
         known = self.studies.get(target)
-        return replace(next(iter(self.studies.values())), mask=None) if known is None else known
+        return replace(self.head, mask=None) if known is None else known
 
 
 def demo(
@@ -64,45 +70,40 @@ def demo(
     ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Open no window even if there is a display.")] = False,
     model: Model = DEFAULT_MODEL,
+    target: TargetName = None,
     device: Device = "auto",
 ) -> None:
     """Segment a sample: a synthetic head, or a real patient where METSEG_DATA names a folder of them.
 
-    Unless a model is named, both targets are shown where a network for each is installed.
+    Unless a model or a target is named, both targets are shown where a network for each is installed.
     """
-    checkpoints = choose_networks(model)
-    sample = choose_sample(checkpoints[0])
+    from metseg.checkpoints import choose_models, model_card
+    from metseg.study import TRIPLET
+
+    targets = targets_of(target) or _all_targets(model)
+    sample = choose_sample(model_card(choose_models(model, TRIPLET, targets)[0]))
     plain(out(), sample.about)
     if headless or output is not None or not _can_open_window():
-        results = {
-            checkpoint.card.target: _segment(checkpoint, sample.study(checkpoint.card.target), device)
-            for checkpoint in checkpoints
-        }
+        results = _segment(model, targets, sample.head, device)
         _write(sample, results, (output or Path("demo-output")) / sample.name)
         return
     import napari
 
     from metseg.cli.window import open_window
 
-    open_window(None if sample.files is None else sample.files.folder, model, device)
+    open_window(None if sample.files is None else sample.files.folder, model, device, targets)
     napari.run()
 
 
-def choose_networks(model: str) -> list[Checkpoint]:
-    """The network ``model``; if that is the one used by default, also one for each other target, where there is one."""
-    from metseg.checkpoints import list_models, load_checkpoint
+def _all_targets(model: str) -> tuple[Target, ...]:
+    """Both targets, where ``auto`` can show them: the networks for both are installed."""
+    from metseg.checkpoints import RECOMMENDED, list_models
 
-    first = load_checkpoint(model)
-    if model != DEFAULT_MODEL:
-        return [first]
-    others: dict[Target, str] = {}
-    for info in list_models():
-        if info.card is not None and info.card.target is not first.card.target:
-            others.setdefault(info.card.target, info.name)
-    return [first, *map(load_checkpoint, others.values())]
+    usable = {info.name for info in list_models() if info.card is not None}
+    return tuple(RECOMMENDED) if model == DEFAULT_MODEL and usable >= set(RECOMMENDED.values()) else ()
 
 
-def choose_sample(checkpoint: Checkpoint) -> Sample:
+def choose_sample(card: ModelCard) -> Sample:
     """A patient from METSEG_DATA whom the model never saw, else any patient there, else the synthetic head.
 
     Raises
@@ -121,16 +122,16 @@ def choose_sample(checkpoint: Checkpoint) -> Sample:
         return Sample(heads, None, f"{name}: a synthetic head, drawn now (set METSEG_DATA for a real patient)")
     root = Path(named) / "lgg" if (Path(named) / "lgg").is_dir() else Path(named)
     found = find_studies(root)
-    record = checkpoint.card.training
+    record = card.training
     for files in sorted(found, key=lambda files: files.name not in record.held_out):
         studies = load(files).studies
         if studies:
             if files.name in record.held_out:
-                how = f"held out: {checkpoint.card.name} was not trained on this patient"
+                how = f"held out: {card.name} was not trained on this patient"
             elif files.name in record.patients:
-                how = f"{checkpoint.card.name} was trained on this patient"
+                how = f"{card.name} was trained on this patient"
             else:
-                how = f"the card of {checkpoint.card.name} does not name this patient"
+                how = f"the card of {card.name} does not name this patient"
             return Sample(
                 {Target.FLAIR_ABNORMALITY: loaded[0]}, files, f"{files.name}: a real patient from METSEG_DATA ({how})"
             )
@@ -149,11 +150,15 @@ def _can_open_window() -> bool:
     return True
 
 
-def _segment(checkpoint: Checkpoint, study: Study, device: str) -> Segmentation:
-    from metseg.inference import Segmenter
+def _segment(model: str, targets: tuple[Target, ...], study: Study, device: str) -> dict[Target, Segmentation]:
+    from metseg.inference import Segmenters
 
-    with Segmenter(checkpoint, device=device) as segmenter:
-        return follow(segmenter.stream(study), f"segmenting with {checkpoint.card.name}")
+    with Segmenters(model, targets, device=device) as segmenters:
+        results = [
+            follow(segmenter.stream(study), f"segmenting with {segmenter.checkpoint.card.name}")
+            for segmenter in segmenters.of(study.sequences)
+        ]
+    return {result.target: result for result in results}
 
 
 def _write(sample: Sample, results: dict[Target, Segmentation], folder: Path) -> None:
@@ -163,16 +168,16 @@ def _write(sample: Sample, results: dict[Target, Segmentation], folder: Path) ->
     """
     alone = len(results) == 1
     texts: list[str] = []
-    for number, (target, result) in enumerate(results.items()):
-        inside = folder / target.replace(" ", "_") if number else folder
+    for target, result in results.items():
+        inside = output_of(target, tuple(results), folder)
         parts = _write_lesions(sample.study(target), sample, result, folder, inside)
-        plain(out(), f"{'' if alone else f'{target}: '}found {'; '.join(parts)}")
+        plain(out(), f"{target}: found {'; '.join(parts)}")
         plain(out(), f"  {inside / 'lesion_table.csv'}\n  {sample.study(target).shape[0]} masks in {inside}")
-        texts.append("   ·   ".join((*(() if alone else (str(target),)), result.model, *parts)))
+        texts.append("   ·   ".join((target, result.model, *parts)))
     picture, caption = folder / "montage.png", Caption(sample.name, "        ".join(texts))
     target, result = next(iter(results.items()))
     if alone:
-        write_montage(picture, sample.study(target), result.mask, caption)
+        write_montage(picture, sample.study(target), result.mask, caption, shown_on(target))
     else:
         findings = [Finding(one, made.mask, sample.study(one).mask) for one, made in results.items()]
         write_target_montage(picture, sample.study(target), findings, caption)
@@ -189,10 +194,10 @@ def _write_lesions(study: Study, sample: Sample, result: Segmentation, root: Pat
     spacing = study.geometry.spacing
     source = root if sample.files is None else sample.files.folder
     folder.mkdir(parents=True, exist_ok=True)
-    write_slices(study, result.mask * np.uint8(255), root=source, out=folder, suffix="_mask")
+    write_slices(study, result.mask * np.uint8(255), root=source, out=folder, suffix="_mask", about=result.about)
     lesions = measure(label_lesions(result.mask), spacing=spacing, probabilities=result.probabilities)
     with write_atomically(folder / "lesion_table.csv") as temporary:
-        temporary.write_text(lesion_table_csv(lesions), encoding="utf-8")
+        temporary.write_text(lesion_table_csv(lesions, result.target), encoding="utf-8")
     found = f"{len(lesions)} lesion{'s' * (len(lesions) != 1)}, {_size(int(result.mask.sum()), spacing)}"
     return [text for text in (found, _agreement(study, result)) if text]
 

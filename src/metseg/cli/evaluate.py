@@ -7,20 +7,37 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from metseg import DEFAULT_MODEL
 from metseg.cli.console import err, out, plain
-from metseg.cli.options import Clahe, Data, Device, Model, Smallest, Threshold, postprocessing_of
+from metseg.cli.options import (
+    Clahe,
+    Data,
+    Device,
+    Model,
+    Sequences,
+    Smallest,
+    TargetName,
+    Threshold,
+    postprocessing_of,
+    sequences_of,
+    targets_of,
+)
 from metseg.cli.progress import follow
 from metseg.errors import DataError
 
 if TYPE_CHECKING:
     from metseg.checkpoints import Checkpoint
+    from metseg.lesions import Target
+    from metseg.study import Sequence
 
 _PICTURES = (".png", ".svg", ".pdf")
 
 
 def evaluate(
-    model: Model,
     data: Data,
+    model: Model = DEFAULT_MODEL,
+    target: TargetName = None,
+    sequences: Sequences = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write all scores here.")] = None,
     froc: Annotated[
         Path | None,
@@ -47,7 +64,8 @@ def evaluate(
     if froc is not None and froc.suffix.lower() not in _PICTURES:
         raise DataError(f"{froc}: a picture ends in {', '.join(_PICTURES)}")
 
-    checkpoint = load_checkpoint(model).with_clahe(clahe)
+    named = sequences_of(sequences)
+    checkpoint = load_checkpoint(_chosen(model, data, targets_of(target), named)).with_clahe(clahe)
     events = run(
         checkpoint,
         data,
@@ -55,9 +73,11 @@ def evaluate(
         device=device,
         postprocessing=postprocessing_of(checkpoint, threshold, smallest),
         flair_alone=flair_alone,
+        sequences=named,
     )
     evaluation = follow(events, f"evaluating {checkpoint.card.name}")
-    plain(out(), f"{evaluation.model}, CLAHE {evaluation.clahe}\n{as_table(evaluation.summaries)}")
+    title = f"{evaluation.model}: {checkpoint.card.target}, CLAHE {evaluation.clahe}"
+    plain(out(), f"{title}\n{as_table(evaluation.summaries)}")
     if froc is not None:
         with write_atomically(froc) as temporary:
             draw_froc(temporary, evaluation.summaries)
@@ -70,6 +90,28 @@ def evaluate(
             f"Trained on {len(evaluation.seen)} of these patients, so these scores say little about new ones; "
             "--held-out leaves them away.",
         )
+
+
+def _chosen(model: str, data: Path, targets: tuple[Target, ...], sequences: tuple[Sequence, ...] | None) -> str:
+    """The network to score: ``auto`` chooses by the sequences of the first patient with masks that can be read.
+
+    Raises
+    ------
+    DataError
+        If there is none, or two targets are asked for: the masks are of one.
+    """
+    from metseg.checkpoints import choose_models
+    from metseg.study import load
+    from metseg.training.dataset import masked_patients
+
+    if len(targets) > 1:
+        raise DataError("the masks are of one target: give --target flair-abnormality or enhancing-lesion")
+    if model != DEFAULT_MODEL:
+        return choose_models(model, (), targets)[0]
+    for patient in masked_patients(data, sequences).values():
+        for study in (study for files in patient for study in load(files).studies):
+            return choose_models(model, study.sequences, targets)[0]
+    raise DataError(f"{data}: none of the patients with masks can be read")
 
 
 def _held_out(checkpoint: Checkpoint, data: Path) -> list[str]:

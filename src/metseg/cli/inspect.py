@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metseg.cli.console import out, plain
+from metseg.cli.options import Sequences, sequences_of
 from metseg.cli.progress import follow
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 def inspect(
     path: Annotated[Path, typer.Argument(metavar="DIR", help="A TIFF, a patient's folder, a folder of patients.")],
+    sequences: Sequences = None,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Say what is there: patients, slices, masks, sizes, channels, gaps, and every file that is odd or refused.
@@ -24,7 +26,7 @@ def inspect(
     """
     from metseg.study import inspect as run
 
-    inspection = follow(run(path), "reading")
+    inspection = follow(run(path, sequences_of(sequences)), "reading")
     if json:
         print(inspection.model_dump_json(indent=2))
     else:
@@ -39,7 +41,7 @@ def _print_studies(inspection: Inspection) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("study", no_wrap=True)
-    for heading in ("slices", "masks", "lesion", "format", "spacing, mm", "remarks"):
+    for heading in ("slices", "masks", "lesion", "format", "sequences", "spacing, mm", "remarks"):
         table.add_column(heading, justify="right")
     for study in inspection.studies:
         table.add_row(*_row(study))
@@ -49,9 +51,10 @@ def _print_studies(inspection: Inspection) -> None:
 def _row(study: StudyInspection) -> tuple[str, ...]:
     kind = "–" if study.size is None else f"{study.size[0]} x {study.size[1]} x {study.channels} {study.dtype}"
     spacing = "unknown" if study.spacing is None else " x ".join(f"{mm:g}" for mm in study.spacing)
+    names = ", ".join(study.sequences)
     counts = (study.slices, study.pairs, study.lesion_slices)
     remarks = str(len(study.problems)) if study.problems else ""
-    return (study.name, *map(str, counts), kind, spacing, remarks)
+    return (study.name, *map(str, counts), kind, names, spacing, remarks)
 
 
 def _print_sums(inspection: Inspection) -> None:

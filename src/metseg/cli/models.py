@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from metseg import DEFAULT_MODEL
 from metseg.cli.console import err, out, plain
+from metseg.cli.options import sequences_of
+
+if TYPE_CHECKING:
+    from metseg.study import Sequence
 
 
-def models() -> None:
-    """List the trained networks that --model knows by name."""
+def models(
+    sequences: Annotated[
+        str | None,
+        typer.Option(
+            "--sequences",
+            metavar="NAME,...",
+            help="Say which of them fit a study with these sequences, and which --model auto takes.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """List the trained networks that --model knows by name: what they outline, on which sequences, and how well."""
     from rich.table import Table
 
-    from metseg.checkpoints import list_models
+    from metseg.checkpoints import list_models, misfit
 
     found = list_models()
     if not found:
@@ -18,8 +37,27 @@ def models() -> None:
         )
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("name", "what it is", "file"):
+    there = sequences_of(sequences)
+    headings = ("name", "outlines", "sequences", "what it is", *(() if there is None else ("fits",)), "file")
+    for heading in headings:
         table.add_column(heading, overflow="fold")
     for info in found:
-        table.add_row(info.name, info.card.summary if info.card else f"cannot be used: {info.problem}", str(info.path))
+        card = info.card
+        about = ("", "", f"cannot be used: {info.problem}")
+        if card is not None:
+            about = (str(card.target), ", ".join(card.preprocessing.sequences), card.summary)
+        fits = () if there is None else ("" if card is None else misfit(card, there) or "yes",)
+        table.add_row(info.name, *about, *fits, str(info.path))
     out().print(table)
+    if there is not None:
+        plain(out(), f"\n--model {DEFAULT_MODEL}: {_automatic(there)}")
+
+
+def _automatic(sequences: tuple[Sequence, ...]) -> str:
+    from metseg.checkpoints import choose_models
+    from metseg.errors import CheckpointError
+
+    try:
+        return ", ".join(choose_models(DEFAULT_MODEL, sequences))
+    except CheckpointError as error:
+        return str(error)

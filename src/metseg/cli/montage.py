@@ -47,7 +47,17 @@ class Caption:
     footer: str = "For research. Not a medical device; every outline must be checked by a person."
 
 
-def write_montage(path: Path, study: Study, predicted: Mask, caption: Caption) -> None:
+def shown_on(target: Target) -> Sequence:
+    """The sequence that shows a target best."""
+    from metseg.lesions import Target
+    from metseg.study import Sequence
+
+    return Sequence.POST if target is Target.ENHANCING_LESION else Sequence.FLAIR
+
+
+def write_montage(
+    path: Path, study: Study, predicted: Mask, caption: Caption, sequence: Sequence | None = None
+) -> None:
     """Draw the outlines of ``predicted``, and of the study's own mask where it has one, and write a PNG.
 
     Parameters
@@ -55,17 +65,19 @@ def write_montage(path: Path, study: Study, predicted: Mask, caption: Caption) -
     path : Path
         The PNG.
     study : Study
-        FLAIR is shown; another sequence where there is none.
+        What is outlined.
     predicted : ndarray of uint8, shape (z, y, x)
         1 inside lesions.
     caption : Caption
         Title and so on.
+    sequence : Sequence, optional
+        What is shown, FLAIR unless given; another one where it is not there.
     """
     from metseg.study import Sequence, write_atomically
 
-    index = study.channel(Sequence.FLAIR)
+    index = study.channel(sequence or Sequence.FLAIR)
     shown = _sequence_name(study.sequences[index])
-    shown = shown if study.sequences[index] is Sequence.FLAIR else f"{shown} channel"
+    shown = shown if study.sequences[index] in (Sequence.FLAIR, Sequence.POST) else f"{shown} channel"
     rows, columns = _head_box(study.voxels[index])
     gray = _window(study.voxels[index])[:, rows, columns]
     truth = None if study.mask is None else study.mask[:, rows, columns]
@@ -116,10 +128,8 @@ def write_target_montage(path: Path, study: Study, findings: Seq[Finding], capti
     caption : Caption
         Title and so on.
     """
-    from metseg.lesions import Target
     from metseg.study import Sequence, write_atomically
 
-    shows = {Target.FLAIR_ABNORMALITY: Sequence.FLAIR, Target.ENHANCING_LESION: Sequence.POST}
     rows, columns = _head_box(study.voxels[study.channel(Sequence.FLAIR)])
     spacing = study.geometry.spacing
     pixel = 1.0 if spacing is None else spacing[1] / spacing[2]
@@ -127,7 +137,7 @@ def write_target_montage(path: Path, study: Study, findings: Seq[Finding], capti
     figure, axes = _pair_layout(size[1] * pixel / size[0], len(findings))
     slices = _slices_of_all(findings)
     for number, finding in enumerate(findings):
-        index = study.channel(shows[finding.target])
+        index = study.channel(shown_on(finding.target))
         gray = _window(study.voxels[index])[:, rows, columns]
         for place, z in enumerate(slices):
             ax = axes[number][place]

@@ -9,10 +9,12 @@ import typer
 
 if TYPE_CHECKING:
     from metseg.checkpoints import Checkpoint
-    from metseg.lesions import PostprocessingConfig
+    from metseg.lesions import PostprocessingConfig, Target
+    from metseg.study import Sequence
 
 Model = Annotated[
-    str, typer.Option("--model", metavar="NAME_OR_PATH", help="A name that `metseg models` lists, or a checkpoint.")
+    str,
+    typer.Option("--model", metavar="NAME_OR_PATH", help="auto, a name that `metseg models` lists, or a checkpoint."),
 ]
 
 Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder of patients with images and masks.")]
@@ -33,6 +35,34 @@ Clahe = Annotated[
         show_default=False,
     ),
 ]
+
+Sequences = Annotated[
+    str | None,
+    typer.Option(
+        "--sequences",
+        metavar="NAME,...",
+        help="Which sequence each channel of the files is: pre-contrast, flair, post-contrast, other, unknown.",
+        show_default=False,
+    ),
+]
+TargetName = Annotated[
+    Literal["flair-abnormality", "enhancing-lesion", "both"] | None,
+    typer.Option("--target", help="What to outline; by default what the sequences show best.", show_default=False),
+]
+
+
+def sequences_of(text: str | None) -> tuple[Sequence, ...] | None:
+    """The sequences that ``--sequences`` names."""
+    from metseg.study import parse_sequences
+
+    return None if text is None else parse_sequences(text)
+
+
+def targets_of(name: str | None) -> tuple[Target, ...]:
+    """The targets that ``--target`` asks for; none if it was not given."""
+    from metseg.lesions import TargetChoice
+
+    return () if name is None else TargetChoice(name).targets
 
 
 def postprocessing_of(checkpoint: Checkpoint, threshold: float | None, smallest: int | None) -> PostprocessingConfig:

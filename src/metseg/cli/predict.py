@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,15 +11,29 @@ import typer
 
 from metseg import DEFAULT_MODEL
 from metseg.cli.console import list_problems, out, plain
-from metseg.cli.options import Clahe, Device, Model, Smallest, Threshold, postprocessing_of
+from metseg.cli.options import (
+    Clahe,
+    Device,
+    Model,
+    Sequences,
+    Smallest,
+    TargetName,
+    Threshold,
+    postprocessing_of,
+    sequences_of,
+    targets_of,
+)
 from metseg.cli.progress import EventBar
 from metseg.cli.slices import write_slices
-from metseg.errors import DataError, MetsegError
+from metseg.errors import CheckpointError, DataError, MetsegError
 
 if TYPE_CHECKING:
-    from metseg.inference import Segmentation, Segmenter
-    from metseg.lesions import PostprocessingConfig
-    from metseg.study import Problem, Study, StudyFiles
+    from metseg.inference import Segmentation, Segmenters
+    from metseg.lesions import Target
+    from metseg.study import Problem, Sequence, Study, StudyFiles
+
+#: Folder of the masks of what enhances, where both targets are outlined.
+ENHANCING = "enhancing_lesion"
 
 
 def predict(
@@ -27,6 +42,8 @@ def predict(
     ],
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the masks go.")],
     model: Model = DEFAULT_MODEL,
+    target: TargetName = None,
+    sequences: Sequences = None,
     device: Device = "auto",
     threshold: Threshold = None,
     smallest: Smallest = None,
@@ -38,20 +55,21 @@ def predict(
 ) -> None:
     """Outline lesions: write <slice>_mask.tif (0 and 255) for every slice, in the input's folder structure.
 
+    With --target both, the masks of what enhances go into the folder enhancing_lesion of --output under the same
+    names. <slice>_mask.json beside each mask says its target and the network.
+
     Files that cannot be read are listed and skipped, and make the exit status 1. Threshold, smallest lesion and
     CLAHE are the model's own unless given.
     """
-    from metseg.checkpoints import load_checkpoint
-    from metseg.inference import Segmenter
+    from metseg.inference import Segmenters
 
     root = input_ if input_.is_dir() else input_.parent
     if probabilities and output.resolve() == root.resolve():
         raise DataError("beside the images probabilities would be taken for images; choose another --output")
-    checkpoint = load_checkpoint(model).with_clahe(clahe)
-    postprocessing = postprocessing_of(checkpoint, threshold, smallest)
-    found = _find(input_, output)
-    with Segmenter(checkpoint, device=device, batch_size=batch_size) as segmenter:
-        run = _Run(segmenter, postprocessing, root, output, probabilities)
+    targets = targets_of(target)
+    found = _find(input_, output, sequences_of(sequences))
+    with Segmenters(model, targets, device=device, batch_size=batch_size, clahe=clahe) as segmenters:
+        run = _Run(segmenters, targets, (threshold, smallest), root, output, probabilities)
         with EventBar() as bar:
             for number, files in enumerate(found, start=1):
                 run.segment_files(files, bar, f"{files.name} ({number} of {len(found)})")
@@ -63,11 +81,11 @@ def predict(
         raise typer.Exit(1)
 
 
-def _find(source: Path, output: Path) -> list[StudyFiles]:
+def _find(source: Path, output: Path, sequences: tuple[Sequence, ...] | None) -> list[StudyFiles]:
     """Studies under ``source``, less what an earlier run wrote into an output folder inside it."""
     from metseg.study import find_studies
 
-    found = find_studies(source)
+    found = find_studies(source, sequences)
     if source.is_dir() and output.resolve() != source.resolve():
         found = [files for files in found if not files.folder.resolve().is_relative_to(output.resolve())]
     if not found:
@@ -79,8 +97,9 @@ def _find(source: Path, output: Path) -> list[StudyFiles]:
 class _Run:
     """One run over many studies: what it works with, and what became of them."""
 
-    segmenter: Segmenter
-    postprocessing: PostprocessingConfig
+    segmenters: Segmenters
+    targets: tuple[Target, ...]
+    asked: tuple[float | None, int | None]
     root: Path
     output: Path
     probabilities: bool
@@ -101,17 +120,38 @@ class _Run:
                 self.remarks.append(problem)
         for study in loaded.studies:
             try:
-                result = bar.follow(self.segmenter.stream(study, self.postprocessing), title)
-                self._write(study, result)
+                self._segment(study, files, bar, title)
+            except CheckpointError:
+                raise
             except MetsegError as error:
                 self.refused.append(Problem(files.folder, str(error), refused=True))
+
+    def _segment(self, study: Study, files: StudyFiles, bar: EventBar, title: str) -> None:
+        """Write one set of masks for each network that outlines ``study``."""
+        from metseg.study import Problem, ProblemKind
+
+        chosen = self.segmenters.of(study.sequences)
+        if len(chosen) < len(self.targets):
+            outlined = " and ".join(segmenter.checkpoint.card.target for segmenter in chosen)
+            reason = f"{study.name} has {' and '.join(study.sequences)}: only the {outlined} is outlined"
+            self.remarks.append(Problem(files.folder, reason, kind=ProblemKind.SEQUENCE))
+        for segmenter in chosen:
+            postprocessing = postprocessing_of(segmenter.checkpoint, *self.asked)
+            self._write(study, bar.follow(segmenter.stream(study, postprocessing), title))
 
     def _write(self, study: Study, result: Segmentation) -> None:
         import numpy as np
 
-        self.written += len(
-            write_slices(study, result.mask * np.uint8(255), root=self.root, out=self.output, suffix="_mask")
-        )
+        out = output_of(result.target, self.targets, self.output)
+        mask = result.mask * np.uint8(255)
+        self.written += len(write_slices(study, mask, root=self.root, out=out, suffix="_mask", about=result.about))
         if self.probabilities:
             scaled = np.rint(result.probabilities * 255).astype(np.uint8)
-            write_slices(study, scaled, root=self.root, out=self.output, suffix="_prob")
+            write_slices(study, scaled, root=self.root, out=out, suffix="_prob")
+
+
+def output_of(target: Target, targets: Collection[Target], output: Path) -> Path:
+    """Folder of a target's masks: where several are asked for, those of what enhances have one of their own."""
+    from metseg.lesions import Target
+
+    return output / ENHANCING if len(targets) > 1 and target is Target.ENHANCING_LESION else output

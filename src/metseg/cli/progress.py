@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 from rich import progress
 
 from metseg.cli.console import err, plain
-from metseg.events import Event, Finished, Notice, Progress, drain
+from metseg.events import Event, Finished, Notice, Progress, Warned, drain
 
 T = TypeVar("T")
 
@@ -60,14 +60,16 @@ class EventBar:
                 self._bar.update(task, completed=done, total=total or None, description=label)
                 if self._bar.disable and time.monotonic() - self._last_line >= _PLAIN_INTERVAL_S:
                     self._say(f"{label} ({done} of {total})")
+            case Warned():
+                self._say(event.text, "bold red")
             case Notice():
                 self._say(event.text)
             case Finished():
                 pass
 
-    def _say(self, line: str) -> None:
+    def _say(self, line: str, style: str = "") -> None:
         self._last_line = time.monotonic()
-        plain(self._console, line)
+        plain(self._console, line, style)
 
 
 def follow(stream: Iterable[Event[T]], title: str) -> T:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metseg.cli.console import err, out, plain
+from metseg.cli.options import Sequences, sequences_of
 from metseg.cli.progress import follow
 from metseg.errors import DataError
 
@@ -32,6 +33,7 @@ def create(
     data: Annotated[
         Path, typer.Option("--data", metavar="DIR", help="A TIFF, a patient's folder, a folder of patients.")
     ],
+    sequences: Sequences = None,
 ) -> None:
     """Make a project of the images in a folder, or add to a project what is not in it yet.
 
@@ -42,7 +44,7 @@ def create(
     from metseg.curation.adding import adding_studies
     from metseg.study import find_studies
 
-    found = find_studies(data)
+    found = find_studies(data, sequences_of(sequences))
     opened = Project.open(project) if (project / "project.json").exists() else Project.create(project)
     before = {case.name for case in opened.cases()}
     added = follow(adding_studies(opened, found), "adding")

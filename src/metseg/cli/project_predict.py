@@ -9,12 +9,18 @@ import typer
 
 from metseg import DEFAULT_MODEL
 from metseg.cli.console import out, plain
-from metseg.cli.options import Clahe, Device, Smallest, Threshold, postprocessing_of
+from metseg.cli.options import Clahe, Device, Smallest, TargetName, Threshold, postprocessing_of, targets_of
 from metseg.cli.progress import follow
 from metseg.cli.project import Folder, leave_with
+from metseg.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from metseg.curation import Project
+    from metseg.curation.state import Provenance
+    from metseg.events import Event
+    from metseg.inference import Segmentation
 
 
 def predict(
@@ -33,6 +39,7 @@ def predict(
         bool,
         typer.Option("--also-edited", help="Also cases that somebody has edited; what was drawn by hand stays."),
     ] = False,
+    target: TargetName = None,
     device: Device = "auto",
     threshold: Threshold = None,
     smallest: Smallest = None,
@@ -45,25 +52,39 @@ def predict(
     is finished by running it again. Approved and rejected cases are only touched if they are named with --case and
     --also-edited is given. Cases that fail are listed, and make the exit status 1.
     """
-    from metseg.checkpoints import load_checkpoint
     from metseg.curation import Project
     from metseg.curation.predicting import Outcome, predicting_project, provenance_of
-    from metseg.inference import Segmenter
+    from metseg.inference import Segmenters
+    from metseg.study import Sequence, Study
 
     opened = Project.open(project)
-    checkpoint = load_checkpoint(model or _own_model(opened) or DEFAULT_MODEL).with_clahe(clahe)
-    card, postprocessing = checkpoint.card, postprocessing_of(checkpoint, threshold, smallest)
-    with Segmenter(checkpoint, device=device, batch_size=batch_size) as segmenter:
-        stream = predicting_project(
-            opened,
-            lambda study: segmenter.stream(study, postprocessing),
-            provenance_of(
+    targets = targets_of(target)
+    if len(targets) > 1:
+        raise DataError("a case has one outline: give --target flair-abnormality or enhancing-lesion")
+    named = str(model or _own_model(opened) or DEFAULT_MODEL)
+    with Segmenters(named, targets, device=device, batch_size=batch_size, clahe=clahe) as segmenters:
+
+        def propose(study: Study) -> Iterator[Event[Segmentation]]:
+            (segmenter,) = segmenters.of(study.sequences)
+            return segmenter.stream(study, postprocessing_of(segmenter.checkpoint, threshold, smallest))
+
+        def made(sequences: tuple[Sequence, ...]) -> Provenance:
+            (segmenter,) = segmenters.of(sequences)
+            checkpoint = segmenter.checkpoint
+            card, how = checkpoint.card, postprocessing_of(checkpoint, threshold, smallest)
+            return provenance_of(
                 card.name,
                 checkpoint.sha256,
                 card.preprocessing,
-                postprocessing,
+                how,
+                card.target,
                 clahe_average=card.inference.clahe_average,
-            ),
+            )
+
+        stream = predicting_project(
+            opened,
+            propose,
+            made,
             cases=case,
             also_edited=also_edited,
             also_finished=also_edited and bool(case),

@@ -44,7 +44,7 @@ def training_config(
     preprocessing : dict or None
         Fields of the preprocessing configuration; ``None`` stands for what was not asked for.
     **settings
-        Fields of the training configuration, likewise.
+        Fields of the training configuration, likewise; ``sequences`` also says what the network looks at.
 
     Raises
     ------
@@ -59,6 +59,8 @@ def training_config(
 
     asked = _given(settings)
     asked["preprocessing"] = _given(preprocessing or {}) | _equalisation(clahe)
+    if "sequences" in asked:
+        asked["preprocessing"]["sequences"] = asked["sequences"]
     if loss is not None:
         asked["loss"] = LOSSES[loss].model_dump()
     content = {} if file is None else _read(file)
@@ -68,7 +70,10 @@ def training_config(
         content = {key: value for key, value in content.items() if key not in ("folds", "fold")}
     merged = _merged([content, asked])
     if merged.get("init"):
-        merged = _merged([_of_parent(merged["init"], merged.get("architecture")), content, asked])
+        parent = _of_parent(merged["init"], merged.get("architecture"))
+        if "sequences" in asked:  # other images may show something else
+            del parent["target"]
+        merged = _merged([parent, content, asked])
     if "architecture" not in merged:
         raise DataError("which network? Give --model, or --config or --init, which name one")
     default = TrainingConfig.model_fields["preprocessing"].default.model_dump()
@@ -112,7 +117,7 @@ def _of_parent(name_or_path: str, architecture: str | None) -> dict[str, Any]:
     parent, spec = load_parent(name_or_path)
     same = architecture in (None, spec.architecture)
     network = {"architecture": spec.architecture, "encoder": spec.encoder} if same else {}
-    return {**network, "preprocessing": parent.card.preprocessing.model_dump()}
+    return {**network, "preprocessing": parent.card.preprocessing.model_dump(), "target": parent.card.target}
 
 
 def _merged(layers: list[dict[str, Any]]) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from metseg.errors import DataError
 
@@ -40,7 +40,15 @@ def targets(study: Study, root: Path, out: Path, suffix: str) -> Iterator[tuple[
         yield out / image.parent.relative_to(root) / f"{image.stem}{suffix}.tif", indices
 
 
-def write_slices(study: Study, volume: npt.NDArray[np.uint8], *, root: Path, out: Path, suffix: str) -> list[Path]:
+def write_slices(
+    study: Study,
+    volume: npt.NDArray[np.uint8],
+    *,
+    root: Path,
+    out: Path,
+    suffix: str,
+    about: Mapping[str, Any] | None = None,
+) -> list[Path]:
     """Write a volume on the study's grid slice by slice; the slices of a multi-page file go into one file again.
 
     Parameters
@@ -49,6 +57,8 @@ def write_slices(study: Study, volume: npt.NDArray[np.uint8], *, root: Path, out
         See :func:`targets`.
     volume : ndarray of uint8, shape (z, y, x)
         What to write.
+    about : mapping of str to JSON values, optional
+        What the sidecar of each file says.
 
     Raises
     ------
@@ -65,7 +75,7 @@ def write_slices(study: Study, volume: npt.NDArray[np.uint8], *, root: Path, out
     for target, indices in plan:
         target.parent.mkdir(parents=True, exist_ok=True)
         if len(indices) == 1:
-            write_tiff(target, volume[indices[0]], channels=False)
+            write_tiff(target, volume[indices[0]], channels=False, about=about)
         else:
-            write_tiff(target, volume[indices], channels=False, spacing=study.geometry.spacing)
+            write_tiff(target, volume[indices], channels=False, spacing=study.geometry.spacing, about=about)
     return [target for target, _ in plan]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from metseg.cli.console import out, plain
-from metseg.cli.options import Data, Device
+from metseg.cli.options import Data, Device, sequences_of
 from metseg.cli.progress import follow
 from metseg.cli.recipe import Architecture, ConfigFile, training_config
 from metseg.cli.stopping import stopping_cleanly
@@ -89,6 +89,15 @@ def train(
         Literal["median", "percentile", "unit", "zscore"] | None,
         typer.Option(help="How intensities are scaled (median).", **_INPUT),
     ] = None,
+    sequences: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="Which sequence each channel of the files is; those are what the network looks at (pre-contrast, "
+            "flair, post-contrast).",
+            **_INPUT,
+        ),
+    ] = None,
     size: Annotated[int | None, typer.Option(min=32, help="Longest side of a slice, pixels (256).", **_INPUT)] = None,
     crop: Annotated[
         int | None, typer.Option(min=64, help="Side of the training crops, a multiple of 32 (192).", **_INPUT)
@@ -131,6 +140,7 @@ def train(
         encoder_weights=encoder_weights,
         loss=loss,
         clahe=clahe,
+        sequences=sequences_of(sequences),
         preprocessing={"neighbours": neighbours, "normalisation": normalisation, "size": size},
         crop=crop,
         epochs=epochs,

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from metseg import DEFAULT_MODEL
+
 if TYPE_CHECKING:
     from napari import Viewer
+
+    from metseg.lesions import Target
 
 _PLUGIN = "napari-metseg"
 _LOOK_AGAIN_MS = 100
 
 
-def open_window(folder: Path | None, model: str, device: str) -> Viewer:
+def open_window(folder: Path | None, model: str, device: str, targets: Collection[Target] = ()) -> Viewer:
     """Open napari with the plugin's widget on a study, and press Run as soon as that is possible.
 
     Parameters
@@ -20,9 +25,11 @@ def open_window(folder: Path | None, model: str, device: str) -> Viewer:
     folder : Path or None
         A patient's folder; the plugin's synthetic head if there is none.
     model : str
-        Name of a network, or its file or folder.
+        ``auto``, the name of a network, or its file or folder.
     device : str
         See :class:`metseg.inference.Segmenter`.
+    targets : collection of Target
+        What ``auto`` shall outline.
     """
     import napari
 
@@ -32,13 +39,15 @@ def open_window(folder: Path | None, model: str, device: str) -> Viewer:
         viewer.open_sample(_PLUGIN, "synthetic-head")
     else:
         viewer.open(str(folder), plugin=_PLUGIN)
-    _run_when_ready(widget, model, device)
+    _run_when_ready(widget, model, device, targets)
     return viewer
 
 
-def _run_when_ready(widget: Any, model: str, device: str) -> None:
+def _run_when_ready(widget: Any, model: str, device: str, targets: Collection[Target]) -> None:
     """Wait, without holding up the window, until the widget knows its networks; then choose one and run."""
     from qtpy.QtCore import QTimer
+
+    from metseg.lesions import TargetChoice
 
     timer = QTimer(widget)
     timer.setInterval(_LOOK_AGAIN_MS)
@@ -48,7 +57,8 @@ def _run_when_ready(widget: Any, model: str, device: str) -> None:
         if state.searching or state.image is None:
             return
         state.device = device
-        if any(choice.key == model for choice in state.models):
+        state.target = next((choice for choice in TargetChoice if choice.targets == tuple(targets)), None)
+        if model == DEFAULT_MODEL or any(choice.key == model for choice in state.models):
             state.model = model
         else:
             widget.controller.add_model_file(model)

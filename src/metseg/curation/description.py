@@ -122,7 +122,7 @@ def load_images(case: CaseDescription, root: Path) -> Study:
     UnreadableFileError
         If a file is gone, or its bytes are not those that were added.
     """
-    pages = [_unchanged_pages(image, root / image.path) for image in case.images]
+    pages = [_unchanged_pages(image, root / image.path, len(case.sequences)) for image in case.images]
     slices = tuple(SliceFile(root / case.images[image].path, None, page) for image, page in case.slices)
     wanted = (len(case.sequences), *case.shape[1:])
     for (image, page), entry in zip(case.slices, slices, strict=True):
@@ -132,9 +132,11 @@ def load_images(case: CaseDescription, root: Path) -> Study:
     return Study(case.name, voxels, case.sequences, geometry=Geometry(case.spacing), slices=slices)
 
 
-def _unchanged_pages(image: ImageFile, path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8 | np.uint16]]:
+def _unchanged_pages(
+    image: ImageFile, path: Path, channels: int
+) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8 | np.uint16]]:
     if not path.exists():
         raise UnreadableFileError(path, "is gone; if the images were moved, say where to (relocate)")
     if file_sha256(path) != image.sha256:
         raise UnreadableFileError(path, "has changed since it was added to the project; put the old file back")
-    return read_tiff(path)
+    return read_tiff(path, channels)

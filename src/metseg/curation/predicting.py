@@ -17,8 +17,9 @@ from metseg.curation.summary import CaseSummary
 from metseg.curation.view import CaseView
 from metseg.errors import DataError, MetsegError, UnreadableFileError
 from metseg.events import Event, Finished, Notice, Progress
-from metseg.lesions import PostprocessingConfig
+from metseg.lesions import PostprocessingConfig, Target
 from metseg.preprocessing import PreprocessingConfig
+from metseg.study import Sequence as MrSequence
 from metseg.study import Study
 
 
@@ -47,6 +48,9 @@ class Answer(Protocol):
 
 #: Answers for a study; closing the generator stops the work.
 Propose = Callable[[Study], Iterator[Event[Any]]]
+
+#: How what is said of a study with these sequences comes to be.
+ProvenanceFor = Callable[[tuple[MrSequence, ...]], Provenance]
 
 
 class Outcome(StrEnum):
@@ -83,6 +87,7 @@ def provenance_of(
     weights_sha256: str,
     preprocessing: PreprocessingConfig,
     postprocessing: PostprocessingConfig,
+    target: Target = Target.FLAIR_ABNORMALITY,
     *,
     clahe_average: bool = False,
 ) -> Provenance:
@@ -94,6 +99,8 @@ def provenance_of(
         Name and hash of the network's weights.
     preprocessing, postprocessing
         The exact configurations.
+    target : Target
+        What the network outlines.
     clahe_average : bool
         Whether answers for plain and equalised slices are averaged.
     """
@@ -104,6 +111,7 @@ def provenance_of(
         preprocessing=preprocessing.model_dump(mode="json"),
         postprocessing=postprocessing.model_dump(mode="json"),
         clahe_average=clahe_average,
+        target=target,
     )
 
 
@@ -121,7 +129,7 @@ def was_predicted(case: CaseView, provenance: Provenance) -> bool:
 def predicting_project(
     project: Project,
     propose: Propose,
-    provenance: Provenance,
+    provenance: Provenance | ProvenanceFor,
     *,
     cases: Collection[str] | None = None,
     also_edited: bool = False,
@@ -137,8 +145,8 @@ def predicting_project(
     project : Project
     propose : callable
         Yields events for a study; the last one carries an :class:`Answer`.
-    provenance : Provenance
-        Of what ``propose`` says.
+    provenance : Provenance, or callable
+        Of what ``propose`` says; where that depends on a case's sequences, a function of them.
     cases : collection of str, optional
         Only these.
     also_edited : bool
@@ -171,7 +179,7 @@ class _Run:
 
     project: Project
     propose: Propose
-    provenance: Provenance
+    provenance: Provenance | ProvenanceFor
     also_edited: bool
     also_finished: bool
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -199,7 +207,7 @@ class _Run:
             if reason := self._reason_against(session):
                 return reason
             plan = session.plan_prediction(answer.mask)
-            session.predict(plan, answer.probabilities, self.provenance, disagreement=answer.disagreement)
+            session.predict(plan, answer.probabilities, self._made(case), disagreement=answer.disagreement)
         return Outcome.PREDICTED
 
     def _ask(self, study: Study, start: Progress) -> Generator[Progress | Notice, None, Answer]:
@@ -218,9 +226,13 @@ class _Run:
                 stream.close()
         raise RuntimeError("the network ended without an answer")
 
+    def _made(self, case: CaseView) -> Provenance:
+        given = self.provenance
+        return given if isinstance(given, Provenance) else given(case.description.sequences)
+
     def _reason_against(self, case: CaseView) -> Outcome | None:
         """Why a case is not to be predicted; ``None`` if it is."""
-        if was_predicted(case, self.provenance):
+        if was_predicted(case, self._made(case)):
             return Outcome.THERE
         if case.status in (Status.APPROVED, Status.REJECTED) and not self.also_finished:
             return Outcome.FINISHED

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from metseg.curation.kinds import EditKind, EntryKind, Maker, Origin, Status, maker_of
+from metseg.lesions import Target
 
 if TYPE_CHECKING:
     from metseg.curation.record import Record
@@ -29,6 +30,8 @@ class Provenance(BaseModel):
         The exact configurations, as JSON objects.
     clahe_average : bool
         The probabilities are the mean of those of plain slices and of those that ``preprocessing`` equalised.
+    target : Target
+        What the network outlines.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +42,7 @@ class Provenance(BaseModel):
     preprocessing: dict[str, Any] = Field(default_factory=dict)
     postprocessing: dict[str, Any] = Field(default_factory=dict)
     clahe_average: bool = False
+    target: Target = Target.FLAIR_ABNORMALITY
 
 
 class PredictionRef(BaseModel):

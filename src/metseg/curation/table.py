@@ -112,8 +112,15 @@ def lesion_rows(
     )
 
 
-def lesion_rows_csv(rows: Iterable[LesionRow]) -> str:
+def lesion_rows_csv(rows: Iterable[LesionRow], target: str = "") -> str:
     r"""Write rows as comma-separated text with a header line.
+
+    Parameters
+    ----------
+    rows : iterable of LesionRow
+        One line each.
+    target : str
+        What the network outlines that predicted the case; empty if none did.
 
     Returns
     -------
@@ -122,7 +129,7 @@ def lesion_rows_csv(rows: Iterable[LesionRow]) -> str:
         origin; what is not known is left empty.
     """
     listed = list(rows)
-    measures = csv.reader(io.StringIO(lesion_table_csv(row.lesion for row in listed)))
+    measures = csv.reader(io.StringIO(lesion_table_csv((row.lesion for row in listed), target)))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for cells, more in zip(measures, chain([_COLUMNS], map(_cells, listed)), strict=True):
@@ -130,8 +137,8 @@ def lesion_rows_csv(rows: Iterable[LesionRow]) -> str:
     return text.getvalue()
 
 
-def write_lesion_rows(rows: Iterable[LesionRow], path: str | Path) -> None:
-    """Write rows to a CSV file, whole or not at all.
+def write_lesion_rows(rows: Iterable[LesionRow], path: str | Path, target: str = "") -> None:
+    """Write rows to a CSV file, whole or not at all; see :func:`lesion_rows_csv`.
 
     Raises
     ------
@@ -139,7 +146,7 @@ def write_lesion_rows(rows: Iterable[LesionRow], path: str | Path) -> None:
         If the file cannot be written.
     """
     with write_atomically(path) as temporary:
-        temporary.write_text(lesion_rows_csv(rows), encoding="utf-8")
+        temporary.write_text(lesion_rows_csv(rows, target), encoding="utf-8")
 
 
 def binary_entropy(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from metseg.inference.backend import Backend, BackendFactory, DeviceMemoryError, EnsembleBackend, backend_factory
 from metseg.inference.brain_extraction import extract_brain, find_brain, locate_brain
+from metseg.inference.chosen import Segmenters
 from metseg.inference.devices import available_devices, resolve_device
 from metseg.inference.segmenter import Segmentation, Segmenter
 
@@ -12,6 +13,7 @@ __all__ = [
     "EnsembleBackend",
     "Segmentation",
     "Segmenter",
+    "Segmenters",
     "available_devices",
     "backend_factory",
     "extract_brain",

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from metseg.checkpoints import Checkpoint
+from metseg import __version__
+from metseg.checkpoints import Checkpoint, misfit
 from metseg.errors import MetsegError
-from metseg.events import Event, Finished, Notice, Progress, drain
+from metseg.events import Event, Finished, Notice, Progress, Warned, drain
 from metseg.inference.backend import Backend, BackendFactory, DeviceMemoryError, EnsembleBackend, backend_factory
 from metseg.inference.brain_extraction import find_brain
 from metseg.inference.devices import resolve_device
-from metseg.lesions import PostprocessingConfig, continue_lesions, guided_filter, mask_from_probabilities
+from metseg.lesions import PostprocessingConfig, Target, continue_lesions, guided_filter, mask_from_probabilities
 from metseg.networks import EnsembleSpec
 from metseg.preprocessing import BrainGrid, Clahe, PreprocessingConfig, Preprocessor
 from metseg.study import Sequence, Study
@@ -42,6 +43,8 @@ class Segmentation:
         The exact configurations used.
     model, weights_sha256 : str
         Name and hash of the weights.
+    target : Target
+        What is inside the mask.
     device : str
         Where the last batch ran.
     disagreement : ndarray of float32, shape (z, y, x), or None
@@ -61,6 +64,7 @@ class Segmentation:
     weights_sha256: str
     device: str
     disagreement: npt.NDArray[np.float32] | None = None
+    target: Target = Target.FLAIR_ABNORMALITY
     brain: BrainGrid | None = None
     clahe_average: bool = False
 
@@ -68,6 +72,18 @@ class Segmentation:
     def clahe(self) -> Clahe:
         """Which slices the network was shown."""
         return Clahe.of(self.preprocessing, averaged=self.clahe_average)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the sidecar of the mask says of it, as JSON values."""
+        return {
+            "target": str(self.target),
+            "model": self.model,
+            "weights_sha256": self.weights_sha256,
+            "threshold": self.postprocessing.threshold,
+            "smallest": self.postprocessing.smallest,
+            "metseg": __version__,
+        }
 
 
 class Segmenter:
@@ -129,7 +145,9 @@ class Segmenter:
         Parameters
         ----------
         study : Study
-            Any sequences; missing ones are replaced as in :meth:`Study.select`, and a notice says so.
+            Any sequences; missing ones are replaced as in :meth:`Study.select`, and a notice says so, or a warning
+            where the network was never trained for that. A single channel of unknown sequence is the one that a
+            network for one sequence looks at.
         postprocessing, preprocessing : optional
             In place of those in the model's card.
 
@@ -142,7 +160,12 @@ class Segmenter:
         preprocessing = preprocessing or card.preprocessing
         postprocessing = postprocessing or card.postprocessing
         wanted = [Sequence(name) for name in preprocessing.sequences]
-        if missing := study.missing(wanted):
+        study = study.named_for(wanted)
+        if reason := misfit(card, study.sequences):
+            yield Warned(
+                f"WARNING: {study.name}: {reason}; the network never saw such images, do not trust its outline"
+            )
+        elif missing := study.missing(wanted):
             stand_in = study.sequences[study.channel(missing[0])]
             yield Notice(f"{study.name}: no {' and no '.join(missing)}; {stand_in} channel used in place")
         brain = yield from find_brain(study, preprocessing, self._device)
@@ -183,8 +206,9 @@ class Segmenter:
                 self.checkpoint.sha256,
                 self._device,
                 _restored(np.concatenate(differences), preprocessor, brain) if differences else None,
-                brain,
-                card.inference.clahe_average,
+                target=card.target,
+                brain=brain,
+                clahe_average=card.inference.clahe_average,
             )
         )
 

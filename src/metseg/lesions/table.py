@@ -21,11 +21,19 @@ _COLUMNS = (
     "centroid_y",
     "centroid_x",
     "touches_border",
+    "target",
 )
 
 
-def lesion_table_csv(lesions: Iterable[Lesion]) -> str:
+def lesion_table_csv(lesions: Iterable[Lesion], target: str = "") -> str:
     r"""Write lesions as comma-separated text with a header line.
+
+    Parameters
+    ----------
+    lesions : iterable of Lesion
+        One line each.
+    target : str
+        What they are, such as a :class:`~metseg.lesions.Target`; empty if that is not known.
 
     Returns
     -------
@@ -47,6 +55,7 @@ def lesion_table_csv(lesions: Iterable[Lesion]) -> str:
                 _rounded(lesion.mean_probability, 4),
                 *(_rounded(place, 2) for place in lesion.centroid),
                 "yes" if lesion.touches_border else "no",
+                target,
             ]
         )
     return text.getvalue()

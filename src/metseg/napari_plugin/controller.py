@@ -14,7 +14,7 @@ from metseg.errors import MetsegError
 from metseg.napari_plugin import exporting, outlines, pipeline
 from metseg.napari_plugin.background import Latest
 from metseg.napari_plugin.brush_circle import without_box
-from metseg.napari_plugin.layers import KEY, Channel, Source, is_auxiliary
+from metseg.napari_plugin.layers import KEY, SEQUENCES_KEY, Channel, Source, is_auxiliary, sequences_of
 from metseg.napari_plugin.messages import tell, tell_error
 from metseg.napari_plugin.pipeline import Outcome
 from metseg.napari_plugin.runs import Run
@@ -56,6 +56,9 @@ class Controller(Follower):
         self._review_soon = _resting(self.review)
         self.follow(viewer.layers.events, ("inserted", "removed", "reordered"), self._on_layers)
         self.follow(state.events, ("model",), self._take_model_defaults)
+        self.follow(state.events, ("automatic",), self._take_model_defaults)
+        self.follow(state.events, ("models", "sequences", "target", "searching"), self._choose_automatically)
+        self.follow(state.events, ("image",), self._on_image)
         self.follow(state.events, ("image",), self._refresh_outlines)
         self.follow(state.events, ("outline",), self._watch_outline)
         self.follow(state.events, ("threshold", "smallest"), self._on_postprocessing)
@@ -105,6 +108,22 @@ class Controller(Follower):
     def _on_search_failed(self, error: Exception) -> None:
         self._state.searching = False
         tell_error(error)
+
+    def _on_image(self) -> None:
+        image = self._state.image
+        self._state.sequences = () if image is None else sequences_of(image)
+
+    def name_channels(self, sequences: tuple[Sequence, ...]) -> None:
+        """Say which sequence each channel of the chosen image is."""
+        if self._state.image is not None:
+            self._state.image.metadata[SEQUENCES_KEY] = sequences
+            self._state.sequences = sequences
+
+    def _choose_automatically(self) -> None:
+        state = self._state
+        if state.searching or not state.models or not state.sequences:
+            return
+        state.automatic, state.unavailable = pipeline.automatic(state.models, state.sequences, state.target)
 
     def _take_model_defaults(self) -> None:
         card = self._state.card
@@ -166,21 +185,21 @@ class Controller(Follower):
 
     def run(self) -> None:
         """Segment the chosen image in a thread."""
-        card = self._state.card
-        if self._state.obstacle or card is None:
+        if self._state.obstacle:
             return
-        order = pipeline.order_from(self._state, card)
+        order = pipeline.order_from(self._state)
         self._run.start(Activity.RUNNING, f"Segmenting {order.layer.name}", self._show, pipeline.run, order)
 
     def cancel(self) -> None:
         """Stop the run before its next slices; nothing of it reaches the viewer."""
         self._run.cancel()
 
-    def _show(self, outcome: Outcome) -> None:
-        if outcome.layer not in self._viewer.layers:
-            tell("The image was closed during the run; its outline is dropped.")
-            return
-        self._select(outlines.show(self._viewer, outcome))
+    def _show(self, outcomes: tuple[Outcome, ...]) -> None:
+        for outcome in reversed(outcomes):
+            if outcome.layer not in self._viewer.layers:
+                tell("The image was closed during the run; its outline is dropped.")
+                return
+            self._select(outlines.show(self._viewer, outcome))
 
     def _select(self, layer: Labels) -> None:
         self._refresh_outlines()
@@ -226,14 +245,17 @@ class Controller(Follower):
             self.review()
 
     def _rederivable(self) -> tuple[Labels, Segmentation] | None:
-        """The chosen network's newest outline of the chosen image, with its run."""
-        image, card = self._state.image, self._state.card
-        if image is None or card is None or self._state.activity is not Activity.IDLE:
+        """The chosen network's newest outline of the chosen image, with its run; of two that of the shown outline."""
+        image, names = self._state.image, {card.name for card in self._state.cards.values()}
+        if image is None or self._state.activity is not Activity.IDLE:
             return None
-        for layer in outlines.network_outlines(self._viewer, image):
+        found = list(outlines.network_outlines(self._viewer, image))
+        if len(names) > 1:
+            found.sort(key=lambda layer: layer is not self._state.outline)
+        for layer in found:
             entry = outlines.outline_of(layer)
             segmentation = None if entry is None else entry.segmentation
-            if segmentation is not None and segmentation.model == card.name:
+            if segmentation is not None and segmentation.model in names:
                 return layer, segmentation
         return None
 

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import DataError
+from metseg.lesions import Target
 from metseg.napari_plugin.arrays import as_channels, as_stored, grid_of
-from metseg.study import TRIPLET, Geometry, Sequence, Study
+from metseg.study import Geometry, Sequence, Study, assumed_sequences
 
 if TYPE_CHECKING:
     from metseg.inference import Segmentation
@@ -22,9 +23,12 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 #: Key of our entry in ``layer.metadata``.
 KEY = "metseg"
+#: Key of the names that a user gave to the channels of an image layer.
+SEQUENCES_KEY = "metseg-sequences"
 AXES = ("z", "y", "x")
 #: Colour of what a network proposes, of what a mask file holds, and of any further label.
-_PROPOSED, _GIVEN, _FURTHER = (1.0, 0.62, 0.10, 1.0), (0.20, 0.85, 0.95, 1.0), (0.90, 0.35, 0.75, 1.0)
+_PROPOSED = {Target.FLAIR_ABNORMALITY: (1.0, 0.62, 0.10, 1.0), Target.ENHANCING_LESION: (1.0, 0.25, 0.25, 1.0)}
+_GIVEN, _FURTHER = (0.20, 0.85, 0.95, 1.0), (0.90, 0.35, 0.75, 1.0)
 
 TITLES = {
     Sequence.PRE: "pre-contrast",
@@ -106,9 +110,9 @@ def mask_layer(name: str, pages: npt.NDArray[np.uint8 | np.uint16], spacing: Spa
     return labels, placement(spacing) | _given_look() | {"name": name}, "labels"
 
 
-def proposed_look() -> dict[str, Any]:
-    """How a network's outline looks, as keywords of a labels layer."""
-    return {"opacity": 0.5, "colormap": _colours(_PROPOSED)}
+def proposed_look(target: Target = Target.FLAIR_ABNORMALITY) -> dict[str, Any]:
+    """How a network's outline of ``target`` looks, as keywords of a labels layer."""
+    return {"opacity": 0.5, "colormap": _colours(_PROPOSED[target])}
 
 
 def _given_look() -> dict[str, Any]:
@@ -184,7 +188,8 @@ def source_of(layer: Any) -> Source:
     """
     channel = layer.metadata.get(KEY)
     if isinstance(channel, Channel) and np.array_equal(np.asarray(layer.data), channel.study.voxels[channel.index]):
-        return Source(channel.study, channel.study.shape)
+        named = layer.metadata.get(SEQUENCES_KEY) or channel.study.sequences
+        return Source(channel.study.with_sequences(named), channel.study.shape)
     data = np.asarray(layer.data[0] if layer.multiscale else layer.data)
     grid = grid_of(data.shape, rgb=layer.rgb)
     if grid is None:
@@ -193,10 +198,25 @@ def source_of(layer: Any) -> Source:
     if len(voxels) == 4:
         voxels = voxels[:3]
         notices = [*notices, "the fourth (alpha) channel is ignored"]
-    sequences = TRIPLET if len(voxels) == 3 else (Sequence.UNKNOWN,) * len(voxels)
+    sequences = layer.metadata.get(SEQUENCES_KEY) or assumed_sequences(len(voxels))
     spacing = spacing_in_mm(layer.scale, layer.units) if len(layer.scale) == len(grid) == 3 else None
     study = Study(_plain_name(layer.name), voxels, sequences, geometry=Geometry(spacing))
     return Source(study, grid, tuple(f"{layer.name}: {notice}" for notice in notices))
+
+
+def sequences_of(layer: Any) -> tuple[Sequence, ...]:
+    """A name for each channel of the study that :func:`source_of` makes of an image layer; looks at no voxel."""
+    if named := layer.metadata.get(SEQUENCES_KEY):
+        return tuple(named)
+    channel = layer.metadata.get(KEY)
+    if isinstance(channel, Channel):
+        return channel.study.sequences
+    shape = np.shape(layer.data[0] if layer.multiscale else layer.data)
+    grid = grid_of(shape, rgb=layer.rgb)
+    if grid is None:
+        return ()
+    channels = int(np.prod(shape)) // int(np.prod(grid))
+    return assumed_sequences(min(channels, 3))
 
 
 def _plain_name(layer_name: str) -> str:

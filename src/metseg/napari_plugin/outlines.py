@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from metseg.lesions import Target
 from metseg.napari_plugin.arrays import grid_of, volume_of
 from metseg.napari_plugin.layers import AXES, KEY, Channel, Outline, proposed_look, spacing_in_mm
 from metseg.napari_plugin.pipeline import Outcome
@@ -24,6 +25,12 @@ def outline_of(layer: Any) -> Outline | None:
     """Our entry in a labels layer's metadata."""
     entry = layer.metadata.get(KEY)
     return entry if isinstance(entry, Outline) else None
+
+
+def target_of(layer: Labels) -> Target | None:
+    """What the network outlines that made the layer; ``None`` if none did."""
+    entry = outline_of(layer)
+    return None if entry is None or entry.segmentation is None else entry.segmentation.target
 
 
 def volume(layer: Labels) -> npt.NDArray[np.integer[Any]]:
@@ -55,7 +62,8 @@ def show(viewer: ViewerModel, outcome: Outcome) -> Labels:
     """Show a run's mask: in its own unedited layer as one undoable step, else in a new layer."""
     image, mask = outcome.layer, outcome.segmentation.mask
     for layer in network_outlines(viewer, image):
-        if layer.data.shape == outcome.source.grid and not is_edited(layer):
+        same = target_of(layer) == outcome.segmentation.target
+        if same and layer.data.shape == outcome.source.grid and not is_edited(layer):
             propose(layer, mask)
             layer.metadata[KEY] = _outline(outcome)
             return layer
@@ -68,9 +76,9 @@ def add_outline(viewer: ViewerModel, outcome: Outcome) -> Labels:
 
     layer = Labels(
         outcome.segmentation.mask.reshape(outcome.source.grid).copy(),
-        name=f"lesions · {outcome.source.study.name}",
+        name=f"lesions ({outcome.segmentation.target}) · {outcome.source.study.name}",
         metadata={KEY: _outline(outcome)},
-        **proposed_look(),
+        **proposed_look(outcome.segmentation.target),
         **_placed_like(outcome.layer, len(outcome.source.grid)),
     )
     viewer.add_layer(layer)
@@ -119,7 +127,7 @@ def outlines_on(viewer: ViewerModel, image: Image) -> Iterator[Labels]:
 
 def _belongs(outline: Outline, image: Image) -> bool:
     channel = image.metadata.get(KEY)
-    if isinstance(channel, Channel) and outline.study is channel.study:
+    if isinstance(channel, Channel) and outline.study.voxels is channel.study.voxels:
         return True
     return outline.image is not None and outline.image() is image
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from metseg import DEFAULT_MODEL
-from metseg.events import Event, Finished, Notice, Progress
-from metseg.lesions import PostprocessingConfig, label_lesions, mask_from_probabilities
+from metseg.errors import MetsegError
+from metseg.events import Event, Finished, Notice, Progress, relay
+from metseg.lesions import PostprocessingConfig, TargetChoice, label_lesions, mask_from_probabilities
 from metseg.napari_plugin.layers import Source, source_of
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
 from metseg.napari_plugin.state import ModelChoice, SegmentationState
@@ -43,21 +45,45 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class NetworkOrder:
+    """One network to run, by its key, and how."""
+
+    model: str
+    clahe: Clahe | None
+    clip_limit: float | None
+    postprocessing: PostprocessingConfig
+
+
+@dataclass(frozen=True)
 class Order:
     """What the user asked for, taken from the state at the press of Run."""
 
     layer: Any
-    model: str
     device: str
-    clahe: str | None
-    clip_limit: float
-    postprocessing: PostprocessingConfig
+    networks: tuple[NetworkOrder, ...]
 
 
-def order_from(state: SegmentationState, card: ModelCard) -> Order:
-    """The run that ``state`` describes."""
-    postprocessing = card.postprocessing.model_copy(update={"threshold": state.threshold, "smallest": state.smallest})
-    return Order(state.image, state.model, state.device, state.clahe, state.clip_limit, postprocessing)
+def order_from(state: SegmentationState) -> Order:
+    """The run that ``state`` describes; of two networks the second keeps its own settings where none was changed."""
+    shown = state.card
+    networks = tuple(
+        NetworkOrder(key, *_clahe(state, card, shown), _postprocessing(state, card, shown))
+        for key, card in state.cards.items()
+    )
+    return Order(state.image, state.device, networks)
+
+
+def _postprocessing(state: SegmentationState, card: ModelCard, shown: ModelCard | None) -> PostprocessingConfig:
+    asked = {"threshold": state.threshold, "smallest": state.smallest}
+    if shown is not None and shown is not card:
+        asked = {key: value for key, value in asked.items() if value != getattr(shown.postprocessing, key)}
+    return card.postprocessing.model_copy(update=asked)
+
+
+def _clahe(state: SegmentationState, card: ModelCard, shown: ModelCard | None) -> tuple[Clahe | None, float | None]:
+    if shown is None or shown is card or shown.with_clahe(state.clahe, state.clip_limit) != shown:
+        return state.clahe, state.clip_limit
+    return None, None
 
 
 def preprocessing_from(state: SegmentationState, card: ModelCard) -> PreprocessingConfig:
@@ -65,7 +91,7 @@ def preprocessing_from(state: SegmentationState, card: ModelCard) -> Preprocessi
     return card.with_clahe(state.clahe, state.clip_limit).preprocessing
 
 
-def run(order: Order) -> Iterator[Event[Outcome] | Failed]:
+def run(order: Order) -> Iterator[Event[tuple[Outcome, ...]] | Failed]:
     """Segment one layer. Errors are yielded: Qt workers swallow a ``RuntimeError`` that is raised."""
     try:
         yield from _run(order)
@@ -73,7 +99,7 @@ def run(order: Order) -> Iterator[Event[Outcome] | Failed]:
         yield Failed(error)
 
 
-def _run(order: Order) -> Iterator[Event[Outcome]]:
+def _run(order: Order) -> Iterator[Event[tuple[Outcome, ...]]]:
     keep_llvm_apart()
     from metseg.checkpoints import load_checkpoint
     from metseg.inference import Segmenter
@@ -81,10 +107,36 @@ def _run(order: Order) -> Iterator[Event[Outcome]]:
     yield Progress(0, 0, "loading the network")
     source = source_of(order.layer)
     yield from map(Notice, source.notices)
-    checkpoint = load_checkpoint(order.model).with_clahe(order.clahe, order.clip_limit)
-    with Segmenter(checkpoint, device=order.device, batch_size=SLICES_AT_ONCE) as segmenter:
-        for event in segmenter.stream(source.study, order.postprocessing):
-            yield Finished(Outcome(order.layer, source, event.result)) if isinstance(event, Finished) else event
+    outcomes: list[Outcome] = []
+    for network in order.networks:
+        checkpoint = load_checkpoint(network.model).with_clahe(network.clahe, network.clip_limit)
+        with Segmenter(checkpoint, device=order.device, batch_size=SLICES_AT_ONCE) as segmenter:
+            stream = segmenter.stream(source.study, network.postprocessing)
+            outcomes.append(Outcome(order.layer, source, (yield from relay(stream))))
+    yield Finished(tuple(outcomes))
+
+
+def automatic(
+    models: tuple[ModelChoice, ...], sequences: tuple[Sequence, ...], target: TargetChoice | None
+) -> tuple[tuple[str, ...], str]:
+    """Keys of the networks that ``auto`` takes, and why there is none; asks no disk, for ``models`` are known."""
+    from metseg.checkpoints import ModelInfo, choose_models
+
+    known = [ModelInfo(choice.key, Path(choice.key), choice.card, choice.problem) for choice in models]
+    try:
+        chosen = choose_models(DEFAULT_MODEL, sequences, () if target is None else target.targets, known)
+    except MetsegError as error:
+        return (), str(error)
+    return tuple(chosen), ""
+
+
+def misfit_of(choice: ModelChoice, sequences: tuple[Sequence, ...]) -> str:
+    """Why a network does not fit the image; empty if it does, or none is open."""
+    if choice.card is None or not sequences:
+        return ""
+    from metseg.checkpoints import misfit
+
+    return misfit(choice.card, sequences)
 
 
 def find_choices() -> tuple[tuple[ModelChoice, ...], tuple[str, ...]]:
@@ -113,9 +165,11 @@ def model_from_file(path: str) -> ModelChoice:
 
 
 def preferred(models: tuple[ModelChoice, ...]) -> str:
-    """Key of the network to begin with: ``best`` if it can be used, else the first that can; empty if none can."""
+    """What to begin with: ``auto`` if a network that it takes is here, else the first usable one; empty if none is."""
+    from metseg.checkpoints import RECOMMENDED
+
     usable = [choice.key for choice in models if choice.card is not None]
-    return DEFAULT_MODEL if DEFAULT_MODEL in usable else next(iter(usable), "")
+    return DEFAULT_MODEL if not {*RECOMMENDED.values()}.isdisjoint(usable) else next(iter(usable), "")
 
 
 def rederive(segmentation: Segmentation, postprocessing: PostprocessingConfig) -> Segmentation:
@@ -143,6 +197,7 @@ def fit_enhancer(layer: Any, shown: Sequence, config: PreprocessingConfig) -> En
     """Fit the intensity windows of the layer's volume; ``shown`` is the sequence to look at."""
     study = source_of(layer).study
     wanted = [Sequence(name) for name in config.sequences]
+    study = study.named_for(wanted)
     channel = next((wanted.index(name) for name in (shown, Sequence.FLAIR) if name in wanted), 0)
     rgb = bool(layer.rgb) and len(wanted) == 3
     return Enhancer(layer, Preprocessor(config, study.select(wanted)), channel, rgb)

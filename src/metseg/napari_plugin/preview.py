@@ -31,7 +31,9 @@ class Preview(Follower):
         self._layer: Image | None = None
         self._enhancer: Enhancer | None = None
         self._fits = Latest(self._on_fitted, tell_error)
-        self.follow(state.events, ("preview", "image", "model", "clahe", "clip_limit"), self._refit)
+        self.follow(
+            state.events, ("preview", "image", "sequences", "model", "automatic", "clahe", "clip_limit"), self._refit
+        )
         self.follow(viewer.dims.events, ("current_step", "ndisplay", "order"), self._draw)
         self.follow(viewer.layers.events, ("removed",), self._on_removed)
 

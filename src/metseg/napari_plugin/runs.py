@@ -8,9 +8,9 @@ from typing import Any, Protocol
 from napari.qt.threading import create_worker
 from napari.utils import cancelable_progress
 
-from metseg.events import Event, Finished, Notice, Progress
+from metseg.events import Event, Finished, Notice, Progress, Warned
 from metseg.napari_plugin.background import start
-from metseg.napari_plugin.messages import tell_error
+from metseg.napari_plugin.messages import tell, tell_error
 from metseg.napari_plugin.pipeline import Failed
 from metseg.napari_plugin.state import Activity
 
@@ -97,6 +97,9 @@ class Run:
         match event:
             case Progress():
                 self._advance(event)
+            case Warned(text):
+                self._state.notices = (*self._state.notices, text)
+                tell(text)
             case Notice(text):
                 self._state.notices = (*self._state.notices, text)
             case Failed(error):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,9 +21,14 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
+from metseg import DEFAULT_MODEL
+from metseg.lesions import TargetChoice
+from metseg.napari_plugin import pipeline
 from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, Option, Part, Section
-from metseg.napari_plugin.state import Activity, SegmentationState, Slices
+from metseg.napari_plugin.layers import TITLES
+from metseg.napari_plugin.state import Activity, ModelChoice, SegmentationState, Slices
 from metseg.preprocessing import Clahe
+from metseg.study import TRIPLET, Sequence
 
 _DEVICE_TITLES = {"auto": "Automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
 _MOST_VOXELS = 1_000_000
@@ -37,10 +43,19 @@ _USUAL = {
 class InputSection(Section[SegmentationState]):
     """Which image, which network, where it runs."""
 
-    def __init__(self, state: SegmentationState, open_model: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        state: SegmentationState,
+        open_model: Callable[[], object],
+        name_channels: Callable[[tuple[Sequence, ...]], object],
+    ) -> None:
         super().__init__("Image and network", state)
         self.image = Choice(lambda layer: setattr(state, "image", layer), "No image is open")
         self.image.setToolTip("The study to segment. Its sequences are gathered from all its layers.")
+        self.sequences = Choice(name_channels, "No image is open")
+        self.sequences.setToolTip("Which sequence each channel of the image is. Files seldom say it; you may.")
+        self.target = Choice(lambda target: setattr(state, "target", target))
+        self.target.setToolTip("What the automatic choice of networks outlines.")
         self.model = Choice(lambda key: setattr(state, "model", key), "No network found")
         self.open_model = QToolButton()
         self.open_model.setText("…")
@@ -51,13 +66,18 @@ class InputSection(Section[SegmentationState]):
         self.device = Choice(lambda device: setattr(state, "device", device))
         self.device.setToolTip("Where the network runs. Automatic takes the fastest device of this computer.")
         self.add_row("Image", self.image)
+        self.add_row("Sequences", self.sequences)
         self.add_row("Network", self.model, self.open_model)
+        self.add_row("Outline", self.target)
         self.add_wide(self.summary)
         self.add_row("Device", self.device)
         self.follow(state.events, ("images", "image"), self._show_images)
-        self.follow(state.events, ("models", "model", "searching", "opening"), self._show_models)
+        self.follow(state.events, ("sequences",), self._show_sequences)
+        shown = ("models", "model", "searching", "opening", "sequences", "target", "automatic", "unavailable")
+        self.follow(state.events, shown, self._show_models)
         self.follow(state.events, ("devices", "device"), self._show_devices)
         self._show_images()
+        self._show_sequences()
         self._show_models()
         self._show_devices()
 
@@ -65,10 +85,15 @@ class InputSection(Section[SegmentationState]):
         options = [Option(choice.layer, choice.title, choice.layer.name) for choice in self.state.images]
         self.image.offer(options, self.state.image)
 
+    def _show_sequences(self) -> None:
+        self.sequences.offer(_possible_names(self.state.sequences), self.state.sequences)
+
     def _show_models(self) -> None:
-        models = self.state.models
-        options = [Option(choice.key, choice.title, choice.summary, choice.card is not None) for choice in models]
-        self.model.offer(options, self.state.model)
+        self.model.offer(model_options(self.state.models, self.state.sequences), self.state.model)
+        titles = [(choice, choice.value.replace("-", " ").capitalize()) for choice in TargetChoice]
+        options = [Option(None, "What the sequences show"), *(Option(*one) for one in titles)]
+        self.target.offer(options, self.state.target)
+        self.target.setEnabled(self.state.model == DEFAULT_MODEL)
         card = self.state.card
         self.summary.say(_network_line(self.state))
         self.model.setToolTip(card.notes or card.summary if card else "The network that proposes the outline.")
@@ -100,7 +125,9 @@ class EnhanceSection(Section[SegmentationState]):
         self.add_wide(boxes)
         self.add_row("Clip limit", self.clip_limit)
         self.add_wide(self.usual)
-        self.follow(state.events, ("clahe", "clip_limit", "preview", "model", "models", "image"), self._show)
+        self.follow(
+            state.events, ("clahe", "clip_limit", "preview", "model", "models", "automatic", "image"), self._show
+        )
         self._show()
 
     def _show(self) -> None:
@@ -168,7 +195,18 @@ class RunSection(Part[SegmentationState]):
         layout.setSpacing(8)
         layout.addLayout(buttons)
         layout.addWidget(self._below)
-        shown = ("activity", "progress", "image", "model", "models", "searching", "opening", "summary")
+        shown = (
+            "activity",
+            "progress",
+            "image",
+            "model",
+            "models",
+            "searching",
+            "opening",
+            "summary",
+            "automatic",
+            "unavailable",
+        )
         self.follow(state.events, shown, self._show)
         self._show()
 
@@ -233,6 +271,26 @@ class ResultSection(Section[SegmentationState]):
         self.notices.say("\n".join(state.notices))
 
 
+def model_options(models: tuple[ModelChoice, ...], sequences: tuple[Sequence, ...]) -> list[Option]:
+    """The automatic choice, then networks; those that cannot be used, or do not fit the sequences, are greyed out."""
+    options = []
+    for choice in models:
+        reason = pipeline.misfit_of(choice, sequences)
+        usable = choice.card is not None and not reason
+        options.append(Option(choice.key, choice.title, reason or choice.summary, usable))
+    automatic = Option(DEFAULT_MODEL, "Automatic", "The network that fits the sequences of the image.")
+    return [automatic, *options] if any(choice.card is not None for choice in models) else options
+
+
+def _possible_names(sequences: tuple[Sequence, ...]) -> list[Option]:
+    """What the channels may be called: as they are, and every order of the three sequences."""
+    orders = itertools.permutations(TRIPLET, len(sequences)) if sequences else ()
+    names = dict.fromkeys([*([sequences] if sequences else []), *orders])
+    return [
+        Option(one, ", ".join("unknown" if name is Sequence.UNKNOWN else TITLES[name] for name in one)) for one in names
+    ]
+
+
 def _slider(low: float, high: float, decimals: int) -> QLabeledDoubleSlider:
     slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
     slider.setRange(low, high)
@@ -254,8 +312,13 @@ def _network_line(state: SegmentationState) -> str:
         return f"Opening {Path(state.opening).name} …"
     if state.searching:
         return "Looking for networks …"
+    if state.model == DEFAULT_MODEL and state.models:
+        chosen = [choice.summary for choice in state.models if choice.key in state.cards]
+        named = [f"{key}: {summary}" for key, summary in zip(state.cards, chosen, strict=False)]
+        return state.unavailable or "\n".join(named) or "Open an image: the network is chosen by its sequences."
     if card is not None:
-        return card.summary
+        choice = next(choice for choice in state.models if choice.key == state.model)
+        return "\n".join(filter(None, (pipeline.misfit_of(choice, state.sequences), choice.summary)))
     problem = next((choice.problem for choice in state.models if choice.problem), "No network is installed.")
     return f"{problem}\nOpen one with the … button, or train one with metseg train."
 

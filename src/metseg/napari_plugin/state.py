@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
+from metseg import DEFAULT_MODEL
 from metseg.events import Progress
+from metseg.lesions import TargetChoice
 from metseg.preprocessing import Clahe
+from metseg.study import Sequence
 
 if TYPE_CHECKING:
     from metseg.checkpoints import ModelCard
@@ -67,7 +70,9 @@ class ModelChoice:
     @property
     def summary(self) -> str:
         """One line about it."""
-        return self.problem if self.card is None else self.card.summary
+        if self.card is None:
+            return self.problem
+        return f"{self.card.target} on {', '.join(self.card.preprocessing.sequences)}; {self.card.summary}"
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,12 @@ class SegmentationState:
         Networks, and the chosen one's key.
     searching : bool
         Networks and devices are still being looked up.
+    target : TargetChoice or None
+        What an automatic choice of networks shall outline; None for what the sequences show best.
+    sequences : tuple of Sequence
+        Of the chosen image, a name for each channel.
+    automatic, unavailable
+        Keys of the networks that fit them best, and why there is none.
     opening : str
         File that a network is being read from; empty if none is.
     devices, device
@@ -116,6 +127,10 @@ class SegmentationState:
     image: Any = None
     models: tuple[ModelChoice, ...] = ()
     model: str = ""
+    target: TargetChoice | None = None
+    sequences: tuple[Sequence, ...] = ()
+    automatic: tuple[str, ...] = ()
+    unavailable: str = ""
     searching: bool = True
     opening: str = ""
     devices: tuple[str, ...] = ("auto",)
@@ -137,8 +152,15 @@ class SegmentationState:
 
     @property
     def card(self) -> ModelCard | None:
-        """Card of the chosen network."""
-        return next((choice.card for choice in self.models if choice.key == self.model), None)
+        """Card of the chosen network; of the first, if there are two."""
+        return next(iter(self.cards.values()), None)
+
+    @property
+    def cards(self) -> dict[str, ModelCard]:
+        """Cards of the networks that a run asks, by key, in their order."""
+        known = {choice.key: choice.card for choice in self.models}
+        asked = self.automatic if self.model == DEFAULT_MODEL else (self.model,)
+        return {key: card for key in asked if (card := known.get(key)) is not None}
 
     @property
     def obstacle(self) -> str:
@@ -152,7 +174,7 @@ class SegmentationState:
         if self.opening:
             return "Still opening a network."
         if self.card is None:
-            return "Choose a network first."
+            return self.unavailable or "Choose a network first."
         return ""
 
     @property

@@ -36,7 +36,7 @@ class SegmentationWidget(SessionWidget):
         self.state = state or SegmentationState()
         self.controller = Controller(napari_viewer, self.state)
         self.preview = Preview(napari_viewer, self.state)
-        self.input = InputSection(self.state, self._open_model)
+        self.input = InputSection(self.state, self._open_model, self.controller.name_channels)
         self.enhance = EnhanceSection(self.state)
         self.outline = OutlineSection(self.state)
         self.run = RunSection(self.state, self.controller.run, self.controller.cancel)

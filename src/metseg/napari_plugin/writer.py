@@ -9,7 +9,7 @@ import numpy as np
 
 from metseg.errors import DataError
 from metseg.napari_plugin.arrays import volume_of
-from metseg.napari_plugin.layers import spacing_in_mm
+from metseg.napari_plugin.layers import KEY, Outline, spacing_in_mm
 
 _SUFFIXES = (".tif", ".tiff")
 
@@ -24,7 +24,8 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     data : array of int, shape (y, x) or (z, y, x)
         Labels from 0 to 65,535.
     attributes : dict
-        The layer's; ``scale`` and ``units`` give the spacing, written to ``<name>.json`` when units are lengths.
+        The layer's; ``scale`` and ``units`` give the spacing, written to ``<name>.json`` when units are lengths,
+        together with the target and the network of an outline that a network made.
 
     Returns
     -------
@@ -49,5 +50,8 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         raise DataError(f"{target.name}: labels must lie between 0 and {np.iinfo(np.uint16).max}")
     pages = labels.reshape(volume_of(labels.shape)).astype(np.uint8 if top <= np.iinfo(np.uint8).max else np.uint16)
     spacing = spacing_in_mm(attributes.get("scale", ()), attributes.get("units") or ())
-    write_tiff(target, pages, channels=False, spacing=spacing)
-    return [str(target)] + ([str(target.with_suffix(".json"))] if spacing else [])
+    entry = (attributes.get("metadata") or {}).get(KEY)
+    segmentation = entry.segmentation if isinstance(entry, Outline) else None
+    about = None if segmentation is None else segmentation.about
+    write_tiff(target, pages, channels=False, spacing=spacing, about=about)
+    return [str(target)] + ([str(target.with_suffix(".json"))] if spacing or about else [])

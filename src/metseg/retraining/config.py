@@ -136,6 +136,7 @@ def child_training(config: RetrainingConfig, parent: Checkpoint) -> TrainingConf
         "init": str(parent.path),
         "freeze_encoder": 0,
         "preprocessing": parent.card.preprocessing,
+        "target": parent.card.target,
         "epochs": config.epochs,
         "steps_per_epoch": config.steps_per_epoch,
         "learning_rate": config.learning_rate,

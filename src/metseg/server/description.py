@@ -16,7 +16,7 @@ from metseg.server.services import Services
 _ID = "0c6f3f6e-6d0f-4f2b-8f43-3b7f6f0e9a11"
 _ANSWER = {
     "request_id": _ID,
-    "model": {"name": "best", "weights_sha256": "5f2c" + 60 * "0"},
+    "model": {"name": "best", "weights_sha256": "5f2c" + 60 * "0", "target": "FLAIR abnormality"},
     "image": {
         "format": "tiff",
         "shape": [1, 256, 256],

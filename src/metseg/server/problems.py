@@ -20,7 +20,7 @@ MEDIA_TYPE = "application/problem+json"
 #: What is logged where the client went away; nobody reads such an answer.
 CLIENT_GONE = 499
 
-_REFUSALS = {Why.UNSUPPORTED: 415, Why.TOO_LARGE: 413, Why.UNREADABLE: 422}
+_REFUSALS = {Why.UNSUPPORTED: 415, Why.TOO_LARGE: 413, Why.UNREADABLE: 422, Why.MISNAMED: 409}
 _MEANINGS = {
     400: "The request is not valid HTTP or multipart.",
     401: "The token is missing or wrong.",
@@ -28,7 +28,7 @@ _MEANINGS = {
     404: "There is nothing of that name.",
     406: "The answer cannot be given in any form that the request accepts.",
     408: "The request took too long to arrive.",
-    409: "The job has no result (yet).",
+    409: "The job has no result (yet); or sequences, target and image do not go together.",
     413: "The upload has too many bytes, or the image in it too many pixels or slices.",
     415: "The upload is of a format that is not read.",
     422: "The upload cannot be read, or a parameter is wrong.",

@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     token : SecretStr or None
         What clients must send as ``Authorization: Bearer``; needed on every address but the loopback.
     model, device : str
-        The model used unless a request names another, and where networks run.
+        The model used unless a request names another (``auto`` chooses by sequences), and where networks run.
     project : Path or None
         Folder of a :class:`metseg.curation.Project` that 3D Slicer works on.
     training_data : Path or None

@@ -3,7 +3,17 @@
 from metseg.study.discovery import MASK_ENDING, SUFFIXES, StudyFiles, find_studies, natural_key
 from metseg.study.files import flush_folder, sweep_leftovers, write_atomically
 from metseg.study.inspection import Finding, Inspection, StudyInspection, inspect
-from metseg.study.model import TRIPLET, Geometry, Problem, ProblemKind, Sequence, SliceFile, Study
+from metseg.study.model import (
+    TRIPLET,
+    Geometry,
+    Problem,
+    ProblemKind,
+    Sequence,
+    SliceFile,
+    Study,
+    assumed_sequences,
+    parse_sequences,
+)
 from metseg.study.reading import Loaded, load, read_study
 from metseg.study.sidecar import read_spacing, sidecar_of, write_spacing
 from metseg.study.tiff import read_tiff, write_tiff
@@ -23,11 +33,13 @@ __all__ = [
     "Study",
     "StudyFiles",
     "StudyInspection",
+    "assumed_sequences",
     "find_studies",
     "flush_folder",
     "inspect",
     "load",
     "natural_key",
+    "parse_sequences",
     "read_spacing",
     "read_study",
     "read_tiff",

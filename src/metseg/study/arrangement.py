@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 _SLICE_AXES = "ZIQTR?"
@@ -53,7 +54,9 @@ class Arrangement:
         return page % self.slices, page // self.slices
 
 
-def arrange(description: str, pages: int, samples: int, shape: tuple[int, int]) -> Arrangement:
+def arrange(
+    description: str, pages: int, samples: int, shape: tuple[int, int], taken: Collection[int] = (1, 3)
+) -> Arrangement:
     """Order the pages as ``description`` says; one after the other if it says nothing.
 
     Parameters
@@ -64,23 +67,27 @@ def arrange(description: str, pages: int, samples: int, shape: tuple[int, int]) 
         Pages in the file, channels within each.
     shape : (int, int)
         Size of a page along (y, x).
+    taken : collection of int
+        Numbers of channels that are read.
 
     Raises
     ------
     ArrangementError
-        If the description contradicts the pages, or they are more than slices of one or three channels.
+        If the description contradicts the pages, or they are more than slices of so many channels.
     """
     text = description.lstrip("\ufeff \t\r\n")
     if text.startswith("ImageJ="):
-        return _imagej(text, pages, samples)
+        return _imagej(text, pages, samples, taken)
     if text.startswith("{"):
-        return _tifffile(text, pages, samples, shape)
+        return _tifffile(text, pages, samples, shape, taken)
     if text.startswith("<") and "<OME" in text:
-        return _ome(text, pages, samples)
+        return _ome(text, pages, samples, taken)
     return Arrangement(pages)
 
 
-def _resolve(axes: list[tuple[str, int]], pages: int, samples: int, program: str) -> Arrangement:
+def _resolve(
+    axes: list[tuple[str, int]], pages: int, samples: int, taken: Collection[int], program: str
+) -> Arrangement:
     """Arrangement of page axes given slowest first, as (letter, length)."""
     declared = math.prod(length for _, length in axes)
     if declared != pages:
@@ -88,13 +95,13 @@ def _resolve(axes: list[tuple[str, int]], pages: int, samples: int, program: str
     axes = [(letter, length) for letter, length in axes if length != 1]
     names = "".join("C" if letter == "C" else "Z" if letter in _SLICE_AXES else "X" for letter, _ in axes)
     channels = math.prod(length for letter, length in axes if letter == "C")
-    if names not in ("", "Z", "C", "ZC", "CZ") or (channels != 1 and (channels != 3 or samples != 1)):
+    if names not in ("", "Z", "C", "ZC", "CZ") or (channels != 1 and (channels not in taken or samples != 1)):
         what = " x ".join(f"{length} {letter if letter != '?' else '(unnamed)'}" for letter, length in axes)
         raise ArrangementError(f"{program} declares pages of {what}: only slices of 1 or 3 channels are read")
     return Arrangement(pages // channels, channels, channels_fastest=names != "CZ")
 
 
-def _imagej(text: str, pages: int, samples: int) -> Arrangement:
+def _imagej(text: str, pages: int, samples: int, taken: Collection[int]) -> Arrangement:
     fields = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
     def number(name: str) -> int:
@@ -110,9 +117,9 @@ def _imagej(text: str, pages: int, samples: int) -> Arrangement:
     frames = number("frames")
     if slices * channels * frames == 1:
         slices = pages
-    if samples == 3 and channels == 3:
+    if samples == channels:
         channels = 1
-    found = _resolve([("T", frames), ("Z", slices), ("C", channels)], pages, samples, "ImageJ")
+    found = _resolve([("T", frames), ("Z", slices), ("C", channels)], pages, samples, taken, "ImageJ")
     return Arrangement(
         found.slices,
         found.channels,
@@ -121,7 +128,7 @@ def _imagej(text: str, pages: int, samples: int) -> Arrangement:
     )
 
 
-def _tifffile(text: str, pages: int, samples: int, shape: tuple[int, int]) -> Arrangement:
+def _tifffile(text: str, pages: int, samples: int, shape: tuple[int, int], taken: Collection[int]) -> Arrangement:
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError):
@@ -137,7 +144,7 @@ def _tifffile(text: str, pages: int, samples: int, shape: tuple[int, int]) -> Ar
         raise ArrangementError(f"tifffile declares the shape {_short(sizes)}, which its pages do not have")
     if math.prod(leading) == 1:
         return Arrangement(pages)
-    return _resolve(list(zip(letters.upper(), leading, strict=False)), pages, samples, "tifffile")
+    return _resolve(list(zip(letters.upper(), leading, strict=False)), pages, samples, taken, "tifffile")
 
 
 def _leading(sizes: list[int], samples: int, shape: tuple[int, int]) -> list[int] | None:
@@ -156,7 +163,7 @@ def _short(sizes: list[int]) -> str:
     return " x ".join(str(size) for size in sizes[:8])
 
 
-def _ome(text: str, pages: int, samples: int) -> Arrangement:
+def _ome(text: str, pages: int, samples: int, taken: Collection[int]) -> Arrangement:
     images = _PIXELS.findall(text)
     if len(images) != 1:
         raise ArrangementError(f"OME-TIFF with {len(images)} images: only one image a file is read")
@@ -168,7 +175,7 @@ def _ome(text: str, pages: int, samples: int) -> Arrangement:
     lengths = {letter: int(size) for letter, size in sizes.items()}
     if lengths["C"] == samples:
         lengths["C"] = 1
-    return _resolve([(letter, lengths[letter]) for letter in reversed(order[2:])], pages, samples, "OME")
+    return _resolve([(letter, lengths[letter]) for letter in reversed(order[2:])], pages, samples, taken, "OME")
 
 
 def _positive(text: str) -> float | None:

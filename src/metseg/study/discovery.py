@@ -10,11 +10,12 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from metseg.errors import DataError, UnreadableFileError
-from metseg.study.model import Problem, ProblemKind, SliceFile
+from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile
 from metseg.study.preflight import page_count
 
 SUFFIXES = (".tif", ".tiff")
@@ -37,6 +38,8 @@ class StudyFiles:
         Images in natural order; a multi-page file appears once, as its page 0.
     visit_of : str or None
         The patient, where the folder of that name holds several visits; else the study is the patient's only one.
+    sequences : tuple of Sequence or None
+        Which sequence each channel is, where the user has said so.
     problems : tuple of Problem
         What is odd about the names: gaps, duplicates, masks without image, images without mask. Problems of the
         tree that belong to no study come with the first study found.
@@ -47,6 +50,12 @@ class StudyFiles:
     slices: tuple[SliceFile, ...]
     problems: tuple[Problem, ...] = ()
     visit_of: str | None = None
+    sequences: tuple[Sequence, ...] | None = None
+
+    @property
+    def channels(self) -> int | None:
+        """How many channels the images must have; ``None`` where nobody named them."""
+        return None if self.sequences is None else len(self.sequences)
 
     @property
     def patient(self) -> str:
@@ -60,13 +69,15 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part), "") if index % 2 else (1, 0, part.casefold()) for index, part in enumerate(parts))
 
 
-def find_studies(path: str | Path) -> list[StudyFiles]:
+def find_studies(path: str | Path, sequences: Seq[Sequence] | None = None) -> list[StudyFiles]:
     """Find the studies in a file, a patient's folder, or a folder of patients at any depth.
 
     Parameters
     ----------
     path : str or Path
         ``.tif`` or ``.tiff`` in any case, or a folder. Hidden files and folders are left out.
+    sequences : sequence of Sequence, optional
+        Which sequence each channel of the files is; for files that cannot say it themselves.
 
     Returns
     -------
@@ -87,8 +98,9 @@ def find_studies(path: str | Path) -> list[StudyFiles]:
             raise DataError(f"{path}: does not exist")
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be opened ({getattr(error, 'strerror', None) or error})") from error
+    named = None if sequences is None else tuple(sequences)
     if not is_folder:
-        return [_single(path)]
+        return [replace(_single(path), sequences=named)]
     found: list[StudyFiles] = []
     loose: list[Problem] = []
     for studies, problems in _walk(path):
@@ -98,7 +110,7 @@ def find_studies(path: str | Path) -> list[StudyFiles]:
         reasons = [str(problem) for problem in loose if problem.path != path or problem.refused]
         raise DataError("\n".join([f"{path}: no TIFF image in it (.tif or .tiff)", *reasons[:10]]))
     found[0] = replace(found[0], problems=(*loose, *found[0].problems))
-    return _with_unique_names(found)
+    return [replace(study, sequences=named) for study in _with_unique_names(found)]
 
 
 def _single(path: Path) -> StudyFiles:

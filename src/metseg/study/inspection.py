@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from collections.abc import Sequence as Seq
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from metseg.events import Event, Finished, Progress
 from metseg.study.discovery import StudyFiles, find_studies
-from metseg.study.model import Problem, ProblemKind, Study
+from metseg.study.model import Problem, ProblemKind, Sequence, Study
 from metseg.study.reading import Loaded, load
 
 
@@ -120,8 +121,15 @@ class Inspection(_Frozen):
         return tuple(finding for finding in self.problems if finding.refused)
 
 
-def inspect(path: str | Path) -> Iterator[Event[Inspection]]:
+def inspect(path: str | Path, sequences: Seq[Sequence] | None = None) -> Iterator[Event[Inspection]]:
     """Read everything at ``path`` and report what is there; one study is in memory at a time.
+
+    Parameters
+    ----------
+    path : str or Path
+        See :func:`~metseg.study.find_studies`.
+    sequences : sequence of Sequence, optional
+        Which sequence each channel is, see :func:`~metseg.study.find_studies`.
 
     Yields
     ------
@@ -133,7 +141,7 @@ def inspect(path: str | Path) -> Iterator[Event[Inspection]]:
     DataError, UnreadableFileError
         As :func:`~metseg.study.find_studies`.
     """
-    found = find_studies(path)
+    found = find_studies(path, sequences)
     studies: list[StudyInspection] = []
     for index, files in enumerate(found):
         yield Progress(index, len(found), files.name)

@@ -27,6 +27,30 @@ class Sequence(StrEnum):
 TRIPLET: tuple[Sequence, ...] = (Sequence.PRE, Sequence.FLAIR, Sequence.POST)
 
 
+def assumed_sequences(channels: int) -> tuple[Sequence, ...]:
+    """Which sequences the channels of a file are taken for that does not say so."""
+    return TRIPLET if channels == len(TRIPLET) else (Sequence.UNKNOWN,) * channels
+
+
+def parse_sequences(text: str) -> tuple[Sequence, ...]:
+    """Names of the channels, from text such as ``post-contrast,flair``.
+
+    Raises
+    ------
+    DataError
+        If one of them is no :class:`Sequence`, or is named twice.
+    """
+    names = [name.strip().lower() for name in text.split(",")]
+    known = [str(sequence) for sequence in Sequence]
+    if wrong := [name for name in names if name not in known]:
+        raise DataError(f"{wrong[0]!r} is no sequence; there are: {', '.join(known)}")
+    sequences = tuple(Sequence(name) for name in names)
+    nameless = (Sequence.OTHER, Sequence.UNKNOWN)
+    if twice := [str(one) for one in sequences if one not in nameless and sequences.count(one) > 1]:
+        raise DataError(f"two channels are called {twice[0]}; which of them is to be used?")
+    return sequences
+
+
 @dataclass(frozen=True, slots=True)
 class Geometry:
     """Voxel spacing in mm along (z, y, x); ``None`` when it is not known."""
@@ -146,6 +170,21 @@ class Study:
     def missing(self, wanted: Seq[Sequence] = TRIPLET) -> tuple[Sequence, ...]:
         """Those of ``wanted`` that no channel is named after."""
         return tuple(sequence for sequence in wanted if sequence not in self.sequences)
+
+    def with_sequences(self, sequences: Seq[Sequence]) -> Study:
+        """This study with other names of its channels.
+
+        Raises
+        ------
+        DataError
+            If there are more or fewer names than channels.
+        """
+        return replace(self, sequences=tuple(sequences))
+
+    def named_for(self, wanted: Seq[Sequence]) -> Study:
+        """This study with its only channel, if of unknown sequence, named as the only sequence that is wanted."""
+        lone = len(wanted) == 1 and self.sequences == (Sequence.UNKNOWN,)
+        return self.with_sequences(wanted) if lone else self
 
     def slice(self, z: int) -> Study:
         """Slice ``z`` as a study of its own."""

@@ -123,8 +123,15 @@ class TiffHeader:
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-def preflight(path: str | Path) -> TiffHeader:
+def preflight(path: str | Path, channels: int | None = None) -> TiffHeader:
     """Read and check the headers of the TIFF at ``path``; no pixel is decoded.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    channels : int, optional
+        A number of channels that is taken beside 1 and 3, where it is known which sequences they are.
 
     Raises
     ------
@@ -136,7 +143,7 @@ def preflight(path: str | Path) -> TiffHeader:
     path = Path(path)
     with open_regular(path) as file:
         try:
-            return _header(TiffFileHandle(path, file))
+            return _header(TiffFileHandle(path, file), {1, 3} if channels is None else {1, 3, channels})
         except OSError as error:
             raise UnreadableFileError(path, f"cannot be read: {error.strerror or error}") from error
 
@@ -150,14 +157,14 @@ def page_count(path: Path, most: int = 2) -> int:
         return 1
 
 
-def _header(file: TiffFileHandle) -> TiffHeader:
+def _header(file: TiffFileHandle, taken: set[int]) -> TiffHeader:
     directories = file.directories()
     first = next(directories)
-    form = _format(first)
+    form = _format(first, taken)
     pages: list[Page] = []
     segments = 0
     for directory in itertools.chain([first], directories):
-        here = _format(directory)
+        here = _format(directory, taken)
         if here != form:
             raise file.error(f"page {directory.page} is {here}, but page 1 is {form}: the pages do not fit together")
         decoded = here.height * here.width * here.samples * here.bits // 8 * directory.page
@@ -171,13 +178,13 @@ def _header(file: TiffFileHandle) -> TiffHeader:
         pages.append(page)
     _check_overlap(file, pages)
     try:
-        arrangement = arrange(first.text(270), len(pages), form.samples, (form.height, form.width))
+        arrangement = arrange(first.text(270), len(pages), form.samples, (form.height, form.width), taken)
     except ArrangementError as error:
         raise file.error(str(error)) from error
     return TiffHeader(file.path, file.byteorder, form, arrangement, tuple(pages), _imagej_spacing(first, arrangement))
 
 
-def _format(directory: Directory) -> PageFormat:
+def _format(directory: Directory, taken: set[int]) -> PageFormat:
     width = directory.number(256, "the width")
     height = directory.number(257, "the height")
     samples = directory.number(277, "the number of channels", 1)
@@ -193,8 +200,8 @@ def _format(directory: Directory) -> PageFormat:
         raise directory.error(f"{colours}; only grey and RGB are read")
     if samples == 4 and photometric == 2:
         raise directory.error("4 channels (RGB with transparency); save it without the transparency channel")
-    if samples not in (1, 3) or (photometric == 2 and samples != 3):
-        raise directory.error(f"{samples} channels; only 1 or 3 are read")
+    if samples not in taken or (photometric == 2 and samples != 3):
+        raise directory.error(f"{samples} channels; only 1 or 3 are read unless their sequences are named")
     _check_extras(directory, samples - (3 if photometric == 2 else 1))
     return PageFormat(height, width, samples, bits)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from metseg.errors import DataError, TooLargeError, UnreadableFileError
 from metseg.study.discovery import StudyFiles, find_studies
-from metseg.study.model import TRIPLET, Geometry, Problem, ProblemKind, Sequence, SliceFile, Study
+from metseg.study.model import Geometry, Problem, ProblemKind, Sequence, SliceFile, Study, assumed_sequences
 from metseg.study.preflight import TiffHeader, preflight
 from metseg.study.sidecar import Spacing, read_spacing, sidecar_of
 from metseg.study.tiff import read_into, read_tiff
@@ -48,6 +49,9 @@ def load(files: StudyFiles) -> Loaded:
     its image becomes one too; its slice stays and has no mask: ``Study.slices[z].mask`` is ``None`` and
     nothing is known about lesions on it, although ``Study.mask`` is 0 there.
 
+    Where ``files.sequences`` names the channels, images with another number of channels are refused. Else three
+    channels are taken for pre-contrast, FLAIR and post-contrast, and a single one is of unknown sequence.
+
     Parameters
     ----------
     files : StudyFiles
@@ -57,7 +61,7 @@ def load(files: StudyFiles) -> Loaded:
     groups: dict[tuple[object, ...], list[_Image]] = defaultdict(list)
     for entry in files.slices:
         try:
-            header = preflight(entry.image)
+            header = preflight(entry.image, files.channels)
         except UnreadableFileError as error:
             problems.append(_refused(error))
             continue
@@ -69,13 +73,15 @@ def load(files: StudyFiles) -> Loaded:
     return Loaded(tuple(study for study in studies if study is not None), tuple(problems))
 
 
-def read_study(path: str | Path) -> Study:
+def read_study(path: str | Path, sequences: Seq[Sequence] | None = None) -> Study:
     """Read the one study at ``path``, complete or not at all.
 
     Parameters
     ----------
     path : str or Path
         A TIFF or a patient's folder.
+    sequences : sequence of Sequence, optional
+        Which sequence each channel is, see :func:`find_studies`.
 
     Raises
     ------
@@ -84,7 +90,7 @@ def read_study(path: str | Path) -> Study:
     DataError
         If there is no study, or more than one.
     """
-    found = find_studies(path)
+    found = find_studies(path, sequences)
     if len(found) > 1:
         names = ", ".join(files.name for files in found[:5]) + (", ..." if len(found) > 5 else "")
         raise DataError(f"{path}: holds {len(found)} studies ({names}); choose one")
@@ -130,6 +136,10 @@ def _read_group(files: StudyFiles, group: list[_Image], problems: list[Problem])
         problems.append(Problem(files.folder, reason, refused=True, kind=ProblemKind.TOO_LARGE))
         return None
     total, (_, channels, height, width) = _slices(group), group[0].header.shape
+    named = files.sequences
+    if named is not None and len(named) != channels:
+        problems.append(_misnamed(files, group[0].header, named))
+        return None
     voxels = np.empty((channels, total, height, width), group[0].header.dtype)
     mask: npt.NDArray[np.uint8] | None = None
     slices: list[SliceFile] = []
@@ -151,13 +161,23 @@ def _read_group(files: StudyFiles, group: list[_Image], problems: list[Problem])
     if not slices:
         return None
     spacing = _spacing(files, read, problems)
-    sequences = TRIPLET if channels == 3 else (Sequence.UNKNOWN,)
+    sequences = assumed_sequences(channels) if named is None else named
     if len(slices) < total:
         voxels = np.ascontiguousarray(voxels[:, : len(slices)])
         mask = None if mask is None else np.ascontiguousarray(mask[: len(slices)])
     study = Study(files.name, voxels, sequences, mask, Geometry(spacing), tuple(slices))
     problems += _stand_ins(study, files)
     return study
+
+
+def _misnamed(files: StudyFiles, header: TiffHeader, named: Seq[Sequence]) -> Problem:
+    where = files.folder if len(files.slices) > 1 else files.slices[0].image
+    channels = header.shape[1]
+    reason = (
+        f"has {channels} channel{'s' * (channels != 1)}, and {len(named)} {'are' if len(named) > 1 else 'is'} named "
+        f"({', '.join(named)})"
+    )
+    return Problem(where, reason, refused=True, kind=ProblemKind.SEQUENCE)
 
 
 def _read_mask(image: _Image, problems: list[Problem]) -> npt.NDArray[np.uint8] | None:

@@ -1,4 +1,6 @@
-"""Voxel spacing beside a TIFF: ``<name>.json`` with ``{"spacing": [z, y, x]}``, nnU-Net's convention.
+"""What is known about a TIFF beside it: ``<name>.json`` with ``{"spacing": [z, y, x]}``, nnU-Net's convention.
+
+Beside a network's mask it also says what the mask is of.
 
 See "dataset_format.md" in the documentation of nnU-Net (Isensee et al. 2021, doi 10.1038/s41592-020-01008-z).
 """
@@ -7,8 +9,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from metseg.errors import DataError, UnreadableFileError
 from metseg.study.files import write_atomically
@@ -63,18 +66,37 @@ def read_spacing(path: Path) -> Spacing | None:
     return z, y, x
 
 
-def write_spacing(path: Path, spacing: Sequence[float]) -> None:
-    """Write the sidecar of the TIFF at ``path``.
+def write_sidecar(path: Path, spacing: Sequence[float] | None = None, about: Mapping[str, Any] | None = None) -> None:
+    """Write the sidecar of the TIFF at ``path``, in place of one that is there.
+
+    Parameters
+    ----------
+    path : Path
+        The TIFF.
+    spacing : (float, float, float), optional
+        Along (z, y, x) in mm.
+    about : mapping of str to JSON values, optional
+        What else is known.
 
     Raises
     ------
     DataError
         If ``spacing`` is not three positive lengths in mm, or the file cannot be written.
     """
-    if len(spacing) != 3 or not all(_is_length(value) for value in spacing):
+    content = dict(about or {})
+    if spacing is None:
+        content.pop("spacing", None)
+    elif len(spacing) != 3 or not all(_is_length(value) for value in spacing):
         raise DataError(f"{path}: spacing {spacing} is not three lengths (z, y, x) in mm")
+    else:
+        content["spacing"] = [float(value) for value in spacing]
     with write_atomically(sidecar_of(path)) as temporary:
-        temporary.write_text(json.dumps({"spacing": [float(value) for value in spacing]}) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
+
+
+def write_spacing(path: Path, spacing: Sequence[float]) -> None:
+    """Write a sidecar that says nothing but the spacing, see :func:`write_sidecar`."""
+    write_sidecar(path, spacing)
 
 
 def _is_length(value: object) -> bool:

@@ -8,7 +8,7 @@ guess where a strip does not fit; here a strip that does not decode to exactly i
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,7 +19,7 @@ from metseg.errors import DataError, TooLargeError, UnreadableFileError
 from metseg.study.files import write_atomically
 from metseg.study.ifd import MAX_PAGES, open_regular
 from metseg.study.preflight import COMPRESSIONS, MAX_DECODED, Page, TiffHeader, preflight
-from metseg.study.sidecar import write_spacing
+from metseg.study.sidecar import write_sidecar
 
 #: Decoded bytes of neighbouring strips that are put together before they are copied into place.
 _BAND = 1 << 20
@@ -30,18 +30,20 @@ _PICTURES = tuple(number for number, name in COMPRESSIONS.items() if name == "JP
 Voxels = npt.NDArray[np.uint8 | np.uint16]
 
 
-def read_tiff(path: str | Path) -> Voxels:
-    """Read a TIFF of 8- or 16-bit unsigned pixels with 1 or 3 channels.
+def read_tiff(path: str | Path, channels: int | None = None) -> Voxels:
+    """Read a TIFF of 8- or 16-bit unsigned pixels with 1 or 3 channels, or as many as are named.
 
     Parameters
     ----------
     path : str or Path
         Uncompressed, LZW, deflate, PackBits or JPEG XL; strips or tiles; TIFF or BigTIFF; at most 256 MiB decoded.
+    channels : int, optional
+        A number of channels that is taken beside 1 and 3.
 
     Returns
     -------
     ndarray, shape (page, c, y, x), uint8 or uint16
-        Exactly what the file declares. ``c`` is 1 or 3; channels that ImageJ, OME or tifffile put on pages
+        Exactly what the file declares. Channels that ImageJ, OME or tifffile put on pages
         of their own are gathered into ``c``.
 
     Raises
@@ -51,7 +53,7 @@ def read_tiff(path: str | Path) -> Voxels:
     TooLargeError
         If it would take too much memory.
     """
-    header = preflight(path)
+    header = preflight(path, channels)
     try:
         pages = np.empty(header.shape, header.dtype)
     except MemoryError as error:
@@ -186,6 +188,7 @@ def write_tiff(
     *,
     channels: bool | None = None,
     spacing: Sequence[float] | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a TIFF in one step: a reader sees the old file or the new one, never a part.
 
@@ -202,6 +205,8 @@ def write_tiff(
         with the last of length 3; say ``False`` for a stack of slices that are 3 pixels wide.
     spacing : (float, float, float), optional
         Along (z, y, x) in mm; written beside the TIFF as ``<name>.json``, as nnU-Net does.
+    about : mapping of str to JSON values, optional
+        What else is written there, such as what a mask is of.
 
     Raises
     ------
@@ -214,8 +219,8 @@ def write_tiff(
         channels = data.ndim == 4 or (data.ndim == 3 and data.shape[-1] == 3)
     _check_writable(path, data, channels)
     data = data.reshape(-1, *data.shape[-3:] if channels else data.shape[-2:])
-    if spacing is not None:
-        write_spacing(path, spacing)
+    if spacing is not None or about is not None:
+        write_sidecar(path, spacing, about)
     from tifffile import TiffWriter
 
     try:

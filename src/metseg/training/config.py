@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metseg.checkpoints import InferenceConfig
-from metseg.lesions import Continuation, GuidedFilter
+from metseg.lesions import Continuation, GuidedFilter, Target
 from metseg.networks import NetworkSpec, default_encoder_weights
 from metseg.networks.registry import ArchitectureName
 from metseg.preprocessing import PreprocessingConfig
+from metseg.study import Sequence
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -94,6 +95,11 @@ LOSSES: dict[str, LossConfig] = {
 }
 
 
+def _usual_target(settings: dict[str, Any]) -> Target:
+    preprocessing = settings.get("preprocessing")
+    return Target.of_sequences(() if preprocessing is None else preprocessing.sequences)
+
+
 class TrainingConfig(BaseModel):
     """A training run.
 
@@ -103,6 +109,11 @@ class TrainingConfig(BaseModel):
         See :class:`metseg.networks.NetworkSpec` and
         :func:`metseg.networks.encoders.load_encoder_weights`; ``None`` takes the architecture's encoder, and the
         weights that come inside a package where there are any for the encoder.
+    sequences : tuple of Sequence or None
+        Which sequence each channel of the files is, for files that cannot say it themselves.
+    target : Target
+        What the masks outline; goes into the card. Enhancing lesion where post-contrast is the only sequence, else
+        FLAIR abnormality, unless given.
     init : str or None
         Name or path of a checkpoint to start from, see :func:`metseg.training.transfer.transfer`.
     freeze_encoder : int
@@ -157,6 +168,8 @@ class TrainingConfig(BaseModel):
     init: str | None = None
     freeze_encoder: Annotated[int, Field(ge=0)] = 0
     preprocessing: PreprocessingConfig = PreprocessingConfig(normalisation="median", clahe=None)
+    sequences: tuple[Sequence, ...] | None = None
+    target: Target = Field(default_factory=_usual_target)
     augmentation: AugmentationConfig = AugmentationConfig()
     loss: LossConfig = LossConfig()
     epochs: Annotated[int, Field(ge=1)] = 16

@@ -31,6 +31,9 @@ from metseg.training.losses import UNKNOWN
 #: Folders of patients; of a patient who is in several the first counts.
 Folders = Path | abc.Sequence[Path]
 
+#: Which sequence each channel of the files is, where that is said.
+Channels = abc.Sequence[Sequence] | None
+
 
 class Place(NamedTuple):
     """Where training examples come from: a slice of a study, and (y, x) of the lesion that they must show, if any."""
@@ -134,7 +137,7 @@ def prepare_simulated(
     return prepare(insertion.study, config, patient, kept, brain) if kept else None
 
 
-def masked_patients(data: Folders) -> dict[str, list[StudyFiles]]:
+def masked_patients(data: Folders, sequences: Channels = None) -> dict[str, list[StudyFiles]]:
     """Files of every patient that has a mask, by name.
 
     Raises
@@ -145,7 +148,7 @@ def masked_patients(data: Folders) -> dict[str, list[StudyFiles]]:
     patients: dict[str, list[StudyFiles]] = {}
     for folder in _folders(data):
         here: dict[str, list[StudyFiles]] = {}
-        for files in find_studies(folder):
+        for files in find_studies(folder, sequences):
             if any(file.mask is not None for file in files.slices):
                 here.setdefault(files.patient, []).append(files)
         if not here:
@@ -158,7 +161,9 @@ def _folders(data: Folders) -> abc.Sequence[Path]:
     return [data] if isinstance(data, Path) else data
 
 
-def chosen_patients(data: Folders, names: Iterable[str] | None) -> list[tuple[str, list[StudyFiles]]]:
+def chosen_patients(
+    data: Folders, names: Iterable[str] | None, sequences: Channels = None
+) -> list[tuple[str, list[StudyFiles]]]:
     """Names and files of the patients in ``names``, or of all that have a mask, sorted by name.
 
     Raises
@@ -166,7 +171,7 @@ def chosen_patients(data: Folders, names: Iterable[str] | None) -> list[tuple[st
     DataError
         If there is no patient with a mask, or a named one is missing.
     """
-    files = masked_patients(data)
+    files = masked_patients(data, sequences)
     wanted = sorted(files) if names is None else list(names)
     if unknown := set(wanted) - set(files):
         where = ", ".join(map(str, _folders(data)))

@@ -14,7 +14,7 @@ from metseg.lesions import PostprocessingConfig
 from metseg.metrics import ScanScore, Summary, score_scan, summarise
 from metseg.preprocessing import Clahe, PreprocessingConfig
 from metseg.study import Sequence, Study, StudyFiles
-from metseg.training.dataset import Folders, chosen_patients, load_masked, masked_slices
+from metseg.training.dataset import Channels, Folders, chosen_patients, load_masked, masked_slices
 
 
 class Evaluation(BaseModel):
@@ -53,6 +53,7 @@ def evaluate(
     device: str = "auto",
     postprocessing: PostprocessingConfig | None = None,
     flair_alone: bool = True,
+    sequences: Channels = None,
 ) -> Iterator[Event[Evaluation]]:
     """Segment every patient in ``data`` that has a mask, and score it.
 
@@ -72,14 +73,17 @@ def evaluate(
     postprocessing : optional
         In place of the card's.
     flair_alone : bool
-        Also measure with FLAIR as the only sequence.
+        Also measure with FLAIR as the only sequence, if the network looks at FLAIR.
+    sequences : sequence of Sequence, optional
+        Which sequence each channel of the files is, see :func:`metseg.study.find_studies`.
 
     Raises
     ------
     DataError
         If there is no patient with a mask, or a named one is missing.
     """
-    chosen = chosen_patients(data, patients)
+    flair_alone = flair_alone and Sequence.FLAIR in checkpoint.card.preprocessing.sequences
+    chosen = chosen_patients(data, patients, sequences)
     scores: dict[str, list[ScanScore]] = {}
     with Segmenter(checkpoint, device=device) as segmenter:
         for done, (name, files) in enumerate(chosen):

@@ -22,6 +22,7 @@ from metseg.synthetic import synthetic_study
 from metseg.training.config import TrainingConfig
 from metseg.training.curves import write_log
 from metseg.training.dataset import (
+    Channels,
     Folders,
     PreparedStudy,
     masked_patients,
@@ -108,7 +109,7 @@ def train(
         raise DataError(f"{out} already holds a training run; continue it with --resume, or choose another --out")
     continued = resume and state.exists()
     parent = load_parent(config.init)[0] if config.init is not None and not continued else None
-    patients = masked_patients(data)
+    patients = masked_patients(data, config.sequences)
     chosen = _settle_split(config, patients, out, split)
     if not chosen.held_out:
         yield Notice("no patient is held out: the last epoch is kept, and its scores on new patients are unknown")
@@ -151,7 +152,7 @@ def train(
         trainer.save(out / STATE)
         raise
     if score:
-        yield from _score_best(data, out, device)
+        yield from _score_best(data, out, device, config.sequences)
     yield Finished(out / FILE_NAME)
 
 
@@ -200,6 +201,7 @@ def _conclude_epoch(
         trainer.best = max(measured, trainer.best)
         card = ModelCard(
             name=out.resolve().name,
+            target=config.target,
             network=config.network,
             preprocessing=config.preprocessing,
             inference=config.inference,
@@ -218,14 +220,14 @@ def _conclude_epoch(
     )
 
 
-def _score_best(data: Folders, out: Path, device: str) -> Generator[Progress | Notice, None, None]:
+def _score_best(data: Folders, out: Path, device: str, sequences: Channels) -> Generator[Progress | Notice, None, None]:
     """Score the kept checkpoint on the patients it never saw and write the scores into its card."""
     checkpoint = load_checkpoint(out)
     held_out = checkpoint.card.training.held_out
     if not held_out:
         return
     evaluation: Evaluation | None = None
-    for event in evaluate(checkpoint, data, patients=held_out, device=device):
+    for event in evaluate(checkpoint, data, patients=held_out, device=device, sequences=sequences):
         if isinstance(event, Finished):
             evaluation = event.result
         else:

@@ -145,7 +145,7 @@ def tune(
     """
     search = search or TuningConfig()
     record = _open(out)
-    patients = masked_patients(data)
+    patients = masked_patients(data, base.sequences)
     chosen = sorted(np.random.default_rng(search.seed).permutation(sorted(patients))[: search.patients].tolist())
     parts = make_folds(chosen, search.folds, search.seed)
     _settle(record, base, search, chosen, out)

@@ -10,6 +10,7 @@ from typing import TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from metseg import DEFAULT_MODEL
 from metseg.errors import MetsegError
 from metseg.web.documents import Card, Cards, Job
 from metseg.web.uploads import Upload
@@ -22,6 +23,21 @@ ZIP = "application/zip"
 _TIMEOUT = httpx.Timeout(60, connect=5, write=120)
 _USUAL_WAIT = 5
 _LONGEST_WAIT = 60
+
+_AUTOMATIC = Card(
+    name=DEFAULT_MODEL,
+    usable=True,
+    default=True,
+    loaded=True,
+    architecture="Chosen by the sequences of the image",
+    sequences=(),
+    threshold=None,
+    smallest=None,
+    created="",
+    notes="Where post-contrast is the only sequence, the network that outlines enhancing lesions; where FLAIR is "
+    "there, the one that outlines FLAIR abnormality.",
+    scores={},
+)
 
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -95,13 +111,20 @@ class Client:
         self._send("GET", "/readyz")
 
     def models(self) -> tuple[Card, ...]:
-        """All models, usable or not."""
-        return self._document(self._send("GET", "/models"), Cards).models
+        """All models, usable or not; first ``auto``, if the server chooses one unless it is named."""
+        found = self._document(self._send("GET", "/models"), Cards)
+        if not found.automatic:
+            return found.models
+        return (_AUTOMATIC, *(card.model_copy(update={"default": False}) for card in found.models))
 
     def start(self, upload: Upload, model: str, clahe: str = "") -> Job:
-        """Send a study for ``model`` to outline, shown slices as ``clahe`` says; as its card says if that is empty."""
+        """Send a study for ``model`` to outline, with the names of its channels if the user gave any.
+
+        Slices are shown as ``clahe`` says; as the model's card says if that is empty.
+        """
+        named = {"model": model, "sequences": upload.sequences, "clahe": clahe}
+        params = {key: value for key, value in named.items() if value}
         files = {"file": (upload.file_name, upload.content)}
-        params = {"model": model} | ({"clahe": clahe} if clahe else {})
         return self._document(self._send("POST", "/jobs", params=params, files=files), Job)
 
     def job(self, job: Job) -> Job:

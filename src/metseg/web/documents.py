@@ -23,6 +23,8 @@ class Card(_Document):
         Whether it can be asked for, is used unless another is named, and answers at once.
     sequences : tuple of str
         MR sequences that it looks at.
+    target : str
+        What it outlines; empty if the server does not say.
     threshold, smallest : float, int or None
         From which probability on a voxel is lesion; voxels of the smallest lesion that is kept.
     clahe : str or None
@@ -43,12 +45,14 @@ class Card(_Document):
     created: str
     notes: str
     scores: dict[str, dict[str, Any]]
+    target: str = ""
 
 
 class Cards(_Document):
-    """All models of a server."""
+    """All models of a server, and whether it chooses one by the image's sequences unless one is named."""
 
     models: tuple[Card, ...]
+    automatic: bool = False
 
 
 class State(StrEnum):
@@ -87,10 +91,11 @@ class Lesion(_Document):
 
 
 class UsedModel(_Document):
-    """The network that answered, and the hash of its weights."""
+    """The network that answered, the hash of its weights, and what it outlines."""
 
     name: str
     weights_sha256: str
+    target: str = ""
 
 
 class ImageFacts(_Document):

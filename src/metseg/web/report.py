@@ -53,6 +53,7 @@ def _part(result: Result, colour: tuple[int, int, int]) -> dict[str, Any]:
     slices = _slices(result, lesions)
     return {
         "model": answer.model.name,
+        "target": answer.model.target,
         "sha": answer.model.weights_sha256,
         "threshold": f"{answer.postprocessing.threshold:g}",
         "smallest": answer.postprocessing.smallest,

@@ -63,6 +63,11 @@ class Result:
         return self.answer.model.name
 
     @property
+    def target(self) -> str:
+        """What it outlined."""
+        return self.answer.model.target
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """Slices, rows, columns."""
         return self.answer.image.shape

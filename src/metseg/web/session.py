@@ -59,8 +59,9 @@ class Session:
 
     @property
     def shown(self) -> tuple[Result, ...]:
-        """Results that are wanted and there."""
-        return tuple(self.results[model] for model in self.wanted if model in self.results)
+        """Results that are wanted and there; one, where ``auto`` chose the network that is wanted too."""
+        shown = [self.results[model] for model in self.wanted if model in self.results]
+        return tuple({result.model: result for result in shown}.values())
 
     def want(self, upload: Upload, models: Sequence[str], clahe: str = "") -> None:
         """Ask for ``models`` on ``upload``; results of another study, or with another ``clahe``, are dropped."""
@@ -70,11 +71,11 @@ class Session:
         self.clahe = clahe
         self.lesion = 0
 
-    def take(self, result: Result) -> None:
-        """Keep a result; the first one decides where the page looks."""
+    def take(self, result: Result, asked: str) -> None:
+        """Keep what came of asking for a model; the first one decides where the page looks."""
         if not self.results:
             self.at = fullest(result.mask)
-        self.results[result.model] = result
+        self.results[asked] = result
 
     def fail(self, problem: MetsegError) -> None:
         """Say why nothing more comes, and keep what is there."""

@@ -39,17 +39,20 @@ class Upload:
         Name of the file; the server does not go by it.
     remarks : tuple of str
         What the user must know of how it was put together.
+    sequences : str
+        Which sequence each channel is, such as ``post-contrast,flair``; empty if the user did not say.
     """
 
     name: str
     content: bytes
     file_name: str
     remarks: tuple[str, ...] = ()
+    sequences: str = ""
 
     @cached_property
     def digest(self) -> str:
         """Tells this study from others."""
-        return hashlib.sha256(self.content).hexdigest()
+        return hashlib.sha256(self.content + self.sequences.encode()).hexdigest()
 
 
 def pack(files: Sequence[tuple[str, bytes]], limit_mib: int) -> Upload:

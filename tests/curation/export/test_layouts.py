@@ -199,7 +199,7 @@ def test_the_card_has_the_front_matter_that_hugging_face_reads(
     assert matter["size_categories"] == ["n<1K"]
     assert matter["annotations_creators"] == ["machine-generated", "other"]
     assert "| AUTOMATIC | 1 |" in body
-    assert "| small | " + "ab" * 32 + " | 1 |" in body
+    assert "| small | FLAIR abnormality | " + "ab" * 32 + " | 1 |" in body
     assert "unknown in 3 of 4" in body
     for licence, said in (("CC-BY-4.0", {"license": "cc-by-4.0"}), ("ask us", {"license": "other"})):
         export_project(project, tmp_path / "out", licence=licence)

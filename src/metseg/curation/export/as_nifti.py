@@ -127,6 +127,7 @@ def _about_mask(case: ExportedCase) -> dict[str, Any]:
         "Manual": bool(case.statistics.annotators),
         "SegmentAlgorithmType": {str(lesion.id): str(lesion.origin) for lesion in case.lesions},
         "Model": case.model.provenance.model if case.model else None,
+        "Target": str(case.model.provenance.target) if case.model else None,
         "ModelWeightsSha256": case.model.provenance.weights_sha256 if case.model else None,
         "Software": case.software,
     }

@@ -77,8 +77,9 @@ def _body(manifest: Manifest) -> list[str]:
         "",
         _FILES[manifest.layout],
         "",
-        "`manifest.json` has the hash of every file, and for each case the model, its weights' hash, threshold and "
-        "preprocessing, the state of the journal that was exported, each lesion's origin, and how it was edited. "
+        "`manifest.json` has the hash of every file, and for each case the model, its target, its weights' hash, "
+        "threshold and preprocessing, the state of the journal that was exported, each lesion's origin, and how it was "
+        "edited. "
         "`metseg verify` checks it. `croissant.json` says it in the Croissant format.",
         "",
         "## Split",
@@ -95,8 +96,8 @@ def _body(manifest: Manifest) -> list[str]:
         f"Status: {_counted(Counter(str(case.status) for case in cases))}. Voxels added by people: "
         f"{sum(case.statistics.added for case in cases)}, removed: {sum(case.statistics.removed for case in cases)}.",
         "",
-        "| model | sha256 of its weights | examinations |",
-        "| --- | --- | ---: |",
+        "| model | outlines | sha256 of its weights | examinations |",
+        "| --- | --- | --- | ---: |",
         *_models(cases),
     ]
     if unknown := sum(case.spacing is None for case in cases):
@@ -127,12 +128,14 @@ def _slices_with_lesion(case: ExportedCase) -> int:
 
 
 def _models(cases: Sequence[ExportedCase]) -> list[str]:
-    known = [(case.model.provenance.model, case.model.provenance.weights_sha256) for case in cases if case.model]
+    made = [case.model.provenance for case in cases if case.model]
+    known = [(one.model, str(one.target), one.weights_sha256) for one in made]
     rows = [
-        f"| {name} | {weights or 'unknown'} | {count} |" for (name, weights), count in sorted(Counter(known).items())
+        f"| {name} | {target} | {weights or 'unknown'} | {count} |"
+        for (name, target, weights), count in sorted(Counter(known).items())
     ]
     without = len(cases) - len(known)
-    return rows + ([f"| none | | {without} |"] if without else [])
+    return rows + ([f"| none | | | {without} |"] if without else [])
 
 
 def _counted(counts: Counter[str]) -> str:

@@ -95,7 +95,8 @@ class LesionPanel(Panel):
     def write(self, path: Path) -> None:
         """Write the table to a CSV file."""
         try:
-            write_lesion_rows(self.model.rows, path)
+            prediction = None if self.state.case is None else self.state.case.prediction
+            write_lesion_rows(self.model.rows, path, "" if prediction is None else prediction.provenance.target)
         except (MetsegError, OSError) as error:
             self.tools.refuse(str(error))
         else:

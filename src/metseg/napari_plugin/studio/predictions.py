@@ -16,6 +16,7 @@ from metseg.events import Event, Progress
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
 from metseg.napari_plugin.pipeline import SLICES_AT_ONCE
 from metseg.preprocessing import Clahe
+from metseg.study import Sequence as MrSequence
 from metseg.study import Study
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def provenance(answer: Segmentation) -> Provenance:
         answer.weights_sha256,
         answer.preprocessing,
         answer.postprocessing,
+        answer.target,
         clahe_average=answer.clahe_average,
     )
 
@@ -128,13 +130,13 @@ def first_voxel_slice(proposal: Proposal, before: npt.NDArray[np.uint16], lesion
 
 
 def predicting(study: Study, model: str, device: str, clahe: Clahe | None) -> Iterator[Event[Segmentation]]:
-    """Segment a study with the network called ``model`` (a name or a file) on ``device``, shown what ``clahe`` says."""
+    """Segment a study with the network ``model`` (``auto``, a name or a file), shown what ``clahe`` says."""
     keep_llvm_apart()
-    from metseg.checkpoints import load_checkpoint
-    from metseg.inference import Segmenter
+    from metseg.inference import Segmenters
 
     yield Progress(0, 0, "loading the network")
-    with Segmenter(load_checkpoint(model).with_clahe(clahe), device=device, batch_size=SLICES_AT_ONCE) as segmenter:
+    with Segmenters(model, device=device, batch_size=SLICES_AT_ONCE, clahe=clahe) as segmenters:
+        (segmenter,) = segmenters.of(study.sequences)
         yield from segmenter.stream(study)
 
 
@@ -143,18 +145,26 @@ def predicting_all(
 ) -> Iterator[Event[Predictions]]:
     """Let a network predict those of ``cases`` that nobody has edited, as ``metseg project predict`` does."""
     keep_llvm_apart()
-    from metseg.checkpoints import load_checkpoint
-    from metseg.inference import Segmenter
+    from metseg.inference import Segmenters
 
     yield Progress(0, 0, "loading the network")
-    checkpoint = load_checkpoint(model).with_clahe(clahe)
-    card = checkpoint.card
-    with Segmenter(checkpoint, device=device, batch_size=SLICES_AT_ONCE) as segmenter:
-        made = provenance_of(
-            card.name,
-            checkpoint.sha256,
-            card.preprocessing,
-            card.postprocessing,
-            clahe_average=card.inference.clahe_average,
-        )
-        yield from predicting_project(project, segmenter.stream, made, cases=cases)
+    with Segmenters(model, device=device, batch_size=SLICES_AT_ONCE, clahe=clahe) as segmenters:
+
+        def made(sequences: tuple[MrSequence, ...]) -> Provenance:
+            (segmenter,) = segmenters.of(sequences)
+            checkpoint = segmenter.checkpoint
+            card = checkpoint.card
+            return provenance_of(
+                card.name,
+                checkpoint.sha256,
+                card.preprocessing,
+                card.postprocessing,
+                card.target,
+                clahe_average=card.inference.clahe_average,
+            )
+
+        def propose(study: Study) -> Iterator[Event[Segmentation]]:
+            (segmenter,) = segmenters.of(study.sequences)
+            return segmenter.stream(study)
+
+        yield from predicting_project(project, propose, made, cases=cases)

@@ -76,7 +76,7 @@ class ProposalLayer:
             layer.data = proposal.changes.copy()
         layer.editable = False
         place_like(labels, layer)
-        layer.name = f"{_NAME} · {proposal.answer.model}"
+        layer.name = f"{_NAME} ({proposal.answer.target}) · {proposal.answer.model}"
         self._own.fetch(layer)
         layer.visible = True
         layer.refresh(extent=False)

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QTabWidget, QToolButton, QVBo
 
 from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, Option
 from metseg.napari_plugin.dialogs import ask_model_file
-from metseg.napari_plugin.sections import device_title
+from metseg.napari_plugin.sections import device_title, model_options
 from metseg.napari_plugin.studio.buttons import WorkBar, button, stand_out
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.predictions import Change, Proposal
@@ -68,7 +68,7 @@ class ProposalPanel(Panel):
         self.add_row("Contrast", self.clahe)
         for widget in (buttons, self.work, self.summary, self.proposal):
             self.add_wide(widget)
-        self.follow(state.events, ("models", "model", "searching", "opening", "project"), self._show_models)
+        self.follow(state.events, ("models", "model", "searching", "opening", "project", "case"), self._show_models)
         self.follow(state.events, ("devices", "device"), self._show_devices)
         self.follow(state.events, ("model",), self._forget_clahe)
         self.follow(state.events, ("models", "model", "clahe"), self._show_clahe)
@@ -87,7 +87,7 @@ class ProposalPanel(Panel):
 
     def _show_models(self) -> None:
         state = self.state
-        options = [Option(choice.key, choice.title, choice.summary, choice.card is not None) for choice in state.models]
+        options = model_options(state.models, () if state.case is None else state.case.study.sequences)
         self.model.offer(options, state.model)
         self.model.setToolTip(state.card.summary if state.card else "The network that proposes the outlines.")
 
@@ -197,7 +197,7 @@ class ProposalBox(QWidget):
             return
         plan = proposal.plan
         nothing = "" if proposal.changes_something else " Nothing would change."
-        self.headline.say(f"{proposal.answer.model} proposes:{nothing}")
+        self.headline.say(f"{proposal.answer.model} ({proposal.answer.target}) proposes:{nothing}")
         for change, row in self.rows.items():
             count = len(proposal.lesions(change))
             row.setText(f"{count} {_WORDS[change]}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
+from metseg import DEFAULT_MODEL
 from metseg.curation import Project, Status
 from metseg.curation.predicting import Outcome, Predictions
 from metseg.curation.queue import DONE
@@ -123,7 +124,8 @@ class Proposing(Follower):
             return "Wait for the current work to end."
         if state.searching or state.opening:
             return "Still looking for networks."
-        return "" if state.card is not None else "Choose a network first."
+        usable = state.card is not None or state.model == DEFAULT_MODEL
+        return "" if usable else "Choose a network first."
 
     @property
     def case_obstacle(self) -> str:

@@ -20,6 +20,7 @@ class UsedModel(BaseModel):
 
     name: str
     weights_sha256: str = Field(description="Hash of the weights' file.")
+    target: str = Field(description="What it outlines: `FLAIR abnormality` or `enhancing lesion`.")
 
 
 class ImageDocument(BaseModel):
@@ -75,6 +76,7 @@ class ModelDocument(BaseModel):
     default: bool = Field(description="Whether it is used unless another is named.")
     loaded: bool = Field(description="Whether it answers without being loaded first.")
     architecture: str = Field(description="Name in the literature; empty if it is not usable.")
+    target: str = Field(description="What it outlines; empty if it is not usable.")
     sequences: list[str] = Field(description="MR sequences that it looks at.")
     threshold: float | None = Field(description="Its own threshold.")
     smallest: int | None = Field(description="Its own smallest lesion, voxels.")
@@ -87,6 +89,7 @@ class ModelDocument(BaseModel):
 class ModelList(BaseModel):
     """The models of this server."""
 
+    automatic: bool = Field(description="Whether the model is chosen by the image's sequences unless one is named.")
     models: list[ModelDocument]
 
 
@@ -117,7 +120,7 @@ def as_document(result: Result, request_id: str) -> MaskDocument:
     study = result.decoded.study
     return MaskDocument(
         request_id=request_id,
-        model=UsedModel(name=result.model, weights_sha256=result.weights_sha256),
+        model=UsedModel(name=result.model, weights_sha256=result.weights_sha256, target=result.target),
         image=ImageDocument(
             format=result.decoded.kind,
             shape=study.shape,
@@ -142,6 +145,7 @@ def describe_model(info: ModelInfo, *, default: str, loaded: tuple[str, ...]) ->
         default=info.name == default,
         loaded=info.name in loaded,
         architecture=card.network.title if card else "",
+        target=card.target if card else "",
         sequences=list(card.preprocessing.sequences) if card else [],
         threshold=card.postprocessing.threshold if card else None,
         smallest=card.postprocessing.smallest if card else None,

@@ -81,6 +81,7 @@ def render(result: Result, media_type: str, view: View, z: int | None, request_i
         "X-Model-Name": result.model,
         "X-Model-SHA256": result.weights_sha256,
         "X-CLAHE": result.clahe.value,
+        "X-Target": str(result.target),
         "Vary": "Accept",
     }
     spacing = result.decoded.study.geometry.spacing
@@ -169,6 +170,7 @@ def _zip(result: Result) -> bytes:
                 volume if several else volume[0],
                 channels=False,
                 spacing=study.geometry.spacing if several else None,
+                about=result.about,
             )
             name = image.with_name(f"{image.stem}{MASK_ENDING}")
             _add(archive, f"{name.as_posix()}.tif", path)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from metseg.inference import Segmentation
-from metseg.lesions import Lesion, PostprocessingConfig, label_lesions, measure
+from metseg.lesions import Lesion, PostprocessingConfig, Target, label_lesions, measure
 from metseg.preprocessing import Clahe, PreprocessingConfig
 from metseg.server.intake import Decoded
 
@@ -33,6 +34,10 @@ class Result:
         Which network.
     preprocessing, postprocessing, clahe
         How.
+    target : Target
+        What is inside the mask.
+    about : dict
+        What the sidecar of a mask's file says.
     """
 
     decoded: Decoded
@@ -45,6 +50,8 @@ class Result:
     preprocessing: PreprocessingConfig
     postprocessing: PostprocessingConfig
     clahe: Clahe
+    target: Target
+    about: dict[str, Any]
 
     @property
     def nbytes(self) -> int:
@@ -71,4 +78,6 @@ def result_of(decoded: Decoded, segmentation: Segmentation, model: str, notices:
         segmentation.preprocessing,
         segmentation.postprocessing,
         segmentation.clahe,
+        segmentation.target,
+        segmentation.about,
     )

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from metseg.checkpoints import Checkpoint, ModelInfo, list_models, load_checkpoint
-from metseg.errors import CheckpointError
+from metseg import DEFAULT_MODEL
+from metseg.checkpoints import RECOMMENDED, Checkpoint, ModelInfo, choose_models, list_models, load_checkpoint
+from metseg.errors import CheckpointError, DataError
 from metseg.inference import Backend, backend_factory, resolve_device
+from metseg.lesions import Target
 from metseg.server.engine.batching import Group, Images, ModelThread
+from metseg.study import Sequence
 
 #: Longest side of the images a network is warmed with, where its card leaves the file's own size.
 _USUAL_SIDE = 256
@@ -54,7 +58,7 @@ class Catalogue:
     Parameters
     ----------
     default : str
-        Name or file of the model that is used unless another is named.
+        Name or file of the model that is used unless another is named; ``auto`` chooses by the image's sequences.
     device : str
         Where networks run.
     kept : int
@@ -73,6 +77,7 @@ class Catalogue:
     def __init__(self, default: str, *, device: str, kept: int, batch: int, thread: ModelThread) -> None:
         self.device = resolve_device(device)
         self._source = default
+        self.automatic = default == DEFAULT_MODEL
         self._kept = kept
         self._batch = batch
         self._thread = thread
@@ -82,13 +87,16 @@ class Catalogue:
         self._loading = threading.Lock()
 
     def load_default(self) -> Loaded:
-        """Load and warm the default model.
+        """Load and warm the default model; where models are chosen by sequences, the one for FLAIR.
 
         Raises
         ------
         CheckpointError
             If it is not there, or damaged.
         """
+        if self.automatic:
+            usable = {info.name for info in list_models() if info.card is not None}
+            self._source = next((name for name in RECOMMENDED.values() if name in usable), "best")
         checkpoint = load_checkpoint(self._source)
         listed = {info.name for info in list_models()}
         with self._loading:
@@ -113,8 +121,15 @@ class Catalogue:
             infos.insert(0, ModelInfo(own.name, own.checkpoint.path, own.checkpoint.card))
         return infos
 
-    def get(self, name: str | None) -> Loaded:
+    def get(self, name: str | None, sequences: Collection[Sequence] = (), targets: Collection[Target] = ()) -> Loaded:
         """The model ``name``, or the default one; loads it if it must. Blocks.
+
+        Parameters
+        ----------
+        name : str or None
+            ``auto`` chooses by sequences and targets, and so does ``None`` unless the server has a model of its own.
+        sequences, targets
+            See :func:`metseg.checkpoints.choose_models`.
 
         Raises
         ------
@@ -122,8 +137,21 @@ class Catalogue:
             If no model has that name.
         CheckpointError
             If its file is damaged.
+        DataError
+            If it does not outline the target, the sequences cannot show it, or none that does is here.
         """
-        name = name or self._default
+        if name == DEFAULT_MODEL or (not name and (self.automatic or targets)):
+            try:
+                (name,) = choose_models(DEFAULT_MODEL, sequences, targets, self.listed())
+            except CheckpointError as error:
+                raise DataError(str(error)) from error
+            targets = ()
+        model = self._get(name or self._default)
+        if targets and list(targets) != [model.checkpoint.card.target]:
+            raise DataError(f"{model.name} outlines the {model.checkpoint.card.target}, not {' and '.join(targets)}")
+        return model
+
+    def _get(self, name: str) -> Loaded:
         if (model := self._ready(name)) is not None:
             return model
         with self._loading:

@@ -15,6 +15,7 @@ from anyio import BrokenWorkerProcess, CapacityLimiter, to_process, to_thread
 
 from metseg.server.intake.decoding import Decoded, decode
 from metseg.server.intake.limits import Limits, Refusal, Why
+from metseg.study import Sequence
 
 _UPLOAD = "upload.tif"
 
@@ -47,8 +48,15 @@ class Decoder:
             for _ in range(int(self._processes.total_tokens)):
                 group.start_soon(self._start)
 
-    async def decode(self, upload: BinaryIO) -> Decoded:
+    async def decode(self, upload: BinaryIO, sequences: tuple[Sequence, ...] | None = None) -> Decoded:
         """Read an upload, complete or not at all.
+
+        Parameters
+        ----------
+        upload : binary file
+            What was sent.
+        sequences : tuple of Sequence, optional
+            Which sequence each channel is.
 
         Raises
         ------
@@ -61,18 +69,25 @@ class Decoder:
         try:
             path = Path(folder.name, _UPLOAD)
             await to_thread.run_sync(_copy, upload, path)
-            return await self._bounded(path, Path(folder.name, "unpacked"))
+            return await self._bounded(path, Path(folder.name, "unpacked"), sequences)
         finally:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(folder.cleanup)
 
-    async def _bounded(self, path: Path, folder: Path) -> Decoded:
+    async def _bounded(self, path: Path, folder: Path, sequences: tuple[Sequence, ...] | None) -> Decoded:
         """Decode; a client that goes away meanwhile is not worth the process, which would be killed."""
         async with self._turn:
             try:
                 with anyio.move_on_after(self._seconds, shield=True):
                     return await to_process.run_sync(
-                        _decode, path, folder, self._limits, self._mib, cancellable=True, limiter=self._processes
+                        _decode,
+                        path,
+                        folder,
+                        self._limits,
+                        self._mib,
+                        sequences,
+                        cancellable=True,
+                        limiter=self._processes,
                     )
             except BrokenWorkerProcess:
                 raise Refusal(Why.UNREADABLE, "the file is damaged: decoding it failed") from None
@@ -92,10 +107,10 @@ def _copy(upload: BinaryIO, path: Path) -> None:
         copyfileobj(upload, file, 1 << 20)
 
 
-def _decode(path: Path, folder: Path, limits: Limits, mib: int) -> Decoded:
+def _decode(path: Path, folder: Path, limits: Limits, mib: int, sequences: tuple[Sequence, ...] | None) -> Decoded:
     _confine(mib)
     folder.mkdir()
-    return decode(path, folder, limits)
+    return decode(path, folder, limits, sequences)
 
 
 @lru_cache(maxsize=1)

@@ -15,6 +15,7 @@ class Why(StrEnum):
     UNSUPPORTED = "unsupported"
     TOO_LARGE = "too large"
     UNREADABLE = "unreadable"
+    MISNAMED = "misnamed"
 
 
 class Refusal(MetsegError):

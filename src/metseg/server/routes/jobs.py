@@ -14,9 +14,11 @@ from metseg.server.routes.uploads import (
     ONE_UPLOAD,
     ClaheChoice,
     ModelName,
+    Sequences,
     ShownView,
     Slice,
     Smallest,
+    TargetName,
     Threshold,
     Upload,
     chosen_form,
@@ -41,7 +43,7 @@ _ACCEPTED = {
     "",
     status_code=202,
     dependencies=ONE_UPLOAD,
-    responses={202: _ACCEPTED, **declared(400, 401, 403, 408, 413, 415, 422, 500, 503)},
+    responses={202: _ACCEPTED, **declared(400, 401, 403, 408, 409, 413, 415, 422, 500, 503)},
 )
 async def start_job(
     request: Request,
@@ -49,6 +51,8 @@ async def start_job(
     services: SharedServices,
     file: Upload,
     model: ModelName = None,
+    target: TargetName = None,
+    sequences: Sequences = None,
     threshold: Threshold = None,
     smallest: Smallest = None,
     clahe: ClaheChoice = None,
@@ -59,9 +63,9 @@ async def start_job(
         services.jobs.make_room()
         slot = services.engine.admit()
         try:
-            decoded = await decoded_upload(services, file)
+            decoded = await decoded_upload(services, file, sequences)
             services.engine.hold(slot, decoded.study)
-            loaded = await chosen_model(services, model, clahe)
+            loaded = (await chosen_model(services, model, decoded.study.sequences, target)).with_clahe(clahe)
             work, future = services.engine.start(
                 decoded.study, loaded, chosen_postprocessing(loaded, threshold, smallest)
             )

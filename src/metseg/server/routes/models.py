@@ -16,4 +16,7 @@ def models(services: SharedServices) -> ModelList:
     """List the models that `model` can name, with what their cards say."""
     catalogue = services.catalogue
     default, loaded = catalogue.default, catalogue.loaded
-    return ModelList(models=[describe_model(info, default=default, loaded=loaded) for info in catalogue.listed()])
+    return ModelList(
+        automatic=catalogue.automatic,
+        models=[describe_model(info, default=default, loaded=loaded) for info in catalogue.listed()],
+    )

@@ -18,9 +18,11 @@ from metseg.server.routes.uploads import (
     ONE_UPLOAD,
     ClaheChoice,
     ModelName,
+    Sequences,
     ShownView,
     Slice,
     Smallest,
+    TargetName,
     Threshold,
     Upload,
     chosen_form,
@@ -38,13 +40,15 @@ router = APIRouter(tags=["predict"])
     "/predict",
     dependencies=ONE_UPLOAD,
     response_model=MaskDocument,
-    responses={200: ANSWERS, **declared(400, 401, 403, 404, 406, 408, 413, 415, 422, 500, 503)},
+    responses={200: ANSWERS, **declared(400, 401, 403, 404, 406, 408, 409, 413, 415, 422, 500, 503)},
 )
 async def predict(
     request: Request,
     services: SharedServices,
     file: Upload,
     model: ModelName = None,
+    target: TargetName = None,
+    sequences: Sequences = None,
     threshold: Threshold = None,
     smallest: Smallest = None,
     clahe: ClaheChoice = None,
@@ -60,10 +64,10 @@ async def predict(
 
     async def answer() -> Response:
         with services.engine.admit() as slot:
-            decoded = await decoded_upload(services, file)
+            decoded = await decoded_upload(services, file, sequences)
             check_slice(form, decoded.study.shape[0], slice_)
             services.engine.hold(slot, decoded.study)
-            loaded = await chosen_model(services, model, clahe)
+            loaded = (await chosen_model(services, model, decoded.study.sequences, target)).with_clahe(clahe)
             how = chosen_postprocessing(loaded, threshold, smallest)
             segmentation, notices = await segment(services, decoded, loaded, how)
             result = await to_thread.run_sync(result_of, decoded, segmentation, loaded.name, notices)

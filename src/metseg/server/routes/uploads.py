@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from anyio import to_thread
 from fastapi import Depends, File, Query, Request, UploadFile
 
-from metseg.lesions import PostprocessingConfig
+from metseg.errors import DataError
+from metseg.lesions import PostprocessingConfig, TargetChoice
 from metseg.preprocessing import Clahe
 from metseg.server.answers import GZIP, NIFTI, PNG, TIFF, ZIP, View, offers
 from metseg.server.engine import Loaded
@@ -15,6 +16,7 @@ from metseg.server.intake import Decoded
 from metseg.server.negotiation import preferred
 from metseg.server.problems import ProblemError
 from metseg.server.services import Services
+from metseg.study import Sequence, parse_sequences
 
 #: Where an upload goes, and what it may be.
 UPLOAD_PATHS = frozenset({"/predict", "/jobs"})
@@ -28,6 +30,7 @@ _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _HEADERS = {
     "X-Request-ID": {"description": "Id of this request.", "schema": {"type": "string"}},
     "X-Model-Name": {"description": "Model that answered.", "schema": {"type": "string"}},
+    "X-Target": {"description": "What it outlines.", "schema": {"type": "string"}},
     "X-Model-SHA256": {"description": "Hash of its weights.", "schema": {"type": "string"}},
     "X-CLAHE": {"description": "Which slices it was shown: on, off or average.", "schema": {"type": "string"}},
     "X-Voxel-Spacing": {"description": "z y x in mm, if known.", "schema": {"type": "string"}},
@@ -64,13 +67,27 @@ def upload_of(types: str, description: str) -> Any:
 UPLOAD = upload_of(
     UPLOAD_TYPES,
     "TIFF (one page or many), PNG, JPEG, NIfTI (.nii, .nii.gz), or a zip of a patient's TIFF slices. "
-    "RGB is pre-contrast, FLAIR, post-contrast.",
+    "RGB is pre-contrast, FLAIR, post-contrast unless `sequences` says otherwise.",
 )
 Upload = Annotated[UploadFile, UPLOAD]
 ONE_UPLOAD = [Depends(_only_multipart), Depends(_only_file)]
 
 ModelName = Annotated[
-    str | None, Query(description="A name that /models lists; the server's default unless given.", max_length=200)
+    str | None,
+    Query(description="A name that /models lists, or auto; the server's default unless given.", max_length=200),
+]
+Sequences = Annotated[
+    str | None,
+    Query(
+        description="Which sequence each channel is, such as `post-contrast,flair`; pre-contrast, flair, "
+        "post-contrast, other and unknown are known.",
+        max_length=200,
+        pattern=r"^(pre-contrast|flair|post-contrast|other|unknown)(,(pre-contrast|flair|post-contrast|other|unknown))*$",
+    ),
+]
+TargetName = Annotated[
+    Literal["flair-abnormality", "enhancing-lesion"] | None,
+    Query(description="What to outline; what the sequences show best unless given, or what the named model outlines."),
 ]
 Threshold = Annotated[
     float | None,
@@ -109,9 +126,35 @@ def chosen_form(request: Request, view: View) -> str:
     return form
 
 
-async def chosen_model(services: Services, name: str | None, clahe: Clahe | None) -> Loaded:
-    """The model ``name``, loaded, shown slices as ``clahe`` says."""
-    return (await to_thread.run_sync(services.catalogue.get, name)).with_clahe(clahe)
+def chosen_sequences(text: str | None) -> tuple[Sequence, ...] | None:
+    """The sequences that the client names.
+
+    Raises
+    ------
+    ProblemError
+        409 if two channels have the same name.
+    """
+    try:
+        return None if text is None else parse_sequences(text)
+    except DataError as error:
+        raise ProblemError(409, f"sequences: {error}") from None
+
+
+async def chosen_model(
+    services: Services, name: str | None, sequences: tuple[Sequence, ...], target: str | None = None
+) -> Loaded:
+    """The model ``name``, or what fits the sequences of a study and the target, loaded.
+
+    Raises
+    ------
+    ProblemError
+        409 if it does not outline the target, the study cannot show it, or no network for it is here.
+    """
+    targets = () if target is None else TargetChoice(target).targets
+    try:
+        return await to_thread.run_sync(services.catalogue.get, name, sequences, targets)
+    except DataError as error:
+        raise ProblemError(409, str(error)) from None
 
 
 def chosen_postprocessing(model: Loaded, threshold: float | None, smallest: int | None) -> PostprocessingConfig:
@@ -121,7 +164,8 @@ def chosen_postprocessing(model: Loaded, threshold: float | None, smallest: int 
     return model.checkpoint.card.postprocessing.model_copy(update=given)
 
 
-async def decoded_upload(services: Services, file: UploadFile) -> Decoded:
-    """The study in ``file``."""
+async def decoded_upload(services: Services, file: UploadFile, sequences: str | None = None) -> Decoded:
+    """The study in ``file``, its channels named as ``sequences`` says."""
+    named = chosen_sequences(sequences)
     with services.metrics.decode_seconds.time():
-        return await services.decoder.decode(file.file)
+        return await services.decoder.decode(file.file, named)

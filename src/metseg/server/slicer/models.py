@@ -8,11 +8,12 @@ from pathlib import Path
 
 from metseg.checkpoints import ModelCard, load_checkpoint, read_card
 from metseg.curation import DefaultModel, Project
-from metseg.errors import CheckpointError, MetsegError
+from metseg.errors import CheckpointError, DataError, MetsegError
 from metseg.networks import EnsembleSpec
 from metseg.server.engine import Catalogue, Loaded, UnknownModelError
 from metseg.server.logs import log
 from metseg.server.problems import ProblemError
+from metseg.study import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class Models:
         self._adopted: tuple[str, Loaded] | None = None
         self._lock = threading.Lock()
 
+    @property
+    def automatic(self) -> bool:
+        """Whether the server chooses a model by the sequences of an image unless one is named."""
+        return self._catalogue.automatic
+
     def offers(self) -> list[Offer]:
         """Every model that is in order: the adopted one, the server's default, the others."""
         listed = [Offer(info.name, info.card, info.path) for info in self._catalogue.listed() if info.card is not None]
@@ -61,22 +67,24 @@ class Models:
         adopted = self._adopted_offer({offer.name for offer in listed})
         return listed if adopted is None else [adopted, *listed]
 
-    def get(self, name: str) -> Loaded:
-        """The model ``name``, loaded. Blocks.
+    def get(self, name: str, sequences: tuple[Sequence, ...] = ()) -> Loaded:
+        """The model ``name``, loaded; ``auto`` is the one that fits the sequences. Blocks.
 
         Raises
         ------
         ProblemError
-            404 if there is none.
+            404 if there is none, 409 if ``auto`` finds none that fits.
         CheckpointError
             If its file is damaged.
         """
         model = self._default_model()
         if model is None or name != self._title(model, {info.name for info in self._catalogue.listed()}):
             try:
-                return self._catalogue.get(name)
+                return self._catalogue.get(name, sequences)
             except UnknownModelError as error:
                 raise ProblemError(404, str(error)) from None
+            except DataError as error:
+                raise ProblemError(409, str(error)) from None
         with self._lock:
             if self._adopted is None or self._adopted[0] != model.sha256:
                 file = self._located(model)

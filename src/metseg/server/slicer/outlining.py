@@ -77,6 +77,7 @@ def keep(cases: Cases, name: str, model: str, segmentation: Segmentation, annota
         segmentation.weights_sha256,
         segmentation.preprocessing,
         segmentation.postprocessing,
+        segmentation.target,
         clahe_average=segmentation.clahe_average,
     )
     try:

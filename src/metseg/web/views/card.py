@@ -18,6 +18,7 @@ def show_card(cards: Sequence[Card], chosen: str) -> None:
     card = next(card for card in cards if card.name == name)
     st.markdown(f"**{as_markdown(card.architecture)}**")
     facts = {
+        "Outlines": card.target,
         "Looks at": ", ".join(card.sequences),
         "Lesion from": "" if card.threshold is None else f"probability {card.threshold:g}",
         "Smallest lesion": "" if card.smallest is None else f"{card.smallest} voxels",

@@ -29,9 +29,10 @@ def show_findings(result: Result, colour: str, place: str = "") -> None:
         Tells tables apart.
     """
     lesions = result.answer.lesions
+    network = escape(", ".join(filter(None, (result.model, result.target))))
     st.html(
         f'<p class="metseg-label"><span><i class="metseg-key" style="background:{colour}"></i>'
-        f"<b>{found(lesions)}</b></span><span>{escape(result.model)}</span></p>"
+        f"<b>{found(lesions)}</b></span><span>{network}</span></p>"
     )
     if not lesions:
         st.caption(f"No voxel reached probability {result.answer.postprocessing.threshold:g} in a lesion large enough.")

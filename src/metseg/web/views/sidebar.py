@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from metseg.errors import MetsegError
+from metseg.study import TRIPLET
 from metseg.web.launching import upload_limit
 from metseg.web.sample import sample_upload
 from metseg.web.session import Session, current
@@ -39,6 +43,7 @@ def show_sidebar() -> None:
             width="stretch",
             disabled=working,
         )
+        sequences = _sequences(working)
         _heading("Network")
         models = _models(session, working)
         clahe = _clahe(working)
@@ -47,8 +52,7 @@ def show_sidebar() -> None:
             type="primary",
             icon=":material/play_arrow:",
             width="stretch",
-            disabled=working
-            or not (files or (session.upload is not None and (models, clahe) != (session.wanted, session.clahe))),
+            disabled=working or not (files or _changed(session, models, sequences, clahe)),
         )
         if session.upload is not None:
             st.button(
@@ -61,8 +65,31 @@ def show_sidebar() -> None:
         session.want(sample_upload(), models, clahe)
         st.rerun()
     if start:
-        _send(session, files, models, clahe)
+        _send(session, files, models, sequences, clahe)
         st.rerun()
+
+
+def _changed(session: Session, models: tuple[str, ...], sequences: str, clahe: str) -> bool:
+    """Whether the study that is there would be outlined otherwise."""
+    upload = session.upload
+    if upload is None:
+        return False
+    return (models, sequences, clahe) != (session.wanted, upload.sequences, session.clahe)
+
+
+def _sequences(working: bool) -> str:
+    """Which sequence each channel is, if the user says so."""
+    orders = [",".join(order) for count in (1, 2, 3) for order in itertools.permutations(TRIPLET, count)]
+    chosen = st.selectbox(
+        "Sequences",
+        ["", *orders],
+        format_func=lambda text: text.replace(",", ", ") or "As usual",
+        key="sequences",
+        help="Which sequence each channel is, where the file cannot say it. As usual: three channels are "
+        "pre-contrast, FLAIR and post-contrast; a single one is unknown.",
+        disabled=working,
+    )
+    return chosen or ""
 
 
 def _models(session: Session, working: bool) -> tuple[str, ...]:
@@ -91,7 +118,7 @@ def _clahe(working: bool) -> str:
     )
 
 
-def _send(session: Session, files: list[UploadedFile], models: tuple[str, ...], clahe: str) -> None:
+def _send(session: Session, files: list[UploadedFile], models: tuple[str, ...], sequences: str, clahe: str) -> None:
     """Ask for the chosen files, or for the study that is there; the chooser is then empty for the next study."""
     upload = session.upload
     if files:
@@ -103,7 +130,7 @@ def _send(session: Session, files: list[UploadedFile], models: tuple[str, ...], 
             return
         session.uploader += 1
     if upload is not None:
-        session.want(upload, models, clahe)
+        session.want(replace(upload, sequences=sequences), models, clahe)
 
 
 def _forget() -> None:

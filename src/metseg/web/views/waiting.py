@@ -75,7 +75,7 @@ def outline_missing(client: Client) -> None:
                     elif isinstance(event, Notice):
                         bar.progress(number / len(missing), f":material/hourglass_top: {as_markdown(event.text)}")
                     elif isinstance(event, Finished):
-                        session.take(event.result)
+                        session.take(event.result, model)
         except MetsegError as problem:
             session.fail(problem)
             return

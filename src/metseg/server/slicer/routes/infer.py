@@ -70,6 +70,7 @@ class Outline(BaseModel):
     label_names: dict[str, int] = {LESION: 1}
     model: str
     weights_sha256: str
+    target: str = Field(description="What it outlines.")
     threshold: float
     smallest: int
     clahe: Clahe = Field(description="Which slices the network was shown.")
@@ -90,13 +91,13 @@ async def _no_label(request: Request) -> None:
     "/infer/{model}",
     dependencies=[*MULTIPART, Depends(_no_label)],
     response_model=Outline,
-    responses={**_ANSWERS, **refused(400, 401, 403, 404, 408, 413, 415, 422, 500, 503)},
+    responses={**_ANSWERS, **refused(400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503)},
 )
 async def infer(
     request: Request,
     services: SharedServices,
     workplace: SharedWorkplace,
-    model: Annotated[str, Path(max_length=200, description="A model that /info/ lists.")],
+    model: Annotated[str, Path(max_length=200, description="A model that /info/ lists, or auto.")],
     image: Annotated[
         str, Query(max_length=500, description="An image of the project; needed without the other two.")
     ] = "",
@@ -116,7 +117,8 @@ async def infer(
         with services.engine.admit() as slot:
             source = await _source(services, workplace, file, session_id, image)
             services.engine.hold(slot, source.decoded.study)
-            loaded = (await to_thread.run_sync(workplace.models.get, model)).with_clahe(told.clahe)
+            loaded = await to_thread.run_sync(workplace.models.get, model, source.decoded.study.sequences)
+            loaded = loaded.with_clahe(told.clahe)
             how = chosen_postprocessing(loaded, told.threshold, told.smallest)
             segmentation, notices = await segment(services, source.decoded, loaded, how)
             return await to_thread.run_sync(
@@ -162,6 +164,7 @@ def _answer(
     outline = Outline(
         model=model.name,
         weights_sha256=segmentation.weights_sha256,
+        target=segmentation.target,
         threshold=segmentation.postprocessing.threshold,
         smallest=segmentation.postprocessing.smallest,
         clahe=segmentation.clahe,

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from metseg import __version__
+from metseg import DEFAULT_MODEL, __version__
 from metseg.curation import CaseSummary, Status
 from metseg.server.slicer.forms import refused
 from metseg.server.slicer.labels import LESION
@@ -66,7 +66,7 @@ def info(workplace: SharedWorkplace) -> Info:
     offers = workplace.models.offers()
     last = workplace.trainings.last
     return Info(
-        models={offer.name: _model(offer) for offer in offers},
+        models=_automatic(workplace.models.automatic) | {offer.name: _model(offer) for offer in offers},
         trainers={
             offer.name: Described(
                 description=f"Train {offer.name} further on the approved images of the project",
@@ -99,10 +99,16 @@ def has_original(case: CaseSummary) -> bool:
     return case.status is not Status.TODO or case.voxels > 0
 
 
+def _automatic(offered: bool) -> dict[str, DescribedModel]:
+    description = "the network that fits the sequences of the image, by what it outlines"
+    return {DEFAULT_MODEL: DescribedModel(description=description)} if offered else {}
+
+
 def _model(offer: Offer) -> DescribedModel:
     card = offer.card
+    sequences = ", ".join(card.preprocessing.sequences)
     return DescribedModel(
-        description=f"{card.network.title}; sequences: {', '.join(card.preprocessing.sequences)}",
+        description=f"{card.network.title}; outlines: {card.target}; sequences: {sequences}",
         config={
             "threshold": card.postprocessing.threshold,
             "smallest": card.postprocessing.smallest,
