@@ -106,7 +106,7 @@ def test_what_was_drawn_by_hand_stays_unless_asked_and_everything_is_shown_first
     assert proposal.plan.kept == (7,)
     assert (case.labels.data > 0).sum() == drawn.sum()
     shown = viewer.layers[-1]
-    assert shown.name == listed()[0] == "proposal · tiny"
+    assert shown.name == listed()[0] == "proposal (FLAIR abnormality) · tiny"
     assert not shown.editable
     assert (shown.data[drawn] == Change.KEPT).all()
     np.testing.assert_array_equal(shown.data == Change.ADDED, np.isin(proposal.plan.labels, proposal.plan.added))
@@ -167,7 +167,7 @@ def test_what_is_discarded_changes_nothing(open_panel: Any, patiently: Wait, vie
         panel.studio.close_case,
     ):
         panel.state.proposal = proposal
-        assert viewer.layers[-1].name == "proposal · tiny"
+        assert viewer.layers[-1].name == "proposal (FLAIR abnormality) · tiny"
         discard()
         assert panel.state.proposal is None
         assert panel.proposal.isHidden()
