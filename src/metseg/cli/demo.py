@@ -133,7 +133,7 @@ def choose_sample(card: ModelCard) -> Sample:
             else:
                 how = f"the card of {card.name} does not name this patient"
             return Sample(
-                {Target.FLAIR_ABNORMALITY: loaded[0]}, files, f"{files.name}: a real patient from METSEG_DATA ({how})"
+                {Target.FLAIR_ABNORMALITY: studies[0]}, files, f"{files.name}: a real patient from METSEG_DATA ({how})"
             )
     raise DataError(f"METSEG_DATA is {named}, but there is no readable study in {root}")
 

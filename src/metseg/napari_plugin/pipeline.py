@@ -17,7 +17,7 @@ from metseg.lesions import PostprocessingConfig, TargetChoice, label_lesions, ma
 from metseg.napari_plugin.layers import Source, source_of
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
 from metseg.napari_plugin.state import ModelChoice, SegmentationState
-from metseg.preprocessing import PreprocessingConfig, Preprocessor
+from metseg.preprocessing import Clahe, PreprocessingConfig, Preprocessor
 from metseg.study import Sequence
 
 if TYPE_CHECKING:

@@ -112,7 +112,7 @@ class BrainGrid:
 
     def forward_mask(self, mask: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
         """Lay a mask, shape (z, y, x), on the network's grid: a voxel is lesion if at least half of it is."""
-        lesion = (mask[_slices(self.start, self.stop)] > 0) & self.brain[_slices(self.start, self.stop)]
+        lesion = (mask[_slices(self.start, self.stop)] != 0) & self.brain[_slices(self.start, self.stop)]
         return self._padded((self._laid(lesion.astype(np.float32)) >= 0.5).astype(np.uint8))
 
     def known_slices(self, known: Iterable[int]) -> list[int]:

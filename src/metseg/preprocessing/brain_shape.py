@@ -59,13 +59,13 @@ def stripped_brain(volume: npt.NDArray[np.generic]) -> Mask | None:
     values -= min(float(background), float(values.min()))
     if (values < _DARK * np.median(values)).mean() > _DARK_SHARE:
         return None
-    return brain | inside
+    return np.asarray(brain | inside)
 
 
 def head_voxels(volume: npt.NDArray[np.generic]) -> Mask:
     """The head without the air around it, shape (z, y, x); all voxels if nothing stands out."""
-    low, high = np.percentile(volume, (1.0, 99.5))
-    bright = volume > low + _HEAD * (high - low)
+    low, high = np.percentile(np.asarray(volume, np.float32), (1.0, 99.5))
+    bright = np.asarray(volume, np.float32) > low + _HEAD * (high - low)
     opened = ndimage.binary_opening(bright, np.ones((1, 3, 3)))
     head = _filled(_largest_piece(opened)) if opened.any() else opened
     return head if head.any() else np.ones(volume.shape, np.bool_)

@@ -33,6 +33,7 @@ _AUTOMATIC = Card(
     sequences=(),
     threshold=None,
     smallest=None,
+    clahe=None,
     created="",
     notes="Where post-contrast is the only sequence, the network that outlines enhancing lesions; where FLAIR is "
     "there, the one that outlines FLAIR abnormality.",
