@@ -1,6 +1,7 @@
 """Put a trained model into ``weights/``, with the scores that its recipe had in cross-validation on its card.
 
-    python tools/ship_weights.py RUN --runs FOLDS --data DIR --out weights/NAME [--smallest N] [--refine] [--carry-on]
+    python tools/ship_weights.py RUN --runs FOLDS --data DIR --out weights/NAME [--smallest N] [--threshold P] \
+        [--mirror] [--refine] [--carry-on]
     python tools/ship_weights.py weights/BEST --runs FOLDS_A --runs FOLDS_B … --data DIR --out weights/BEST
 
 Weights that were trained on everybody have no held-out patients. Their recipe is scored instead: FOLDS holds
@@ -20,7 +21,7 @@ from metseg.checkpoints import Checkpoint, ModelCard, combine, load_checkpoint, 
 from metseg.events import drain
 from metseg.inference import Segmenter
 from metseg.lesions import Continuation, GuidedFilter
-from metseg.metrics import PatientScore, score_patient, summarise
+from metseg.metrics import ScanScore, score_scan, summarise
 from metseg.synthetic import synthetic_study
 from metseg.training import card_scores, evaluate
 
@@ -44,9 +45,9 @@ def folds(runs: list[Path], scratch: Path) -> Iterator[Checkpoint]:
         yield load_checkpoint(scratch / name)
 
 
-def cross_validated(runs: list[Path], data: Path, shipped: ModelCard) -> dict[str, list[PatientScore]]:
-    """Scores of every held-out patient, by setting."""
-    rows: dict[str, list[PatientScore]] = {}
+def cross_validated(runs: list[Path], data: Path, shipped: ModelCard) -> dict[str, list[ScanScore]]:
+    """Scores of every scan of every held-out patient, by setting."""
+    rows: dict[str, list[ScanScore]] = {}
     with TemporaryDirectory() as scratch:
         for fold in folds(runs, Path(scratch)):
             held_out = fold.card.training.held_out
@@ -55,16 +56,16 @@ def cross_validated(runs: list[Path], data: Path, shipped: ModelCard) -> dict[st
             result = drain(events)
             for setting, summary in result.summaries.items():
                 name = UNSEEN if setting == "all sequences" else f"{UNSEEN}, {setting}"
-                rows.setdefault(name, []).extend(summary.scores)
+                rows.setdefault(name, []).extend(scan for patient in summary.scores for scan in patient.scans)
     return rows
 
 
-def on_synthetic_heads(checkpoint: Checkpoint) -> list[PatientScore]:
+def on_synthetic_heads(checkpoint: Checkpoint) -> list[ScanScore]:
     """Scores on three heads that no training drew."""
-    heads = [synthetic_study(seed) for seed in range(3)]
+    heads = [synthetic_study(seed, target=checkpoint.card.target) for seed in range(3)]
     with Segmenter(checkpoint) as segmenter:
         return [
-            score_patient(head.name, head.mask, segmenter.segment(head).mask) for head in heads if head.mask is not None
+            score_scan(head.name, head.mask, segmenter.segment(head).mask) for head in heads if head.mask is not None
         ]
 
 
@@ -76,20 +77,31 @@ def main() -> None:
     options.add_argument("--data", type=Path, required=True)
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--smallest", type=int, default=0)
+    options.add_argument("--threshold", type=float, default=0.5)
+    options.add_argument("--mirror", action="store_true", help="average with the mirror image")
     options.add_argument("--refine", action="store_true", help="let outlines follow the edges of FLAIR")
     options.add_argument("--carry-on", action="store_true", help="carry lesions over to the next slice")
     options.add_argument("--notes", default="")
+    options.add_argument("--licence", default="cc-by-nc-sa-4.0", help="of the images, and so of the weights")
     given = options.parse_args()
 
     model = load_checkpoint(given.model)
-    postprocessing = model.card.postprocessing.model_copy(update={"smallest": given.smallest})
+    postprocessing = model.card.postprocessing.model_copy(
+        update={"smallest": given.smallest, "threshold": given.threshold}
+    )
     ways = {
+        "mirror": given.mirror,
         "refinement": GuidedFilter() if given.refine else None,
         "continuation": Continuation() if given.carry_on else None,
     }
     inference = model.card.inference.model_copy(update=ways)
     card = model.card.model_copy(
-        update={"name": given.out.name, "inference": inference, "postprocessing": postprocessing}
+        update={
+            "name": given.out.name,
+            "licence": given.licence,
+            "inference": inference,
+            "postprocessing": postprocessing,
+        }
     )
     rows = cross_validated(given.runs, given.data, card)
     rows["synthetic heads 0 to 2, unseen"] = on_synthetic_heads(replace(model, card=card))

@@ -117,6 +117,8 @@ class ModelCard(BaseModel):
         counted by patient have ``lesion_sensitivity`` (of all lesions) and ``false_lesions_per_patient`` instead.
     notes : str
         What a user must know beside that.
+    licence : str
+        Terms of the weights, those of the images they were trained on, as an SPDX identifier in lower case.
     created : str
         ISO 8601 date.
     """
@@ -132,6 +134,7 @@ class ModelCard(BaseModel):
     training: TrainingRecord = TrainingRecord()
     scores: dict[str, dict[str, Any]] = Field(default_factory=dict)
     notes: str = ""
+    licence: str = "cc-by-nc-sa-4.0"
     created: str = ""
 
     @model_validator(mode="after")
@@ -185,7 +188,7 @@ def card_markdown(card: ModelCard, file: str, sha256: str) -> str:
         "---",
         "library_name: metseg",
         "pipeline_tag: image-segmentation",
-        "license: cc-by-nc-sa-4.0",
+        f"license: {card.licence}",
         "tags: [medical, mri, brain, segmentation]",
         "---",
         "",

@@ -20,7 +20,7 @@ from torch.utils.data import Dataset
 from metseg.errors import DataError
 from metseg.events import Notice, Progress
 from metseg.inference import find_brain, locate_brain
-from metseg.lesions import label_lesions
+from metseg.lesions import Target, label_lesions
 from metseg.preprocessing import BrainGrid, PreprocessingConfig, Preprocessor, neighbourhood, network_input
 from metseg.study import Sequence, Study, StudyFiles, find_studies, load
 from metseg.synthetic import insert_metastases
@@ -132,7 +132,7 @@ def prepare_simulated(
 
     Only those slices of the copy count as masked that hold one of them: the others are in the head itself.
     """
-    insertion = insert_metastases(study, seed)
+    insertion = insert_metastases(study, seed, target=Target.of_sequences(config.sequences))
     kept = tuple(z for z in masked_slices(study) if insertion.labels[z].any())
     return prepare(insertion.study, config, patient, kept, brain) if kept else None
 
