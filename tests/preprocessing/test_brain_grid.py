@@ -94,6 +94,14 @@ def test_a_head_is_not_taken_for_a_stripped_scan(metseg_data: Path) -> None:
             assert stripped_brain(study.voxels[2]) is None, study.name
 
 
+def test_noise_within_a_masked_field_of_view_is_not_taken_for_a_brain() -> None:
+    rows, columns = np.indices((200, 200))
+    inside = (rows - 100) ** 2 + (columns - 100) ** 2 < 90**2
+    volume = np.random.default_rng(0).integers(4, 9, (20, 200, 200)).astype(np.uint16) * inside
+    volume[:, 60:140, 70:130] *= 20
+    assert stripped_brain(volume) is None
+
+
 def test_a_constant_volume_is_no_stripped_scan() -> None:
     assert stripped_brain(np.zeros((8, 16, 16), np.uint8)) is None
 
@@ -141,12 +149,18 @@ def test_an_implausible_brain_is_refused() -> None:
     brain[10, 30:34, 30:34] = True
     assert "only" in extraction_problem(brain, head, None)
     assert "of the head" in extraction_problem(head, head, None)
-    brain[2:18, 16:48, 16:48] = True
+    z, y, x = np.indices(head.shape)
+    brain = ((z - 10) / 9) ** 2 + ((y - 32) / 20) ** 2 + ((x - 32) / 17) ** 2 < 1
     assert extraction_problem(brain, head, None) == ""
     assert extraction_problem(brain, head, (5.0, 4.0, 4.0)) == ""
     assert "ml" in extraction_problem(brain, head, (1.0, 1.0, 1.0))
-    brain[:, 16:48, :48] = True
+    brain[9:11, :, 31:33] = True
+    assert extraction_problem(brain, head, None) == ""
+    brain[:, 16:48] = True
     assert "border" in extraction_problem(brain, head, None)
+    cross = np.zeros_like(head)
+    cross[:, 31:34, 10:54] = cross[:, 10:54, 31:34] = True
+    assert "shape" in extraction_problem(cross, head, None)
 
 
 def test_a_stored_configuration_without_a_brain_stays_valid() -> None:

@@ -1,7 +1,8 @@
 """From stored intensities to the network's input, and back: one config shared by training, inference and the viewer."""
 
-from metseg.preprocessing.brain_grid import MIN_VOLUME_SLICES, BrainGrid
+from metseg.preprocessing.brain_grid import BrainGrid
 from metseg.preprocessing.brain_shape import (
+    MIN_VOLUME_SLICES,
     USUAL_FLIPS,
     Flips,
     extraction_problem,

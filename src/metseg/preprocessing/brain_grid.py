@@ -12,7 +12,7 @@ from scipy.ndimage import find_objects
 
 from metseg.errors import DataError
 from metseg.preprocessing.bias_field import correct_bias
-from metseg.preprocessing.brain_shape import USUAL_FLIPS, Flips, likely_flips
+from metseg.preprocessing.brain_shape import MIN_VOLUME_SLICES, USUAL_FLIPS, Flips, likely_flips
 from metseg.preprocessing.config import BrainConfig
 from metseg.preprocessing.resampling import resample
 
@@ -20,9 +20,6 @@ Triple = tuple[int, int, int]
 
 #: How the brain of a study was found: it had no skull, it was extracted, or the whole head stands for it.
 BrainSource = Literal["stripped", "extracted", "head"]
-
-#: Stacks of fewer slices are not a volume: they are stretched in plane only.
-MIN_VOLUME_SLICES = 8
 
 #: This percentile of the brain becomes 255.
 _BRIGHTEST = 99.95
@@ -110,7 +107,7 @@ class BrainGrid:
         """Lay the channels of the study, shape (c, z, y, x), on the network's grid, uint8 (c, *shape)."""
         return np.stack([self._laid_channel(channel) for channel in voxels])
 
-    def forward_mask(self, mask: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    def forward_mask(self, mask: npt.NDArray[np.uint8 | np.bool_]) -> npt.NDArray[np.uint8]:
         """Lay a mask, shape (z, y, x), on the network's grid: a voxel is lesion if at least half of it is."""
         lesion = (mask[_slices(self.start, self.stop)] != 0) & self.brain[_slices(self.start, self.stop)]
         return self._padded((self._laid(lesion.astype(np.float32)) >= 0.5).astype(np.uint8))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from metseg.preprocessing.resampling import resample
 Mask = npt.NDArray[np.bool_]
 Flips = tuple[bool, bool, bool]
 
+#: Stacks of fewer slices are not a volume: they are stretched in plane only.
+MIN_VOLUME_SLICES = 8
+
 #: A stripped scan has this share of all that differs from its background in one piece.
 _ONE_PIECE = 0.995
 
@@ -23,6 +27,9 @@ _STRIPPED_SHARE = (0.02, 0.78)
 
 #: Voxels darker than this share of the median are skull and air in a head; a stripped brain has few (3 to 6 %).
 _DARK, _DARK_SHARE = 0.3, 0.15
+
+#: A stripped scan is at least so much like the mean brain one way round (the least of 93 scans: 0.87).
+_BRAIN_LIKE = 0.75
 
 #: Above this share of the window from the 1st to the 99.5th percentile a voxel counts as head.
 _HEAD = 0.1
@@ -36,14 +43,17 @@ USUAL_FLIPS = (False, True, False)
 #: Share of the head, millilitres, and share of the in-plane border of the picture that a brain may take.
 _BRAIN_SHARE = (0.08, 0.85)
 _MILLILITRES = (150.0, 2500.0)
-_BORDER_SHARE = 0.02
+_BORDER_SHARE = 0.15
+
+#: What was extracted is at least so much like the mean brain one way round (the least of 85 heads: 0.87).
+_EXTRACTED_LIKE = 0.6
 
 
-def stripped_brain(volume: npt.NDArray[np.generic]) -> Mask | None:
+def stripped_brain(volume: npt.NDArray[Any]) -> Mask | None:
     """The brain of a scan that is skull-stripped, shape (z, y, x); ``None`` if it is a head.
 
-    Stripped means: all that differs from the constant background is one compact piece without the dark shell that
-    skull and air are.
+    Stripped means: all that differs from the constant background is one piece, of the shape of a brain, without the
+    dark shell that skull and air are. Of a single slice, or of a few, the shape is not known.
     """
     background = volume.flat[0]
     corners = volume[np.ix_([0, -1], [0, -1], [0, -1])]
@@ -59,13 +69,15 @@ def stripped_brain(volume: npt.NDArray[np.generic]) -> Mask | None:
     values -= min(float(background), float(values.min()))
     if (values < _DARK * np.median(values)).mean() > _DARK_SHARE:
         return None
+    if len(volume) >= MIN_VOLUME_SLICES and max(likeness(brain).values()) < _BRAIN_LIKE:
+        return None
     return np.asarray(brain | inside)
 
 
-def head_voxels(volume: npt.NDArray[np.generic]) -> Mask:
+def head_voxels(volume: npt.NDArray[Any]) -> Mask:
     """The head without the air around it, shape (z, y, x); all voxels if nothing stands out."""
-    low, high = np.percentile(np.asarray(volume, np.float32), (1.0, 99.5))
-    bright = np.asarray(volume, np.float32) > low + _HEAD * (high - low)
+    low, high = np.percentile(volume, (1.0, 99.5))
+    bright = volume > low + _HEAD * (high - low)
     opened = ndimage.binary_opening(bright, np.ones((1, 3, 3)))
     head = _filled(_largest_piece(opened)) if opened.any() else opened
     return head if head.any() else np.ones(volume.shape, np.bool_)
@@ -95,6 +107,8 @@ def extraction_problem(brain: Mask, head: Mask, spacing: tuple[float, float, flo
     border = np.concatenate([brain[:, [0, -1]].ravel(), brain[:, :, [0, -1]].ravel()])
     if border.mean() > _BORDER_SHARE:
         return "it reaches the border of the picture"
+    if max(likeness(brain).values()) < _EXTRACTED_LIKE:
+        return "it has not the shape of a brain"
     return ""
 
 

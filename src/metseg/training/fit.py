@@ -251,7 +251,9 @@ def card_scores(summary: Summary) -> dict[str, Any]:
 
 
 def _record(trainer: Trainer, split: Split, trained_on: set[str], command: str) -> TrainingRecord:
-    packages = ("napari-metseg", "torch", "segmentation-models-pytorch", "timm", "opencv-python-headless")
+    packages = ["napari-metseg", "torch", "segmentation-models-pytorch", "timm", "opencv-python-headless"]
+    if trainer.config.preprocessing.brain is not None:
+        packages += ["deepbet", "simpleitk"]
     return TrainingRecord(
         command=command,
         config=trainer.config.model_dump(mode="json"),
