@@ -209,7 +209,7 @@ def test_the_demo_shows_both_targets(metseg: Any, tmp_path: Path, monkeypatch: p
     for table, target in (("", "FLAIR abnormality"), ("enhancing_lesion", "enhancing lesion")):
         with (folder / table / "lesion_table.csv").open(newline="") as file:
             assert {row["target"] for row in csv.DictReader(file)} == {target}
-    assert (folder / "enhancing_lesion/montage.png").is_file()
+    assert (folder / "montage.png").is_file()
 
 
 def test_training_on_named_channels_looks_at_them_and_outlines_what_enhances() -> None:

@@ -63,9 +63,10 @@ def from_widget(file: Path, model: Path, clahe: Clahe | None) -> Any:
     layers = [Image(data, **keywords) for data, keywords, kind in study_layers(read_study(file)) if kind == "image"]
     state = SegmentationState(image=layers[0], models=(ModelChoice(str(model), "small", card),), model=str(model))
     state.clahe, state.threshold, state.smallest = clahe or card.clahe, card.postprocessing.threshold, 3
-    *_, last = pipeline.run(pipeline.order_from(state, card))
+    *_, last = pipeline.run(pipeline.order_from(state))
     assert isinstance(last, Finished), last
-    return last.result.segmentation
+    [outcome] = last.result
+    return outcome.segmentation
 
 
 def from_studio(file: Path, model: Path, clahe: Clahe | None) -> Any:
