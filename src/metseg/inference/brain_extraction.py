@@ -43,7 +43,7 @@ _T1 = (Sequence.POST, Sequence.PRE)
 _SIDE = 256
 
 #: A brain that is less like the mean brain may be one that was looked for the wrong way round: of 85 heads laid
-#: right three are, of 17 laid wrong all (the most alike has 0.87).
+#: right three are, of 11 laid wrong all (the most alike has 0.87).
 _ALIKE = 0.9
 
 #: A head is turned round only if that makes its brain so much more like the mean brain.
