@@ -67,8 +67,8 @@ def predict(
     if probabilities and output.resolve() == root.resolve():
         raise DataError("beside the images probabilities would be taken for images; choose another --output")
     targets = targets_of(target)
-    found = _find(input_, output, sequences_of(sequences))
     with Segmenters(model, targets, device=device, batch_size=batch_size, clahe=clahe) as segmenters:
+        found = _find(input_, output, sequences_of(sequences))
         run = _Run(segmenters, targets, (threshold, smallest), root, output, probabilities)
         with EventBar() as bar:
             for number, files in enumerate(found, start=1):

@@ -146,7 +146,7 @@ def test_the_exported_table_is_that_of_curation(table: Any, tmp_path: Path) -> N
         probabilities=case.prediction.probabilities,
         origins={1: Origin.AUTOMATIC, 2: Origin.MANUAL, 3: Origin.MANUAL},
     )
-    assert (tmp_path / "lesions.csv").read_text() == lesion_rows_csv(rows)
+    assert (tmp_path / "lesions.csv").read_text() == lesion_rows_csv(rows, "FLAIR abnormality")
     assert table.tools.state.message == "3 lesions written to lesions.csv."
     table.write(tmp_path / "nowhere" / "lesions.csv")
     assert table.tools.state.refused
