@@ -67,7 +67,8 @@ def test_slices_of_several_studies_share_a_batch_and_get_the_segmenters_masks(ru
     until(lambda: thread.slices_waiting == 10)
     release()
     masks = [future.result(60) for future in futures]
-    assert batches == [(8, 8), (2, 2)]
+    agree = model.group("cpu").mergeable is not None  # not on every processor: there each study goes by itself
+    assert batches == ([(8, 8), (2, 2)] if agree else [(1, 1)] * 10)
     with Segmenter(load_checkpoint(model.checkpoint.path), device="cpu") as segmenter:
         for study, found in zip(slices_of(head), masks, strict=True):
             expected = segmenter.segment(study)
