@@ -16,9 +16,10 @@ from metseg.study import SliceFile
 from metseg.synthetic import synthetic_study
 from metseg.training import AugmentationConfig, LossConfig, TrainingConfig, make_split
 from metseg.training.augmentation import Augmentation
-from metseg.training.dataset import EpochPlan, Place, PreparedStudy, TrainingSlices, masked_slices, prepare
+from metseg.training.dataset import EpochPlan, Place, TrainingSlices, prepare
 from metseg.training.ema import moving_average
 from metseg.training.losses import UNKNOWN, SegmentationLoss
+from metseg.training.prepared_study import PreparedStudy, masked_slices
 
 STILL = AugmentationConfig(brightness=0, contrast=0, gamma=0, noise=0, clahe=0, missing_sequence=0)
 

@@ -57,6 +57,14 @@ def train(
         Path | None,
         typer.Option(metavar="DIR", help="Slices with masks that are no volume, trained on beside the others.", **_WHO),
     ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Preprocessed images are kept here, so that the next run need not make them again.",
+            **_WHO,
+        ),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Decides split (not folds), order, augmentation, random weights (0).", **_WHO)
     ] = None,
@@ -170,6 +178,7 @@ def train(
                 split=split,
                 background=background,
                 single_slices=single_slices,
+                cache=cache,
                 command=command,
             )
         )

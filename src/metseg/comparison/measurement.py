@@ -22,7 +22,8 @@ from metseg.events import Notice, Progress
 from metseg.inference import Segmenter
 from metseg.metrics import ScanScore, score_scan, summarise
 from metseg.study import Sequence, StudyFiles
-from metseg.training.dataset import load_masked, masked_slices
+from metseg.training.dataset import load_masked
+from metseg.training.prepared_study import masked_slices
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -22,7 +22,8 @@ from metseg.inference import Segmenter
 from metseg.metrics import Reliability, pool_reliability
 from metseg.networks import EnsembleSpec, NetworkSpec
 from metseg.study import StudyFiles
-from metseg.training.dataset import load_masked, masked_patients, masked_slices
+from metseg.training.dataset import load_masked, masked_patients
+from metseg.training.prepared_study import masked_slices
 
 #: Logits are counted in bins of this width, which moves the likelihood by less than a millionth.
 _WIDTH = 0.01

@@ -6,13 +6,12 @@ import math
 import zlib
 from collections import abc
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, compress, count, groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy.ndimage import find_objects
 from torch.utils.data import Dataset
@@ -21,12 +20,14 @@ from metseg.errors import DataError
 from metseg.events import Notice, Progress
 from metseg.inference import find_brain, locate_brain
 from metseg.lesions import Target, label_lesions
-from metseg.preprocessing import BrainGrid, PreprocessingConfig, Preprocessor, neighbourhood, network_input
+from metseg.preprocessing import BrainGrid, PreprocessingConfig, Preprocessor
 from metseg.study import Sequence, Study, StudyFiles, find_studies, load
 from metseg.synthetic import insert_metastases
 from metseg.training.augmentation import Augmentation, Pair
 from metseg.training.config import TrainingConfig
 from metseg.training.losses import UNKNOWN
+from metseg.training.prepared_cache import PreparedCache
+from metseg.training.prepared_study import PreparedStudy, masked_slices
 
 #: Folders of patients; of a patient who is in several the first counts.
 Folders = Path | abc.Sequence[Path]
@@ -45,56 +46,6 @@ class Place(NamedTuple):
 
 #: One training example: its place, and the seed of its augmentation.
 Example = tuple[Place, int]
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedStudy:
-    """A study on the network's grid.
-
-    Attributes
-    ----------
-    name : str
-        The study.
-    patient : str
-        Whom it is of.
-    views : ndarray of float16, shape (z, v, c, height, width)
-        Every slice, see :meth:`metseg.preprocessing.Preprocessor.views`.
-    masks : ndarray of uint8, shape (z, height, width)
-        1 inside lesions; :data:`metseg.training.losses.UNKNOWN` where nothing is known.
-    masked : tuple of int
-        Slices whose mask is known.
-    neighbours : int
-        Slices on either side that the network sees too.
-    replayed : bool
-        Shown again beside new patients, so that it is not forgotten; see :class:`EpochPlan`.
-    """
-
-    name: str
-    patient: str
-    views: npt.NDArray[np.float16]
-    masks: npt.NDArray[np.uint8]
-    masked: tuple[int, ...]
-    neighbours: int = 0
-    replayed: bool = False
-
-    def image(self, z: int) -> npt.NDArray[np.float32]:
-        """Network input for slice ``z``, float32 (channels, height, width)."""
-        around = neighbourhood(z, len(self.views), self.neighbours)
-        return network_input(_widened(self.views[z]), [_widened(self.views[other, 0]) for other in around])
-
-
-def _widened(half: npt.NDArray[np.float16]) -> npt.NDArray[np.float32]:
-    """The same numbers as float32; torch does it twenty times as fast as NumPy."""
-    return np.asarray(torch.from_numpy(half).float().numpy(), np.float32)
-
-
-def masked_slices(study: Study) -> list[int]:
-    """Slices that have a mask of their own; all of them if the study was never a file."""
-    if study.mask is None:
-        return []
-    if not study.slices:
-        return list(range(study.shape[0]))
-    return [z for z, file in enumerate(study.slices) if file.mask is not None]
 
 
 def prepare(
@@ -196,6 +147,7 @@ def prepare_patients(
     *,
     simulated: float = 0.0,
     seed: int = 0,
+    cache: PreparedCache | None = None,
 ) -> Generator[Progress | Notice, None, list[PreparedStudy]]:
     """Read and preprocess the named patients; refused files are told as notices.
 
@@ -206,17 +158,30 @@ def prepare_patients(
     for done, name in enumerate(wanted):
         yield Progress(done, len(wanted), f"reading {name}")
         for study in (yield from load_masked(patients[name])):
-            brain = yield from find_brain(study, config)
-            made = [prepare(study, config, name, brain=brain)]
-            copies = range(_copies(name, simulated, seed))
-            made += [prepare_simulated(study, config, (seed, copy), name, brain) for copy in copies]
+            made = [(yield from _prepared(study, config, name, cache))]
+            if copies := range(_copies(name, simulated, seed)):
+                brain = yield from find_brain(study, config)
+                made += [prepare_simulated(study, config, (seed, copy), name, brain) for copy in copies]
             prepared += [ready for ready in made if ready is not None]
     yield Progress(len(wanted), len(wanted), "patients read")
     return prepared
 
 
+def _prepared(
+    study: Study, config: PreprocessingConfig, patient: str, cache: PreparedCache | None
+) -> Generator[Progress | Notice, None, PreparedStudy | None]:
+    """The study as :func:`prepare` makes it, from the cache if it was made before."""
+    if cache is not None and (kept := cache.read(study, config, patient)) is not None:
+        return kept
+    brain = yield from find_brain(study, config)
+    made = prepare(study, config, patient, brain=brain)
+    if cache is not None and made is not None:
+        cache.write(study, config, made)
+    return made
+
+
 def prepare_background(
-    data: Folders, config: PreprocessingConfig
+    data: Folders, config: PreprocessingConfig, cache: PreparedCache | None = None
 ) -> Generator[Progress | Notice, None, list[PreparedStudy]]:
     """Read and preprocess patients whose masks outline something else than what is trained.
 
@@ -234,8 +199,7 @@ def prepare_background(
                 left_out.append(study.name)
                 continue
             for variant in _with_and_without_skull(config):
-                brain = yield from find_brain(study, variant)
-                ready = prepare(study, variant, name, brain=brain)
+                ready = yield from _prepared(study, variant, name, cache)
                 prepared += [] if ready is None else [replace(ready, masks=ready.masks * np.uint8(UNKNOWN))]
     if left_out:
         yield Notice(f"{len(left_out)} left out, of whom a sequence is missing: {', '.join(left_out)}")

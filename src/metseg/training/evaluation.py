@@ -14,7 +14,8 @@ from metseg.lesions import PostprocessingConfig
 from metseg.metrics import ScanScore, Summary, score_scan, summarise
 from metseg.preprocessing import Clahe, PreprocessingConfig
 from metseg.study import Sequence, Study, StudyFiles
-from metseg.training.dataset import Channels, Folders, chosen_patients, load_masked, masked_slices
+from metseg.training.dataset import Channels, Folders, chosen_patients, load_masked
+from metseg.training.prepared_study import masked_slices
 
 
 class Evaluation(BaseModel):

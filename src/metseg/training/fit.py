@@ -24,7 +24,6 @@ from metseg.training.curves import write_log
 from metseg.training.dataset import (
     Channels,
     Folders,
-    PreparedStudy,
     masked_patients,
     prepare,
     prepare_background,
@@ -32,6 +31,8 @@ from metseg.training.dataset import (
     prepare_single_slices,
 )
 from metseg.training.evaluation import Evaluation, evaluate
+from metseg.training.prepared_cache import PreparedCache
+from metseg.training.prepared_study import PreparedStudy
 from metseg.training.split import Split, make_folds, make_split, read_split, write_split
 from metseg.training.trainer import Trainer
 from metseg.training.transfer import load_parent
@@ -56,6 +57,7 @@ def train(
     replayed: Collection[str] = (),
     background: Folders | None = None,
     single_slices: Folders | None = None,
+    cache: Path | None = None,
     score: bool = True,
     command: str = "",
 ) -> Iterator[Event[Path]]:
@@ -87,6 +89,9 @@ def train(
         :func:`metseg.training.dataset.prepare_background`. They are in no split.
     single_slices : Path or sequence of Path, optional
         Masked slices that are no volume, likewise; ``config.replay`` is their share of the examples with lesion.
+    cache : Path, optional
+        Folder in which preprocessed volumes are kept for the next run, see
+        :class:`metseg.training.prepared_cache.PreparedCache`.
     score : bool
         Score the kept checkpoint on held-out patients at the end, and write the scores into its card.
     command : str
@@ -113,12 +118,13 @@ def train(
     chosen = _settle_split(config, patients, out, split)
     if not chosen.held_out:
         yield Notice("no patient is held out: the last epoch is kept, and its scores on new patients are unknown")
+    kept = None if cache is None else PreparedCache(cache)
     studies = yield from prepare_patients(
-        patients, chosen.train, config.preprocessing, simulated=config.simulated_lesions, seed=config.seed
+        patients, chosen.train, config.preprocessing, simulated=config.simulated_lesions, seed=config.seed, cache=kept
     )
     studies = [replace(study, replayed=study.patient in replayed) for study in studies]
     studies += [replace(head, replayed=bool(replayed)) for head in (yield from _synthetic(config))]
-    shown = [] if background is None else (yield from prepare_background(background, config.preprocessing))
+    shown = [] if background is None else (yield from prepare_background(background, config.preprocessing, kept))
     if single_slices is not None:
         shown += [
             replace(entry, replayed=True)
@@ -126,7 +132,7 @@ def train(
         ]
     studies += shown
     trained_on = {*chosen.train, *(study.patient for study in shown)}
-    held_out = yield from prepare_patients(patients, chosen.held_out, config.preprocessing)
+    held_out = yield from prepare_patients(patients, chosen.held_out, config.preprocessing, cache=kept)
     trainer = Trainer(config, studies, resolve_device(device), parent)
     if trainer.transferred:
         yield Notice(trainer.transferred)

@@ -20,7 +20,8 @@ from metseg.lesions import PostprocessingConfig
 from metseg.metrics import CONFIDENCE, Interval, match_lesions, mean_interval
 from metseg.study import Study, StudyFiles
 from metseg.synthetic import Insertion, MetastasisConfig, insert_metastases
-from metseg.training.dataset import chosen_patients, load_masked, masked_slices
+from metseg.training.dataset import chosen_patients, load_masked
+from metseg.training.prepared_study import masked_slices
 
 #: Bounds between the classes of diameters, mm; the first and last class are open.
 DIAMETERS = (5.0, 10.0, 15.0)

@@ -22,9 +22,10 @@ from metseg.networks import SegmentationNetwork, build_network
 from metseg.study import write_atomically
 from metseg.training.augmentation import Pair
 from metseg.training.config import TrainingConfig
-from metseg.training.dataset import EpochPlan, Example, PreparedStudy, TrainingSlices
+from metseg.training.dataset import EpochPlan, Example, TrainingSlices
 from metseg.training.ema import moving_average
 from metseg.training.losses import SegmentationLoss
+from metseg.training.prepared_study import PreparedStudy
 from metseg.training.transfer import transfer
 
 _LARGEST_GRADIENT = 1.0

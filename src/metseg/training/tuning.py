@@ -18,7 +18,8 @@ from metseg.events import Event, Finished, Notice, Progress
 from metseg.inference import resolve_device
 from metseg.study import write_atomically
 from metseg.training.config import TrainingConfig
-from metseg.training.dataset import PreparedStudy, masked_patients, prepare_patients
+from metseg.training.dataset import masked_patients, prepare_patients
+from metseg.training.prepared_study import PreparedStudy
 from metseg.training.search_space import THRESHOLDS, SearchSpace
 from metseg.training.split import Split, make_folds
 from metseg.training.trainer import Trainer
