@@ -3,7 +3,11 @@
 Importing this package is cheap: torch, Qt and napari are imported where they are used.
 """
 
+import os
 from importlib.metadata import PackageNotFoundError, version
+
+# OpenMP reads it when torch is first imported. Threads that spin while they wait starve whatever else runs beside them.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 try:
     __version__ = version("napari-metseg")

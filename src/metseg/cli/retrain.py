@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -71,7 +70,6 @@ def retrain(
 
     Ctrl-C or SIGTERM ends it after the step in progress; the same command with --resume goes on from there.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve whatever else runs here
     from metseg.curation import Project
     from metseg.retraining import Gate, RetrainingConfig, adopt
     from metseg.retraining import retrain as run

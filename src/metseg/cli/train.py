@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -135,7 +134,6 @@ def train(
 
     Ctrl-C or SIGTERM ends it after the step in progress; the same command with --resume goes on from there.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve whatever else runs here
     from metseg.training import keep_freed_memory
     from metseg.training import train as run
 

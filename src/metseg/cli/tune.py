@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,7 +36,6 @@ def tune(
     around --config, or around the defaults of --model. --out receives best.json, which `metseg train --config` takes,
     and trials.csv. The same command again goes on where it stopped; with more --trials it goes further.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from metseg.training import TuningConfig, keep_freed_memory
     from metseg.training import tune as run
 

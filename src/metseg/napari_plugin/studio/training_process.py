@@ -213,7 +213,6 @@ def _environment() -> QProcessEnvironment:
     environment = QProcessEnvironment.systemEnvironment()
     if not environment.contains("OMP_NUM_THREADS"):
         environment.insert("OMP_NUM_THREADS", str(max((os.cpu_count() or 2) - 1, 1)))
-    environment.insert("OMP_WAIT_POLICY", "PASSIVE")
     return environment
 
 
