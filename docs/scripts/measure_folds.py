@@ -1,10 +1,12 @@
-"""How well do the folds of a recipe find lesions, at several thresholds, alone and averaged with other recipes?
+r"""How well do the folds of a recipe find lesions, at several thresholds, alone and averaged with other recipes?
 
-    python docs/scripts/measure_folds.py --data DIR --keep DIR [--thresholds 0.3 0.5] RUNS [RUNS …] [RUNS+RUNS …]
+    python docs/scripts/measure_folds.py --data DIR --keep DIR [--thresholds 0.3 0.5] [--figure PNG] \
+        RUNS [RUNS …] [RUNS+RUNS …]
 
 RUNS is a folder of ``fold_0``, ``fold_1``, … of ``metseg train``, or one of these; every patient is segmented by the
 fold that never saw it, averaged with its mirror image. ``A+B`` is the mean of two recipes' probabilities, over the
-patients that both held out. The probabilities are kept in the folder, so that another question needs no network.
+patients that both held out. The probabilities are kept in the folder, so that another question needs no network. The
+figure shows lesions found against false positives, and by size at the first threshold.
 """
 
 from __future__ import annotations
@@ -78,10 +80,52 @@ def summaries(scans: dict[str, Scan], thresholds: list[float], smallest: int) ->
         yield (
             threshold,
             summarise(
-                score_scan(name, truth, mask_from_probabilities(probabilities, postprocessing), patient=patient)
+                score_scan(
+                    name,
+                    truth,
+                    mask_from_probabilities(probabilities, postprocessing),
+                    patient=patient,
+                    probabilities=probabilities if threshold == thresholds[0] else None,
+                    smallest=smallest,
+                )
                 for name, (patient, truth, probabilities) in scans.items()
             ),
         )
+
+
+def draw(summaries: dict[str, Summary], path: Path) -> None:
+    """Free-response ROC, and the share of lesions found by size, with intervals over patients."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.8), layout="constrained")
+    curve, bars = figure.subplots(1, 2)
+    for index, (name, summary) in enumerate(summaries.items()):
+        points = [point for point in summary.froc if point.false_positives <= 10]
+        curve.plot(
+            [point.false_positives for point in points],
+            [point.sensitivity for point in points],
+            marker=".",
+            label=Path(name).name,
+        )
+        places = np.arange(len(summary.sizes)) + index / (len(summaries) + 1)
+        values = np.array([size.sensitivity for size in summary.sizes])
+        spans = np.array([[size.interval.low, size.interval.high] for size in summary.sizes]).T
+        bars.bar(
+            places,
+            values,
+            1 / (len(summaries) + 1),
+            yerr=np.clip(np.abs(spans - values), 0, 1),
+            capsize=3,
+            label=Path(name).name,
+        )
+        bars.set_xticks(
+            np.arange(len(summary.sizes)), [f"{size.name}\n{size.reference} lesions" for size in summary.sizes]
+        )
+    curve.set(xlabel="false positives a scan", ylabel="lesions found, by patient", ylim=(0, 1), xlim=(0, 10))
+    bars.set(ylabel="found, by patient", ylim=(0, 1))
+    curve.grid(alpha=0.3)
+    curve.legend()
+    figure.savefig(path, dpi=120)
 
 
 def main() -> None:
@@ -93,12 +137,15 @@ def main() -> None:
     options.add_argument("--thresholds", type=float, nargs="+", default=[0.2, 0.3, 0.4, 0.5, 0.6])
     options.add_argument("--smallest", type=int, default=3)
     options.add_argument("--clahe", choices=[str(choice) for choice in Clahe], default="off")
+    options.add_argument("--figure", type=Path)
     given = options.parse_args()
+    drawn: dict[str, Summary] = {}
     print("| network | patients | threshold | found, by patient | Dice | lesion Dice | false a scan | found by size |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name in given.runs:
         scans = of_recipe(name, given.data, given.keep, given.clahe)
         for threshold, summary in summaries(scans, given.thresholds, given.smallest):
+            drawn.setdefault(name, summary)
             span = summary.intervals["sensitivity"]
             sizes = ", ".join(f"{size.found} of {size.reference}" for size in summary.sizes)
             print(
@@ -106,6 +153,8 @@ def main() -> None:
                 f"{span.high:.2f}) | {summary.mean_dice:.3f} | {summary.lesion_dice:.3f} | "
                 f"{summary.false_positives_per_scan:.2f} | {sizes} |"
             )
+    if given.figure is not None:
+        draw(drawn, given.figure)
 
 
 if __name__ == "__main__":
