@@ -27,6 +27,15 @@ def test_logits_have_the_grid_of_the_image(architecture: str, channels: int, cla
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_before_training_lesions_are_rare(architecture: str) -> None:
+    torch.manual_seed(0)
+    network = build_network(NetworkSpec.of(architecture)).train()  # type: ignore[arg-type]
+    with torch.inference_mode():
+        probabilities = network(torch.rand(2, 3, 128, 128)).sigmoid()
+    assert 0.002 < float(probabilities.median()) < 0.1
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_gradients_reach_every_parameter(architecture: str) -> None:
     network = build_network(NetworkSpec.of(architecture)).train()  # type: ignore[arg-type]
     network(torch.rand(2, 3, 128, 128)).square().mean().backward()

@@ -14,6 +14,9 @@ from metseg.errors import CheckpointError
 from metseg.networks import attention_unet, inception_unet, nested_unet, unet3d
 from metseg.networks.encoders import InputRange, encoder_input_range, load_encoder_weights
 
+#: Logit of a voxel before anything is learnt: a probability of 0.02.
+PRIOR_LOGIT = -4.0
+
 ArchitectureName = Literal["nested_unet", "attention_unet", "inception_unet", "unet3d"]
 
 
@@ -147,7 +150,11 @@ class SegmentationNetwork(nn.Module):
 
 
 def build_network(spec: NetworkSpec, *, encoder_weights: str = "none") -> SegmentationNetwork:
-    """Build the network of ``spec``.
+    """Build the network of ``spec``, which at first says that lesions are rare.
+
+    The last bias is that of a small probability (the prior of Lin et al. 2017, arXiv 1708.02002, section 4.1). From 0
+    a network may learn to tell healthy tissue by its features and lesions by their absence; then no probability is
+    above that of the bias, which hardly moves.
 
     Parameters
     ----------
@@ -165,5 +172,8 @@ def build_network(spec: NetworkSpec, *, encoder_weights: str = "none") -> Segmen
         network = SegmentationNetwork(spec)
     except (KeyError, RuntimeError) as error:  # SMP's and timm's words for an encoder that they do not have
         raise CheckpointError(f"{spec.architecture} cannot be built on encoder {spec.encoder!r}: {error}") from error
+    head = [module for module in network.body.modules() if isinstance(module, nn.Conv2d)][-1]
+    if head.bias is not None:
+        nn.init.constant_(head.bias, PRIOR_LOGIT)
     load_encoder_weights(network.encoder, spec.encoder, spec.in_channels, encoder_weights)
     return network
