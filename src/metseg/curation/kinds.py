@@ -44,6 +44,7 @@ class EntryKind(StrEnum):
     SNAPSHOT = "snapshot"
     STATUS = "status"
     RECOVERY = "recovery"
+    REVIEWED = "reviewed"
 
 
 class Status(StrEnum):
@@ -54,6 +55,10 @@ class Status(StrEnum):
     CORRECTED = "corrected"
     APPROVED = "approved"
     REJECTED = "rejected"
+
+
+#: A case that stands here is finished: nobody needs to look at it again, unless it is reopened.
+DONE = (Status.APPROVED, Status.REJECTED)
 
 
 class Origin(StrEnum):

@@ -12,7 +12,8 @@ from qtpy.QtGui import QColor, QKeyEvent, QPainter, QPen
 from qtpy.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from metseg.curation import CaseSummary, ReviewQueue, Status
-from metseg.curation.queue import DONE, QueueEntry
+from metseg.curation.kinds import DONE
+from metseg.curation.queue import QueueEntry
 from metseg.napari_plugin.studio.colours import STATUS, VERMILION, Colours
 
 _ROWS_SHOWN = 5

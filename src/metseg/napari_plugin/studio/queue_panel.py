@@ -10,7 +10,7 @@ from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from metseg.curation import ReviewProgress, Status, review_progress
-from metseg.curation.queue import DONE
+from metseg.curation.kinds import DONE
 from metseg.napari_plugin.controls import Hint
 from metseg.napari_plugin.studio.buttons import button, stand_out
 from metseg.napari_plugin.studio.case_list import CaseList, CaseRow, rows_of

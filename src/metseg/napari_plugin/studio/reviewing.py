@@ -18,7 +18,7 @@ from metseg.curation import (
     case_benefit,
     review_queue,
 )
-from metseg.curation.queue import DONE
+from metseg.curation.kinds import DONE
 from metseg.events import drain
 from metseg.napari_plugin.background import Latest
 from metseg.napari_plugin.state import Follower

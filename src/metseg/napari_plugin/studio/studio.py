@@ -211,7 +211,7 @@ class Studio(Follower):
             If no case is open for editing, something cannot be saved, or the case was edited since.
         """
         case, given = self._saved_case(), _checked(detail)
-        if plan.seq != case.view.summary.records:
+        if plan.edits != case.view.edits:
             raise DataError(f"{case.name}: was edited while the network was at work; look at the changes again")
         for what, values in (("probabilities", probabilities), ("a disagreement", disagreement)):
             if values is not None and (values.shape != case.shape or not (values.min() >= 0 and values.max() <= 1)):
