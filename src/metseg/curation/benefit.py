@@ -48,7 +48,7 @@ class SliceBenefit:
     Attributes
     ----------
     z : int
-        Slice, counted from 0.
+        Index of the slice, counted from 0.
     gain : float
         Expected rise of the case's Dice if this slice alone is corrected.
     changes : float
@@ -66,7 +66,7 @@ class SliceBenefit:
 
 @dataclass(frozen=True, slots=True)
 class SlicePlan:
-    """Which slices of a case matter, and which were reviewed. Slices are counted from 0.
+    """Which slices of a case matter, and which were reviewed; by their index, counted from 0.
 
     Attributes
     ----------
@@ -77,11 +77,14 @@ class SlicePlan:
         network predicts the case.
     reviewed : frozenset of int
         Slices that somebody has looked at or drawn on.
+    numbers : tuple of int
+        The number by which people call each slice, see :func:`metseg.study.number_slices`.
     """
 
     gains: dict[int, float]
     first: tuple[int, ...]
-    reviewed: frozenset[int] = frozenset()
+    reviewed: frozenset[int]
+    numbers: tuple[int, ...]
 
     @property
     def left(self) -> tuple[int, ...]:

@@ -149,6 +149,7 @@ def case_benefit(case: CaseView, *, reviewed: Collection[int] = ()) -> CaseBenef
         gains={one.z: one.gain for one in at_first.slices},
         first=tuple(one.z for one in at_first.slices[: at_first.leading]),
         reviewed=case.reviewed | set(reviewed),
+        numbers=case.description.slice_numbers,
     )
     if untouched and not plan.reviewed:
         return replace(at_first, plan=plan)

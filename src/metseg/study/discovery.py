@@ -22,6 +22,7 @@ from metseg.study.preflight import page_count
 SUFFIXES = (".tif", ".tiff")
 MASK_ENDING = "_mask"
 
+
 @dataclass(frozen=True, slots=True)
 class StudyFiles:
     """Files of one study, found but not yet read.

@@ -35,7 +35,7 @@ def number_slices(files: Sequence[tuple[str | PurePath, int]]) -> tuple[int, ...
 
 
 def slice_numbers(study: Study) -> tuple[int, ...]:
-    """Gives the number of each slice of ``study``, as :func:`number_slices`; one that was never a file counts from 1."""
+    """Gives the number of each slice of a study; those of one that was never a file are counted from 1."""
     if not study.slices:
         return tuple(range(1, study.shape[0] + 1))
     return number_slices([(entry.image, entry.page) for entry in study.slices])

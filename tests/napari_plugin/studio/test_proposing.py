@@ -150,7 +150,7 @@ def test_an_edit_while_a_proposal_waits_makes_it_anew(open_panel: Any, patiently
     again = draw(panel, 8, (4, 30, 30))
     patiently(lambda: panel.state.proposal.plan.kept == (7, 8))
     proposal = panel.state.proposal
-    assert proposal.plan.seq > before.plan.seq
+    assert proposal.plan.edits > before.plan.edits
     assert (proposal.changes[again] == Change.KEPT).all()
     panel.proposal.take_over.click()
     patiently(lambda: not panel.studio.busy)

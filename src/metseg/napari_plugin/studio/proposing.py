@@ -9,8 +9,8 @@ from qtpy.QtCore import QTimer
 
 from metseg import DEFAULT_MODEL
 from metseg.curation import Project, Status
-from metseg.curation.predicting import Outcome, Predictions
 from metseg.curation.kinds import DONE
+from metseg.curation.predicting import Outcome, Predictions
 from metseg.errors import MetsegError
 from metseg.napari_plugin.background import Latest
 from metseg.napari_plugin.pipeline import preferred

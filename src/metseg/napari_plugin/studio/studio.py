@@ -141,6 +141,14 @@ class Studio(Follower):
         """Say where the open case stands, after all that was drawn; what stands in the way is told."""
         self._cases.set_status(status, reason)
 
+    def reopen(self) -> None:
+        """Take the approval or rejection of the open case back; what stands in the way is told."""
+        self._cases.reopen()
+
+    def mark_reviewed(self, z: int) -> None:
+        """Keep in the journal that slice ``z`` of the open case, counted from 0, was looked at."""
+        self._cases.mark_reviewed(z)
+
     def flush(self) -> bool:
         """Have all that was drawn on the disk now; ``False`` if that fails, ``state.problem`` says why."""
         return self._cases.flush()
