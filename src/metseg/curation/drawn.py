@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _WITH_MOUSE = (EditKind.STROKE, EditKind.FILL, EditKind.POLYGON)
 _BY_HAND = (*_WITH_MOUSE, EditKind.OTHER)
 _LED_BY_HAND = (ToolName.BRUSH, ToolName.ERASER)
+_BY_SLICE = (ToolName.GROW, ToolName.SHRINK)
 
 
 def drawn_slices(history: Iterable[Record], lesion: int) -> set[int]:
@@ -67,13 +68,16 @@ def slices_seen(record: Record) -> Collection[int]:
     if record.kind in _WITH_MOUSE:
         span = _span(record)
         return span if len(span) == 1 else ()
-    return _by_hand(record) if _tool(record) in _LED_BY_HAND else ()
+    return _by_hand(record) if _tool(record) in (*_LED_BY_HAND, *_BY_SLICE) else ()
 
 
 def _by_hand(record: Record) -> Collection[int]:
     if _tool(record) in _LED_BY_HAND:
         led: Collection[int] = record.detail.get("slices", _span(record))
         return led
+    if _tool(record) in _BY_SLICE:
+        grown: Collection[int] = record.detail.get("slices", ())
+        return grown
     return _span(record) if record.kind in _BY_HAND else ()
 
 

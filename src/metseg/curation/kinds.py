@@ -22,7 +22,8 @@ class EditKind(StrEnum):
 class ToolName(StrEnum):
     """The correction tools, as ``detail["tool"]`` of a ``TOOL`` record calls them.
 
-    Brush and eraser are led by hand through the slices in ``detail["slices"]``; the others act on whole lesions.
+    Brush and eraser are led by hand through the slices in ``detail["slices"]``, and *grow* and *shrink* may act on one
+    slice, which is in ``detail["slices"]`` then; the others act on whole lesions.
     """
 
     BRUSH = "guided brush"

@@ -58,7 +58,7 @@ class QueuePanel(Panel):
         self.buttons = ReviewButtons(self.reviewing)
         for widget in (top, self.bar, self.cases, self.problem, self.strip, self.left, self.buttons):
             self.add_wide(widget)
-        studio.add_shortcut(Shortcut("Shift-X", "reject the case", self.buttons.ask_reason))
+        studio.add_shortcut(Shortcut("Shift-X", "reject the case", self._reject))
         events = self.state.events
         self.follow(events, ("project", "cases", "listing", "queue", "case"), self._show_cases)
         self.follow(events, ("case", "slices", "reviewed", "status", "proposal"), self._show_slices)
@@ -67,6 +67,10 @@ class QueuePanel(Panel):
         self.follow(studio.viewer.events, ("theme",), self._recolour)
         self._show_cases()
         self._show_slices()
+
+    def _reject(self) -> None:
+        if self.studio.in_review():
+            self.buttons.ask_reason()
 
     def _go_to(self, z: int) -> None:
         self.studio.go_to(z)
@@ -159,7 +163,7 @@ class ReviewButtons(QWidget):
         self.approve.clicked.connect(reviewing.approve)
         self.reject.clicked.connect(self.ask_reason)
         self.reopen = button(
-            "Reopen  (O)", "Take the approval or rejection back: the case stands where it stood before."
+            "Reopen  (⇧O)", "Take the approval or rejection back: the case stands where it stood before."
         )
         self.reopen.clicked.connect(reviewing.reopen)
         self.question = RejectQuestion(reviewing)

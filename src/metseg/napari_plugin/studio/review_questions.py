@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent, QKeyEvent
-from qtpy.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from metseg.napari_plugin.controls import Hint
 from metseg.napari_plugin.studio.buttons import button
@@ -72,13 +72,18 @@ class UnseenQuestion(QWidget):
         self._asked: tuple[object, tuple[int, ...]] | None = None
         self._before: QWidget | None = None
         self.text = Hint("notice")
-        self.look = button("Look at them", "Show the first of the slices that were not looked at (Return).", self._look)
+        self.look = button("Look  (⏎)", "Show the first of the slices that were not looked at (Return).", self._look)
         self.anyway = button("Approve anyway  (⇧A)", "They stay marked as not looked at.", self._approve)
-        self.cancel = button("Cancel", "Change nothing (Esc).", self.hide)
+        self.cancel = QToolButton()
+        self.cancel.setText("✕")
+        self.cancel.setObjectName("openModel")
+        self.cancel.setToolTip("Change nothing (Esc).")
+        self.cancel.clicked.connect(self.hide)
         row = QHBoxLayout()
         row.setSpacing(6)
-        for one in (self.look, self.anyway, self.cancel):
-            row.addWidget(one, 1 if one is self.cancel else 2)
+        row.addWidget(self.look, 2)
+        row.addWidget(self.anyway, 3)
+        row.addWidget(self.cancel)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -138,6 +143,6 @@ def _unseen_line(reviewing: Reviewing, numbers: list[int]) -> str:
         total, kind = len(reviewing.case.numbers) if reviewing.case else count, "slices"
     else:
         total, kind = len(reviewing.plan.first), "slices that matter"
-    more = ", …" * (count > _MOST_NAMED)
+    more = f" and {count - _MOST_NAMED} more" if count > _MOST_NAMED else ""
     which = f"{', '.join(map(str, numbers[:_MOST_NAMED]))}{more}"
     return f"{count} of {total} {kind} {'was' if count == 1 else 'were'} not looked at: {which}. Approve all the same?"

@@ -76,9 +76,9 @@ class Reviewing(Follower):
         for shortcut in (
             Shortcut("J", "next slice to look at", self.next_slice),
             Shortcut("Shift-J", "slice before", self.previous_slice),
-            Shortcut("A", "approve, open the next case", self.approve),
-            Shortcut("Shift-A", "approve though slices remain", self.approve_anyway),
-            Shortcut("Shift-O", "reopen the approved or rejected case", self.reopen),
+            Shortcut("A", "approve, open the next case", lambda: studio.in_review() and self.approve()),
+            Shortcut("Shift-A", "approve though slices remain", lambda: studio.in_review() and self.approve_anyway()),
+            Shortcut("Shift-O", "reopen the approved or rejected case", lambda: studio.in_review() and self.reopen()),
             Shortcut("W", "next case", self.next_case),
             Shortcut("Shift-W", "case before", self.previous_case),
         ):

@@ -25,7 +25,7 @@ from metseg.napari_plugin.studio.cases import Cases
 from metseg.napari_plugin.studio.own_layers import OwnLayers
 from metseg.napari_plugin.studio.preparation import found_choices
 from metseg.napari_plugin.studio.shortcuts import Shortcut, Shortcuts
-from metseg.napari_plugin.studio.state import StudioState
+from metseg.napari_plugin.studio.state import StudioState, Tab
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -334,6 +334,15 @@ class Studio(Follower):
             self._shortcuts.add(shortcut)
         except ValueError as error:
             messages.tell(str(error))
+
+    def in_review(self) -> bool:
+        """Whether the tab *Review* is in front; if not, it is brought there.
+
+        Keys that decide something are asked for this first: nothing is approved or deleted unseen.
+        """
+        there = self.state.tab is Tab.REVIEW
+        self.state.tab = Tab.REVIEW
+        return there
 
     def go_to(self, z: float, y: float | None = None, x: float | None = None) -> None:
         """Show slice ``z`` of the open case, and have (y, x) in the middle if they are given; in voxels."""
