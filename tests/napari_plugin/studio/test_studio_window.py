@@ -124,6 +124,47 @@ def test_keys_work_on_the_labels_too_and_are_given_back(widget: Any, viewer: Any
     assert studio.shortcuts == ()
 
 
+def test_the_first_steps_light_up_one_after_the_other(
+    viewer: Any, project: Project, patiently: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from metseg.napari_plugin.studio import project_panel
+
+    _, widget = viewer.window.add_plugin_dock_widget("napari-metseg", "Correction studio")
+    studio, steps = widget.studio, widget.steps
+    studio.find_networks = lambda: None
+
+    def lit() -> list[Any]:
+        return [one for one in (steps.make, steps.predict, steps.review) if one.objectName() == "primary"]
+
+    assert (steps.step, lit()) == (1, [steps.make])
+    assert not steps.predict.isEnabled()
+    assert steps.predict.toolTip() == "Open a project first."
+    assert not steps.review.isEnabled()
+    assert widget.tools.isHidden()
+    assert widget.lesions.isHidden()
+    assert widget.queue.buttons.isHidden()
+    monkeypatch.setattr(project_panel, "ask_folder", lambda *_: project.path)
+    steps.open.click()
+    patiently(lambda: studio.state.project is not None and not studio.busy)
+    assert steps.step == 2
+    assert not steps.predict.isEnabled(), "there is no network"
+    assert steps.review.isEnabled()
+    steps.review.click()
+    patiently(lambda: studio.state.case is not None and not studio.busy)
+    assert steps.step == 2
+    assert steps.predict.text() == "Predict this case"
+    assert not widget.tools.isHidden()
+    assert not widget.queue.buttons.isHidden()
+    studio.state.case.labels.paint((1, 10, 10), 1)
+    patiently(lambda: studio.state.status is Status.CORRECTED)
+    assert (steps.step, steps.isHidden()) == (0, True)
+    assert studio.close_case()
+    patiently(lambda: not studio.busy)
+    assert (steps.step, lit()) == (3, [steps.review])
+    assert not widget.tools.isHidden(), "nothing jumps between two cases"
+    widget.close_session()
+
+
 def test_what_a_tool_says_is_seen_whichever_tab_is_in_front(widget: Any, patiently: Wait) -> None:
     press = {shortcut.key: shortcut.action for shortcut in widget.studio.shortcuts}
     for tab in Tab:

@@ -14,8 +14,8 @@ from metseg.curation.tools.change import Box, Change, Labels, ToolError, change,
 _Mask = npt.NDArray[np.bool_]
 
 #: Two pixels belong together if they share a side; lesions stay apart by a corner, too.
-_SIDES = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-_CORNERS = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))
+_SIDES = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
+_CORNERS = np.ones((3, 3), np.uint8)
 
 
 def dilate(labels: Labels, label: int, *, z: int | None = None) -> Change:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -76,9 +77,9 @@ class Reviewing(Follower):
         for shortcut in (
             Shortcut("J", "next slice to look at", self.next_slice),
             Shortcut("Shift-J", "slice before", self.previous_slice),
-            Shortcut("A", "approve, open the next case", lambda: studio.in_review() and self.approve()),
-            Shortcut("Shift-A", "approve though slices remain", lambda: studio.in_review() and self.approve_anyway()),
-            Shortcut("Shift-O", "reopen the approved or rejected case", lambda: studio.in_review() and self.reopen()),
+            Shortcut("A", "approve, open the next case", self._in_review(self.approve)),
+            Shortcut("Shift-A", "approve though slices remain", self._in_review(self.approve_anyway)),
+            Shortcut("Shift-O", "reopen the approved or rejected case", self._in_review(self.reopen)),
             Shortcut("W", "next case", self.next_case),
             Shortcut("Shift-W", "case before", self.previous_case),
         ):
@@ -225,6 +226,15 @@ class Reviewing(Follower):
         """Take the approval or rejection of the open case back."""
         if self._state.editable and self._state.status in DONE:
             self._studio.reopen()
+
+    def _in_review(self, decide: Callable[[], None]) -> Callable[[], None]:
+        """A key's action that decides something only where it is seen."""
+
+        def act() -> None:
+            if self._studio.in_review():
+                decide()
+
+        return act
 
     def _may_approve(self, case: OpenCase) -> bool:
         """Whether the open case can be approved here and now; if not, the user is told why."""

@@ -11,6 +11,7 @@ from metseg.napari_plugin.controls import Column
 from metseg.napari_plugin.session import SessionWidget
 from metseg.napari_plugin.state import Follower
 from metseg.napari_plugin.studio.export_panel import ExportPanel
+from metseg.napari_plugin.studio.first_steps import FirstSteps
 from metseg.napari_plugin.studio.keys_panel import KeysPanel
 from metseg.napari_plugin.studio.lesion_table import LesionPanel
 from metseg.napari_plugin.studio.panel import Panel
@@ -59,10 +60,12 @@ class StudioWidget(SessionWidget):
         self.studio.add_shortcut(Shortcut("N", "new lesion", self.studio.new_lesion))
         self.studio.add_shortcut(Shortcut("K", "show these keys", self._show_keys))
         self.keys = KeysPanel(self.studio)
+        self.steps = FirstSteps(self.studio, self.project, self.proposal.proposing, self.queue.reviewing)
+        self._begun = False
         self.message = ToolMessage(self.studio)
         self._slice_number = SliceNumber(self.studio)
         panels: dict[Tab, Sequence[Panel]] = {
-            Tab.REVIEW: (self.queue, self.tools, self.lesions),
+            Tab.REVIEW: (self.steps, self.queue, self.tools, self.lesions),
             Tab.PREDICT: (self.proposal,),
             Tab.EXPORT: (self.export,),
             Tab.RETRAIN: (self.retrain,),
@@ -92,8 +95,10 @@ class StudioWidget(SessionWidget):
         others = Follower()
         others.follow(napari_viewer.events, ("theme",), self._restyle)
         others.follow(self.studio.state.events, ("tab",), self._show_tab)
+        others.follow(self.studio.state.events, ("project", "case"), self._show_parts)
         self._show_tab()
-        header = (self.project, self.project.saved, self.message)
+        self._show_parts()
+        header: tuple[Follower, ...] = (self.project, self.project.saved, self.message)
         every = (*header, *(panel for held in panels.values() for panel in held))
         self.begin_session((*every, self._slice_number, others), self.studio.close)
 
@@ -108,6 +113,14 @@ class StudioWidget(SessionWidget):
 
     def _show_tab(self) -> None:
         self.tabs.setCurrentIndex(list(Tab).index(self.studio.state.tab))
+
+    def _show_parts(self) -> None:
+        """Leave out what only acts on a case until the project's first one is open, and keep it from then on."""
+        state = self.studio.state
+        self._begun = state.project is not None and (self._begun or state.case is not None)
+        for part in (self.tools, self.lesions):
+            part.setVisible(self._begun)
+        self.queue.buttons.setVisible(self._begun)
 
     def _on_tab(self, index: int) -> None:
         self.studio.state.tab = list(Tab)[index]
