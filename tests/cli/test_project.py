@@ -66,6 +66,9 @@ def test_a_project_goes_from_images_to_approved_cases(
     assert "1 approved, 1 rejected; 2 of 6 slices looked at (33 %)" in told.out
     assert "rejected: b: moved" in told.out
     assert json.loads(metseg("project", "queue", made, "--json").out)["cases"] == []
+    assert "b: is predicted again" in metseg("project", "reopen", made, "b", "--annotator", "x2").out
+    assert "neither approved nor rejected" in metseg("project", "reopen", made, "b").err
+    assert [case["case"] for case in json.loads(metseg("project", "queue", made, "--json").out)["cases"]] == ["b"]
 
 
 def test_predicting_goes_on_where_it_stopped_and_leaves_a_persons_work_alone(

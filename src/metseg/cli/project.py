@@ -133,6 +133,18 @@ def reject(
     plain(out(), f"{case}: rejected: {reason}")
 
 
+def reopen(project: Folder, case: Case, annotator: Annotator = "") -> None:
+    """Take the approval or rejection of a case back: it stands again where it stood before."""
+    from metseg.curation import Project
+
+    with Project.open(project).open_case(case, annotator=annotator) as session:
+        _tell_recovery(session)
+        if session.reopen() is None:
+            raise DataError(f"{case}: is {session.status}, neither approved nor rejected")
+        now = session.status
+    plain(out(), f"{case}: is {now} again")
+
+
 def status(project: Folder, json: Json = False) -> None:
     """Say how far the review is: cases by status, slices looked at, lesions approved, reasons of rejection.
 

@@ -34,11 +34,8 @@ class FirstSteps(Panel):
     def __init__(self, studio: Studio, project: ProjectPanel, proposing: Proposing, reviewing: Reviewing) -> None:
         super().__init__("First steps", studio)
         self._proposing, self._reviewing = proposing, reviewing
-        self.make = button(
-            "Make a project of images …", "Choose a folder of images, then a new, empty one for the project.", None
-        )
-        self.make.clicked.connect(project.make.click)
-        self.open = button("Open one …", "Open the folder of a project.", project.open.click)
+        self.make = button("", "Choose a folder of images, then a new, empty one for the project.", project.make.click)
+        self.open = button("Open …", "Open the folder of a project.", project.open.click)
         self.predict = button("", "", self._predict)
         self.review = button("Open the first case", "Open the case that is worth most.", reviewing.next_case)
         self.marks = [QLabel(str(number)) for number in (1, 2, 3)]
@@ -76,7 +73,7 @@ class FirstSteps(Panel):
             mark.setText("✓" if number < step else str(number))
         for one in (self.make, self.open):
             one.setVisible(step <= 1 or one is self.make)
-        self.make.setText("Make a project of images …" if step <= 1 else "Another project …")
+        self.make.setText("New project …" if step <= 1 else "Another project …")
         unedited = len(self._proposing.unedited())
         self.predict.setText("Predict this case" if state.case is not None else f"Predict {unedited or 'all'} cases")
         obstacle = self._proposing.obstacle if state.case is None else self._proposing.case_obstacle

@@ -40,6 +40,7 @@ class QueuePanel(Panel):
         colours = Colours.of(studio.viewer.theme)
         self.summary = QLabel()
         self.summary.setObjectName("hint")
+        self.summary.setWordWrap(True)
         self.previous_case = _arrow("‹", "Open the case before in this order (Shift-W).", self.reviewing.previous_case)
         self.next_case = _arrow("›", "Open the case that follows in this order (W).", self.reviewing.next_case)
         top = QWidget()
@@ -62,6 +63,8 @@ class QueuePanel(Panel):
         events = self.state.events
         self.follow(events, ("project", "cases", "listing", "queue", "case"), self._show_cases)
         self.follow(events, ("case", "slices", "reviewed", "status", "proposal"), self._show_slices)
+        self.follow(events, ("slices", "reviewed"), self._show_rows)
+        self.follow(self.reviewing, ("planned",), self._show_rows)
         self.follow(self.reviewing, ("planned",), self._show_slices)
         self.follow(studio.viewer.dims.events, ("current_step",), self._show_slices)
         self.follow(studio.viewer.events, ("theme",), self._recolour)
@@ -102,7 +105,6 @@ class QueuePanel(Panel):
 
     def _show_slices(self) -> None:
         state, plan, case = self.state, self.reviewing.plan, self.state.case
-        self._show_rows()
         self.strip.setVisible(case is not None)
         self.left.setVisible(case is not None)
         self.buttons.show_state(state)
