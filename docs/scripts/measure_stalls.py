@@ -125,7 +125,7 @@ def review(widget: Any, project: Project, folder: Path, given: argparse.Namespac
         predict(widget)
     with measured("approve, open the next"):
         here = state.case.name
-        widget.queue.reviewing.approve()
+        widget.queue.reviewing.approve_anyway()
         wait_until(lambda: state.case is not None and state.case.name != here, "approving")
     with measured("export what is approved"):
         widget.export.export_to(folder / "exported")

@@ -63,9 +63,12 @@ def test_a_project_goes_from_images_to_approved_cases(
     assert metseg("project", "reject", made, "b", "--reason", "moved").status == 0
     told = metseg("project", "status", made)
     assert told.status == 0
-    assert "1 approved, 1 rejected; 6 of 6 slices reviewed (100 %)" in told.out
+    assert "1 approved, 1 rejected; 2 of 6 slices looked at (33 %)" in told.out
     assert "rejected: b: moved" in told.out
     assert json.loads(metseg("project", "queue", made, "--json").out)["cases"] == []
+    assert "b: is predicted again" in metseg("project", "reopen", made, "b", "--annotator", "x2").out
+    assert "neither approved nor rejected" in metseg("project", "reopen", made, "b").err
+    assert [case["case"] for case in json.loads(metseg("project", "queue", made, "--json").out)["cases"]] == ["b"]
 
 
 def test_predicting_goes_on_where_it_stopped_and_leaves_a_persons_work_alone(
@@ -111,7 +114,7 @@ def test_the_slices_of_a_case_come_by_benefit_and_drawn_ones_are_left_out(metseg
     assert "no network has predicted" in metseg("project", "queue", made, "--slices", "a").err
     assert metseg("project", "predict", made, "--model", model, "--threshold", "0.9").status == 0
     rows = json.loads(metseg("project", "queue", made, "--slices", "a", "--json").out)["slices"]
-    assert sorted(row["z"] for row in rows) == [0, 1, 2]
+    assert sorted((row["z"], row["slice"]) for row in rows) == [(0, 1), (1, 2), (2, 3)]
     gains = [row["gain"] for row in rows]
     assert gains == sorted(gains, reverse=True)
     draw(made, "a")

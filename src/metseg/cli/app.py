@@ -56,7 +56,16 @@ app.command("import", help=_unwrapped(reimport.__doc__ or ""))(reimport)
 project_app = typer.Typer(
     name="project", help="Cases that are corrected one after the other, without a window.", no_args_is_help=True
 )
-for step in (project.create, predict_project, project.queue, project.approve, project.reject, project.status, adopt):
+for step in (
+    project.create,
+    predict_project,
+    project.queue,
+    project.approve,
+    project.reject,
+    project.reopen,
+    project.status,
+    adopt,
+):
     project_app.command(help=_unwrapped(step.__doc__ or ""))(step)
 app.add_typer(project_app)
 

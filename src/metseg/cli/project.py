@@ -62,10 +62,10 @@ def queue(
 ) -> None:
     """List cases in the order in which to review them, one a line: those first whose Dice gains most by each look.
 
-    Approved and rejected cases are left out; cases that no network has predicted come last. Slices are counted
-    from 0. Those on which somebody has drawn already are not listed; those in which a lesion was only deleted or
-    changed as a whole are. Voxels are disputed where the networks of an ensemble disagree; that is for your eyes,
-    and has no part in the order.
+    Approved and rejected cases are left out; cases that no network has predicted come last. Slices bear the numbers
+    of their files, or are counted from 1. Those that somebody has looked at or drawn on are not listed; those in
+    which a lesion was only deleted or changed as a whole are. Voxels are disputed where the networks of an ensemble
+    disagree; that is for your eyes, and has no part in the order.
     """
     from metseg.curation import Project
     from metseg.curation.queue import case_benefit, review_queue
@@ -112,7 +112,10 @@ def approve(
         session.set_status(Status.APPROVED)
         summary = session.summary
     with_masks = f", {taken} masks taken over" if masks is not None else ""
-    plain(out(), f"{case}: approved with {summary.lesions} lesion{'s' * (summary.lesions != 1)}{with_masks}")
+    looked_at = f"{summary.reviewed} of {summary.shape[0]} slices looked at"
+    plain(
+        out(), f"{case}: approved with {summary.lesions} lesion{'s' * (summary.lesions != 1)}{with_masks}; {looked_at}"
+    )
 
 
 def reject(
@@ -130,8 +133,20 @@ def reject(
     plain(out(), f"{case}: rejected: {reason}")
 
 
+def reopen(project: Folder, case: Case, annotator: Annotator = "") -> None:
+    """Take the approval or rejection of a case back: it stands again where it stood before."""
+    from metseg.curation import Project
+
+    with Project.open(project).open_case(case, annotator=annotator) as session:
+        _tell_recovery(session)
+        if session.reopen() is None:
+            raise DataError(f"{case}: is {session.status}, neither approved nor rejected")
+        now = session.status
+    plain(out(), f"{case}: is {now} again")
+
+
 def status(project: Folder, json: Json = False) -> None:
-    """Say how far the review is: cases by status, slices reviewed, lesions approved, reasons of rejection.
+    """Say how far the review is: cases by status, slices looked at, lesions approved, reasons of rejection.
 
     The exit status is 1 if a case cannot be opened.
     """
@@ -205,10 +220,20 @@ def _cells(entry: QueueEntry) -> tuple[str, str, str, str]:
     benefit = entry.benefit
     if benefit is None:
         return "", "", "", "not predicted yet: metseg project predict"
-    first = [one.z for one in benefit.slices[: benefit.leading]]
-    more = f", … ({len(first)} of {len(benefit.slices)})" if len(first) > _SHOWN else f" (of {len(benefit.slices)})"
-    named = ", ".join(map(str, first[:_SHOWN])) or "none"
-    return f"{benefit.dice:.3f}", f"{benefit.changes:.0f}", _voxels(benefit.disputed), named + more
+    first = [_number(benefit, one.z) for one in benefit.slices[: benefit.leading]]
+    named = (", ".join(map(str, first[:_SHOWN])) or "none left") + ", …" * (len(first) > _SHOWN)
+    return f"{benefit.dice:.3f}", f"{benefit.changes:.0f}", _voxels(benefit.disputed), named + _looked_at(benefit)
+
+
+def _number(benefit: CaseBenefit, z: int) -> int:
+    """The number by which people call slice ``z``."""
+    return z + 1 if benefit.plan is None else benefit.plan.numbers[z]
+
+
+def _looked_at(benefit: CaseBenefit) -> str:
+    """How many of the slices that matter were looked at, in parentheses."""
+    plan = benefit.plan
+    return "" if plan is None else f" ({len(plan.first) - len(plan.left)} of {len(plan.first)} looked at)"
 
 
 def _voxels(count: float | None) -> str:
@@ -225,7 +250,7 @@ def _print_slices(case: str, benefit: CaseBenefit, *, as_json: bool) -> None:
     for heading in ("slice", "Dice gained", "voxels to change", "voxels disputed"):
         table.add_column(heading, justify="right")
     for one in benefit.slices:
-        table.add_row(str(one.z), f"{one.gain:.4f}", f"{one.changes:.0f}", _voxels(one.disputed))
+        table.add_row(str(_number(benefit, one.z)), f"{one.gain:.4f}", f"{one.changes:.0f}", _voxels(one.disputed))
     out().print(table)
 
 
@@ -233,7 +258,7 @@ def _print_progress(progress: ReviewProgress) -> None:
     stand = ", ".join(f"{count} {status.value}" for status, count in progress.cases.items() if count) or "no case"
     done, total = progress.slices
     share = f" ({100 * done / total:.0f} %)" if total else ""
-    plain(out(), f"{stand}; {done} of {total} slices reviewed{share}")
+    plain(out(), f"{stand}; {done} of {total} slices looked at{share}")
     plain(out(), f"{progress.lesions} lesions approved, {progress.lesion_voxels} voxels")
 
 
@@ -250,11 +275,14 @@ def _as_values(found: ReviewQueue) -> dict[str, Any]:
 
 
 def _benefit_values(benefit: CaseBenefit) -> dict[str, Any]:
+    plan = benefit.plan
     return {
         "expected_dice": benefit.dice,
         "expected_changes": benefit.changes,
         "disputed": benefit.disputed,
         "rank": benefit.rank,
         "leading": benefit.leading,
-        "slices": [asdict(one) for one in benefit.slices],
+        "matter": [] if plan is None else [plan.numbers[z] for z in plan.first],
+        "looked_at": [] if plan is None else [plan.numbers[z] for z in sorted(plan.reviewed)],
+        "slices": [{"slice": _number(benefit, one.z)} | asdict(one) for one in benefit.slices],
     }

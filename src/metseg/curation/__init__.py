@@ -1,11 +1,11 @@
 """Correcting what a network drew: projects of cases, and training data from them. Neither torch nor Qt is imported."""
 
-from metseg.curation.benefit import BenefitConfig, CaseBenefit, SliceBenefit, expected_benefit
+from metseg.curation.benefit import BenefitConfig, CaseBenefit, SliceBenefit, SlicePlan, expected_benefit
 from metseg.curation.corrections import Corrections, read_corrections
 from metseg.curation.default_model import DefaultModel, GateResult, adopt_model
 from metseg.curation.description import CaseDescription
-from metseg.curation.drawn import drawn_slices, slices_by_hand
-from metseg.curation.kinds import EditKind, EntryKind, Origin, Status, ToolName
+from metseg.curation.drawn import drawn_slices, reviewed_slices
+from metseg.curation.kinds import DONE, EditKind, EntryKind, Origin, Status, ToolName
 from metseg.curation.pairs import existing_pairs, export_pairs, exporting_pairs
 from metseg.curation.predictions import Prediction, PredictionPlan
 from metseg.curation.project import Project
@@ -28,6 +28,7 @@ from metseg.curation.table import LesionRow, lesion_rows, lesion_rows_csv, write
 from metseg.curation.view import CaseView
 
 __all__ = [
+    "DONE",
     "CaseDescription",
     "CaseSession",
     "CaseSummary",
@@ -56,6 +57,7 @@ __all__ = [
     "BenefitConfig",
     "CaseBenefit",
     "SliceBenefit",
+    "SlicePlan",
     "expected_benefit",
     "Corrections",
     "read_corrections",
@@ -67,7 +69,7 @@ __all__ = [
     "edited_slices",
     "review_progress",
     "review_queue",
-    "slices_by_hand",
+    "reviewed_slices",
     "LesionRow",
     "lesion_rows",
     "lesion_rows_csv",

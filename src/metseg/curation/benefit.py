@@ -48,7 +48,7 @@ class SliceBenefit:
     Attributes
     ----------
     z : int
-        Slice, counted from 0.
+        Index of the slice, counted from 0.
     gain : float
         Expected rise of the case's Dice if this slice alone is corrected.
     changes : float
@@ -65,6 +65,34 @@ class SliceBenefit:
 
 
 @dataclass(frozen=True, slots=True)
+class SlicePlan:
+    """Which slices of a case matter, and which were reviewed; by their index, counted from 0.
+
+    Attributes
+    ----------
+    gains : dict of int to float
+        Expected rise of the case's Dice by slice, before anything was reviewed.
+    first : tuple of int
+        Slices that matter: the few that hold most of the gain, most of it first. They stay the same until another
+        network predicts the case.
+    reviewed : frozenset of int
+        Slices that somebody has looked at or drawn on.
+    numbers : tuple of int
+        The number by which people call each slice, see :func:`metseg.study.number_slices`.
+    """
+
+    gains: dict[int, float]
+    first: tuple[int, ...]
+    reviewed: frozenset[int]
+    numbers: tuple[int, ...]
+
+    @property
+    def left(self) -> tuple[int, ...]:
+        """Slices that matter and were not reviewed."""
+        return tuple(z for z in self.first if z not in self.reviewed)
+
+
+@dataclass(frozen=True, slots=True)
 class CaseBenefit:
     """What looking at a case is worth.
 
@@ -73,14 +101,17 @@ class CaseBenefit:
     dice : float
         Expected Dice of the case as it is.
     slices : tuple of SliceBenefit
-        Those that are not reviewed yet; most gain first.
+        Those that are not reviewed yet; those that matter first, and most gain first.
     leading : int
-        So many of these hold most of the gain: look at them first, then go on to the next case.
+        So many of these matter: look at them first, then go on to the next case.
+    plan : SlicePlan or None
+        The slices that matter, reviewed or not; ``None`` where only probabilities are known, and no case.
     """
 
     dice: float
     slices: tuple[SliceBenefit, ...]
     leading: int
+    plan: SlicePlan | None = None
 
     @property
     def changes(self) -> float:

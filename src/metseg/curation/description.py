@@ -16,7 +16,7 @@ from metseg.curation.documents import file_sha256
 from metseg.curation.record import now
 from metseg.curation.state import Sha256
 from metseg.errors import DataError, UnreadableFileError
-from metseg.study import Geometry, Sequence, SliceFile, Study, read_tiff
+from metseg.study import Geometry, Sequence, SliceFile, Study, number_slices, read_tiff
 from metseg.study.ifd import MAX_PAGES
 from metseg.study.preflight import MAX_DECODED
 
@@ -78,6 +78,11 @@ class CaseDescription(BaseModel):
         slices = [(self.images[image].sha256, page) for image, page in self.slices]
         text = json.dumps([self.name, self.shape, slices], separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def slice_numbers(self) -> tuple[int, ...]:
+        """The number by which people call each slice, see :func:`metseg.study.number_slices`."""
+        return number_slices([(self.images[image].path, page) for image, page in self.slices])
 
 
 def describe(study: Study, root: Path) -> CaseDescription:

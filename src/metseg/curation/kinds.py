@@ -22,7 +22,8 @@ class EditKind(StrEnum):
 class ToolName(StrEnum):
     """The correction tools, as ``detail["tool"]`` of a ``TOOL`` record calls them.
 
-    Brush and eraser are led by hand through the slices in ``detail["slices"]``; the others act on whole lesions.
+    Brush and eraser are led by hand through the slices in ``detail["slices"]``, and *grow* and *shrink* may act on one
+    slice, which is in ``detail["slices"]`` then; the others act on whole lesions.
     """
 
     BRUSH = "guided brush"
@@ -44,6 +45,7 @@ class EntryKind(StrEnum):
     SNAPSHOT = "snapshot"
     STATUS = "status"
     RECOVERY = "recovery"
+    REVIEWED = "reviewed"
 
 
 class Status(StrEnum):
@@ -54,6 +56,10 @@ class Status(StrEnum):
     CORRECTED = "corrected"
     APPROVED = "approved"
     REJECTED = "rejected"
+
+
+#: A case that stands here is finished: nobody needs to look at it again, unless it is reopened.
+DONE = (Status.APPROVED, Status.REJECTED)
 
 
 class Origin(StrEnum):

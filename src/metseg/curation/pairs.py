@@ -100,7 +100,7 @@ def existing_pairs(study: Study, out: str | Path, *, z: Sequence[int] | None = N
 def _pairs(study: Study, out: Path, z: Sequence[int] | None) -> list[_Pair]:
     wanted = range(study.shape[0]) if z is None else sorted(set(z))
     if any(not 0 <= index < study.shape[0] for index in wanted):
-        raise DataError(f"{study.name}: has slices 0 to {study.shape[0] - 1}, not {list(wanted)}")
+        raise DataError(f"{study.name}: has slices of index 0 to {study.shape[0] - 1}, not {list(wanted)}")
     folder = out / _safe(study.name)
     stems = _stems(study)
     return [_Pair(index, folder / f"{stems[index]}.tif", folder / f"{stems[index]}_mask.tif") for index in wanted]

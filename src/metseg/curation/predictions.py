@@ -58,8 +58,8 @@ class PredictionPlan:
         Lesions drawn or edited by hand, which stay as they are.
     left_out : int
         Predicted lesions that overlap a kept one and are left out for its sake.
-    seq : int
-        Record of the case that this was planned for.
+    edits : int
+        Number of edits that the case had when this was planned.
     """
 
     labels: Labels
@@ -69,7 +69,7 @@ class PredictionPlan:
     unchanged: tuple[int, ...]
     kept: tuple[int, ...]
     left_out: int
-    seq: int
+    edits: int
 
     def __str__(self) -> str:
         counts = [
@@ -237,5 +237,5 @@ def _compared(labels: Labels, result: Labels, state: CaseState, kept: tuple[int,
         unchanged=tuple(sorted((before & after) - changed - set(kept))),
         kept=kept,
         left_out=left_out,
-        seq=state.seq,
+        edits=state.edits,
     )

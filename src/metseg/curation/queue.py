@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from metseg.curation.benefit import CaseBenefit, expected_benefit
+from metseg.curation.benefit import CaseBenefit, SlicePlan, expected_benefit
 from metseg.curation.changes import Labels
-from metseg.curation.drawn import slices_by_hand
-from metseg.curation.kinds import Status
+from metseg.curation.kinds import DONE, Status
 from metseg.curation.predictions import Prediction
 from metseg.curation.project import Project
 from metseg.curation.summary import CaseSummary
@@ -20,9 +19,6 @@ from metseg.curation.view import CaseView
 from metseg.errors import MetsegError
 from metseg.events import Event, Finished, Progress
 from metseg.lesions import PostprocessingConfig, mask_from_probabilities
-
-#: Nobody needs to look at these again.
-DONE = (Status.APPROVED, Status.REJECTED)
 
 #: Probabilities are kept in steps of 1/255, so that they are half a step off at most.
 _STEP = 0.501 / 255
@@ -51,8 +47,10 @@ class ReviewProgress:
     ----------
     cases : dict of Status to int
         How many cases stand where; every status is there.
-    slices, voxels : tuple of int
-        Of images: in approved and rejected cases, and in all.
+    slices : tuple of int
+        Slices that somebody has looked at or drawn on, and all.
+    voxels : tuple of int
+        Voxels in approved and rejected cases, and in all.
     lesions, lesion_voxels : int
         In approved cases.
     """
@@ -121,13 +119,14 @@ def case_benefit(case: CaseView, *, reviewed: Collection[int] = ()) -> CaseBenef
 
     Slices on which somebody drew were looked at. Those in which a lesion was deleted, merged, or grown as a whole were
     not, for the lesion may have been seen in one of them only; but what was decided about its voxels is taken for true.
+    Which slices matter is worked out from the prediction alone, so that it stays the same while they are reviewed.
 
     Parameters
     ----------
     case : CaseView
-        Its labels, its newest prediction, and its history are looked at.
+        Its labels, its newest prediction, and its reviewed slices are looked at.
     reviewed : collection of int
-        Slices that somebody has looked at without drawing on them.
+        Slices that somebody has looked at besides, counted from 0.
 
     Returns
     -------
@@ -143,14 +142,24 @@ def case_benefit(case: CaseView, *, reviewed: Collection[int] = ()) -> CaseBenef
     if prediction is None:
         return None
     labels, probabilities, disagreement = case.labels, prediction.probabilities, prediction.disagreement
-    looked_at = set(reviewed)
-    if case.status is not Status.PREDICTED:
-        decided = _decided(labels, prediction)
-        if edited := _slices_with(decided):
-            looked_at |= slices_by_hand(case.history()).intersection(edited)
-            probabilities = np.where(decided, labels > 0, probabilities).astype(np.float32)
-            disagreement = None if disagreement is None else np.where(decided, np.float32(0), disagreement)
-    return expected_benefit(labels, probabilities, reviewed=looked_at, disagreement=disagreement)
+    untouched = case.status is Status.PREDICTED
+    proposed = labels > 0 if untouched else _proposal(prediction, 0.0)
+    at_first = expected_benefit(proposed, probabilities, disagreement=disagreement)
+    plan = SlicePlan(
+        gains={one.z: one.gain for one in at_first.slices},
+        first=tuple(one.z for one in at_first.slices[: at_first.leading]),
+        reviewed=case.reviewed | set(reviewed),
+        numbers=case.description.slice_numbers,
+    )
+    if untouched and not plan.reviewed:
+        return replace(at_first, plan=plan)
+    if not untouched and (decided := _decided(labels, prediction)).any():
+        probabilities = np.where(decided, labels > 0, probabilities).astype(np.float32)
+        disagreement = None if disagreement is None else np.where(decided, np.float32(0), disagreement)
+    now = expected_benefit(labels, probabilities, reviewed=plan.reviewed, disagreement=disagreement)
+    left = set(plan.left)
+    slices = tuple(sorted(now.slices, key=lambda one: one.z not in left))
+    return CaseBenefit(now.dice, slices, len(left), plan)
 
 
 def edited_slices(labels: Labels, prediction: Prediction) -> tuple[int, ...]:
@@ -172,7 +181,7 @@ def review_progress(cases: Iterable[CaseSummary]) -> ReviewProgress:
     approved = [case for case in known if case.status is Status.APPROVED]
     return ReviewProgress(
         cases={status: sum(case.status is status for case in known) for status in Status},
-        slices=(sum(case.shape[0] for case in done), sum(case.shape[0] for case in known)),
+        slices=(sum(case.reviewed for case in known), sum(case.shape[0] for case in known)),
         voxels=(sum(map(_volume, done)), sum(map(_volume, known))),
         lesions=sum(case.lesions for case in approved),
         lesion_voxels=sum(case.voxels for case in approved),

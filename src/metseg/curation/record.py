@@ -110,6 +110,8 @@ class Record(BaseModel):
         Of a ``status`` record; ``reason`` also of a ``recovery``.
     prediction : PredictionRef or None
         Of a ``model`` record.
+    slices : tuple of int
+        Of a ``reviewed`` record: slices that the annotator looked at, counted from 0.
     base : Base or None
         Of the first record of a segment.
     """
@@ -129,6 +131,7 @@ class Record(BaseModel):
     status: Status | None = None
     reason: str = ""
     prediction: PredictionRef | None = None
+    slices: tuple[Natural, ...] = ()
     base: Base | None = None
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from metseg.curation.changes import Labels, apply_record
 from metseg.curation.description import CaseDescription
 from metseg.curation.documents import file_sha256
+from metseg.curation.drawn import reviewed_slices
 from metseg.curation.journal import Segment, put_aside, read_segment, segment_paths
 from metseg.curation.kinds import EditKind
 from metseg.curation.record import Base, DamagedRecordError
@@ -146,7 +147,7 @@ def _recover(folder: Path, case: CaseDescription, paths: list[Path]) -> Recovere
         if start is None:
             continue
         try:
-            labels, state = _load_base(folder, start, case), start.state
+            labels, state = _load_base(folder, start, case), _with_reviewed(start.state, paths[: paths.index(path)])
         except UnreadableFileError as error:
             damaged.append(error.path)
             start = None
@@ -190,6 +191,14 @@ def _replay(labels: Labels, state: CaseState, chain: list[Segment], damaged: lis
             found = replace(found, later=tuple(other.path for other in later))
             return replace(found, report=Recovery(replayed, cut, (), tuple(damaged)))
     return replace(found, report=Recovery(replayed, 0, (), tuple(damaged)))
+
+
+def _with_reviewed(state: CaseState, older: list[Path]) -> CaseState:
+    """The state with its reviewed slices, from older segments where the version that wrote it did not keep them."""
+    if state.reviewed is not None or not older:
+        return state
+    records = (frame.record for path in older for frame in read_segment(path).frames)
+    return state.model_copy(update={"reviewed": tuple(sorted(reviewed_slices(records)))})
 
 
 def _base_of(segment: Segment, case: CaseDescription) -> Base | None:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -19,12 +19,12 @@ from metseg.curation.changes import Change, find_change, put
 from metseg.curation.description import CaseDescription
 from metseg.curation.documents import file_sha256, unwritable
 from metseg.curation.journal import JournalWriter, begin_journal, segment_path
-from metseg.curation.kinds import EditKind, EntryKind, Status
+from metseg.curation.kinds import DONE, EditKind, EntryKind, Status
 from metseg.curation.locking import CaseLock
 from metseg.curation.predictions import PredictionPlan, save_prediction
 from metseg.curation.record import Base, Record, encode, now, software
 from metseg.curation.recovery import Recovered, recover, repair
-from metseg.curation.state import Provenance
+from metseg.curation.state import CaseState, Provenance
 from metseg.curation.summary import known_records, write_summary
 from metseg.curation.view import CaseView
 from metseg.errors import DataError
@@ -143,7 +143,7 @@ class CaseSession(CaseView):
         """
         with self._mutex:
             writer = self._writing()
-            if plan.seq != self._state.seq:
+            if plan.edits != self._state.edits:
                 raise DataError(f"{self.name}: was edited while the network was at work; look at the changes again")
             for given in (probabilities, disagreement):
                 if given is not None and given.shape != self.shape:
@@ -182,6 +182,56 @@ class CaseSession(CaseView):
             if (status, reason) == (self.status, self.reason):
                 return None
             return self._write(writer, self._record(EntryKind.STATUS, None, status=status, reason=reason), None)
+
+    def reopen(self) -> Record | None:
+        """Takes an approval or rejection back: the case stands again where it stood before.
+
+        Returns
+        -------
+        Record or None
+            ``None`` if the case is neither approved nor rejected.
+
+        Raises
+        ------
+        DataError
+            If it could not be written.
+        """
+        with self._mutex:
+            self._writing()
+            return self.set_status(self._status_before()) if self.status in DONE else None
+
+    def mark_reviewed(self, slices: Iterable[int]) -> Record | None:
+        """Keeps which slices the annotator has looked at, in one record.
+
+        Parameters
+        ----------
+        slices : iterable of int
+            Counted from 0. Those that are known as reviewed already are left out.
+
+        Returns
+        -------
+        Record or None
+            ``None`` if all are known.
+
+        Raises
+        ------
+        DataError
+            If there is no such slice, or it could not be written.
+        """
+        with self._mutex:
+            writer = self._writing()
+            new = tuple(sorted({int(z) for z in slices} - self.reviewed))
+            if new and not 0 <= new[0] <= new[-1] < self.shape[0]:
+                raise DataError(f"{self.name}: has {self.shape[0]} slices; these are none: {new}")
+            return self._write(writer, self._record(EntryKind.REVIEWED, None, slices=new), None) if new else None
+
+    def _status_before(self) -> Status:
+        """The newest status that was neither approval nor rejection."""
+        state, before = CaseState(), Status.TODO
+        for record in self.history():
+            state = state.after(record)
+            before = before if state.status in DONE else state.status
+        return before
 
     def close(self) -> None:
         """Take a snapshot if there is something new, and let others in. May be called twice.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from metseg.curation.drawn import slices_seen
 from metseg.curation.kinds import EditKind, EntryKind, Maker, Origin, Status, maker_of
 from metseg.lesions import Target
 
@@ -156,6 +157,9 @@ class CaseState(BaseModel):
     prediction : PredictionRef or None
         The newest.
     statistics : EditStatistics
+    reviewed : tuple of int or None
+        Slices that somebody has looked at since the newest prediction, counted from 0, in ascending order; ``None``
+        in states that an older version of metseg wrote: see :func:`metseg.curation.recovery.recover`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -168,6 +172,12 @@ class CaseState(BaseModel):
     lesions: dict[int, LesionState] = Field(default_factory=dict)
     prediction: PredictionRef | None = None
     statistics: EditStatistics = EditStatistics()
+    reviewed: tuple[int, ...] | None = None
+
+    @property
+    def edits(self) -> int:
+        """Number of edits so far; other records do not count."""
+        return sum(self.statistics.edits.values())
 
     @property
     def present(self) -> dict[int, LesionState]:
@@ -186,6 +196,7 @@ class CaseState(BaseModel):
             "seq": record.seq,
             "lesions": lesions,
             "statistics": self.statistics.with_record(record),
+            "reviewed": _reviewed_after(self.reviewed, record),
         }
         if record.prediction is not None:
             update["prediction"] = record.prediction
@@ -194,6 +205,16 @@ class CaseState(BaseModel):
             update |= {"status": status, "reason": record.reason}
             update |= {"status_time": record.time, "status_by": record.annotator}
         return self.model_copy(update=update)
+
+
+def _reviewed_after(before: tuple[int, ...] | None, record: Record) -> tuple[int, ...] | None:
+    """A new prediction has to be looked at anew."""
+    if record.prediction is not None or record.kind is EntryKind.BEGIN:
+        before = ()
+    if before is None:
+        return None
+    seen = slices_seen(record)
+    return tuple(sorted({*before, *seen})) if seen else before
 
 
 def _status_after(status: Status, lesions: Mapping[int, LesionState], record: Record) -> Status:

@@ -37,6 +37,8 @@ class CaseSummary(BaseModel):
         Name of the network that predicted last; empty if none did.
     edited : datetime or None
         Last edit.
+    reviewed : int
+        Slices that somebody has looked at since the newest prediction.
     problem : str
         Why the case cannot be opened; empty if it can. The rest is then not known.
     """
@@ -54,6 +56,7 @@ class CaseSummary(BaseModel):
     records: int = 0
     model: str = ""
     edited: AwareDatetime | None = None
+    reviewed: int = 0
     problem: str = ""
 
 
@@ -76,7 +79,9 @@ class _Cached(BaseModel):
 
 
 def _digest(summary: CaseSummary) -> str:
-    return hashlib.sha256(summary.model_dump_json().encode()).hexdigest()
+    """Hash of a summary; of one without ``reviewed``, as older versions wrote them, as they did it."""
+    missing = {"reviewed"} - summary.model_fields_set
+    return hashlib.sha256(summary.model_dump_json(exclude=missing).encode()).hexdigest()
 
 
 def summarise(case: CaseDescription, state: CaseState) -> CaseSummary:
@@ -94,6 +99,7 @@ def summarise(case: CaseDescription, state: CaseState) -> CaseSummary:
         records=state.seq,
         model=state.prediction.provenance.model if state.prediction else "",
         edited=state.statistics.last,
+        reviewed=len(state.reviewed or ()),
     )
 
 
@@ -102,7 +108,9 @@ def read_summary(folder: Path, case: CaseDescription) -> CaseSummary:
     try:
         newest = segment_paths(folder)[-1]
         cached = read_document(folder / FILE, _Cached)
-        if (cached.segment, cached.bytes, cached.summary.name) == (newest.name, newest.stat().st_size, case.name):
+        here = newest.name, newest.stat().st_size, case.name
+        known = cached.segment, cached.bytes, cached.summary.name
+        if known == here and "reviewed" in cached.summary.model_fields_set:
             return cached.summary
     except (UnreadableFileError, IndexError, OSError):
         pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -17,7 +17,7 @@ from metseg.curation.kinds import Origin
 from metseg.lesions import Lesion, lesion_table_csv, measure
 from metseg.study import write_atomically
 
-_COLUMNS = ("uncertainty", "disagreement", "edited", "origin")
+_COLUMNS = ("uncertainty", "disagreement", "edited", "origin", "first_slice_number", "last_slice_number")
 
 #: Probabilities nearer to 0 or 1 than this count as certain.
 _LEAST = np.float32(1e-6)
@@ -39,12 +39,15 @@ class LesionRow:
     disagreement : float or None
         How far the members of an ensemble are apart, mean over the lesion: 0 if they agree, 1 if one is sure that it is
         lesion and another that it is none. ``None`` of a single network.
+    slice_numbers : tuple of int or None
+        First and last slice by the numbers by which people call them; ``None`` if that was not asked.
     """
 
     lesion: Lesion
     uncertainty: float | None
     origin: Origin | None
     disagreement: float | None = None
+    slice_numbers: tuple[int, int] | None = None
 
     @property
     def edited(self) -> bool | None:
@@ -71,6 +74,7 @@ def lesion_rows(
     probabilities: npt.NDArray[np.floating] | None = None,
     origins: Mapping[int, Origin] | None = None,
     disagreement: npt.NDArray[np.floating] | None = None,
+    slice_numbers: Sequence[int] | None = None,
 ) -> tuple[LesionRow, ...]:
     """Measure every lesion of a case.
 
@@ -86,6 +90,8 @@ def lesion_rows(
         As from :meth:`metseg.curation.CaseView.origins`. A lesion that is missing there was drawn since.
     disagreement : ndarray of float, shape (z, y, x), optional
         As in :attr:`metseg.curation.Prediction.disagreement`.
+    slice_numbers : sequence of int, length z, optional
+        As in :attr:`metseg.curation.CaseDescription.slice_numbers`.
 
     Returns
     -------
@@ -107,6 +113,7 @@ def lesion_rows(
             None if probabilities is None else _uncertainty(lesion.id, boxes[lesion.id - 1], labels, probabilities),
             None if origins is None else origins.get(lesion.id, Origin.MANUAL),
             None if disagreement is None else _mean_inside(lesion.id, boxes[lesion.id - 1], labels, disagreement),
+            None if slice_numbers is None else (slice_numbers[lesion.slices[0]], slice_numbers[lesion.slices[1]]),
         )
         for lesion in lesions
     )
@@ -125,8 +132,8 @@ def lesion_rows_csv(rows: Iterable[LesionRow], target: str = "") -> str:
     Returns
     -------
     str
-        The columns of :func:`metseg.lesions.lesion_table_csv`, then uncertainty, disagreement, edited (yes or no) and
-        origin; what is not known is left empty.
+        The columns of :func:`metseg.lesions.lesion_table_csv`, then uncertainty, disagreement, edited (yes or no),
+        origin, and the numbers by which people call first and last slice; what is not known is left empty.
     """
     listed = list(rows)
     measures = csv.reader(io.StringIO(lesion_table_csv((row.lesion for row in listed), target)))
@@ -183,7 +190,7 @@ def _grown(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return grown
 
 
-def _cells(row: LesionRow) -> tuple[str, str, str, str]:
+def _cells(row: LesionRow) -> tuple[str, ...]:
     edited = "" if row.edited is None else "yes" if row.edited else "no"
     unsure, apart = ("" if value is None else f"{value:.4f}" for value in (row.uncertainty, row.disagreement))
-    return unsure, apart, edited, row.origin or ""
+    return unsure, apart, edited, row.origin or "", *map(str, row.slice_numbers or ("", ""))

@@ -70,6 +70,16 @@ class CaseView:
         return self._state.reason
 
     @property
+    def reviewed(self) -> frozenset[int]:
+        """Slices, counted from 0, that somebody has looked at or drawn on since the newest prediction."""
+        return frozenset(self._state.reviewed or ())
+
+    @property
+    def edits(self) -> int:
+        """Number of edits so far; statuses and reviewed slices do not count."""
+        return self._state.edits
+
+    @property
     def next_label(self) -> int:
         """An id that no lesion of this case ever had."""
         return self._state.next_label

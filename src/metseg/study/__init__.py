@@ -14,6 +14,7 @@ from metseg.study.model import (
     assumed_sequences,
     parse_sequences,
 )
+from metseg.study.numbering import listed_slices, number_slices, slice_numbers
 from metseg.study.reading import Loaded, load, read_study
 from metseg.study.sidecar import read_spacing, sidecar_of, write_spacing
 from metseg.study.tiff import read_tiff, write_tiff
@@ -37,13 +38,16 @@ __all__ = [
     "find_studies",
     "flush_folder",
     "inspect",
+    "listed_slices",
     "load",
     "natural_key",
+    "number_slices",
     "parse_sequences",
     "read_spacing",
     "read_study",
     "read_tiff",
     "sidecar_of",
+    "slice_numbers",
     "sweep_leftovers",
     "write_atomically",
     "write_spacing",

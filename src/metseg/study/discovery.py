@@ -16,12 +16,11 @@ from pathlib import Path
 
 from metseg.errors import DataError, UnreadableFileError
 from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile
+from metseg.study.numbering import NUMBERED_STEM
 from metseg.study.preflight import page_count
 
 SUFFIXES = (".tif", ".tiff")
 MASK_ENDING = "_mask"
-
-_NUMBERED = re.compile(r"(?P<prefix>.*?)[ _.\-]*(?P<number>[0-9]{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +173,7 @@ class _Folder:
         series: dict[str, list[tuple[int, str]]] = defaultdict(list)
         alone: dict[str, list[tuple[int, str]]] = defaultdict(list)
         for name in images:
-            match = _NUMBERED.fullmatch(Path(name).stem)
+            match = NUMBERED_STEM.fullmatch(Path(name).stem)
             if match is None or page_count(self.path / name) > 1:
                 alone[Path(name).stem].append((0, name))
             else:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QTimer
 
 from metseg.curation import EditKind, Project, Status
 from metseg.errors import CaseBusyError, DataError
@@ -128,22 +129,51 @@ def test_a_case_of_another_size_takes_over_the_layers_also_while_they_are_hidden
         assert case.labels.data[-1, 20, 20] == 1
 
 
+def _once_shown(studio: Any, image: Any, act: Callable[[], object]) -> list[bool]:
+    """Call ``act`` between the first and the next turn in which ``image`` and the others come to show another case.
+
+    Returns
+    -------
+    list of bool
+        Filled then: whether turns were left.
+    """
+    turns_left: list[bool] = []
+
+    def later() -> None:
+        turns_left.append(studio._cases._turns.busy)
+        act()
+
+    def renamed() -> None:
+        image.events.name.disconnect(renamed)
+        QTimer.singleShot(0, later)
+
+    image.events.name.connect(renamed)
+    return turns_left
+
+
 def test_a_case_that_is_asked_for_while_another_is_being_shown_is_the_one_that_opens(
     studio: Any, model: Any, project: Project, patiently: Wait
 ) -> None:
+    image, labels = model.layers
+    seen: list[tuple[str, bool]] = []
+
+    def look_and_turn_back() -> None:
+        seen.append((labels.name, labels.visible))
+        studio.open_case("ada")
+
+    turned_back = _once_shown(studio, image, look_and_turn_back)
     studio.open_case("bob")
-    patiently(lambda: studio._cases._turns.busy)
-    labels = model.layers[-1]
-    assert labels.name == "lesions · bob" or not labels.visible, "ada's lesions are not seen on bob's head"
-    studio.open_case("ada")
-    patiently(lambda: not studio.busy)
+    patiently(lambda: turned_back and not studio.busy)
+    assert turned_back == [True]
+    assert ("lesions · ada", True) not in seen, "ada's lesions are not seen on bob's head"
     assert studio.state.case.name == "ada"
     assert [layer.name for layer in model.layers] == ["image · ada", "lesions · ada"]
     assert model.layers[-1].visible
+    closed: list[bool] = []
+    closing = _once_shown(studio, image, lambda: closed.append(studio.close_case()))
     studio.open_case("bob")
-    patiently(lambda: studio._cases._turns.busy)
-    assert studio.close_case()
-    patiently(lambda: _shows_nothing(model))
+    patiently(lambda: closing and _shows_nothing(model))
+    assert (closing, closed) == ([True], [True])
     with project.open_case("bob", timeout=10) as session:
         assert session.recovery is None
 

@@ -145,6 +145,7 @@ def test_the_exported_table_is_that_of_curation(table: Any, tmp_path: Path) -> N
         spacing=(3.0, 0.5, 0.5),
         probabilities=case.prediction.probabilities,
         origins={1: Origin.AUTOMATIC, 2: Origin.MANUAL, 3: Origin.MANUAL},
+        slice_numbers=range(1, 7),
     )
     assert (tmp_path / "lesions.csv").read_text() == lesion_rows_csv(rows, "FLAIR abnormality")
     assert table.tools.state.message == "3 lesions written to lesions.csv."

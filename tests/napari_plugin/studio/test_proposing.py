@@ -15,6 +15,7 @@ from metseg.curation.default_model import GateResult
 from metseg.events import drain
 from metseg.napari_plugin.studio.lesion_model import COLUMNS
 from metseg.napari_plugin.studio.predictions import Change, Proposal
+from metseg.napari_plugin.studio.state import Tab
 
 Wait = Callable[..., None]
 
@@ -150,7 +151,7 @@ def test_an_edit_while_a_proposal_waits_makes_it_anew(open_panel: Any, patiently
     again = draw(panel, 8, (4, 30, 30))
     patiently(lambda: panel.state.proposal.plan.kept == (7, 8))
     proposal = panel.state.proposal
-    assert proposal.plan.seq > before.plan.seq
+    assert proposal.plan.edits > before.plan.edits
     assert (proposal.changes[again] == Change.KEPT).all()
     panel.proposal.take_over.click()
     patiently(lambda: not panel.studio.busy)
@@ -262,20 +263,20 @@ def test_the_network_that_the_project_has_adopted_is_chosen(
     assert "tiny" in panel.model.currentText()
 
 
-def test_a_proposal_comes_to_the_front_and_goes_back(open_panel: Any, patiently: Wait) -> None:
-    from qtpy.QtWidgets import QLabel, QTabWidget
-
+def test_a_proposal_comes_to_the_front_and_review_follows(open_panel: Any, patiently: Wait) -> None:
     panel = open_panel("ada")
     draw(panel, 7)
-    tabs = QTabWidget()
-    tabs.addTab(QLabel("review"), "Review")
-    tabs.addTab(panel, "Predict")
-    assert tabs.currentIndex() == 0
+    state = panel.state
+    for begin, predicted in ((Tab.REVIEW, Tab.PREDICT), (Tab.PREDICT, Tab.PREDICT)):
+        state.tab = begin
+        panel.proposing.predict()
+        assert state.tab is predicted
+        patiently(lambda: not panel.studio.busy and state.proposal is not None)
+        assert state.tab is predicted
+        panel.proposal.discard.click()
+        assert state.tab is Tab.REVIEW
+    state.tab = Tab.PREDICT
     panel.proposing.predict()
-    assert tabs.currentIndex() == 1
-    patiently(lambda: not panel.studio.busy and panel.state.proposal is not None)
-    assert tabs.currentIndex() == 1
-    panel.proposal.discard.click()
-    assert tabs.currentIndex() == 0
-    tabs.removeTab(1)
-    panel.setParent(None)
+    panel.studio.cancel()
+    patiently(lambda: not panel.studio.busy)
+    assert (state.tab, state.proposal) == (Tab.PREDICT, None), "another network may be chosen"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 
 from metseg.curation import EditKind, GateResult, Project, Status
+from metseg.events import Progress, to_json
 from metseg.napari_plugin.pipeline import model_from_file
 from metseg.napari_plugin.studio.retraining import RUNS
 from metseg.napari_plugin.studio.training_process import End, Ending, TrainingProcess
@@ -139,7 +139,11 @@ def test_closing_leaves_no_process_and_the_next_window_can_resume(
     again.close()
 
 
-DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', flush=True); time.sleep(99)"
+#: What a program prints once it is about to work: an event, as ``metseg retrain`` prints them.
+HERE = to_json(Progress(0, 1, "here"), str)
+DEAF = (
+    f"import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print({HERE!r}, flush=True); time.sleep(99)"
+)
 REFUSING = "import sys; print('something else'); sys.exit('a warning\\nmetseg: run/p0.tif: is gone')"
 STARTING = "import time; time.sleep(99)"
 CRASHING = "import os; os.abort()"
@@ -148,14 +152,14 @@ CRASHING = "import os; os.abort()"
 @pytest.mark.parametrize(
     ("program", "stopped", "end", "said"),
     [
-        (DEAF, True, End.STOPPED, "did not end by itself"),
-        (STARTING, True, End.STOPPED, ""),
-        (REFUSING, False, End.FAILED, "run/p0.tif: is gone"),
-        (CRASHING, False, End.FAILED, "It was ended from outside."),
+        (DEAF, "at work", End.STOPPED, "did not end by itself"),
+        (STARTING, "at once", End.STOPPED, ""),
+        (REFUSING, "", End.FAILED, "run/p0.tif: is gone"),
+        (CRASHING, "", End.FAILED, "It was ended from outside."),
     ],
 )
 def test_however_a_process_ends_it_is_said(
-    qapp: Any, patiently: Wait, monkeypatch: pytest.MonkeyPatch, program: str, stopped: bool, end: End, said: str
+    qapp: Any, patiently: Wait, monkeypatch: pytest.MonkeyPatch, program: str, stopped: str, end: End, said: str
 ) -> None:
     monkeypatch.setattr(
         "metseg.napari_plugin.studio.training_process.command", lambda arguments: [sys.executable, "-c", program]
@@ -163,11 +167,11 @@ def test_however_a_process_ends_it_is_said(
     process = TrainingProcess()
     endings: list[Ending] = []
     process.ended.connect(endings.append)
+    if stopped == "at work":
+        process.told.connect(lambda event: process.stop(patience=200))
     process.start([])
-    if stopped:
-        patiently(lambda: process.id > 0)
-        time.sleep(1.0)
-        process.stop(patience=200)
+    if stopped == "at once":
+        process.stop(patience=5000)
     patiently(lambda: endings, 60)
     assert endings[0].end is end
     assert said in endings[0].problem
@@ -183,29 +187,29 @@ def save(*_):
     sys.exit(143)
 
 signal.signal(signal.SIGTERM, save)
-print("here", flush=True)
+print({here!r}, flush=True)
 time.sleep(99)
 """
 ENDING = """
-import sys, time
+import sys
+from qtpy.QtCore import QEventLoop
 from qtpy.QtWidgets import QApplication
 import metseg.napari_plugin.studio.training_process as training
 
 app = QApplication([])
 training.command = lambda arguments: [sys.executable, "-c", {program!r}]
 process = training.TrainingProcess()
+at_work = QEventLoop()
+process.told.connect(lambda event: at_work.quit())
 process.start([])
-end = time.monotonic() + 2
-while time.monotonic() < end:
-    app.processEvents()
-    time.sleep(0.01)
+at_work.exec()
 print(process.id)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to heed")
 def test_a_program_that_ends_lets_its_training_save_first(tmp_path: Path) -> None:
-    program = LISTENING.format(path=str(tmp_path / "state"))
+    program = LISTENING.format(path=str(tmp_path / "state"), here=HERE)
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
     done = subprocess.run(
         [sys.executable, "-c", ENDING.format(program=program)],

@@ -12,6 +12,7 @@ from app_model.types import KeyBinding
 
 from metseg.curation import EditKind, Project, Status
 from metseg.napari_plugin.studio.shortcuts import Shortcut, Shortcuts, taken_by_napari
+from metseg.napari_plugin.studio.state import Tab
 
 Wait = Callable[..., None]
 
@@ -121,6 +122,98 @@ def test_keys_work_on_the_labels_too_and_are_given_back(widget: Any, viewer: Any
     assert key not in viewer.keymap
     assert not layer.keymap
     assert studio.shortcuts == ()
+
+
+def test_the_first_steps_light_up_one_after_the_other(
+    viewer: Any, project: Project, patiently: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from metseg.napari_plugin.studio import project_panel
+
+    _, widget = viewer.window.add_plugin_dock_widget("napari-metseg", "Correction studio")
+    studio, steps = widget.studio, widget.steps
+    studio.find_networks = lambda: None
+
+    def lit() -> list[Any]:
+        return [one for one in (steps.make, steps.predict, steps.review) if one.objectName() == "primary"]
+
+    assert (steps.step, lit()) == (1, [steps.make])
+    assert not steps.predict.isEnabled()
+    assert steps.predict.toolTip() == "Open a project first."
+    assert not steps.review.isEnabled()
+    assert widget.tools.isHidden()
+    assert widget.lesions.isHidden()
+    assert widget.queue.buttons.isHidden()
+    monkeypatch.setattr(project_panel, "ask_folder", lambda *_: project.path)
+    steps.open.click()
+    patiently(lambda: studio.state.project is not None and not studio.busy)
+    assert steps.step == 2
+    assert not steps.predict.isEnabled(), "there is no network"
+    assert steps.review.isEnabled()
+    steps.review.click()
+    patiently(lambda: studio.state.case is not None and not studio.busy)
+    assert steps.step == 2
+    assert steps.predict.text() == "Predict this case"
+    assert not widget.tools.isHidden()
+    assert not widget.queue.buttons.isHidden()
+    studio.state.case.labels.paint((1, 10, 10), 1)
+    patiently(lambda: studio.state.status is Status.CORRECTED)
+    assert (steps.step, steps.isHidden()) == (0, True)
+    assert studio.close_case()
+    patiently(lambda: not studio.busy)
+    assert (steps.step, lit()) == (3, [steps.review])
+    assert not widget.tools.isHidden(), "nothing jumps between two cases"
+    widget.close_session()
+
+
+def test_what_a_tool_says_is_seen_whichever_tab_is_in_front(widget: Any, patiently: Wait) -> None:
+    press = {shortcut.key: shortcut.action for shortcut in widget.studio.shortcuts}
+    for tab in Tab:
+        widget.tabs.setCurrentIndex(list(Tab).index(tab))
+        assert widget.studio.state.tab is tab
+        widget.studio.state.lesion = 0
+        press["I"]()
+        assert "Select a lesion first" in widget.message.refusal.text()
+        assert widget.message.refusal.isVisibleTo(widget)
+        assert widget.studio.state.tab is tab
+
+
+def test_the_canvas_bears_the_number_of_the_slice(widget: Any, viewer: Any) -> None:
+    overlay = viewer.canvas.overlays.text
+    viewer.dims.set_current_step(0, 2)
+    assert (overlay.text, overlay.visible) == ("slice 3", True)
+    viewer.dims.ndisplay = 3
+    assert not overlay.visible
+    viewer.dims.ndisplay = 2
+    assert overlay.visible
+    assert widget.studio.close_case()
+    assert (overlay.text, overlay.visible) == ("", False)
+    overlay.text = "mine"
+    viewer.dims.set_current_step(0, 0)
+    assert overlay.text == "mine"
+    overlay.text = ""
+
+
+def test_a_key_that_decides_turns_to_review_first(widget: Any, patiently: Wait) -> None:
+    studio = widget.studio
+    press = {shortcut.key: shortcut.action for shortcut in studio.shortcuts}
+    studio.state.case.labels.paint((1, 10, 10), 1)
+    assert studio.flush()
+    studio.state.lesion = 1
+    widget.tabs.setCurrentIndex(list(Tab).index(Tab.EXPORT))
+    press["Delete"]()
+    assert studio.state.tab is Tab.REVIEW
+    assert widget.tabs.currentIndex() == 0
+    assert studio.state.case.labels.data.any()
+    for key in ("A", "Shift-A", "Shift-X"):
+        widget.tabs.setCurrentIndex(list(Tab).index(Tab.RETRAIN))
+        press[key]()
+        assert studio.state.tab is Tab.REVIEW
+        assert widget.queue.buttons.unseen.isHidden()
+        assert widget.queue.buttons.question.isHidden()
+    assert studio.flush()
+    assert studio.state.status is Status.CORRECTED
+    press["K"]()
+    assert widget.tabs.tabText(widget.tabs.currentIndex()) == "Keys"
 
 
 def test_no_key_of_napari_is_taken(model: Any) -> None:

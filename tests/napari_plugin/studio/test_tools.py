@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QApplication
 from scipy import ndimage
 
 from metseg.curation import EditKind, Project, Provenance
+from metseg.napari_plugin.studio.tools import Edge
 from metseg.napari_plugin.studio.trace import NAME
 from metseg.study import read_study, write_tiff
 
@@ -48,8 +49,8 @@ def project(tmp_path: Path) -> Project:
 class Opened:
     """A studio with its tools, on a case."""
 
-    def __init__(self, viewer: Any, studio: Any, panel: Any) -> None:
-        self.viewer, self.studio, self.panel = viewer, studio, panel
+    def __init__(self, viewer: Any, studio: Any, panel: Any, message: Any) -> None:
+        self.viewer, self.studio, self.panel, self.message = viewer, studio, panel, message
         self.canvas = next(w for w in QApplication.allWidgets() if type(w).__name__ == "CanvasBackendDesktop")
 
     @property
@@ -60,7 +61,7 @@ class Opened:
     @property
     def said(self) -> str:
         """What the widget shows of the last tool."""
-        return str(self.panel.done.text() or self.panel.refusal.text())
+        return str(self.message.done.text() or self.message.refusal.text())
 
     def last_record(self) -> Any:
         """The newest one on the disk."""
@@ -109,16 +110,16 @@ class Opened:
 
 @pytest.fixture
 def head(viewer: Any, make_studio: Callable[..., Any], patiently: Callable[..., None]) -> Opened:
-    from metseg.napari_plugin.studio.tool_panel import ToolPanel
+    from metseg.napari_plugin.studio.tool_panel import ToolMessage, ToolPanel
 
     studio = make_studio(viewer)
-    panel = ToolPanel(studio)
+    panel, message = ToolPanel(studio), ToolMessage(studio)
     viewer.window.add_dock_widget(panel, name="tools")
     studio.open_case("head")
     patiently(lambda: not studio.busy)
     viewer.scene.camera.zoom = 4
     studio.go_to(3, 32, 32)
-    return Opened(viewer, studio, panel)
+    return Opened(viewer, studio, panel, message)
 
 
 def test_one_stroke_over_a_missed_lesion_outlines_it(head: Opened) -> None:
@@ -215,8 +216,39 @@ def test_a_new_lesion_is_drawn_where_one_was_asked_for(head: Opened) -> None:
     assert head.studio.state.lesion == 10
 
 
+def test_growing_and_shrinking_move_the_edge_by_a_pixel(head: Opened) -> None:
+    before = head.labels.copy()
+    z, state = 3, head.panel.tools.state
+    head.studio.state.lesion = 1
+    head.press("U")
+    grown = head.labels.copy()
+    cross = ndimage.generate_binary_structure(2, 1)
+    np.testing.assert_array_equal(grown[z] == 1, ndimage.binary_dilation(before[z] == 1, cross))
+    np.testing.assert_array_equal(np.delete(grown, z, axis=0), np.delete(before, z, axis=0))
+    assert head.last_record().detail == {"tool": "grow", "lesion": 1, "pixels": 1, "slices": [z]}
+    assert head.studio.state.case.view.reviewed == {z}
+    head.press("D")
+    np.testing.assert_array_equal(head.labels[z] == 1, ndimage.binary_erosion(grown[z] == 1, cross))
+    head.panel.undo.click()
+    head.panel.undo.click()
+    np.testing.assert_array_equal(head.labels, before)
+    head.panel.edge.setCurrentIndex(list(Edge).index(Edge.ALL))
+    assert state.edge is Edge.ALL
+    head.panel.grow.click()
+    everywhere = head.labels == 1
+    for plane, was in zip(everywhere, before == 1, strict=True):
+        np.testing.assert_array_equal(plane, ndimage.binary_dilation(was, cross))
+    assert head.last_record().detail == {"tool": "grow", "lesion": 1, "pixels": 1}
+    assert "a pixel is 1 mm" in head.panel.edge.toolTip()
+    for _ in range(SHAPE[1]):
+        head.panel.shrink.click()
+    assert "Nothing would remain of it" in head.said
+    assert (head.labels == 1).any()
+
+
 def test_growing_and_shrinking_follow_the_contour(head: Opened) -> None:
     before = head.labels.copy()
+    head.panel.tools.state.edge = Edge.CONTOUR
     head.panel.grow.click()
     assert head.said == "Select a lesion first: click on it in the table."
     head.studio.state.lesion = 1

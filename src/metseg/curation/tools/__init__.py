@@ -5,6 +5,7 @@ from metseg.curation.tools.change import Change, ToolError
 from metseg.curation.tools.growing import grow, shrink
 from metseg.curation.tools.interpolation import interpolate, slices_round
 from metseg.curation.tools.lesion_edits import delete, merge, relabel, separate, split
+from metseg.curation.tools.margin import dilate, erode
 from metseg.curation.tools.stroke import Stroke
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "Stroke",
     "ToolError",
     "delete",
+    "dilate",
+    "erode",
     "grow",
     "guided_brush",
     "interpolate",

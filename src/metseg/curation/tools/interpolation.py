@@ -139,8 +139,8 @@ def _push(first: npt.NDArray[np.bool_], last: npt.NDArray[np.bool_]) -> float:
 
 def _outline(labels: Labels, label: int, z: int) -> npt.NDArray[np.bool_]:
     if not 0 <= z < len(labels):
-        raise ToolError(f"there is no slice {z + 1}; the volume has {len(labels)}")
+        raise ToolError(f"there is no slice of index {z}; the volume has {len(labels)} slices")
     outline = labels[z] == label
     if label < 1 or not outline.any():
-        raise ToolError(f"lesion {label} is not in slice {z + 1}; outline it there first")
+        raise ToolError(f"lesion {label} is not in both slices; outline it there first")
     return np.asarray(outline)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ from qtpy.QtGui import QColor, QKeyEvent, QPainter, QPen
 from qtpy.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from metseg.curation import CaseSummary, ReviewQueue, Status
-from metseg.curation.queue import DONE, QueueEntry
+from metseg.curation.kinds import DONE
+from metseg.curation.queue import QueueEntry
 from metseg.napari_plugin.studio.colours import STATUS, VERMILION, Colours
 
 _ROWS_SHOWN = 5
@@ -50,7 +51,9 @@ class CaseRow:
         return self.problem or self.status in DONE
 
 
-def rows_of(cases: Sequence[CaseSummary], queue: ReviewQueue | None) -> tuple[CaseRow, ...]:
+def rows_of(
+    cases: Sequence[CaseSummary], queue: ReviewQueue | None, left: Mapping[str, int] | None = None
+) -> tuple[CaseRow, ...]:
     """The project as lines: what waits in review order, then what cannot be opened, then what is done.
 
     Parameters
@@ -59,6 +62,8 @@ def rows_of(cases: Sequence[CaseSummary], queue: ReviewQueue | None) -> tuple[Ca
         As they are now.
     queue : ReviewQueue or None
         As it was worked out last; cases come by their names until then.
+    left : mapping of str to int, optional
+        How many slices that matter are still to be looked at, by the name of a case of which that is known better.
     """
     now = {case.name: case for case in cases}
     entries = [] if queue is None else [entry for entry in queue.entries if entry.case.name in now]
@@ -69,22 +74,23 @@ def rows_of(cases: Sequence[CaseSummary], queue: ReviewQueue | None) -> tuple[Ca
     waiting = [entry for entry in entries if entry.case.name not in broken and now[entry.case.name].status not in DONE]
     most = max((entry.benefit.rank for entry in waiting if entry.benefit is not None), default=0.0)
     return (
-        *(_waiting_row(now[entry.case.name], entry, most) for entry in waiting),
+        *(_waiting_row(now[entry.case.name], entry, most, (left or {}).get(entry.case.name)) for entry in waiting),
         *(CaseRow(name, Status.TODO, 0, "cannot be opened", problem, problem=True) for name, problem in broken.items()),
         *(_done_row(case) for case in cases if case.name not in broken and case.status in DONE),
     )
 
 
-def _waiting_row(case: CaseSummary, entry: QueueEntry, most: float) -> CaseRow:
+def _waiting_row(case: CaseSummary, entry: QueueEntry, most: float, left: int | None) -> CaseRow:
     benefit = entry.benefit
     if benefit is None:
         note = "not predicted" if not case.model else case.status.value
         return CaseRow(case.name, case.status, 0, note, f"{case.name}\n{case.status.value}; {case.shape[0]} slices")
     share = math.sqrt(benefit.rank / most) if most > 0 else 0.0
-    note = f"{benefit.leading} slice{'s' * (benefit.leading != 1)}" if benefit.leading else "nothing left"
+    leading = benefit.leading if left is None else left
+    note = f"{leading} slice{'s' * (leading != 1)}" if leading else "nothing left"
     tip = (
         f"{case.name}\n{case.status.value} by {case.model or 'hand'}, {_lesions(case)}\n"
-        f"look at {benefit.leading} of {case.shape[0]} slices; expected Dice as it is: {benefit.dice:.2f}"
+        f"look at {leading} of {case.shape[0]} slices; expected Dice as it is: {benefit.dice:.2f}"
     )
     if benefit.disputed is not None:
         tip += f"\n{benefit.disputed:,.0f} voxels disputed between the networks"

@@ -139,6 +139,21 @@ class Cases(Follower):
 
     def set_status(self, status: Status, reason: str) -> None:
         """Say where the open case stands, once all that was drawn is on the disk."""
+        if (editing := self._saved_editing()) is not None:
+            editing.change_status(status, reason)
+
+    def reopen(self) -> None:
+        """Take an approval or rejection back, once all that was drawn is on the disk."""
+        if (editing := self._saved_editing()) is not None:
+            editing.reopen()
+
+    def mark_reviewed(self, z: int) -> None:
+        """Keep that slice ``z`` was looked at; nothing is kept of a case that is open read-only."""
+        if self._editing is not None:
+            self._editing.mark_reviewed(z)
+
+    def _saved_editing(self) -> Editing | None:
+        """The open case's editing, with all that was drawn on the disk; else the user is told what is in the way."""
         case, editing = self._state.case, self._editing
         if case is None or editing is None:
             self._tell_error(DataError("no case is open for editing"))
@@ -147,7 +162,8 @@ class Cases(Follower):
         elif not editing.flush():
             self._tell_error(DataError(f"{case.name}: stays {self._state.status}, for it is not saved yet"))
         else:
-            editing.change_status(status, reason)
+            return editing
+        return None
 
     def flush(self) -> bool:
         """Have all that was drawn on the disk; ``False`` if that fails."""

@@ -17,12 +17,15 @@ from metseg.curation.names import safe_name
 from metseg.napari_plugin.state import Follower
 from metseg.napari_plugin.studio.case_labels import CaseLabels, Edit
 from metseg.napari_plugin.studio.state import Saved, StudioState
-from metseg.napari_plugin.studio.writer import StatusChange, Writer
+from metseg.napari_plugin.studio.writer import Reopening, ReviewedSlices, StatusChange, Writer
 from metseg.study import write_tiff
 
 #: Milliseconds of rest before voxels are looked for that a program wrote without saying so, and the time after which
 #: that is done in any case.
 _REST, _EVERY = 150, 3000
+
+#: Milliseconds in which slices that were looked at are gathered for one record of the journal.
+_GATHER = 4000
 
 
 class Bell(QObject):
@@ -83,6 +86,8 @@ class Editing(Follower):
         self._writer = Writer(session, self._bell.ring)
         self._seen = 0
         self._complained = ""
+        self._looked_at: set[int] = set()
+        self._keep_soon = _timer(_GATHER, self._keep_reviewed, once=True)
         self._check_soon = _timer(_REST, self._check, once=True)
         self._check_anyway = _timer(_EVERY, self._check, once=False)
         self._check_anyway.start()
@@ -95,9 +100,22 @@ class Editing(Follower):
         self._writer.submit(StatusChange(status, reason))
         self._report()
 
+    def reopen(self) -> None:
+        """Take an approval or rejection back."""
+        self._writer.submit(Reopening())
+        self._report()
+
+    def mark_reviewed(self, z: int) -> None:
+        """Keep that slice ``z`` was looked at: with others in a few seconds, or with the next flush."""
+        if z not in self._session.reviewed:
+            self._looked_at.add(z)
+            if not self._keep_soon.isActive():
+                self._keep_soon.start()
+
     def flush(self) -> bool:
         """Have all that was drawn on the disk; ``False`` if that fails. A stroke in flight is not complete yet."""
         self._labels.check()
+        self._submit_reviewed()
         done = self._writer.flush()
         self._report()
         return done
@@ -123,6 +141,7 @@ class Editing(Follower):
         """
         self._labels.check(finally_=True)
         self.unfollow()
+        self._submit_reviewed()
         self._check_soon.stop()
         self._check_anyway.stop()
         self._bell.silence()
@@ -140,7 +159,20 @@ class Editing(Follower):
     def _check(self) -> None:
         self._labels.check()
 
+    def _keep_reviewed(self) -> None:
+        if self._looked_at:
+            self._submit_reviewed()
+            self._report()
+
+    def _submit_reviewed(self) -> None:
+        self._keep_soon.stop()
+        if self._looked_at:
+            self._writer.submit(ReviewedSlices(frozenset(self._looked_at)))
+            self._looked_at.clear()
+
     def _on_edited(self, edit: Edit) -> None:
+        if edit.forecast is not None:
+            self._submit_reviewed()  # it was the prediction before this one that was looked at
         self._writer.submit(edit)
         self._state.saved = Saved.SAVING if not self._writer.problem else Saved.FAILED
         self._state.edits += 1

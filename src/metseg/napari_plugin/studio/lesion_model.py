@@ -232,7 +232,7 @@ def _title(column: Column, measured: LesionRow | None) -> str:
 
 
 def _slices(row: LesionRow) -> str:
-    first, last = (z + 1 for z in row.lesion.slices)
+    first, last = row.slice_numbers or (row.lesion.slices[0] + 1, row.lesion.slices[1] + 1)
     return str(first) if first == last else f"{first}–{last}"
 
 

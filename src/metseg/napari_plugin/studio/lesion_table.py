@@ -112,6 +112,7 @@ class LesionPanel(Panel):
             spacing=case.study.geometry.spacing,
             probabilities=None if prediction is None else prediction.probabilities,
             disagreement=None if prediction is None else prediction.disagreement,
+            slice_numbers=case.numbers,
         )
         self._measuring.submit(measured, case.labels.data.copy())
 

@@ -65,6 +65,11 @@ class OpenCase:
         return self.view.shape
 
     @property
+    def numbers(self) -> tuple[int, ...]:
+        """The number by which people call each slice."""
+        return self.view.description.slice_numbers
+
+    @property
     def next_label(self) -> int:
         """An id above all that any lesion of this case ever had."""
         return max(self.view.next_label, int(self.labels.data.max(initial=0)) + 1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QTabWidget, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, Option
 from metseg.napari_plugin.dialogs import ask_model_file
@@ -16,6 +16,7 @@ from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.predictions import Change, Proposal
 from metseg.napari_plugin.studio.proposal_layer import COLOURS
 from metseg.napari_plugin.studio.proposing import Proposing
+from metseg.napari_plugin.studio.state import StudioState, Tab
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
@@ -42,7 +43,7 @@ class ProposalPanel(Panel):
         super().__init__("Network", studio)
         state = self.state
         self.proposing = Proposing(studio)
-        self._front = Front(self)
+        self._front = Front(state)
         self.model = Choice(lambda key: setattr(state, "model", key), "No network found")
         self.open_model = QToolButton()
         self.open_model.setText("…")
@@ -127,40 +128,31 @@ class ProposalPanel(Panel):
             self.work.hide()
         self.summary.say("" if waits else proposing.summary)
         self.proposal.show_proposal(state.proposal)
-        self._front.hold(waits or proposing.planning or bool(proposing.case))
+        self._front.hold(proposing.planning or bool(proposing.case), waits=waits)
 
 
 class Front:
-    """Brings the tab that a panel is in to the front for a while, and the one before back afterwards."""
+    """Brings *Predict* to the front while a network works on the case or its proposal waits.
 
-    def __init__(self, panel: QWidget) -> None:
-        self._panel = panel
-        self._held = False
-        self._before: int | None = None
+    Once the proposal was taken over or discarded, *Review* comes to the front; if there was none, the tab before.
+    """
 
-    def hold(self, wanted: bool) -> None:
-        """Stay in front as long as ``wanted``; a user who turns to another tab meanwhile stays there."""
-        if wanted == self._held:
-            return
-        self._held = wanted
-        tabs, place = self._place()
-        if tabs is None:
-            return
-        if wanted:
-            self._before = tabs.currentIndex()
-            tabs.setCurrentIndex(place)
-        elif self._before is not None and tabs.currentIndex() == place:
-            tabs.setCurrentIndex(self._before)
+    def __init__(self, state: StudioState) -> None:
+        self._state = state
+        self._held = self._waited = False
+        self._before = state.tab
 
-    def _place(self) -> tuple[QTabWidget | None, int]:
-        """The tabs around the panel, and which of them it is in."""
-        around, inside = self._panel.parentWidget(), [self._panel]
-        while around is not None and not isinstance(around, QTabWidget):
-            inside.append(around)
-            around = around.parentWidget()
-        if around is None:
-            return None, -1
-        return around, max(map(around.indexOf, inside))
+    def hold(self, working: bool, *, waits: bool) -> None:
+        """Stay in front while the network is ``working`` or its proposal ``waits``.
+
+        A user who turns to another tab meanwhile stays there.
+        """
+        state, wanted = self._state, working or waits
+        if wanted and not self._held:
+            self._before, state.tab = state.tab, Tab.PREDICT
+        elif self._held and not wanted and state.tab is Tab.PREDICT:
+            state.tab = Tab.REVIEW if self._waited else self._before
+        self._held, self._waited = wanted, wanted and (self._waited or waits)
 
 
 class ProposalBox(QWidget):

@@ -9,8 +9,8 @@ from qtpy.QtCore import QTimer
 
 from metseg import DEFAULT_MODEL
 from metseg.curation import Project, Status
+from metseg.curation.kinds import DONE
 from metseg.curation.predicting import Outcome, Predictions
-from metseg.curation.queue import DONE
 from metseg.errors import MetsegError
 from metseg.napari_plugin.background import Latest
 from metseg.napari_plugin.pipeline import preferred
@@ -236,7 +236,7 @@ class Proposing(Follower):
         proposal, case = self._state.proposal, self._state.case
         if self._wanted is not None:
             self._plan(self._wanted[0], keep_hand=self._wanted[1])
-        elif isinstance(proposal, Proposal) and case is not None and proposal.plan.seq != case.view.summary.records:
+        elif isinstance(proposal, Proposal) and case is not None and proposal.plan.edits != case.view.edits:
             self._plan(proposal.answer, keep_hand=proposal.keep_hand)
 
     # All cases

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from metseg.curation import ReviewProgress, Status, review_progress
-from metseg.curation.queue import DONE
+from metseg.curation.kinds import DONE
 from metseg.napari_plugin.controls import Hint
 from metseg.napari_plugin.studio.buttons import button, stand_out
 from metseg.napari_plugin.studio.case_list import CaseList, CaseRow, rows_of
 from metseg.napari_plugin.studio.colours import Colours
 from metseg.napari_plugin.studio.panel import Panel
+from metseg.napari_plugin.studio.review_questions import RejectQuestion, UnseenQuestion
 from metseg.napari_plugin.studio.reviewing import Reviewing
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 from metseg.napari_plugin.studio.slice_strip import SliceStrip, Strip
@@ -23,6 +22,7 @@ from metseg.napari_plugin.studio.state import StudioState
 from metseg.napari_plugin.studio.thin_bar import ThinBar
 
 if TYPE_CHECKING:
+    from metseg.napari_plugin.studio.open_case import OpenCase
     from metseg.napari_plugin.studio.studio import Studio
 
 
@@ -40,6 +40,7 @@ class QueuePanel(Panel):
         colours = Colours.of(studio.viewer.theme)
         self.summary = QLabel()
         self.summary.setObjectName("hint")
+        self.summary.setWordWrap(True)
         self.previous_case = _arrow("‹", "Open the case before in this order (Shift-W).", self.reviewing.previous_case)
         self.next_case = _arrow("›", "Open the case that follows in this order (W).", self.reviewing.next_case)
         top = QWidget()
@@ -58,23 +59,28 @@ class QueuePanel(Panel):
         self.buttons = ReviewButtons(self.reviewing)
         for widget in (top, self.bar, self.cases, self.problem, self.strip, self.left, self.buttons):
             self.add_wide(widget)
-        studio.add_shortcut(Shortcut("Shift-X", "reject the case", self.buttons.ask_reason))
+        studio.add_shortcut(Shortcut("Shift-X", "reject the case", self._reject))
         events = self.state.events
         self.follow(events, ("project", "cases", "listing", "queue", "case"), self._show_cases)
         self.follow(events, ("case", "slices", "reviewed", "status", "proposal"), self._show_slices)
+        self.follow(events, ("slices", "reviewed"), self._show_rows)
+        self.follow(self.reviewing, ("planned",), self._show_rows)
         self.follow(self.reviewing, ("planned",), self._show_slices)
         self.follow(studio.viewer.dims.events, ("current_step",), self._show_slices)
         self.follow(studio.viewer.events, ("theme",), self._recolour)
         self._show_cases()
         self._show_slices()
 
+    def _reject(self) -> None:
+        if self.studio.in_review():
+            self.buttons.ask_reason()
+
     def _go_to(self, z: int) -> None:
         self.studio.go_to(z)
 
     def _show_cases(self) -> None:
         state = self.state
-        here = "" if state.case is None else state.case.name
-        self.cases.show_rows(rows_of(state.cases, state.queue), here)
+        self._show_rows()
         self.cases.setVisible(bool(state.cases))
         progress = review_progress(state.cases)
         self.summary.setText(
@@ -83,9 +89,15 @@ class QueuePanel(Panel):
         waiting = bool(self.reviewing.waiting_cases())
         for arrow in (self.previous_case, self.next_case):
             arrow.setEnabled(waiting)
-        done, total = progress.slices
         self.bar.setVisible(bool(state.cases))
-        self.bar.show_share(done / max(total, 1))
+        self.bar.show_share(sum(progress.cases[status] for status in DONE) / max(sum(progress.cases.values()), 1))
+
+    def _show_rows(self) -> None:
+        """Show the cases; of the open one it is known which slices were looked at a moment ago."""
+        state, plan = self.state, self.reviewing.plan
+        here = "" if state.case is None else state.case.name
+        left = {} if plan is None else {here: len(self.reviewing.left)}
+        self.cases.show_rows(rows_of(state.cases, state.queue, left), here)
 
     def _show_problem(self, row: CaseRow) -> None:
         """Say why a case cannot be opened when it is clicked."""
@@ -102,25 +114,26 @@ class QueuePanel(Panel):
         gains = {} if plan is None else plan.gains
         first = () if plan is None else plan.first
         shown = self.studio.shown_slice
-        self.strip.show_strip(Strip(case.shape[0], gains, first, state.reviewed, shown))
-        self.left.say(self._left_line())
+        self.strip.show_strip(Strip(case.shape[0], gains, first, state.reviewed, shown, case.numbers))
+        here = "" if shown is None else f"Slice {case.numbers[shown]}. "
+        self.left.say(here + self._left_line(case))
 
-    def _left_line(self) -> str:
+    def _left_line(self, case: OpenCase) -> str:
         state, reviewing = self.state, self.reviewing
         if state.status in DONE:
-            return f"This case is {state.status.value}{': ' + state.reason if state.reason else ''}."
+            return f"This case is {state.status.value}{': ' + state.reason if state.reason else ''}. {_seen(reviewing)}"
         if reviewing.plan is None:
             return (
                 "Looking at the slices …"
                 if reviewing.looking
                 else "No network has predicted this case: nothing is known of it."
             )
-        total, left = len(reviewing.plan.first), reviewing.left
+        left = reviewing.left
         if not left:
             return "Nothing that matters is left to check. Approve the case, or look at the rest."
         coming = [z for z in left if z != self.studio.shown_slice]
-        then = f"; next is slice {coming[0]}" if coming else "; this is the last"
-        return f"{total - len(left)} of {total} slices that matter looked at{then}."
+        then = f"; next is slice {case.numbers[coming[0]]}" if coming else "; this is the last"
+        return f"{_seen(reviewing)}{then}."
 
     def _recolour(self) -> None:
         colours = Colours.of(self.studio.viewer.theme)
@@ -129,8 +142,16 @@ class QueuePanel(Panel):
         self.strip.recolour(colours)
 
 
+def _seen(reviewing: Reviewing) -> str:
+    """How many of the slices that matter were looked at; empty if it is not known which matter."""
+    if reviewing.plan is None:
+        return ""
+    total = len(reviewing.plan.first)
+    return f"{total - len(reviewing.left)} of {total} slices that matter looked at"
+
+
 class ReviewButtons(QWidget):
-    """Next, back, approve, reject; each says its key."""
+    """Next, back, approve, reject, reopen; each says its key."""
 
     def __init__(self, reviewing: Reviewing) -> None:
         super().__init__()
@@ -143,7 +164,13 @@ class ReviewButtons(QWidget):
         self.back.clicked.connect(reviewing.previous_slice)
         self.approve.clicked.connect(reviewing.approve)
         self.reject.clicked.connect(self.ask_reason)
+        self.reopen = button(
+            "Reopen  (⇧O)", "Take the approval or rejection back: the case stands where it stood before."
+        )
+        self.reopen.clicked.connect(reviewing.reopen)
         self.question = RejectQuestion(reviewing)
+        self.unseen = UnseenQuestion(reviewing)
+        reviewing.asked.connect(self._ask_anyway)
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(6)
@@ -151,6 +178,7 @@ class ReviewButtons(QWidget):
         for row, pair in enumerate(pairs):
             grid.addWidget(pair[0], row, 0)
             grid.addWidget(pair[1], row, 1)
+        grid.addWidget(self.reopen, len(pairs), 0, 1, 2)
         grid.setColumnStretch(0, 3)
         grid.setColumnStretch(1, 2)
         layout = QVBoxLayout(self)
@@ -158,6 +186,7 @@ class ReviewButtons(QWidget):
         layout.setSpacing(6)
         layout.addLayout(grid)
         layout.addWidget(self.question)
+        layout.addWidget(self.unseen)
 
     def show_state(self, state: StudioState) -> None:
         """Offer what can be done now; what should be done next stands out, unless a proposal waits."""
@@ -168,57 +197,24 @@ class ReviewButtons(QWidget):
             one.setEnabled(state.case is not None)
         for one in (self.approve, self.reject):
             one.setEnabled(editable and status not in DONE)
+            one.setVisible(status not in DONE)
+        self.reopen.setVisible(status in DONE)
+        self.reopen.setEnabled(editable)
         if not (editable and status not in DONE):
             self.question.hide()
+        self.unseen.keep_up()
         stand_out(self.next, calm and left)
         stand_out(self.approve, calm and not left)
 
     def ask_reason(self) -> None:
         """Ask why the case is rejected, below the buttons."""
         if self.reject.isEnabled():
+            self.unseen.hide()
             self.question.ask()
 
-
-class RejectQuestion(QWidget):
-    """A line for the reason; Return rejects, Esc thinks better of it."""
-
-    def __init__(self, reviewing: Reviewing) -> None:
-        super().__init__()
-        self._reviewing = reviewing
-        self.reason = QLineEdit()
-        self.reason.setPlaceholderText("Why? For example: movement, no FLAIR, not this patient")
-        self.reason.returnPressed.connect(self._reject)
-        self.reason.textChanged.connect(lambda text: self.confirm.setEnabled(bool(text.strip())))
-        self.confirm = QPushButton("Reject")
-        self.confirm.clicked.connect(self._reject)
-        cancel = QPushButton("Cancel")
-        cancel.clicked.connect(self.hide)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
-        row.addWidget(self.reason, 1)
-        row.addWidget(self.confirm)
-        row.addWidget(cancel)
-        self.hide()
-
-    def ask(self) -> None:
-        """Show the question and put the cursor into it."""
-        self.reason.clear()
-        self.confirm.setEnabled(False)
-        self.show()
-        self.reason.setFocus(Qt.FocusReason.ShortcutFocusReason)
-
-    def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """Hide the question on Esc."""
-        if event is not None and event.key() == Qt.Key.Key_Escape:
-            self.hide()
-        else:
-            super().keyPressEvent(event)
-
-    def _reject(self) -> None:
-        if reason := self.reason.text().strip():
-            self.hide()
-            self._reviewing.reject(reason)
+    def _ask_anyway(self) -> None:
+        self.question.hide()
+        self.unseen.ask()
 
 
 def _arrow(text: str, tip: str, pressed: Callable[[], object]) -> QToolButton:
@@ -235,7 +231,7 @@ def progress_line(progress: ReviewProgress) -> str:
     done = sum(progress.cases[status] for status in DONE)
     total = sum(progress.cases.values())
     slices, all_slices = progress.slices
-    return f"{done} of {total} case{'s' * (total != 1)} done, {slices:,} of {all_slices:,} slices"
+    return f"{done} of {total} case{'s' * (total != 1)} done, {slices:,} of {all_slices:,} slices looked at"
 
 
 def _empty_line(no_project: bool, listing: bool) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -14,11 +14,12 @@ from metseg.curation import (
     CaseView,
     Project,
     ReviewQueue,
+    SlicePlan,
     Status,
     case_benefit,
     review_queue,
 )
-from metseg.curation.queue import DONE
+from metseg.curation.kinds import DONE
 from metseg.events import drain
 from metseg.napari_plugin.background import Latest
 from metseg.napari_plugin.state import Follower
@@ -35,22 +36,6 @@ _REST = 300
 Key = tuple[str, str]
 
 
-@dataclass(frozen=True)
-class SlicePlan:
-    """Which slices of a case to look at, as it was when it was opened or predicted.
-
-    Attributes
-    ----------
-    gains : dict of int to float
-        Expected rise of the case's Dice, by slice; slices that somebody had drawn on are not in it.
-    first : tuple of int
-        The few that hold most of the gain, most of it first.
-    """
-
-    gains: dict[int, float]
-    first: tuple[int, ...]
-
-
 class Reviewing(Follower):
     """Keeps ``state.queue``, ``state.slices`` and ``state.reviewed``, and steps through them.
 
@@ -62,9 +47,12 @@ class Reviewing(Follower):
     ----------
     plan : SlicePlan or None
         Of the open case; ``None`` if no network has predicted it. ``planned`` tells that it is another.
+    asked : Signal
+        The case is to be approved, though slices remain (:attr:`remaining`) that nobody has looked at.
     """
 
     planned = Signal()
+    asked = Signal()
 
     def __init__(self, studio: Studio) -> None:
         super().__init__()
@@ -73,7 +61,7 @@ class Reviewing(Follower):
         self.plan: SlicePlan | None = None
         self._key: Key | None = None
         self._pinned: Key | None = None
-        self._looked: dict[Key, frozenset[int]] = {}
+        self._looked = frozenset[int]()
         self._trail: list[int] = []
         self._listed: tuple[object, ...] = ()
         self._orders = Latest(self._on_order, studio.tell_error)
@@ -89,7 +77,9 @@ class Reviewing(Follower):
         for shortcut in (
             Shortcut("J", "next slice to look at", self.next_slice),
             Shortcut("Shift-J", "slice before", self.previous_slice),
-            Shortcut("A", "approve, open the next case", self.approve),
+            Shortcut("A", "approve, open the next case", self._in_review(self.approve)),
+            Shortcut("Shift-A", "approve though slices remain", self._in_review(self.approve_anyway)),
+            Shortcut("Shift-O", "reopen the approved or rejected case", self._in_review(self.reopen)),
             Shortcut("W", "next case", self.next_case),
             Shortcut("Shift-W", "case before", self.previous_case),
         ):
@@ -109,6 +99,23 @@ class Reviewing(Follower):
         return () if self.plan is None else tuple(z for z in self._waiting() if z in self.plan.first)
 
     @property
+    def case(self) -> OpenCase | None:
+        """The open case."""
+        return self._state.case
+
+    def go_to(self, z: int) -> None:
+        """Show slice ``z`` of the open case, counted from 0; :meth:`previous_slice` comes back."""
+        shown = self._studio.shown_slice
+        if self._state.case is not None and shown is not None:
+            self._trail.append(shown)
+            self._studio.go_to(z)
+
+    @property
+    def remaining(self) -> tuple[int, ...]:
+        """Slices to look at before approving: those that matter, or all where no network said what matters."""
+        return self._waiting() if self.plan is None else self.left
+
+    @property
     def looking(self) -> bool:
         """Whether it is not known yet which slices matter."""
         case = self._state.case
@@ -126,10 +133,11 @@ class Reviewing(Follower):
     def next_slice(self) -> None:
         """Count the slice on the screen as looked at, and go to the one that is worth most now."""
         z, case = self._studio.shown_slice, self._state.case
-        if case is None or z is None or self._key is None or self.looking:
+        if case is None or z is None or self.looking:
             return
         mattered = bool(self.left)
-        self._looked[self._key] = self._looked.get(self._key, frozenset()) | {z}
+        self._studio.mark_reviewed(z)
+        self._looked |= {z}
         self._state.reviewed |= {z}
         self._soon.start()
         if mattered and not self.left:
@@ -162,18 +170,23 @@ class Reviewing(Follower):
         self._soon.stop()
         self.plan = None
         self._state.slices = ()
-        self._state.reviewed = frozenset() if key is None else self._looked.get(key, frozenset())
+        self._looked = frozenset()
+        self._state.reviewed = self._looked if case is None else case.view.reviewed
         self.planned.emit()
         self._order_slices()
 
     def _on_commit(self) -> None:
+        """What is on the disk counts; besides it, what waits to be written, or was looked at read-only."""
+        case = self._state.case
+        if case is not None:
+            self._looked -= case.view.reviewed
+            self._state.reviewed = case.view.reviewed | self._looked
         self._soon.start()
 
     def _order_slices(self) -> None:
         case = self._state.case
         if case is not None and self._key is not None and case.prediction is not None:
-            looked = self._looked.get(self._key, frozenset())
-            self._looks.submit(_look, self._key, case.view, looked, self._studio.shown_slice)
+            self._looks.submit(_look, self._key, case.view, self._looked, self._studio.shown_slice)
 
     def _on_benefit(self, found: tuple[Key, CaseBenefit | None, int | None]) -> None:
         key, benefit, shown = found
@@ -181,11 +194,9 @@ class Reviewing(Follower):
         if benefit is None or case is None or key != self._key:
             return
         begun = self.plan is not None
-        if self.plan is None:
-            self.plan = _plan(benefit)
+        self.plan = benefit.plan
         self._state.slices = benefit.slices
-        waiting = {one.z for one in benefit.slices} - self._looked.get(key, frozenset())
-        self._state.reviewed = frozenset(range(case.shape[0])) - waiting
+        self._state.reviewed = case.view.reviewed | self._looked
         if not begun:
             self.planned.emit()
             if self.left and self._studio.shown_slice == shown:  # nobody has begun to look around
@@ -194,22 +205,54 @@ class Reviewing(Follower):
     # Cases
 
     def approve(self) -> None:
-        """Approve the open case and open the next one."""
+        """Approve the open case and open the next one; asks first if slices remain to be looked at."""
         case = self._state.case
-        if case is None:
+        if case is None or not self._may_approve(case):
             return
+        if self.looking:
+            self._studio.tell(f"{case.name}: it is not known yet which slices matter. Try again in a moment.")
+        elif self.remaining:
+            self.asked.emit()
+        else:
+            self._finish(Status.APPROVED)
+
+    def approve_anyway(self) -> None:
+        """Approve the open case, though slices remain that nobody has looked at, and open the next one."""
+        case = self._state.case
+        if case is not None and self._may_approve(case):
+            self._finish(Status.APPROVED)
+
+    def reopen(self) -> None:
+        """Take the approval or rejection of the open case back."""
+        if self._state.editable and self._state.status in DONE:
+            self._studio.reopen()
+
+    def _in_review(self, decide: Callable[[], None]) -> Callable[[], None]:
+        """A key's action that decides something only where it is seen."""
+
+        def act() -> None:
+            if self._studio.in_review():
+                decide()
+
+        return act
+
+    def _may_approve(self, case: OpenCase) -> bool:
+        """Whether the open case can be approved here and now; if not, the user is told why."""
         if not self._state.editable:
             self._studio.tell(f"{case.name}: can only be looked at here, so it cannot be approved here.")
         elif self._state.proposal is not None:
             self._studio.tell(f"{case.name}: a network's proposal waits. Take it over or discard it first.")
         elif self._state.status is Status.TODO:
             self._studio.tell(f"{case.name}: nothing was predicted or drawn yet. Predict it, draw, or reject it.")
+        elif self._state.status in DONE:
+            self._studio.tell(f"{case.name}: is {self._state.status} already. Reopen it first (Shift-O).")
         else:
-            self._finish(Status.APPROVED)
+            return True
+        return False
 
     def reject(self, reason: str) -> None:
         """Reject the open case and open the next one."""
-        if self._state.editable and reason.strip():
+        if self._state.editable and self._state.status not in DONE and reason.strip():
             self._finish(Status.REJECTED, reason.strip())
 
     def next_case(self) -> None:
@@ -251,7 +294,6 @@ class Reviewing(Follower):
 
     def _on_project(self) -> None:
         self._orders.forget()
-        self._looked.clear()
         self._listed, self._pinned = (), None
         self._state.queue = None
         self._order_cases()
@@ -288,11 +330,6 @@ class Reviewing(Follower):
 
 def _key(case: OpenCase) -> Key:
     return case.name, "" if case.prediction is None else case.prediction.sha256
-
-
-def _plan(benefit: CaseBenefit) -> SlicePlan:
-    gains = {one.z: one.gain for one in benefit.slices}
-    return SlicePlan(gains, tuple(one.z for one in benefit.slices[: benefit.leading]))
 
 
 def _order(

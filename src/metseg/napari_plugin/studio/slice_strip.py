@@ -30,6 +30,8 @@ class Strip:
     reviewed : frozenset of int
     shown : int or None
         The slice on the screen.
+    numbers : tuple of int
+        By which people call the slices; as many as there are.
     """
 
     count: int = 0
@@ -37,14 +39,15 @@ class Strip:
     first: tuple[int, ...] = ()
     reviewed: frozenset[int] = frozenset()
     shown: int | None = None
+    numbers: tuple[int, ...] = ()
 
     def describe(self, z: int) -> str:
         """One slice in words."""
         if z in self.reviewed:
-            return f"slice {z}: looked at, or drawn on"
+            return f"slice {self.numbers[z]}: looked at, or drawn on"
         gain = self.gains.get(z, 0.0)
         worth = f"worth {100 * gain:.1f} % of Dice" if gain >= 0.0005 else "hardly anything to gain"
-        return f"slice {z}: {worth}"
+        return f"slice {self.numbers[z]}: {worth}"
 
 
 class SliceStrip(QWidget):

@@ -28,12 +28,24 @@ class Saved(StrEnum):
     FAILED = "not saved"
 
 
+class Tab(StrEnum):
+    """The studio's tabs, from the left."""
+
+    REVIEW = "Review"
+    PREDICT = "Predict"
+    EXPORT = "Export"
+    RETRAIN = "Retrain"
+    KEYS = "Keys"
+
+
 @dataclass
 class StudioState:
     """The state that the studio and its panels share. Every field has a signal in ``events``.
 
     Attributes
     ----------
+    tab : Tab
+        Which tab is in front.
     annotator : str
         Pseudonym that goes into the journal of cases opened from now on.
     project : Project or None
@@ -75,6 +87,7 @@ class StudioState:
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
+    tab: Tab = Tab.REVIEW
     annotator: str = ""
     project: Project | None = None
     cases: tuple[CaseSummary, ...] = ()

@@ -25,7 +25,7 @@ from metseg.napari_plugin.studio.cases import Cases
 from metseg.napari_plugin.studio.own_layers import OwnLayers
 from metseg.napari_plugin.studio.preparation import found_choices
 from metseg.napari_plugin.studio.shortcuts import Shortcut, Shortcuts
-from metseg.napari_plugin.studio.state import StudioState
+from metseg.napari_plugin.studio.state import StudioState, Tab
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -141,6 +141,14 @@ class Studio(Follower):
         """Say where the open case stands, after all that was drawn; what stands in the way is told."""
         self._cases.set_status(status, reason)
 
+    def reopen(self) -> None:
+        """Take the approval or rejection of the open case back; what stands in the way is told."""
+        self._cases.reopen()
+
+    def mark_reviewed(self, z: int) -> None:
+        """Keep in the journal that slice ``z`` of the open case, counted from 0, was looked at."""
+        self._cases.mark_reviewed(z)
+
     def flush(self) -> bool:
         """Have all that was drawn on the disk now; ``False`` if that fails, ``state.problem`` says why."""
         return self._cases.flush()
@@ -211,7 +219,7 @@ class Studio(Follower):
             If no case is open for editing, something cannot be saved, or the case was edited since.
         """
         case, given = self._saved_case(), _checked(detail)
-        if plan.seq != case.view.summary.records:
+        if plan.edits != case.view.edits:
             raise DataError(f"{case.name}: was edited while the network was at work; look at the changes again")
         for what, values in (("probabilities", probabilities), ("a disagreement", disagreement)):
             if values is not None and (values.shape != case.shape or not (values.min() >= 0 and values.max() <= 1)):
@@ -326,6 +334,15 @@ class Studio(Follower):
             self._shortcuts.add(shortcut)
         except ValueError as error:
             messages.tell(str(error))
+
+    def in_review(self) -> bool:
+        """Whether the tab *Review* is in front; if not, it is brought there.
+
+        Keys that decide something are asked for this first: nothing is approved or deleted unseen.
+        """
+        there = self.state.tab is Tab.REVIEW
+        self.state.tab = Tab.REVIEW
+        return there
 
     def go_to(self, z: float, y: float | None = None, x: float | None = None) -> None:
         """Show slice ``z`` of the open case, and have (y, x) in the middle if they are given; in voxels."""

@@ -6,19 +6,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QSizePolicy, QSpinBox, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
 
-from metseg.napari_plugin.controls import Hint
+from metseg.napari_plugin.controls import Choice, Hint, Option, Part
 from metseg.napari_plugin.studio.canvas_tools import CanvasTools
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.renumbering import ask_number
 from metseg.napari_plugin.studio.shortcuts import Shortcut
-from metseg.napari_plugin.studio.tools import OnCanvas, Tools
+from metseg.napari_plugin.studio.tools import Edge, OnCanvas, Tools, ToolState
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
 
 _MOST_NEIGHBOURS = 5
+_DELETE = "Delete"
 
 _BRUSH = (
     "Draw once along a lesion: it is outlined along the network's contour and the image's edge. "
@@ -27,8 +28,9 @@ _BRUSH = (
 _ERASER = "Draw once over what is no lesion: it is taken away up to where the rest looks different."
 _SPLIT = "Click into both parts of a lesion: it is cut at the narrowest place between them."
 _SEPARATE = "Every piece of the selected lesion that hangs together gets its own number."
-_GROW = "The selected lesion takes in the next contour of the network's probability."
-_SHRINK = "The selected lesion falls back to the next contour of the network's probability."
+_GROW = "Move the selected lesion's edge outwards, as far as chosen below."
+_SHRINK = "Move the selected lesion's edge inwards, as far as chosen below."
+_EDGE = "How far Grow and Shrink move the edge of the selected lesion: {pixel}."
 _INTERPOLATE = "Redraw the selected lesion between the nearest slices before and after this one that you drew."
 _MERGE = "The lesions selected in the table get the number of the current one."
 _RENUMBER = "Give the selected lesion another number."
@@ -37,7 +39,7 @@ _REDRAW = "What the lesion has beyond the new outline, in that slice, is taken a
 
 
 class ToolPanel(Panel):
-    """A button for every tool, and what the last one had to say.
+    """A button for every tool.
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ class ToolPanel(Panel):
         self.interpolate = self._button("Interpolate", "I", tools.interpolate, _INTERPOLATE)
         self.separate = self._button("Separate", "", tools.separate, _SEPARATE)
         self.merge = self._button("Merge", "", tools.merge, _MERGE)
-        self.delete = self._button("Delete", "Delete", tools.delete, "Remove the lesions selected in the table.")
+        self.delete = self._button("Delete", _DELETE, tools.delete, "Remove the lesions selected in the table.")
         self.renumber = self._button(
             "Renumber …", "", lambda: ask_number(self, tools), "Give the selected lesion another number."
         )
@@ -73,10 +75,9 @@ class ToolPanel(Panel):
         self.neighbours.setSuffix(" slices")
         self.neighbours.setToolTip(_NEIGHBOURS)
         self.neighbours.valueChanged.connect(lambda value: setattr(tools.state, "neighbours", value))
-        self.done = Hint()
-        self.refusal = Hint("notice")
+        self.edge = Choice(lambda edge: setattr(tools.state, "edge", edge))
         self._lay_out()
-        self.follow(tools.state.events, ("on_canvas", "redraw", "neighbours", "message", "refused"), self._show)
+        self.follow(tools.state.events, ("on_canvas", "redraw", "neighbours", "edge"), self._show)
         self.follow(studio.state.events, ("case",), self._show)
         self._show()
 
@@ -100,8 +101,13 @@ class ToolPanel(Panel):
         button.setToolTip(tip)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys with the canvas
         if key:
-            self.studio.add_shortcut(Shortcut(key, title.lower(), button.click))
+            self.studio.add_shortcut(Shortcut(key, title.lower(), lambda: self._press(button, key)))
         return button
+
+    def _press(self, button: QPushButton, key: str) -> None:
+        """Press a button by its key; what is deleted must be seen selected in the table."""
+        if key != _DELETE or self.studio.in_review():
+            button.click()
 
     def _lay_out(self) -> None:
         self.add_wide(_row(self.brush, self.eraser))
@@ -112,10 +118,9 @@ class ToolPanel(Panel):
         line.addWidget(self.redraw)
         self.add_row("Brush outlines", options)
         self.add_wide(_row(self.grow, self.shrink, self.interpolate))
+        self.add_row("Grow and shrink", self.edge)
         self.add_wide(_row(self.split, self.separate, self.merge))
         self.add_wide(_row(self.renumber, self.delete, _row(self.undo, self.redo)))
-        self.add_wide(self.done)
-        self.add_wide(self.refusal)
 
     def _show(self) -> None:
         state = self.tools.state
@@ -129,10 +134,57 @@ class ToolPanel(Panel):
         with QSignalBlocker(self.redraw), QSignalBlocker(self.neighbours):
             self.redraw.setChecked(state.redraw)
             self.neighbours.setValue(state.neighbours)
+        self._show_edge()
         for child in self.findChildren(QPushButton):
             child.setEnabled(self.state.editable)
+
+    def _show_edge(self) -> None:
+        case = self.state.case
+        seen = case is not None and case.prediction is not None
+        tip = (
+            "The contour that adds or removes at least 15 % of the lesion."
+            if seen
+            else "No network has seen this case."
+        )
+        options = [
+            Option(edge, edge, tip if edge is Edge.CONTOUR else "", seen or edge is not Edge.CONTOUR) for edge in Edge
+        ]
+        self.edge.offer(options, self.tools.state.edge)
+        self.edge.setToolTip(_EDGE.format(pixel=_pixel(None if case is None else case.study.geometry.spacing)))
+
+
+class ToolMessage(Part[ToolState]):
+    """What the last tool did, or why it did nothing; for a place that is seen whichever tab is in front.
+
+    Parameters
+    ----------
+    studio : Studio
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(Tools.of(studio).state)
+        self.done = Hint()
+        self.refusal = Hint("notice")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.done)
+        column.addWidget(self.refusal)
+        self.follow(self.state.events, ("message", "refused"), self._show)
+        self._show()
+
+    def _show(self) -> None:
+        state = self.state
         self.done.say("" if state.refused else state.message)
         self.refusal.say(state.message if state.refused else "")
+        self.setVisible(bool(state.message) and self.parentWidget() is not None)
+
+
+def _pixel(spacing: tuple[float, float, float] | None) -> str:
+    """How large a pixel is, in words."""
+    if spacing is None:
+        return "the size of a pixel is not known"
+    _, y, x = spacing
+    return f"a pixel is {y:.2g} mm" if y == x else f"a pixel is {y:.2g} × {x:.2g} mm"
 
 
 def _row(*widgets: QWidget) -> QWidget:

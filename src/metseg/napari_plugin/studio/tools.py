@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from metseg.napari_plugin.studio.open_case import OpenCase
     from metseg.napari_plugin.studio.studio import Studio
 
-#: Share of a lesion's voxels that one click on Grow or Shrink adds or removes at least.
+#: Share of a lesion's voxels that the network's next contour adds or removes at least.
 STEP = 0.15
 
 Voxel = tuple[int, int, int]
@@ -36,6 +36,14 @@ class OnCanvas(StrEnum):
     SPLIT = "split"
 
 
+class Edge(StrEnum):
+    """How far *grow* and *shrink* move a lesion's edge."""
+
+    SLICE = "1 pixel, this slice"
+    ALL = "1 pixel, all slices"
+    CONTOUR = "to the network's next contour"
+
+
 @dataclass
 class ToolState:
     """What the tools' panel and the lesion table share. Every field has a signal in ``events``.
@@ -46,6 +54,8 @@ class ToolState:
         Which tool has the mouse.
     redraw, neighbours
         Of the guided brush, see :func:`metseg.curation.tools.guided_brush`.
+    edge : Edge
+        Of *grow* and *shrink*.
     chosen : tuple of int
         Lesions selected in the table, the current one first.
     message : str
@@ -59,6 +69,7 @@ class ToolState:
     on_canvas: OnCanvas = OnCanvas.NONE
     redraw: bool = False
     neighbours: int = 0
+    edge: Edge = Edge.SLICE
     chosen: tuple[int, ...] = ()
     message: str = ""
     refused: bool = False
@@ -121,24 +132,41 @@ class Tools(Follower):
             self._studio.state.lesion = numbers["lesion"]
 
     def grow(self) -> None:
-        """Let the selected lesion take in the next contour of the network's probability."""
+        """Move the selected lesion's edge outwards, as far as :attr:`ToolState.edge` says."""
 
         def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
-            label = self._selected()
+            label, z = self._selected(), self._slice_of_edge()
+            if self.state.edge is not Edge.CONTOUR:
+                return tools.dilate(case.labels.data, label, z=z), _margin(label, z)
             spacing = case.study.geometry.spacing
             grown = tools.grow(case.labels.data, _needed(case), label, step=STEP, spacing=spacing)
             return grown, {"lesion": label, "step": STEP}
 
-        self._run(ToolName.GROW, change, "the network saw nothing more round it: use the guided brush")
+        contour = self.state.edge is Edge.CONTOUR
+        nothing = "the network saw nothing more round it: use the guided brush" if contour else "there is no room"
+        self._run(ToolName.GROW, change, nothing)
 
     def shrink(self) -> None:
-        """Let the selected lesion fall back to the next contour within it."""
+        """Move the selected lesion's edge inwards, as far as :attr:`ToolState.edge` says."""
 
         def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
-            label = self._selected()
+            label, z = self._selected(), self._slice_of_edge()
+            if self.state.edge is not Edge.CONTOUR:
+                return tools.erode(case.labels.data, label, z=z), _margin(label, z)
             return tools.shrink(case.labels.data, _needed(case), label, step=STEP), {"lesion": label, "step": STEP}
 
-        self._run(ToolName.SHRINK, change, "there is no contour of the network's within it: use the guided eraser")
+        contour = self.state.edge is Edge.CONTOUR
+        nothing = "there is no contour of the network's within it: use the guided eraser"
+        self._run(ToolName.SHRINK, change, nothing if contour else "nothing would remain of it: delete it instead")
+
+    def _slice_of_edge(self) -> int | None:
+        """Index of the only slice in which the edge is to move; ``None`` for all."""
+        if self.state.edge is not Edge.SLICE:
+            return None
+        shown = self._studio.shown_slice
+        if shown is None:
+            raise ToolError("show axial slices (2D) to change one of them")
+        return shown
 
     def interpolate(self) -> None:
         """Redraw the selected lesion between the two drawn slices that are nearest to the one on screen.
@@ -304,6 +332,11 @@ class Tools(Follower):
 
 
 _tools: dict[Studio, Tools] = {}
+
+
+def _margin(label: int, z: int | None) -> dict[str, Any]:
+    """What is kept of a lesion whose edge moved by one pixel, in slice ``z`` or in all."""
+    return {"lesion": label, "pixels": 1} | ({} if z is None else {"slices": [z]})
 
 
 def _probabilities(case: OpenCase) -> npt.NDArray[np.float32] | None:

@@ -11,6 +11,7 @@ from metseg.napari_plugin.controls import Column
 from metseg.napari_plugin.session import SessionWidget
 from metseg.napari_plugin.state import Follower
 from metseg.napari_plugin.studio.export_panel import ExportPanel
+from metseg.napari_plugin.studio.first_steps import FirstSteps
 from metseg.napari_plugin.studio.keys_panel import KeysPanel
 from metseg.napari_plugin.studio.lesion_table import LesionPanel
 from metseg.napari_plugin.studio.panel import Panel
@@ -19,9 +20,10 @@ from metseg.napari_plugin.studio.proposal_panel import ProposalPanel
 from metseg.napari_plugin.studio.queue_panel import QueuePanel
 from metseg.napari_plugin.studio.retrain_panel import RetrainPanel
 from metseg.napari_plugin.studio.shortcuts import Shortcut
-from metseg.napari_plugin.studio.state import StudioState
+from metseg.napari_plugin.studio.slice_number import SliceNumber
+from metseg.napari_plugin.studio.state import StudioState, Tab
 from metseg.napari_plugin.studio.studio import Studio
-from metseg.napari_plugin.studio.tool_panel import ToolPanel
+from metseg.napari_plugin.studio.tool_panel import ToolMessage, ToolPanel
 from metseg.napari_plugin.style import style_sheet
 
 if TYPE_CHECKING:
@@ -58,12 +60,16 @@ class StudioWidget(SessionWidget):
         self.studio.add_shortcut(Shortcut("N", "new lesion", self.studio.new_lesion))
         self.studio.add_shortcut(Shortcut("K", "show these keys", self._show_keys))
         self.keys = KeysPanel(self.studio)
-        panels: dict[str, Sequence[Panel]] = {
-            "Review": (self.queue, self.tools, self.lesions),
-            "Predict": (self.proposal,),
-            "Export": (self.export,),
-            "Retrain": (self.retrain,),
-            "Keys": (self.keys,),
+        self.steps = FirstSteps(self.studio, self.project, self.proposal.proposing, self.queue.reviewing)
+        self._begun = False
+        self.message = ToolMessage(self.studio)
+        self._slice_number = SliceNumber(self.studio)
+        panels: dict[Tab, Sequence[Panel]] = {
+            Tab.REVIEW: (self.steps, self.queue, self.tools, self.lesions),
+            Tab.PREDICT: (self.proposal,),
+            Tab.EXPORT: (self.export,),
+            Tab.RETRAIN: (self.retrain,),
+            Tab.KEYS: (self.keys,),
         }
         self.tabs = QTabWidget()
         self.tabs.setObjectName("studioTabs")
@@ -71,12 +77,14 @@ class StudioWidget(SessionWidget):
         bar = self.tabs.tabBar()
         if bar is not None:
             bar.setDrawBase(False)
-        for title, held in panels.items():
-            self.tabs.addTab(Column(held), title)
+        for tab, held in panels.items():
+            self.tabs.addTab(Column(held), tab)
+        self.tabs.currentChanged.connect(self._on_tab)
         self._header = QWidget()
         top = QVBoxLayout(self._header)
         top.setContentsMargins(10, 8, 10, 4)
         top.addWidget(self.project)
+        top.addWidget(self.message)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -84,10 +92,15 @@ class StudioWidget(SessionWidget):
         layout.addWidget(self.tabs, 1)
         self.setMinimumWidth(_WIDTH)
         self._restyle()
-        themes = Follower()
-        themes.follow(napari_viewer.events, ("theme",), self._restyle)
-        every = (self.project, self.project.saved, *(panel for held in panels.values() for panel in held))
-        self.begin_session((*every, themes), self.studio.close)
+        others = Follower()
+        others.follow(napari_viewer.events, ("theme",), self._restyle)
+        others.follow(self.studio.state.events, ("tab",), self._show_tab)
+        others.follow(self.studio.state.events, ("project", "case"), self._show_parts)
+        self._show_tab()
+        self._show_parts()
+        header: tuple[Follower, ...] = (self.project, self.project.saved, self.message)
+        every = (*header, *(panel for held in panels.values() for panel in held))
+        self.begin_session((*every, self._slice_number, others), self.studio.close)
 
     def close_session(self) -> None:
         """Save and close the case, remove its layers, stop work, give the keys back."""
@@ -96,7 +109,21 @@ class StudioWidget(SessionWidget):
         super().close_session()
 
     def _show_keys(self) -> None:
-        self.tabs.setCurrentIndex(self.tabs.count() - 1)
+        self.studio.state.tab = Tab.KEYS
+
+    def _show_tab(self) -> None:
+        self.tabs.setCurrentIndex(list(Tab).index(self.studio.state.tab))
+
+    def _show_parts(self) -> None:
+        """Leave out what only acts on a case until the project's first one is open, and keep it from then on."""
+        state = self.studio.state
+        self._begun = state.project is not None and (self._begun or state.case is not None)
+        for part in (self.tools, self.lesions):
+            part.setVisible(self._begun)
+        self.queue.buttons.setVisible(self._begun)
+
+    def _on_tab(self, index: int) -> None:
+        self.studio.state.tab = list(Tab)[index]
 
     def _restyle(self) -> None:
         self.setStyleSheet(style_sheet(self.studio.viewer.theme, self.font().pointSize()))

@@ -22,6 +22,21 @@ class StatusChange:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Reopening:
+    """Somebody took an approval or rejection back."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedSlices:
+    """Somebody looked at slices, counted from 0."""
+
+    slices: frozenset[int]
+
+
+Job = Edit | StatusChange | Reopening | ReviewedSlices
+
+
 class Writer:
     """Commits edits of one open case.
 
@@ -40,7 +55,7 @@ class Writer:
         self._session = session
         self._told = told
         self._labels = session.labels.copy()
-        self._jobs: deque[Edit | StatusChange] = deque()
+        self._jobs: deque[Job] = deque()
         self._one_at_a_time = threading.Lock()
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="metseg-writer")
         self._refusals: deque[Exception] = deque()
@@ -61,7 +76,7 @@ class Writer:
         """How many jobs are not done."""
         return len(self._jobs)
 
-    def submit(self, job: Edit | StatusChange) -> None:
+    def submit(self, job: Job) -> None:
         """Do a job after all before it."""
         self._jobs.append(job)
         self.retry()
@@ -115,12 +130,14 @@ class Writer:
         if done or self.failure is not None:
             self._told()
 
-    def _attempt(self, job: Edit | StatusChange) -> bool:
+    def _attempt(self, job: Job) -> bool:
         try:
-            if isinstance(job, StatusChange):
-                self._change_status(job)
-            else:
+            if isinstance(job, Edit):
                 self._commit(job)
+            elif isinstance(job, ReviewedSlices):
+                self._session.mark_reviewed(job.slices)
+            else:
+                self._change_status(job)
         except Exception as error:  # whatever it is: it stays in the queue, and the user is told
             self.failure = error
             return False
@@ -144,10 +161,13 @@ class Writer:
             with contextlib.suppress(MetsegError):  # it was written: it must not be written again
                 self._predictions.extend(filter(None, [self._session.prediction()]))
 
-    def _change_status(self, change: StatusChange) -> None:
+    def _change_status(self, change: StatusChange | Reopening) -> None:
         """Nothing is lost if this cannot be written: it is told, and not tried again."""
         try:
-            self._session.set_status(change.status, change.reason)
+            if isinstance(change, Reopening):
+                self._session.reopen()
+            else:
+                self._session.set_status(change.status, change.reason)
         except MetsegError as error:
             self._refusals.append(error)
 

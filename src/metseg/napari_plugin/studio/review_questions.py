@@ -1,0 +1,148 @@
+"""What is asked, below the buttons, before a case is rejected or approved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QHideEvent, QKeyEvent
+from qtpy.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from metseg.napari_plugin.controls import Hint
+from metseg.napari_plugin.studio.buttons import button
+
+if TYPE_CHECKING:
+    from metseg.napari_plugin.studio.reviewing import Reviewing
+
+_RETURN = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+_MOST_NAMED = 8
+
+
+class RejectQuestion(QWidget):
+    """A line for the reason; Return rejects, Esc thinks better of it."""
+
+    def __init__(self, reviewing: Reviewing) -> None:
+        super().__init__()
+        self._reviewing = reviewing
+        self.reason = QLineEdit()
+        self.reason.setPlaceholderText("Why? For example: movement, no FLAIR, not this patient")
+        self.reason.returnPressed.connect(self._reject)
+        self.reason.textChanged.connect(lambda text: self.confirm.setEnabled(bool(text.strip())))
+        self.confirm = QPushButton("Reject")
+        self.confirm.clicked.connect(self._reject)
+        cancel = QPushButton("Cancel")
+        cancel.clicked.connect(self.hide)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        row.addWidget(self.reason, 1)
+        row.addWidget(self.confirm)
+        row.addWidget(cancel)
+        self.hide()
+
+    def ask(self) -> None:
+        """Show the question and put the cursor into it."""
+        self.reason.clear()
+        self.confirm.setEnabled(False)
+        self.show()
+        self.reason.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Hide the question on Esc."""
+        if event is not None and event.key() == Qt.Key.Key_Escape:
+            self.hide()
+        else:
+            super().keyPressEvent(event)
+
+    def _reject(self) -> None:
+        if reason := self.reason.text().strip():
+            self.hide()
+            self._reviewing.reject(reason)
+
+
+class UnseenQuestion(QWidget):
+    """Asks before a case is approved of which slices were not looked at; Return looks at them, Esc does nothing.
+
+    A second *A* does not approve: whoever holds the key down has not read the question.
+    """
+
+    def __init__(self, reviewing: Reviewing) -> None:
+        super().__init__()
+        self._reviewing = reviewing
+        self._asked: tuple[object, tuple[int, ...]] | None = None
+        self._before: QWidget | None = None
+        self.text = Hint("notice")
+        self.look = button("Look  (⏎)", "Show the first of the slices that were not looked at (Return).", self._look)
+        self.anyway = button("Approve anyway  (⇧A)", "They stay marked as not looked at.", self._approve)
+        self.cancel = QToolButton()
+        self.cancel.setText("✕")
+        self.cancel.setObjectName("openModel")
+        self.cancel.setToolTip("Change nothing (Esc).")
+        self.cancel.clicked.connect(self.hide)
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        row.addWidget(self.look, 2)
+        row.addWidget(self.anyway, 3)
+        row.addWidget(self.cancel)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.text)
+        layout.addLayout(row)
+        self.hide()
+
+    def ask(self) -> None:
+        """Say how many slices remain, and have the keyboard."""
+        case, remaining = self._reviewing.case, self._reviewing.remaining
+        if case is None:
+            return
+        self._asked = case, remaining
+        self.text.say(_unseen_line(self._reviewing, [case.numbers[z] for z in sorted(remaining)]))
+        if self.isHidden():
+            self._before = QApplication.focusWidget()
+        self.show()
+        self.look.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def keep_up(self) -> None:
+        """Ask no longer once another case is open, or the slices were looked at."""
+        if self._asked is not None and self._asked != (self._reviewing.case, self._reviewing.remaining):
+            self.hide()
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        """Give the keyboard back."""
+        super().hideEvent(event)
+        before, self._before, self._asked = self._before, None, None
+        if before is not None and self.isAncestorOf(QApplication.focusWidget() or self):
+            before.setFocus()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Hide the question on Esc, press the button that has the focus on Return."""
+        focused = self.focusWidget()
+        if event is not None and event.key() == Qt.Key.Key_Escape:
+            self.hide()
+        elif event is not None and event.key() in _RETURN and isinstance(focused, QPushButton):
+            focused.click()
+        else:
+            super().keyPressEvent(event)
+
+    def _look(self) -> None:
+        remaining = self._reviewing.remaining
+        self.hide()
+        if remaining:
+            self._reviewing.go_to(remaining[0])
+
+    def _approve(self) -> None:
+        self.hide()
+        self._reviewing.approve_anyway()
+
+
+def _unseen_line(reviewing: Reviewing, numbers: list[int]) -> str:
+    """How many slices were not looked at, and which: the first few."""
+    count = len(numbers)
+    if reviewing.plan is None:
+        total, kind = len(reviewing.case.numbers) if reviewing.case else count, "slices"
+    else:
+        total, kind = len(reviewing.plan.first), "slices that matter"
+    more = f" and {count - _MOST_NAMED} more" if count > _MOST_NAMED else ""
+    which = f"{', '.join(map(str, numbers[:_MOST_NAMED]))}{more}"
+    return f"{count} of {total} {kind} {'was' if count == 1 else 'were'} not looked at: {which}. Approve all the same?"
