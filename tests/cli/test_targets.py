@@ -67,7 +67,7 @@ def test_a_channel_of_unknown_sequence_is_post_contrast_for_metastases_and_flair
     assert "in place" not in named.err
     assert "WARNING" not in named.err
     assert about(tmp_path / "out/a_1_mask.tif")["model"] == "metastases"
-    assert masks_of(patient).status == 0
+    assert masks_of(patient, "--overwrite").status == 0
     assert about(tmp_path / "out/a_1_mask.tif")["model"] == "best"
 
 
@@ -104,7 +104,7 @@ def test_of_both_targets_what_the_sequences_show_is_outlined_and_the_rest_is_sai
     done = masks_of(patient, "--target", "both", "--sequences", "flair")
     assert done.status == 0, done.err
     assert "a has flair: only the FLAIR abnormality is outlined" in done.err
-    refused = masks_of(patient, "--target", "enhancing-lesion", "--sequences", "flair")
+    refused = masks_of(patient, "--target", "enhancing-lesion", "--sequences", "flair", "--overwrite")
     assert refused.status == 1
     assert "enhancing lesion is outlined on post-contrast, which is not there" in refused.err
 

@@ -15,8 +15,8 @@ from metseg.study.model import (
     parse_sequences,
 )
 from metseg.study.reading import Loaded, load, read_study
-from metseg.study.sidecar import read_spacing, sidecar_of, write_spacing
-from metseg.study.tiff import read_tiff, write_tiff
+from metseg.study.sidecar import read_pixels_hash, read_spacing, sidecar_of, write_spacing
+from metseg.study.tiff import is_as_written, read_tiff, write_tiff
 
 __all__ = [
     "MASK_ENDING",
@@ -37,9 +37,11 @@ __all__ = [
     "find_studies",
     "flush_folder",
     "inspect",
+    "is_as_written",
     "load",
     "natural_key",
     "parse_sequences",
+    "read_pixels_hash",
     "read_spacing",
     "read_study",
     "read_tiff",
