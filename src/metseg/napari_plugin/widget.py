@@ -40,7 +40,9 @@ class SegmentationWidget(SessionWidget):
         self.enhance = EnhanceSection(self.state)
         self.outline = OutlineSection(self.state)
         self.run = RunSection(self.state, self.controller.run, self.controller.cancel)
-        self.result = ResultSection(self.state, self.controller.outline_anew, self._export)
+        self.result = ResultSection(
+            self.state, self.controller.outline_anew, self.controller.confirm_slice, self._export
+        )
         self._parts = (self.input, self.enhance, self.outline, self.run, self.result)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -64,6 +66,6 @@ class SegmentationWidget(SessionWidget):
             self.controller.add_model_file(path)
 
     def _export(self) -> None:
-        folder = ask_folder(self)
+        folder = ask_folder(self, f"Export {self.state.outline.name} ({self.state.origin}) to")
         if folder is not None:
-            self.controller.export(folder, lambda there: confirm_replacement(self, there))
+            self.controller.export(folder, lambda there, described: confirm_replacement(self, there, described))
