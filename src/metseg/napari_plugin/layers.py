@@ -14,6 +14,7 @@ import numpy.typing as npt
 from metseg.errors import DataError
 from metseg.lesions import Target
 from metseg.napari_plugin.arrays import as_channels, as_stored, grid_of
+from metseg.preprocessing import display_window
 from metseg.study import Geometry, Sequence, Study, assumed_sequences
 
 if TYPE_CHECKING:
@@ -156,12 +157,11 @@ def _colours(lesion: tuple[float, ...]) -> Any:
 
 def _image_layer(study: Study, index: int, visible: bool) -> LayerData:
     voxels = study.voxels[index]
-    low, high = (float(value) for value in np.percentile(voxels, (0, 99.8)))
     extra = {
         "name": f"{TITLES[study.sequences[index]]} · {study.name}",
         "visible": visible,
         "colormap": "gray",
-        "contrast_limits": (low, max(high, low + 1)),
+        "contrast_limits": display_window(voxels),
         "metadata": {KEY: Channel(study, index)},
     }
     return voxels, placement(study.geometry.spacing) | extra, "image"
