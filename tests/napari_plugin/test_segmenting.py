@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from app_model.types import KeyBinding
 from qtpy.QtCore import QTimer
 
 from metseg.lesions import label_lesions, mask_from_probabilities
@@ -198,6 +199,39 @@ def test_a_run_goes_to_the_largest_lesion_and_keeps_the_zoom(viewer: Any, ready:
     assert viewer.dims.current_step[0] == np.argmax(largest.sum(axis=(1, 2)))
     assert viewer.scene.camera.zoom == zoom
     assert viewer.scene.camera.center == centre  # all of the head is on the canvas: nothing to move
+
+
+def test_outlines_are_contours_and_keys_fill_and_hide_them(
+    viewer: Any, open_widget: Callable[[], Any], study: Study, patiently: Wait
+) -> None:
+    for data, keywords, kind in study_layers(study):
+        (viewer.add_image if kind == "image" else viewer.add_labels)(data, **keywords)
+    drawn = viewer.add_labels(np.zeros(study.shape, np.uint8), name="another's")
+    widget = open_widget()
+    run(widget, patiently)
+    mask, result = viewer.layers["mask · head"], outlines(viewer)[0]
+    assert (mask.contour, result.contour, drawn.contour) == (1, 1, 0)
+    contour = result.opacity
+    for selected in (result, viewer.layers["FLAIR · head"]):
+        viewer.layers.selection.active = selected
+        press(selected, "Shift+F")
+        assert (mask.contour, result.contour, drawn.contour) == (0, 0, 0)
+        assert result.opacity < contour
+        press(selected, "Shift+F")
+        assert (mask.contour, result.contour) == (1, 1)
+        assert result.opacity == contour
+    mask.visible = False
+    held = selected.keymap[KeyBinding.from_str("Q")](selected)
+    next(held)
+    assert not result.visible
+    next(held, None)
+    assert (mask.visible, result.visible) == (False, True)
+    viewer.window.remove_dock_widget(widget)
+    assert not {KeyBinding.from_str("Q"), KeyBinding.from_str("Shift+F")} & set(result.keymap)
+
+
+def press(layer: Any, key: str) -> None:
+    layer.keymap[KeyBinding.from_str(key)](layer)
 
 
 def test_confirmed_slices_are_kept_by_the_next_run(viewer: Any, ready: Any, patiently: Wait) -> None:

@@ -26,6 +26,7 @@ from metseg.lesions import TargetChoice
 from metseg.napari_plugin import pipeline
 from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, NamedButton, Option, Part, Section
 from metseg.napari_plugin.layers import TITLES
+from metseg.napari_plugin.outline_display import FILL_KEY, HIDE_KEY
 from metseg.napari_plugin.state import Activity, ModelChoice, SegmentationState, Slices
 from metseg.preprocessing import Clahe
 from metseg.study import TRIPLET, Sequence
@@ -242,7 +243,10 @@ class ResultSection(Section[SegmentationState]):
         super().__init__("Result", state)
         self.outline = Choice(lambda layer: setattr(state, "outline", layer), "No outline yet")
         self.outline.setPlaceholderText("No result yet")
-        self.outline.setToolTip("The labels layer that is counted and exported; every label counts as lesion.")
+        self.outline.setToolTip(
+            "The labels layer that is counted and exported; every label counts as lesion.\n"
+            f"{FILL_KEY}: contours or fill. {HIDE_KEY}, held: hide."
+        )
         self.origin = Hint()
         self.edited = Hint()
         self.anew = QPushButton("Outline anew in another layer")

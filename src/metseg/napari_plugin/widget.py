@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QVBoxLayout
 from metseg.napari_plugin.controller import Controller
 from metseg.napari_plugin.controls import Column
 from metseg.napari_plugin.dialogs import ask_folder, ask_model_file, confirm_replacement
+from metseg.napari_plugin.outline_display import OutlineDisplay
 from metseg.napari_plugin.preview import Preview
 from metseg.napari_plugin.sections import EnhanceSection, InputSection, OutlineSection, ResultSection, RunSection
 from metseg.napari_plugin.session import SessionWidget
@@ -36,6 +37,7 @@ class SegmentationWidget(SessionWidget):
         self.state = state or SegmentationState()
         self.controller = Controller(napari_viewer, self.state)
         self.preview = Preview(napari_viewer, self.state)
+        self.display = OutlineDisplay(self.state)
         self.input = InputSection(self.state, self._open_model, self.controller.name_channels)
         self.enhance = EnhanceSection(self.state)
         self.outline = OutlineSection(self.state)
@@ -50,7 +52,9 @@ class SegmentationWidget(SessionWidget):
         self._restyle()
         self._themes = Follower()
         self._themes.follow(napari_viewer.events, ("theme",), self._restyle)
-        self.begin_session((*self._parts, self._themes), self.controller.close, self.preview.abandon)
+        self.begin_session(
+            (*self._parts, self._themes), self.controller.close, self.preview.abandon, self.display.close
+        )
 
     def close_session(self) -> None:
         """Stop work, remove the preview, let go of viewer and state."""

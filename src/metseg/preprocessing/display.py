@@ -64,4 +64,5 @@ def _interior(volume: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     padded = np.pad(head, ((0, 0), (1, 1), (1, 1)))
     depth = np.stack([ndimage.distance_transform_edt(plane) for plane in padded])[:, 1:-1, 1:-1]
     depth[area < _FULL * area.max()] = 0
-    return volume[depth > _DEPTH * depth.max()]
+    interior: npt.NDArray[np.float32] = volume[depth > _DEPTH * depth.max()]
+    return interior
