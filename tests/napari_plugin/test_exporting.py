@@ -101,7 +101,7 @@ def test_an_edited_outline_is_exported_and_named_after_another_run(
     ready.run.run.click()
     patiently(lambda: not ready.controller.busy)
     assert len([layer for layer in viewer.layers if layer.name.startswith("lesions")]) == 2
-    assert ready.result.export.accessibleName().endswith(f"{outline.name} ({ready.state.origin})")
+    assert ready.result.export.accessibleName().endswith(f" · {outline.name} · {ready.state.origin}")
     assert "edited by hand in 1 slice" in ready.state.origin
     titles: list[str] = []
     monkeypatch.setattr(

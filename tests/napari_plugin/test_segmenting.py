@@ -157,7 +157,7 @@ def test_before_a_run_the_mask_of_the_files_is_called_a_reference_mask(
     patiently(lambda: not widget.controller.busy)
     assert widget.state.outline is None
     assert widget.run.summary.text() == "Reference mask; no result yet"
-    assert not widget.run.summary.isEnabled()
+    assert not widget.run.summary.font().bold()
     assert not widget.result.export.isEnabled()
     assert "no result yet" in widget.result.export.toolTip()
     assert widget.result.outline.itemText(0) == "mask · head (reference mask)"
@@ -165,12 +165,12 @@ def test_before_a_run_the_mask_of_the_files_is_called_a_reference_mask(
     patiently(lambda: not widget.controller.busy)
     assert widget.state.outline == mask
     assert widget.run.summary.text().startswith("Reference mask: 1 lesion")
-    assert not widget.run.summary.isEnabled()
+    assert not widget.run.summary.font().bold()
     assert widget.result.export.isEnabled()
     assert widget.state.origin == "reference mask"
     run(widget, patiently)
     assert widget.state.outline == outlines(viewer)[0]
-    assert widget.run.summary.isEnabled()
+    assert widget.run.summary.font().weight() > widget.run.cancel.font().weight()
 
 
 def test_a_reference_mask_that_is_edited_becomes_the_chosen_layer(

@@ -175,7 +175,7 @@ class Choice(QComboBox):
 
 
 class NamedButton(QPushButton):
-    """A button that says in a second line on what it acts, shortened in its middle where there is no room.
+    """A button that says in further lines on what it acts, each shortened in its middle where there is no room.
 
     Parameters
     ----------
@@ -186,26 +186,36 @@ class NamedButton(QPushButton):
     def __init__(self, action: str) -> None:
         super().__init__(action)
         self._action = action
-        self._name = ""
+        self._lines: tuple[str, ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
-    def name(self, name: str) -> None:
-        """Show ``name`` in the second line; none if it is empty."""
-        self._name = name
-        self.setAccessibleName(f"{self._action} {name}".strip())
+    def name(self, *lines: str) -> None:
+        """Show ``lines`` below the first one."""
+        self._lines = lines
+        self.setAccessibleName(" · ".join((self._action, *lines)))
         self._fit()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Fit the name into the new width."""
+        """Fit the lines into the new width."""
         super().resizeEvent(event)
         self._fit()
 
     def _fit(self) -> None:
-        room = self.width() - _BUTTON_PADDING
-        name = self.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideMiddle, room).replace("&", "&&")
-        text = f"{self._action}\n{name}" if name else self._action
+        metrics, room = self.fontMetrics(), self.width() - _BUTTON_PADDING
+        lines = [metrics.elidedText(line, Qt.TextElideMode.ElideMiddle, room) for line in self._lines]
+        text = "\n".join((self._action, *lines)).replace("&", "&&")
         if text != self.text():
             self.setText(text)
+
+
+def rename(widget: QWidget, name: str) -> None:
+    """Give a widget the look that the style sheet has for another name."""
+    if widget.objectName() != name:
+        widget.setObjectName(name)
+        style = widget.style()
+        if style is not None:
+            style.unpolish(widget)
+            style.polish(widget)
 
 
 class ClaheBox(QCheckBox):

@@ -24,7 +24,7 @@ from superqt import QLabeledDoubleSlider
 from metseg import DEFAULT_MODEL
 from metseg.lesions import TargetChoice
 from metseg.napari_plugin import pipeline
-from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, NamedButton, Option, Part, Section
+from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, NamedButton, Option, Part, Section, rename
 from metseg.napari_plugin.layers import TITLES
 from metseg.napari_plugin.outline_display import FILL_KEY, HIDE_KEY
 from metseg.napari_plugin.state import Activity, ModelChoice, SegmentationState, Slices
@@ -222,7 +222,7 @@ class RunSection(Part[SegmentationState]):
         self.cancel.setEnabled(state.activity in (Activity.RUNNING, Activity.EXPORTING))
         self.cancel.setToolTip("Nothing is running." if idle else "Stop. Nothing is changed.")
         self.summary.setText(_summary(state))
-        self.summary.setEnabled(bool(state.summary) and not state.reference)
+        rename(self.summary, "result" if state.summary and not state.reference else "noResult")
         done, total, what = state.progress.done, state.progress.total, state.progress.what
         self.progress.setRange(0, total)
         self.progress.setValue(done)
@@ -247,7 +247,6 @@ class ResultSection(Section[SegmentationState]):
             "The labels layer that is counted and exported; every label counts as lesion.\n"
             f"{FILL_KEY}: contours or fill. {HIDE_KEY}, held: hide."
         )
-        self.origin = Hint()
         self.edited = Hint()
         self.anew = QPushButton("Outline anew in another layer")
         self.anew.setToolTip("The outline as threshold and smallest lesion give it now, beside the edited one.")
@@ -263,7 +262,6 @@ class ResultSection(Section[SegmentationState]):
         self.export.setObjectName("secondary")
         self.export.clicked.connect(export)
         self.add_row("Layer", self.outline)
-        self.add_wide(self.origin)
         self.add_wide(self.edited)
         self.add_wide(self.anew)
         self.add_wide(self.confirm)
@@ -292,9 +290,8 @@ class ResultSection(Section[SegmentationState]):
         with QSignalBlocker(self.confirm):
             self.confirm.setChecked(bool(state.confirmed))
         self.confirm.setEnabled(state.confirmed is not None)
-        self.origin.say(state.origin[:1].upper() + state.origin[1:])
         named = "" if state.outline is None else f"{state.outline.name} ({state.origin})"
-        self.export.name(named)
+        self.export.name(*(() if state.outline is None else (state.outline.name, state.origin)))
         self.export.setEnabled(not state.export_obstacle)
         self.export.setToolTip(
             state.export_obstacle
