@@ -172,9 +172,24 @@ def test_models_are_listed_with_what_they_outline_and_whether_they_fit(metseg: A
 
 
 @pytest.mark.usefixtures("both")
+def test_the_list_of_models_keeps_names_and_paths_whole_in_80_columns(
+    metseg: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from metseg.checkpoints import list_models
+
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = metseg("models", "--sequences", "post-contrast").out.splitlines()
+    for info in list_models():
+        assert f"{info.name}: {info.path}" in lines
+        assert any(line.startswith(f"{info.name} ") for line in lines)
+
+
+@pytest.mark.usefixtures("both")
 def test_evaluation_takes_the_network_of_the_target(metseg: Any, write_patient: Any, tmp_path: Path) -> None:
     write_patient(tmp_path / "data/a", slices=3)
-    assert "best: FLAIR abnormality" in metseg("evaluate", "--data", tmp_path / "data").out
+    usual = metseg("evaluate", "--data", tmp_path / "data")
+    assert "best: FLAIR abnormality" in usual.out
+    assert "--model auto: best, by the sequences of a (pre-contrast, flair, post-contrast)" in usual.err
     enhancing = metseg("evaluate", "--data", tmp_path / "data", "--target", "enhancing-lesion")
     assert "metastases: enhancing lesion" in enhancing.out
     assert "FLAIR alone" not in enhancing.out

@@ -183,7 +183,7 @@ class SegmentationState:
         if self.activity is not Activity.IDLE:
             return "Wait for the current work to end."
         if self.image is None:
-            return "Open an image first: File > Open Folder, or File > Open Sample > Metseg."
+            return "Open an image first: File > Open Folder, or File > Open Sample > Synthetic head."
         if self.searching:
             return "Still looking for networks."
         if self.opening:
