@@ -45,7 +45,7 @@ def models(
         card = info.card
         about = ("", "", f"cannot be used: {info.problem}")
         if card is not None:
-            about = (str(card.target), ", ".join(card.preprocessing.sequences), card.summary)
+            about = (str(card.target), ", ".join(card.preprocessing.sequences), info.summary)
         fits = () if there is None else ("" if card is None else misfit(card, there) or "yes",)
         table.add_row(info.name, *about, *fits)
     out().print(table)

@@ -27,7 +27,7 @@ from metseg.preprocessing import Clahe, PreprocessingConfig, Preprocessor
 from metseg.study import Sequence
 
 if TYPE_CHECKING:
-    from metseg.checkpoints import ModelCard
+    from metseg.checkpoints import ModelCard, ModelInfo
     from metseg.inference import Segmentation
 
 #: Slices per forward pass: few, so that progress is fine and Cancel acts soon.
@@ -153,8 +153,15 @@ def find_choices() -> tuple[tuple[ModelChoice, ...], tuple[str, ...]]:
     from metseg.checkpoints import list_models
     from metseg.inference import available_devices
 
-    models = tuple(ModelChoice(info.name, info.name, info.card, info.problem or "") for info in list_models())
+    models = tuple(
+        ModelChoice(info.name, _title(info), info.card, info.problem or "", info.summary) for info in list_models()
+    )
     return models, ("auto", *available_devices())
+
+
+def _title(info: ModelInfo) -> str:
+    marks = () if info.standing is None else info.standing.marks
+    return f"{info.name} ({', '.join(marks)})" if marks else info.name
 
 
 def model_from_file(path: str) -> ModelChoice:

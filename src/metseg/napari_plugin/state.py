@@ -66,13 +66,16 @@ class ModelChoice:
     title: str
     card: ModelCard | None
     problem: str = ""
+    about: str = ""
 
     @property
     def summary(self) -> str:
         """One line about it."""
         if self.card is None:
             return self.problem
-        return f"{self.card.target} on {', '.join(self.card.preprocessing.sequences)}; {self.card.summary}"
+        return (
+            f"{self.card.target} on {', '.join(self.card.preprocessing.sequences)}; {self.about or self.card.summary}"
+        )
 
 
 @dataclass(frozen=True)
