@@ -90,7 +90,7 @@ def export(widget: Any, folder: Path) -> None:
     from metseg.napari_plugin.state import Slices
 
     widget.state.slices = Slices.EDITED
-    widget.controller.export(folder, lambda there: False)
+    widget.controller.export(folder, lambda there, described: False)
     wait_until(lambda: not widget.controller.busy, "exporting")
     print("\n".join(widget.state.notices) or f"{folder}: nothing exported; files are there already")
 

@@ -28,8 +28,10 @@ def opened(qtbot: Any) -> Any:
 
     yield opening
     for viewer in viewers:
-        viewer.close()
-    qtbot.wait(50)
+        (widget,) = viewer.window.dock_widgets.values()
+        qtbot.waitUntil(lambda widget=widget: not widget.controller.busy, timeout=60_000)
+        with qtbot.waitSignal(widget.destroyed, timeout=60_000):
+            viewer.close()
 
 
 def outlines(viewer: Any) -> list[Any]:

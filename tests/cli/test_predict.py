@@ -112,18 +112,61 @@ def test_nothing_but_bad_files_is_status_1_and_no_mask(metseg: Any, model: Path,
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["output beside the input", "output inside the input"])
-def test_a_second_run_writes_the_same_files(
+def test_a_second_run_says_how_many_files_it_would_replace_and_writes_the_same_ones_with_overwrite(
     metseg: Any, model: Path, write_patient: Any, tmp_path: Path, inside: bool
 ) -> None:
     write_patient(tmp_path / "in/a", slices=2)
     out = tmp_path / "in/masks" if inside else tmp_path / "out"
     arguments = ("predict", "--model", model, "--input", tmp_path / "in", "--output", out, "--probabilities")
     assert metseg(*arguments).status == 0
-    first = {path: path.read_bytes() for path in out.rglob("*.tif")}
+    first = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in out.rglob("*") if path.is_file()}
     second = metseg(*arguments)
-    assert second.status == 0, second.err
-    assert {path: path.read_bytes() for path in out.rglob("*.tif")} == first
-    assert len(first) == 4
+    assert second.status == 2
+    assert "4 files of an earlier run would be replaced" in second.err
+    assert "--overwrite" in second.err
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in first} == first
+    third = metseg(*arguments, "--overwrite")
+    assert third.status == 0, third.err
+    assert {path: path.read_bytes() for path in first} == {path: content for path, (content, _) in first.items()}
+    assert len(list(out.rglob("*.tif"))) == 4
+
+
+@pytest.mark.parametrize("options", [(), ("--overwrite",)], ids=["plain", "overwrite"])
+@pytest.mark.parametrize("kind", ["edited", "drawn", "foreign sidecar"])
+def test_edited_and_foreign_masks_are_never_replaced(
+    metseg: Any, model: Path, write_patient: Any, tmp_path: Path, kind: str, options: tuple[str, ...]
+) -> None:
+    patient, out = write_patient(tmp_path / "a", slices=3), tmp_path / "out"
+    arguments = ("predict", "--model", model, "--input", patient, "--output", out)
+    if kind == "edited":
+        assert metseg(*arguments).status == 0
+        pixels = read_tiff(out / "a_2_mask.tif")[0, 0]
+        pixels[5, 5] = 255 - pixels[5, 5]
+        write_tiff(out / "a_2_mask.tif", pixels)
+        named = "a_2_mask.tif"
+    else:
+        out.mkdir()
+        if kind == "drawn":
+            write_tiff(out / "a_2_mask.tif", np.zeros((64, 64), np.uint8))
+        (out / "a_2_mask.json").write_text('{"reader": "second"}')
+        named = "a_2_mask.tif" if kind == "drawn" else "a_2_mask.json"
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    done = metseg(*arguments, *options)
+    assert done.status == 2
+    assert "1 file may be what a person drew" in done.err
+    assert named in done.err
+    assert ("2 files of an earlier run" in done.err) == (kind == "edited" and not options)
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_new_patients_are_added_beside_masks_of_an_earlier_run(
+    metseg: Any, model: Path, write_patient: Any, tmp_path: Path
+) -> None:
+    first, out = write_patient(tmp_path / "in/a", slices=2), tmp_path / "out"
+    assert metseg("predict", "--model", model, "--input", first, "--output", out / "a").status == 0
+    second = write_patient(tmp_path / "in/b", slices=1)
+    done = metseg("predict", "--model", model, "--input", second, "--output", out / "b")
+    assert done.status == 0, done.err
 
 
 def test_masks_that_a_person_drew_are_never_overwritten(

@@ -67,7 +67,7 @@ def test_a_channel_of_unknown_sequence_is_post_contrast_for_metastases_and_flair
     assert "in place" not in named.err
     assert "WARNING" not in named.err
     assert about(tmp_path / "out/a_1_mask.tif")["model"] == "metastases"
-    assert masks_of(patient).status == 0
+    assert masks_of(patient, "--overwrite").status == 0
     assert about(tmp_path / "out/a_1_mask.tif")["model"] == "best"
 
 
@@ -104,7 +104,7 @@ def test_of_both_targets_what_the_sequences_show_is_outlined_and_the_rest_is_sai
     done = masks_of(patient, "--target", "both", "--sequences", "flair")
     assert done.status == 0, done.err
     assert "a has flair: only the FLAIR abnormality is outlined" in done.err
-    refused = masks_of(patient, "--target", "enhancing-lesion", "--sequences", "flair")
+    refused = masks_of(patient, "--target", "enhancing-lesion", "--sequences", "flair", "--overwrite")
     assert refused.status == 1
     assert "enhancing lesion is outlined on post-contrast, which is not there" in refused.err
 
@@ -172,9 +172,24 @@ def test_models_are_listed_with_what_they_outline_and_whether_they_fit(metseg: A
 
 
 @pytest.mark.usefixtures("both")
+def test_the_list_of_models_keeps_names_and_paths_whole_in_80_columns(
+    metseg: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from metseg.checkpoints import list_models
+
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = metseg("models", "--sequences", "post-contrast").out.splitlines()
+    for info in list_models():
+        assert f"{info.name}: {info.path}" in lines
+        assert any(line.startswith(f"{info.name} ") for line in lines)
+
+
+@pytest.mark.usefixtures("both")
 def test_evaluation_takes_the_network_of_the_target(metseg: Any, write_patient: Any, tmp_path: Path) -> None:
     write_patient(tmp_path / "data/a", slices=3)
-    assert "best: FLAIR abnormality" in metseg("evaluate", "--data", tmp_path / "data").out
+    usual = metseg("evaluate", "--data", tmp_path / "data")
+    assert "best: FLAIR abnormality" in usual.out
+    assert "--model auto: best, by the sequences of a (pre-contrast, flair, post-contrast)" in usual.err
     enhancing = metseg("evaluate", "--data", tmp_path / "data", "--target", "enhancing-lesion")
     assert "metastases: enhancing lesion" in enhancing.out
     assert "FLAIR alone" not in enhancing.out

@@ -109,6 +109,23 @@ def patiently(qtbot: Any) -> Callable[[Callable[[], object]], None]:
     return wait
 
 
+@pytest.fixture
+def at_slice() -> Callable[..., None]:
+    """Do something in the very event that reports how many slices are ready: a look now and then may miss it."""
+
+    def register(widget: Any, ready: int, action: Callable[[], object]) -> None:
+        progress = widget.state.events.progress
+
+        def on_progress(event: Any) -> None:
+            if event.done >= ready:
+                progress.disconnect(on_progress)
+                action()
+
+        progress.connect(on_progress)
+
+    return register
+
+
 @pytest.fixture(scope="module")
 def window(qapp: Any) -> Iterator[Any]:
     """One napari window for the tests of a module, since opening one takes longer than most of them; nothing leaks."""

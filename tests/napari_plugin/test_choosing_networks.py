@@ -57,6 +57,29 @@ def test_without_best_it_begins_with_the_first_that_can_be_used(open_widget: Cal
     assert "damaged" not in keys
 
 
+def test_networks_are_compared_on_the_same_patients_and_research_use_is_said(
+    open_widget: Callable[..., Any], folder: Path
+) -> None:
+    created = load_checkpoint(folder / "one").card.created
+    measured = {"best": (0.9, 200), "one": (0.8, 50)}
+    networks = {
+        name: {"dice": dice, "milliseconds": time, "created": created} for name, (dice, time) in measured.items()
+    }
+    content = {"data": "ours", "target": "FLAIR abnormality", "patients": 12, "networks": networks}
+    (folder / "comparable.json").write_text(json.dumps(content))
+    widget = open_widget(folder)
+    model = widget.input.model
+    assert model.findText("best (most accurate)") > 0
+    assert model.findText("two") > 0
+    model.setCurrentIndex(model.findText("one (fastest)"))
+    assert widget.state.model == "one"
+    said = widget.input.summary.text()
+    assert "FLAIR abnormality on pre-contrast, flair, post-contrast" in said
+    assert "fastest, Dice 0.800 on 12 patients (ours), 50 ms a slice" in said
+    assert "Research use" in widget.input.research.text()
+    assert not widget.input.research.isHidden()
+
+
 def test_a_damaged_network_chosen_all_the_same_is_explained(open_widget: Callable[..., Any], folder: Path) -> None:
     widget = open_widget(folder)
     widget.state.model = "damaged"

@@ -12,7 +12,7 @@ import pytest
 from metseg.curation import export_pairs
 from metseg.napari_plugin import dialogs, export_command
 from metseg.napari_plugin.state import Slices
-from metseg.study import Study, read_study
+from metseg.study import Study, read_study, read_tiff
 
 Wait = Callable[..., None]
 
@@ -58,6 +58,7 @@ def test_a_corrected_network_outline_reads_back_as_training_data(
     outline = viewer.layers["lesions (FLAIR abnormality) · head"]
     outline.fill((3, 30, 30), 3)
     outline.paint((3, 8, 8), 1)
+    ready.state.slices = Slices.ALL
     ready.result.export.click()
     patiently(lambda: not ready.controller.busy)
     read = read_study(chosen)
@@ -67,15 +68,17 @@ def test_a_corrected_network_outline_reads_back_as_training_data(
     assert read.geometry == study.geometry
     for image in source.glob("head_?.tif"):
         assert (chosen / "head" / image.name).read_bytes() == image.read_bytes()
-    assert "6 slices with mask exported" in ready.result.notices.text()
+    layer = "lesions (FLAIR abnormality) · head (tiny, threshold 0.5, edited by hand in 1 slice)"
+    assert f"6 slices of {layer} exported to" in ready.result.notices.text()
 
 
 def test_only_slices_edited_by_hand(viewer: Any, ready: Any, chosen: Path, patiently: Wait) -> None:
     mask = viewer.layers["mask · head"]
-    assert ready.state.outline == mask
     mask.paint((1, 8, 8), 1)
     mask.paint((4, 8, 8), 1)
-    ready.result.slices.setCurrentIndex(list(Slices).index(Slices.EDITED))
+    patiently(lambda: ready.state.edited)
+    assert ready.state.outline == mask
+    assert ready.result.slices.currentText() == "Slices edited or confirmed"
     ready.result.export.click()
     patiently(lambda: not ready.controller.busy)
     assert sorted(path.name for path in (chosen / "head").glob("*.tif")) == [
@@ -86,7 +89,48 @@ def test_only_slices_edited_by_hand(viewer: Any, ready: Any, chosen: Path, patie
     ]
 
 
-def test_only_slices_with_a_lesion(ready: Any, chosen: Path, study: Study, patiently: Wait) -> None:
+def test_an_edited_outline_is_exported_and_named_after_another_run(
+    viewer: Any, ready: Any, chosen: Path, study: Study, patiently: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready.run.run.click()
+    patiently(lambda: not ready.controller.busy)
+    outline = viewer.layers["lesions (FLAIR abnormality) · head"]
+    outline.fill((3, 30, 30), 3)
+    outline.paint((3, 8, 8), 1)
+    ready.state.threshold = 0.8
+    ready.run.run.click()
+    patiently(lambda: not ready.controller.busy)
+    assert len([layer for layer in viewer.layers if layer.name.startswith("lesions")]) == 2
+    assert ready.result.export.accessibleName().endswith(f" · {outline.name} · {ready.state.origin}")
+    assert "edited by hand in 1 slice" in ready.state.origin
+    titles: list[str] = []
+    monkeypatch.setattr(
+        dialogs.QFileDialog, "getExistingDirectory", lambda _, title, *__: titles.append(title) or str(chosen)
+    )
+    ready.result.export.click()
+    patiently(lambda: not ready.controller.busy)
+    assert titles == [f"Export {outline.name} ({ready.state.origin}) to"]
+    assert [path.name for path in (chosen / "head").glob("*_mask.tif")] == ["head_4_mask.tif"]
+    np.testing.assert_array_equal(read_tiff(chosen / "head/head_4_mask.tif")[0, 0] > 0, outline.data[3] > 0)
+    assert f"1 slice of {outline.name} (tiny, threshold 0.5, edited by hand" in ready.result.notices.text()
+
+
+def test_confirmed_slices_are_exported_with_the_edited_ones(
+    viewer: Any, ready: Any, chosen: Path, patiently: Wait
+) -> None:
+    mask = viewer.layers["mask · head"]
+    mask.paint((1, 8, 8), 1)
+    patiently(lambda: ready.state.edited)
+    viewer.dims.set_current_step(0, 3)
+    ready.result.confirm.click()
+    ready.result.export.click()
+    patiently(lambda: not ready.controller.busy)
+    written = sorted(path.name for path in (chosen / "head").glob("*_mask.tif"))
+    assert written == ["head_2_mask.tif", "head_4_mask.tif"]
+
+
+def test_only_slices_with_a_lesion(viewer: Any, ready: Any, chosen: Path, study: Study, patiently: Wait) -> None:
+    ready.state.outline = viewer.layers["mask · head"]
     ready.state.slices = Slices.LESION
     ready.result.export.click()
     patiently(lambda: not ready.controller.busy)
@@ -94,12 +138,13 @@ def test_only_slices_with_a_lesion(ready: Any, chosen: Path, study: Study, patie
 
 
 def test_no_slice_of_the_wanted_kind_is_said(
-    ready: Any, chosen: Path, patiently: Wait, notifications: list[str]
+    viewer: Any, ready: Any, chosen: Path, patiently: Wait, notifications: list[str]
 ) -> None:
+    ready.state.outline = viewer.layers["mask · head"]
     ready.state.slices = Slices.EDITED
     ready.result.export.click()
     patiently(lambda: not ready.controller.busy)
-    assert any("no slices edited by hand" in said for said in notifications)
+    assert any("no slices edited or confirmed" in said for said in notifications)
     assert not list(chosen.iterdir())
 
 
@@ -107,6 +152,8 @@ def test_files_are_replaced_only_after_a_yes(
     viewer: Any, ready: Any, chosen: Path, patiently: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     buttons = dialogs.QMessageBox.StandardButton
+    ready.state.outline = viewer.layers["mask · head"]
+    ready.state.slices = Slices.ALL
     ready.result.export.click()
     patiently(lambda: not ready.controller.busy)
     before = read_study(chosen).mask
@@ -117,6 +164,7 @@ def test_files_are_replaced_only_after_a_yes(
     patiently(lambda: not ready.controller.busy)
     assert len(asked) == 1
     assert "12 of these files exist" in asked[0]
+    assert "Replace them by slices of mask · head (reference mask, edited by hand in 1 slice)?" in asked[0]
     np.testing.assert_array_equal(read_study(chosen).mask, before)
     answer(monkeypatch, buttons.Yes)
     ready.result.export.click()
@@ -132,7 +180,10 @@ def test_a_layer_drawn_on_a_plain_image_can_be_exported(
     drawn = viewer.add_labels(np.zeros(pixels.shape, np.uint8))
     drawn.paint((1, 10, 10), 1)
     widget = open_widget()
+    patiently(lambda: not widget.controller.busy)
     assert widget.state.outline == drawn
+    assert widget.state.origin == "drawn by hand or opened elsewhere"
+    widget.state.slices = Slices.ALL
     widget.result.export.click()
     patiently(lambda: not widget.controller.busy)
     read = read_study(chosen)
@@ -147,6 +198,7 @@ def test_the_menu_exports_the_selected_layer(
     export_command.export_selected_outline(viewer)
     patiently(lambda: any("exported" in said for said in notifications))
     np.testing.assert_array_equal(read_study(chosen).mask, study.mask)
+    assert any("6 slices of mask · head (reference mask) exported to" in said for said in notifications)
 
 
 def test_the_menu_entry_finds_the_viewer_and_says_what_to_select(viewer: Any, notifications: list[str]) -> None:
@@ -157,8 +209,9 @@ def test_the_menu_entry_finds_the_viewer_and_says_what_to_select(viewer: Any, no
 
 
 def test_a_folder_that_cannot_be_written_is_said(
-    ready: Any, chosen: Path, patiently: Wait, notifications: list[str]
+    viewer: Any, ready: Any, chosen: Path, patiently: Wait, notifications: list[str]
 ) -> None:
+    ready.state.outline = viewer.layers["mask · head"]
     (chosen / "head").write_text("a file where the folder should be")
     ready.result.export.click()
     patiently(lambda: not ready.controller.busy)

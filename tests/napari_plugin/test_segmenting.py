@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from app_model.types import KeyBinding
 from qtpy.QtCore import QTimer
 
-from metseg.lesions import mask_from_probabilities
+from metseg.lesions import label_lesions, mask_from_probabilities
 from metseg.napari_plugin import dialogs
 from metseg.napari_plugin.layers import study_layers
 from metseg.napari_plugin.outlines import outline_of
@@ -21,6 +22,7 @@ from metseg.study import Study
 
 Wait = Callable[..., None]
 Make = Callable[..., Study]
+AtSlice = Callable[..., None]
 
 #: Generous: other work may share the machine. What is measured is printed.
 LONGEST_STALL = 0.5
@@ -102,16 +104,155 @@ def test_a_new_run_replaces_an_unedited_outline_as_one_undoable_step(viewer: Any
     np.testing.assert_array_equal(layer.data, after)
 
 
-def test_an_edited_outline_is_left_alone_by_the_next_run(viewer: Any, ready: Any, patiently: Wait) -> None:
+def test_an_edited_outline_is_left_alone_by_the_next_run_and_stays_chosen(
+    viewer: Any, ready: Any, patiently: Wait
+) -> None:
     run(ready, patiently)
     (first,) = outlines(viewer)
     first.paint((2, 20, 20), 2)
+    first.mode = "paint"
     edited = first.data.copy()
     patiently(lambda: ready.state.edited)
+    step = viewer.dims.current_step
+    ready.state.threshold = 0.3
     run(ready, patiently)
     np.testing.assert_array_equal(first.data, edited)
     assert len(outlines(viewer)) == 2
-    assert ready.state.outline == outlines(viewer)[-1]
+    second = outlines(viewer)[-1]
+    assert ready.state.outline == first
+    assert viewer.layers.selection.active == first
+    assert first.mode == "paint"
+    assert viewer.dims.current_step == step
+    assert ready.state.origin == "tiny, threshold 0.5, edited by hand in 1 slice"
+    assert f"The result is in the layer {second.name}" in ready.result.notices.text()
+    ready.state.outline = second  # who wants the new one can have it
+    patiently(lambda: not ready.controller.busy)
+    assert ready.state.origin == "tiny, threshold 0.3"
+    assert not ready.state.edited
+
+
+def test_results_are_never_drawn_in_one_colour(viewer: Any, ready: Any, study: Study, patiently: Wait) -> None:
+    for data, keywords, kind in study_layers(study):
+        if kind == "labels":
+            viewer.add_labels(data, **keywords)
+    run(ready, patiently)
+    for number in range(5):
+        outlines(viewer)[-1].paint((2, 10 + number, 10), 2)
+        ready.controller.run()
+        patiently(lambda: not ready.controller.busy)
+    layers = [layer for layer in viewer.layers if layer.name.startswith(("lesions", "mask"))]
+    assert len(layers) == 7
+    colours = np.array([layer.get_color(1)[:3] for layer in layers])
+    apart = np.abs(colours[:, None] - colours[None]).max(axis=2)
+    assert apart[~np.eye(7, dtype=bool)].min() > 0.15
+
+
+def test_before_a_run_the_mask_of_the_files_is_called_a_reference_mask(
+    viewer: Any, open_widget: Callable[[], Any], study: Study, patiently: Wait
+) -> None:
+    for data, keywords, kind in study_layers(study):
+        (viewer.add_image if kind == "image" else viewer.add_labels)(data, **keywords)
+    mask = viewer.layers["mask · head"]
+    widget = open_widget()
+    patiently(lambda: not widget.controller.busy)
+    assert widget.state.outline is None
+    assert widget.run.summary.text() == "Reference mask; no result yet"
+    assert not widget.run.summary.font().bold()
+    assert not widget.result.export.isEnabled()
+    assert "no result yet" in widget.result.export.toolTip()
+    assert widget.result.outline.itemText(0) == "mask · head (reference mask)"
+    widget.result.outline.setCurrentIndex(0)  # it is exported by whoever asks for it
+    patiently(lambda: not widget.controller.busy)
+    assert widget.state.outline == mask
+    assert widget.run.summary.text().startswith("Reference mask: 1 lesion")
+    assert not widget.run.summary.font().bold()
+    assert widget.result.export.isEnabled()
+    assert widget.state.origin == "reference mask"
+    run(widget, patiently)
+    assert widget.state.outline == outlines(viewer)[0]
+    assert widget.run.summary.font().weight() > widget.run.cancel.font().weight()
+
+
+def test_a_reference_mask_that_is_edited_becomes_the_chosen_layer(
+    viewer: Any, open_widget: Callable[[], Any], study: Study, patiently: Wait
+) -> None:
+    for data, keywords, kind in study_layers(study):
+        (viewer.add_image if kind == "image" else viewer.add_labels)(data, **keywords)
+    widget = open_widget()
+    mask = viewer.layers["mask · head"]
+    mask.paint((1, 8, 8), 1)
+    patiently(lambda: widget.state.edited)
+    assert widget.state.outline == mask
+    assert widget.state.origin == "reference mask, edited by hand in 1 slice"
+    run(widget, patiently)
+    assert widget.state.outline == mask
+
+
+def test_a_run_goes_to_the_largest_lesion_and_keeps_the_zoom(viewer: Any, ready: Any, patiently: Wait) -> None:
+    viewer.scene.camera.zoom = zoom = viewer.scene.camera.zoom * 0.9
+    viewer.dims.set_current_step(0, 0)
+    centre = viewer.scene.camera.center
+    run(ready, patiently)
+    (layer,) = outlines(viewer)
+    labels = label_lesions(layer.data)
+    largest = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
+    assert viewer.dims.current_step[0] == np.argmax(largest.sum(axis=(1, 2)))
+    assert viewer.scene.camera.zoom == zoom
+    assert viewer.scene.camera.center == centre  # all of the head is on the canvas: nothing to move
+
+
+def test_outlines_are_contours_and_keys_fill_and_hide_them(
+    viewer: Any, open_widget: Callable[[], Any], study: Study, patiently: Wait
+) -> None:
+    for data, keywords, kind in study_layers(study):
+        (viewer.add_image if kind == "image" else viewer.add_labels)(data, **keywords)
+    drawn = viewer.add_labels(np.zeros(study.shape, np.uint8), name="another's")
+    widget = open_widget()
+    run(widget, patiently)
+    mask, result = viewer.layers["mask · head"], outlines(viewer)[0]
+    assert (mask.contour, result.contour, drawn.contour) == (1, 1, 0)
+    contour = result.opacity
+    for selected in (result, viewer.layers["FLAIR · head"]):
+        viewer.layers.selection.active = selected
+        press(selected, "Shift+F")
+        assert (mask.contour, result.contour, drawn.contour) == (0, 0, 0)
+        assert result.opacity < contour
+        press(selected, "Shift+F")
+        assert (mask.contour, result.contour) == (1, 1)
+        assert result.opacity == contour
+    mask.visible = False
+    held = selected.keymap[KeyBinding.from_str("Q")](selected)
+    next(held)
+    assert not result.visible
+    next(held, None)
+    assert (mask.visible, result.visible) == (False, True)
+    viewer.window.remove_dock_widget(widget)
+    assert not {KeyBinding.from_str("Q"), KeyBinding.from_str("Shift+F")} & set(result.keymap)
+
+
+def press(layer: Any, key: str) -> None:
+    layer.keymap[KeyBinding.from_str(key)](layer)
+
+
+def test_confirmed_slices_are_kept_by_the_next_run(viewer: Any, ready: Any, patiently: Wait) -> None:
+    run(ready, patiently)
+    (first,) = outlines(viewer)
+    before = first.data.copy()
+    viewer.dims.set_current_step(0, 4)
+    assert ready.result.confirm.isEnabled()
+    ready.result.confirm.click()
+    viewer.dims.set_current_step(0, 1)
+    assert not ready.result.confirm.isChecked()
+    patiently(lambda: not ready.controller.busy)
+    assert ready.state.origin == "tiny, threshold 0.5, 1 slice confirmed"
+    ready.state.threshold = 0.8
+    patiently(lambda: not ready.controller.busy)
+    np.testing.assert_array_equal(first.data, before)
+    viewer.dims.set_current_step(0, 4)
+    assert ready.result.confirm.isChecked()
+    ready.result.confirm.click()
+    patiently(lambda: not ready.controller.busy)
+    assert ready.state.origin == "tiny, threshold 0.5"
 
 
 def test_what_a_person_drew_is_left_alone(viewer: Any, ready: Any, study: Study, patiently: Wait) -> None:
@@ -176,39 +317,51 @@ def test_threshold_never_touches_an_edited_outline_but_offers_a_new_one(
 
 
 def test_cancel_stops_and_leaves_no_layer(
-    make_head: Make, viewer: Any, open_widget: Callable[[], Any], patiently: Wait
+    make_head: Make, viewer: Any, open_widget: Callable[[], Any], patiently: Wait, at_slice: AtSlice
 ) -> None:
     add(viewer, make_head(slices=120))
     widget = open_widget()
     before = list(viewer.layers)
+    cancelled: list[Activity] = []
+
+    def cancel() -> None:
+        widget.run.cancel.click()
+        cancelled.append(widget.state.activity)
+
+    at_slice(widget, 4, cancel)
     widget.run.run.click()
-    patiently(lambda: widget.state.progress.done >= 4)
-    widget.run.cancel.click()
-    assert widget.state.activity is Activity.CANCELLING
-    patiently(lambda: widget.state.activity is Activity.IDLE)
-    assert list(viewer.layers) == before
-    assert not widget.controller.busy
-    assert widget.run.run.isEnabled()
-    widget.run.run.click()  # and it can be started again
-    patiently(lambda: widget.state.progress.done >= 4)
-    widget.run.cancel.click()
     patiently(lambda: not widget.controller.busy)
+    assert cancelled == [Activity.CANCELLING]
+    assert widget.state.activity is Activity.IDLE
+    assert list(viewer.layers) == before
+    assert widget.run.run.isEnabled()
+    at_slice(widget, 4, cancel)
+    widget.run.run.click()  # and it can be started again
+    patiently(lambda: not widget.controller.busy)
+    assert len(cancelled) == 2
+    assert list(viewer.layers) == before
 
 
 def test_the_window_stays_alive_while_the_network_works(
-    make_head: Make, viewer: Any, open_widget: Callable[[], Any], patiently: Wait, capsys: pytest.CaptureFixture[str]
+    make_head: Make,
+    viewer: Any,
+    open_widget: Callable[[], Any],
+    patiently: Wait,
+    at_slice: AtSlice,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     add(viewer, make_head(slices=24, size=128))
     widget = open_widget()
     beats: list[float] = []
+    until_ready: list[float] = []
     timer = QTimer()
     timer.timeout.connect(lambda: beats.append(time.perf_counter()))
     timer.start(5)
+    at_slice(widget, 24, lambda: until_ready.extend(beats))
     widget.run.run.click()
-    patiently(lambda: widget.state.progress.done == 24)
-    predicting = np.diff(beats)
     patiently(lambda: not widget.controller.busy)
     timer.stop()
+    predicting = np.diff(until_ready)
     longest, altogether = float(predicting.max()), float(np.diff(beats).max())
     with capsys.disabled():
         print(
@@ -219,16 +372,22 @@ def test_the_window_stays_alive_while_the_network_works(
 
 
 def test_closing_the_dock_ends_a_run_and_leaves_nothing(
-    make_head: Make, viewer: Any, open_widget: Callable[[], Any], patiently: Wait
+    make_head: Make, viewer: Any, open_widget: Callable[[], Any], patiently: Wait, at_slice: AtSlice
 ) -> None:
     add(viewer, make_head(slices=120))
     widget = open_widget()
     widget.state.preview = True
     patiently(lambda: any("preview" in layer.name for layer in viewer.layers))
+    closed: list[bool] = []
+
+    def close() -> None:
+        viewer.window.remove_dock_widget(widget)
+        closed.append(not widget.controller.busy)
+
+    at_slice(widget, 4, close)
     widget.run.run.click()
-    patiently(lambda: widget.state.progress.done >= 4)
-    viewer.window.remove_dock_widget(widget)
-    assert not widget.controller.busy
+    patiently(lambda: closed)
+    assert closed == [True]
     assert [layer.name.partition(" ")[0] for layer in viewer.layers] == ["pre-contrast", "post-contrast", "FLAIR"]
     viewer.layers.clear()
 

@@ -66,7 +66,9 @@ def test_every_weight_file_is_inside(wheel: zipfile.ZipFile, repository: Path) -
     names = set(wheel.namelist())
     weights = repository / "weights"
     tracked = [
-        path for path in weights.rglob("*") if path.is_file() and path.name in ("model.safetensors", "README.md")
+        path
+        for path in weights.rglob("*")
+        if path.is_file() and path.name in ("model.safetensors", "README.md", "comparable.json")
     ]
     missing = [path for path in tracked if f"metseg/weights/{path.relative_to(weights).as_posix()}" not in names]
     assert missing == []

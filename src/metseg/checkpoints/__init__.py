@@ -2,6 +2,7 @@
 
 from metseg.checkpoints.card import CorrectedCases, InferenceConfig, ModelCard, TrainingRecord, card_markdown
 from metseg.checkpoints.choice import RECOMMENDED, choose_models, misfit, model_card
+from metseg.checkpoints.comparable import ComparableScores, MeasuredNetwork, Standing
 from metseg.checkpoints.store import (
     Checkpoint,
     ModelInfo,
@@ -17,10 +18,13 @@ from metseg.checkpoints.store import (
 __all__ = [
     "RECOMMENDED",
     "Checkpoint",
+    "ComparableScores",
     "CorrectedCases",
     "InferenceConfig",
+    "MeasuredNetwork",
     "ModelCard",
     "ModelInfo",
+    "Standing",
     "TrainingRecord",
     "card_markdown",
     "choose_models",

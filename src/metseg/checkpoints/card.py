@@ -175,9 +175,11 @@ class ModelCard(BaseModel):
     def summary(self) -> str:
         """One line for a list of models."""
         for setting, name in (("held_out", "held-out"), ("cross_validation", "cross-validated")):
-            dice = self.scores.get(setting, {}).get("mean_dice")
+            row = self.scores.get(setting, {})
+            dice, patients = row.get("mean_dice"), row.get("patients")
             if isinstance(dice, int | float):
-                return f"{self.network.title}; {name} Dice {dice:.3f}"
+                whom = f" on {patients} patients" if isinstance(patients, int) else ""
+                return f"{self.network.title}; {name} Dice {dice:.3f}{whom}"
         return f"{self.network.title}; no held-out score"
 
 

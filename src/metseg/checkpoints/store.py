@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 from metseg.checkpoints.card import ModelCard, TrainingRecord, card_markdown
+from metseg.checkpoints.comparable import Standing, standings
 from metseg.errors import CheckpointError
 from metseg.networks import Ensemble, EnsembleSpec, SegmentationNetwork, build_ensemble, build_network
 from metseg.study import write_atomically
@@ -44,12 +45,22 @@ class ModelInfo:
         What it is; ``None`` if it cannot be used.
     problem : str or None
         Why it cannot be used.
+    standing : Standing or None
+        How it did on the same patients as other networks beside it; ``None`` if that was not measured.
     """
 
     name: str
     path: Path
     card: ModelCard | None
     problem: str | None = None
+    standing: Standing | None = None
+
+    @property
+    def summary(self) -> str:
+        """One line about it: how it stands among others if that is known, and what it is."""
+        if self.card is None:
+            return self.problem or ""
+        return self.card.summary if self.standing is None else f"{self.standing}; {self.card.network.title}"
 
 
 class Member(BaseModel):
@@ -273,9 +284,9 @@ def list_models() -> list[ModelInfo]:
     """
     found: dict[str, ModelInfo] = {}
     for folder in _weight_folders():
-        for path in _model_files(folder):
-            if path.parent.name not in found:
-                found[path.parent.name] = _describe(path)
+        new = [_describe(path) for path in _model_files(folder) if path.parent.name not in found]
+        standing = standings(folder, {info.name: info.card for info in new if info.card is not None})
+        found |= {info.name: replace(info, standing=standing.get(info.name)) for info in new}
     return [found[name] for name in sorted(found)]
 
 

@@ -17,6 +17,7 @@ from metseg.cli.montage import Caption, Finding, shown_on, write_montage, write_
 from metseg.cli.options import Device, Model, TargetName, targets_of
 from metseg.cli.predict import output_of
 from metseg.cli.progress import follow
+from metseg.cli.slices import targets as planned_files
 from metseg.cli.slices import write_slices
 from metseg.errors import DataError
 
@@ -194,7 +195,11 @@ def _write_lesions(study: Study, sample: Sample, result: Segmentation, root: Pat
     spacing = study.geometry.spacing
     source = root if sample.files is None else sample.files.folder
     folder.mkdir(parents=True, exist_ok=True)
-    write_slices(study, result.mask * np.uint8(255), root=source, out=folder, suffix="_mask", about=result.about)
+    mask = result.mask * np.uint8(255)
+    there = sum(path.exists() for path, _ in planned_files(study, source, folder, "_mask"))
+    if there:
+        plain(out(), f"replacing {there} masks of an earlier demo in {folder}")
+    write_slices(study, mask, root=source, out=folder, suffix="_mask", about=result.about, overwrite=True)
     lesions = measure(label_lesions(result.mask), spacing=spacing, probabilities=result.probabilities)
     with write_atomically(folder / "lesion_table.csv") as temporary:
         temporary.write_text(lesion_table_csv(lesions, result.target), encoding="utf-8")

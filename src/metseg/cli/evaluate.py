@@ -55,7 +55,10 @@ def evaluate(
     clahe: Clahe = None,
     device: Device = "auto",
 ) -> None:
-    """Score a model by patient, with 95 % intervals: Dice, lesions found by size, false positives, calibration."""
+    """Score a model by patient, with 95 % intervals: Dice, lesions found by size, false positives, calibration.
+
+    All patients are scored with one network. auto takes it by the sequences of the first patient, or by --target.
+    """
     from metseg.checkpoints import load_checkpoint
     from metseg.metrics import as_table, draw_froc
     from metseg.study import write_atomically
@@ -110,7 +113,9 @@ def _chosen(model: str, data: Path, targets: tuple[Target, ...], sequences: tupl
         return choose_models(model, (), targets)[0]
     for patient in masked_patients(data, sequences).values():
         for study in (study for files in patient for study in load(files).studies):
-            return choose_models(model, study.sequences, targets)[0]
+            name = choose_models(model, study.sequences, targets)[0]
+            plain(err(), f"--model {model}: {name}, by the sequences of {study.name} ({', '.join(study.sequences)})")
+            return name
     raise DataError(f"{data}: none of the patients with masks can be read")
 
 

@@ -38,17 +38,18 @@ def models(
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     there = sequences_of(sequences)
-    headings = ("name", "outlines", "sequences", "what it is", *(() if there is None else ("fits",)), "file")
-    for heading in headings:
+    table.add_column("name", no_wrap=True)
+    for heading in ("outlines", "sequences", "what it is", *(() if there is None else ("fits",))):
         table.add_column(heading, overflow="fold")
     for info in found:
         card = info.card
         about = ("", "", f"cannot be used: {info.problem}")
         if card is not None:
-            about = (str(card.target), ", ".join(card.preprocessing.sequences), card.summary)
+            about = (str(card.target), ", ".join(card.preprocessing.sequences), info.summary)
         fits = () if there is None else ("" if card is None else misfit(card, there) or "yes",)
-        table.add_row(info.name, *about, *fits, str(info.path))
+        table.add_row(info.name, *about, *fits)
     out().print(table)
+    plain(out(), "\n" + "\n".join(f"{info.name}: {info.path}" for info in found))
     if there is not None:
         plain(out(), f"\n--model {DEFAULT_MODEL}: {_automatic(there)}")
 

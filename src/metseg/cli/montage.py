@@ -225,8 +225,10 @@ def _head_box(volume: npt.NDArray[np.uint8 | np.uint16]) -> tuple[slice, slice]:
 
 
 def _window(volume: npt.NDArray[np.uint8 | np.uint16]) -> npt.NDArray[np.float32]:
-    low, high = np.percentile(volume, [1, 99.5])
-    scaled = (volume.astype(np.float32) - np.float32(low)) / np.float32(max(high - low, 1))
+    from metseg.preprocessing import display_window
+
+    low, high = display_window(volume)
+    scaled = (volume.astype(np.float32) - np.float32(low)) / np.float32(high - low)
     return scaled.clip(0, 1)
 
 

@@ -24,10 +24,13 @@ from metseg.cli.options import (
     targets_of,
 )
 from metseg.cli.progress import EventBar
-from metseg.cli.slices import write_slices
+from metseg.cli.slices import ExistingFiles, planned, write_slices
 from metseg.errors import CheckpointError, DataError, MetsegError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from metseg.inference import Segmentation, Segmenters
     from metseg.lesions import Target
     from metseg.study import Problem, Sequence, Study, StudyFiles
@@ -52,11 +55,18 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also write <slice>_prob.tif, 0 to 255 for 0 to 1.")
     ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace masks of an earlier run in --output; edited ones never."),
+    ] = False,
 ) -> None:
     """Outline lesions: write <slice>_mask.tif (0 and 255) for every slice, in the input's folder structure.
 
     With --target both, the masks of what enhances go into the folder enhancing_lesion of --output under the same
     names. <slice>_mask.json beside each mask says its target and the network.
+
+    Masks of an earlier run are only replaced with --overwrite. Masks that were edited since, or come from elsewhere,
+    are never replaced: nothing is written then.
 
     Files that cannot be read are listed and skipped, and make the exit status 1. Threshold, smallest lesion and
     CLAHE are the model's own unless given.
@@ -69,7 +79,8 @@ def predict(
     targets = targets_of(target)
     with Segmenters(model, targets, device=device, batch_size=batch_size, clahe=clahe) as segmenters:
         found = _find(input_, output, sequences_of(sequences))
-        run = _Run(segmenters, targets, (threshold, smallest), root, output, probabilities)
+        run = _Run(segmenters, targets, (threshold, smallest), root, output, probabilities, overwrite)
+        run.check_existing(found)
         with EventBar() as bar:
             for number, files in enumerate(found, start=1):
                 run.segment_files(files, bar, f"{files.name} ({number} of {len(found)})")
@@ -103,9 +114,29 @@ class _Run:
     root: Path
     output: Path
     probabilities: bool
+    overwrite: bool
     written: int = 0
     refused: list[Problem] = field(default_factory=list)
     remarks: list[Problem] = field(default_factory=list)
+
+    def check_existing(self, found: list[StudyFiles]) -> None:
+        """Check, before any network runs, that the files to write may be written.
+
+        Raises
+        ------
+        DataError
+            If files are there that must not be replaced.
+        """
+        suffixes = ("_mask", "_prob") if self.probabilities else ("_mask",)
+        folders = dict.fromkeys(output_of(target, self.targets, self.output) for target in self.targets)
+        plan = [
+            path
+            for folder in folders or (self.output,)
+            for suffix in suffixes
+            for path in planned(found, self.root, folder, suffix)
+        ]
+        beside = {entry.image.parent.resolve() for files in found for entry in files.slices}
+        ExistingFiles.among(plan, beside).check(self.output, overwrite=self.overwrite)
 
     def segment_files(self, files: StudyFiles, bar: EventBar, title: str) -> None:
         """Read, segment and write what can be read of ``files``; keep account of the rest."""
@@ -144,10 +175,16 @@ class _Run:
 
         out = output_of(result.target, self.targets, self.output)
         mask = result.mask * np.uint8(255)
-        self.written += len(write_slices(study, mask, root=self.root, out=out, suffix="_mask", about=result.about))
+        self.written += len(self._write_volume(study, mask, out, "_mask", result))
         if self.probabilities:
-            scaled = np.rint(result.probabilities * 255).astype(np.uint8)
-            write_slices(study, scaled, root=self.root, out=out, suffix="_prob")
+            self._write_volume(study, np.rint(result.probabilities * 255).astype(np.uint8), out, "_prob", result)
+
+    def _write_volume(
+        self, study: Study, volume: npt.NDArray[np.uint8], out: Path, suffix: str, result: Segmentation
+    ) -> list[Path]:
+        return write_slices(
+            study, volume, root=self.root, out=out, suffix=suffix, about=result.about, overwrite=self.overwrite
+        )
 
 
 def output_of(target: Target, targets: Collection[Target], output: Path) -> Path:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,73 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from metseg.study import Study
+    from metseg.study import Study, StudyFiles
+
+#: Files that a message names; the others are counted.
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingFiles:
+    """Files that are there already where results are to be written.
+
+    Attributes
+    ----------
+    replaceable : tuple of Path
+        Written by an earlier run, and the same pixels still.
+    protected : tuple of Path
+        Edited since, written by something else, or beside the images: a person's work as far as can be told.
+    """
+
+    replaceable: tuple[Path, ...]
+    protected: tuple[Path, ...]
+
+    @classmethod
+    def among(cls, files: Iterable[Path], image_folders: Collection[Path]) -> ExistingFiles:
+        """Sort those of ``files`` that exist; ``image_folders`` hold the images, and are resolved."""
+        from metseg.study import is_as_written, read_pixels_hash, sidecar_of
+
+        replaceable: list[Path] = []
+        protected: list[Path] = []
+        for path in files:
+            if path.exists():
+                ours = path.parent.resolve() not in image_folders and is_as_written(path)
+                (replaceable if ours else protected).append(path)
+            elif sidecar_of(path).exists() and read_pixels_hash(path) is None:
+                protected.append(sidecar_of(path))
+        return cls(tuple(replaceable), tuple(protected))
+
+    def check(self, output: Path, *, overwrite: bool) -> None:
+        """Check that nothing is replaced that must not be.
+
+        Raises
+        ------
+        DataError
+            If files are there and ``overwrite`` is not given, or if some may be a person's work.
+        """
+        reasons: list[str] = []
+        if self.replaceable and not overwrite:
+            reasons.append(f"{_files(self.replaceable)} of an earlier run would be replaced; give --overwrite for that")
+        if self.protected:
+            names = ", ".join(str(path) for path in self.protected[:_NAMED])
+            more = f" and {len(self.protected) - _NAMED} more" if len(self.protected) > _NAMED else ""
+            reasons.append(
+                f"{_files(self.protected)} may be what a person drew (edited, from elsewhere, or beside the images) "
+                f"and not overwritten: {names}{more}; choose another --output, or move them away"
+            )
+        if reasons:
+            raise DataError(f"{output}: {'. '.join(reasons)}. Nothing was written.")
+
+
+def _files(paths: Collection[Path]) -> str:
+    return f"{len(paths)} file{'s' * (len(paths) != 1)}"
+
+
+def planned(found: Iterable[StudyFiles], root: Path, out: Path, suffix: str) -> Iterator[Path]:
+    """Each file that :func:`write_slices` writes for studies that were found and not yet read."""
+    for files in found:
+        for image in dict.fromkeys(entry.image for entry in files.slices):
+            yield _target(image, root, out, suffix)
 
 
 def targets(study: Study, root: Path, out: Path, suffix: str) -> Iterator[tuple[Path, list[int]]]:
@@ -37,7 +104,11 @@ def targets(study: Study, root: Path, out: Path, suffix: str) -> Iterator[tuple[
     for z, file in enumerate(study.slices):
         pages.setdefault(file.image, []).append(z)
     for image, indices in pages.items():
-        yield out / image.parent.relative_to(root) / f"{image.stem}{suffix}.tif", indices
+        yield _target(image, root, out, suffix), indices
+
+
+def _target(image: Path, root: Path, out: Path, suffix: str) -> Path:
+    return out / image.parent.relative_to(root) / f"{image.stem}{suffix}.tif"
 
 
 def write_slices(
@@ -48,6 +119,7 @@ def write_slices(
     out: Path,
     suffix: str,
     about: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Write a volume on the study's grid slice by slice; the slices of a multi-page file go into one file again.
 
@@ -59,19 +131,19 @@ def write_slices(
         What to write.
     about : mapping of str to JSON values, optional
         What the sidecar of each file says.
+    overwrite : bool
+        Replace what an earlier run wrote and nobody has edited since.
 
     Raises
     ------
     DataError
-        If a file to write is there already, beside the images: it may be what a person drew.
+        If a file to write is there already and must not be replaced, see :class:`ExistingFiles`.
     """
     from metseg.study import write_tiff
 
     folders = {file.image.parent.resolve() for file in study.slices}
     plan = list(targets(study, root, out, suffix))
-    for target, _ in plan:
-        if target.exists() and target.parent.resolve() in folders:
-            raise DataError(f"{target} lies beside the images and is not overwritten; choose another --output")
+    ExistingFiles.among((target for target, _ in plan), folders).check(out, overwrite=overwrite)
     for target, indices in plan:
         target.parent.mkdir(parents=True, exist_ok=True)
         if len(indices) == 1:

@@ -1,6 +1,6 @@
 """Lesions: the mask from probabilities, its components, and what can be measured of them."""
 
-from metseg.lesions.components import label_lesions
+from metseg.lesions.components import label_lesions, largest_lesion_centre
 from metseg.lesions.continuation import Continuation, continue_lesions
 from metseg.lesions.measurement import Lesion, measure
 from metseg.lesions.postprocessing import PostprocessingConfig, mask_from_probabilities
@@ -18,6 +18,7 @@ __all__ = [
     "continue_lesions",
     "guided_filter",
     "label_lesions",
+    "largest_lesion_centre",
     "lesion_table_csv",
     "mask_from_probabilities",
     "measure",

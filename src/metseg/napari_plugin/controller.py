@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from metseg.napari_plugin.background import Latest
 from metseg.napari_plugin.brush_circle import without_box
 from metseg.napari_plugin.layers import KEY, SEQUENCES_KEY, Channel, Source, is_auxiliary, sequences_of
 from metseg.napari_plugin.messages import tell, tell_error
+from metseg.napari_plugin.navigation import go_to, shown_slice
 from metseg.napari_plugin.pipeline import Outcome
 from metseg.napari_plugin.runs import Run
 from metseg.napari_plugin.state import Activity, Follower, LayerChoice, ModelChoice, SegmentationState
@@ -48,6 +50,7 @@ class Controller(Follower):
         self._state = state
         self._watch = Follower()
         self._run = Run(state)
+        self._painted: Labels | None = None
         self._searches = Latest(self._on_choices, self._on_search_failed)
         self._files = Latest(self._on_model_file, self._on_model_file_failed)
         self._rederivations = Latest(self._on_rederived, tell_error)
@@ -60,7 +63,9 @@ class Controller(Follower):
         self.follow(state.events, ("models", "sequences", "target", "searching"), self._choose_automatically)
         self.follow(state.events, ("image",), self._on_image)
         self.follow(state.events, ("image",), self._refresh_outlines)
-        self.follow(state.events, ("outline",), self._watch_outline)
+        self.follow(state.events, ("outlines",), self._watch_outlines)
+        self.follow(state.events, ("outline",), self._on_outline)
+        self.follow(viewer.dims.events, ("current_step", "ndisplay", "order"), self._show_confirmed)
         self.follow(state.events, ("threshold", "smallest"), self._on_postprocessing)
         self._on_layers()
         self._searches.submit(pipeline.find_choices)
@@ -152,34 +157,76 @@ class Controller(Follower):
     def _refresh_outlines(self) -> None:
         image = self._state.image
         layers = [] if image is None else list(outlines.outlines_on(self._viewer, image))
-        self._state.outlines = tuple(LayerChoice(layer, layer.name) for layer in layers)
+        self._state.outlines = tuple(LayerChoice(layer, _title(layer)) for layer in layers)
         if self._state.outline not in layers:
-            self._state.outline = layers[0] if layers else None
+            self._state.outline = next((layer for layer in layers if not _is_untouched_reference(layer)), None)
 
-    def _watch_outline(self) -> None:
+    def _watch_outlines(self) -> None:
         self._watch.unfollow()
-        if self._state.outline is not None:
-            self._watch.follow(self._state.outline.events, ("paint", "set_data", "data"), self._on_outline_changed)
+        for choice in self._state.outlines:
+            self._watch.follow(choice.layer.events, ("paint", "set_data", "data"), self._on_outline_changed)
+            self._watch.follow(choice.layer.events, ("name",), self._refresh_outlines)
+
+    def _on_outline(self) -> None:
+        self._state.slices = None
+        self._show_confirmed()
         self.review()
 
-    def _on_outline_changed(self) -> None:
+    def _on_outline_changed(self, event: Any) -> None:
+        if event.type == "paint":
+            self._painted = event.source
         self._review_soon.start()
 
     def review(self) -> None:
-        """Count again what the chosen outline holds."""
+        """Count again what the chosen outline holds; a layer that was just painted in becomes the chosen one."""
+        self._choose_painted()
         layer = self._state.outline
         if layer is None:
-            self._state.summary, self._state.edited, self._state.outdated = "", False, False
+            self._state.summary, self._state.origin = "", ""
+            self._state.reference, self._state.edited, self._state.outdated = False, False, False
             return
-        entry = outlines.outline_of(layer)
-        proposal = None if entry is None else entry.proposal
-        self._reviews.submit(pipeline.review, outlines.volume(layer), proposal, outlines.spacing_of(layer))
+        self._reviews.submit(
+            _reviewed, layer, outlines.volume(layer), outlines.proposal_of(layer), outlines.spacing_of(layer)
+        )
 
-    def _on_reviewed(self, found: pipeline.Review) -> None:
-        self._state.summary = str(found) if self._state.outline is not None else ""
-        self._state.edited = found.edited
-        if not found.edited:
+    def _choose_painted(self) -> None:
+        """Choose the layer that was painted in, unless the chosen one holds a person's work too."""
+        painted, self._painted = self._painted, None
+        chosen = self._state.outline
+        if painted is None or painted is chosen or not any(one.layer is painted for one in self._state.outlines):
+            return
+        if outlines.is_edited(painted) and (chosen is None or not outlines.is_edited(chosen)):
+            self._state.outline = painted
+
+    def _on_reviewed(self, found: tuple[Labels, pipeline.Review]) -> None:
+        layer, review = found
+        if layer is not self._state.outline:
+            return
+        confirmed = outlines.confirmed_slices(layer)
+        self._state.edited = bool(review.edited or confirmed)
+        self._state.reference = outlines.is_reference(layer) and not self._state.edited
+        self._state.origin = outlines.origin_of(layer, review.edited, len(confirmed))
+        self._state.summary = f"Reference mask: {review}" if self._state.reference else str(review)
+        if not self._state.edited:
             self._state.outdated = False
+
+    # Slices that need no correction
+
+    def confirm_slice(self, confirmed: bool) -> None:
+        """Note that the shown slice of the chosen outline is right as it is, or take that back."""
+        z = self._shown_slice()
+        if z is not None:
+            outlines.confirm_slice(self._state.outline, z, confirmed)
+            self._show_confirmed()
+            self.review()
+
+    def _show_confirmed(self) -> None:
+        z = self._shown_slice()
+        self._state.confirmed = None if z is None else z in outlines.confirmed_slices(self._state.outline)
+
+    def _shown_slice(self) -> int | None:
+        layer = self._state.outline
+        return None if layer is None else shown_slice(self._viewer, layer, tuple(layer.data.shape))
 
     # Runs
 
@@ -199,16 +246,27 @@ class Controller(Follower):
             if outcome.layer not in self._viewer.layers:
                 tell("The image was closed during the run; its outline is dropped.")
                 return
-            self._select(outlines.show(self._viewer, outcome))
+            active = self._viewer.layers.selection.active
+            layer = outlines.show(self._viewer, outcome)
+            if self._select(layer, active) and outcome.largest is not None:
+                go_to(self._viewer, layer, outcome.largest)
 
-    def _select(self, layer: Labels) -> None:
+    def _select(self, layer: Labels, active: Any) -> bool:
+        """Choose a new result and return True, unless the chosen layer holds a person's work; ``active`` then stays."""
         self._refresh_outlines()
         self._state.outdated = False
+        chosen = self._state.outline
+        if chosen is not None and chosen is not layer and outlines.is_edited(chosen):
+            self._viewer.layers.selection.active = active
+            kept = f"The result is in the layer {layer.name}. {chosen.name} holds your work and stays chosen."
+            self._state.notices = (*self._state.notices, kept)
+            return False
         self._viewer.layers.selection.active = layer
-        if self._state.outline is layer:
+        if chosen is layer:
             self.review()
         elif any(choice.layer is layer for choice in self._state.outlines):
             self._state.outline = layer
+        return True
 
     # Threshold and smallest lesion after a run
 
@@ -236,7 +294,8 @@ class Controller(Follower):
         if entry is not None:
             renewed = pipeline.rederive(segmentation, self._wanted(segmentation))
             source = Source(entry.study, tuple(layer.data.shape))
-            self._select(outlines.add_outline(self._viewer, Outcome(image, source, renewed)))
+            active = self._viewer.layers.selection.active
+            self._select(outlines.add_outline(self._viewer, Outcome(image, source, renewed)), active)
 
     def _on_rederived(self, found: tuple[Labels, Segmentation]) -> None:
         layer, segmentation = found
@@ -266,10 +325,10 @@ class Controller(Follower):
 
     # Export
 
-    def export(self, folder: Path, confirm: Callable[[list[Path]], bool]) -> None:
+    def export(self, folder: Path, confirm: Callable[[list[Path], str], bool]) -> None:
         """Write the chosen outline as training pairs below ``folder``, in a thread.
 
-        ``confirm`` is asked when files would be replaced.
+        When files would be replaced, ``confirm`` is called with them and with what would replace them.
         """
         state = self._state
         if state.export_obstacle:
@@ -281,14 +340,14 @@ class Controller(Follower):
             tell_error(error)
             return
         if there:
-            if not confirm(there):
+            if not confirm(there, order.described):
                 return
             order = replace(order, overwrite=True)
-        self._run.start(Activity.EXPORTING, "Exporting training pairs", self._on_exported, exporting.run, order)
+        done = partial(self._on_exported, order)
+        self._run.start(Activity.EXPORTING, f"Exporting {state.outline.name}", done, exporting.run, order)
 
-    def _on_exported(self, written: list[Path]) -> None:
-        pairs = len(written) // 2
-        self._state.notices = (f"{pairs} slice{'s' * (pairs != 1)} with mask exported to {written[0].parent}",)
+    def _on_exported(self, order: exporting.ExportOrder, written: list[Path]) -> None:
+        self._state.notices = (exporting.report(order, written),)
 
 
 def _studies(viewer: ViewerModel) -> Iterator[LayerChoice]:
@@ -307,6 +366,18 @@ def _studies(viewer: ViewerModel) -> Iterator[LayerChoice]:
 
 def _rederived(layer: Labels, segmentation: Segmentation, postprocessing: Any) -> tuple[Labels, Segmentation]:
     return layer, pipeline.rederive(segmentation, postprocessing)
+
+
+def _reviewed(layer: Labels, *arguments: Any) -> tuple[Labels, pipeline.Review]:
+    return layer, pipeline.review(*arguments)
+
+
+def _title(layer: Labels) -> str:
+    return f"{layer.name} (reference mask)" if outlines.is_reference(layer) else str(layer.name)
+
+
+def _is_untouched_reference(layer: Labels) -> bool:
+    return outlines.is_reference(layer) and not outlines.is_edited(layer)
 
 
 def _resting(action: Any) -> QTimer:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt
-from qtpy.QtGui import QPaintEvent
+from qtpy.QtGui import QPaintEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QScrollArea,
     QSizePolicy,
     QStyle,
@@ -36,6 +37,8 @@ _CAPTION_WIDTH = 112
 _FLAGS_ROLE = Qt.ItemDataRole.UserRole - 1
 #: Of a list's title and arrow, as napari's style sheet has them.
 _TITLE_MARGIN, _ARROW_WIDTH = 8, 26
+#: Left and right of a button's text together, as the widgets' style sheet has them.
+_BUTTON_PADDING = 32
 
 
 class Part(Follower, QWidget, Generic[State]):
@@ -162,12 +165,57 @@ class Choice(QComboBox):
         painter = QStylePainter(self)
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
         room = self.width() - _ARROW_WIDTH - 2 * _TITLE_MARGIN
-        option.currentText = self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideMiddle, room)
+        title = self.currentText() or self.placeholderText()
+        option.currentText = self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, room)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     def _on_index(self, index: int) -> None:
         if 0 <= index < len(self._values):
             self._chosen(self._values[index])
+
+
+class NamedButton(QPushButton):
+    """A button that says in further lines on what it acts, each shortened in its middle where there is no room.
+
+    Parameters
+    ----------
+    action : str
+        The first line.
+    """
+
+    def __init__(self, action: str) -> None:
+        super().__init__(action)
+        self._action = action
+        self._lines: tuple[str, ...] = ()
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def name(self, *lines: str) -> None:
+        """Show ``lines`` below the first one."""
+        self._lines = lines
+        self.setAccessibleName(" · ".join((self._action, *lines)))
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Fit the lines into the new width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        metrics, room = self.fontMetrics(), self.width() - _BUTTON_PADDING
+        lines = [metrics.elidedText(line, Qt.TextElideMode.ElideMiddle, room) for line in self._lines]
+        text = "\n".join((self._action, *lines)).replace("&", "&&")
+        if text != self.text():
+            self.setText(text)
+
+
+def rename(widget: QWidget, name: str) -> None:
+    """Give a widget the look that the style sheet has for another name."""
+    if widget.objectName() != name:
+        widget.setObjectName(name)
+        style = widget.style()
+        if style is not None:
+            style.unpolish(widget)
+            style.polish(widget)
 
 
 class ClaheBox(QCheckBox):

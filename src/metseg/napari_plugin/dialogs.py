@@ -19,9 +19,11 @@ def ask_model_file(parent: QWidget | None) -> str:
     return str(chosen)
 
 
-def confirm_replacement(parent: QWidget | None, there: list[Path]) -> bool:
-    """Whether files that exist may be replaced."""
-    question = f"{len(there)} of these files exist already in\n{there[0].parent}\n\nReplace them?"
+def confirm_replacement(parent: QWidget | None, there: list[Path], described: str) -> bool:
+    """Whether files that exist may be replaced by what is ``described``."""
+    question = (
+        f"{len(there)} of these files exist already in\n{there[0].parent}\n\nReplace them by slices of {described}?"
+    )
     buttons = QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.Cancel
     answer = QMessageBox.question(parent, "Replace files?", question, buttons, QMessageBox.StandardButton.Cancel)
     return bool(answer == QMessageBox.StandardButton.Yes)

@@ -22,17 +22,36 @@ from metseg.study import Study
 
 @dataclass(frozen=True, eq=False)
 class ExportOrder:
-    """What the user asked for. The labels are a copy: painting may go on meanwhile."""
+    """What the user asked for. The labels are a copy: painting may go on meanwhile.
+
+    Attributes
+    ----------
+    study : Study
+        The image.
+    labels : ndarray of int, shape (z, y, x)
+        What is exported.
+    z : tuple of int
+        Which slices.
+    folder : Path
+        Where to.
+    described : str
+        Name of the layer, and how it came about.
+    overwrite : bool
+        Replace files that are there.
+    """
 
     study: Study
     labels: npt.NDArray[np.integer[Any]]
     z: tuple[int, ...]
     folder: Path
+    described: str
     overwrite: bool = False
 
 
-def order(image: Any, outline: Any, slices: Slices, folder: Path, *, overwrite: bool = False) -> ExportOrder:
+def order(image: Any, outline: Any, slices: Slices | None, folder: Path) -> ExportOrder:
     """The export of ``outline``, a labels layer, drawn on ``image``, an image layer.
+
+    Without ``slices`` these are the edited and confirmed ones if there are any, else all.
 
     Raises
     ------
@@ -45,7 +64,19 @@ def order(image: Any, outline: Any, slices: Slices, folder: Path, *, overwrite: 
     z = _chosen(outline, labels, slices)
     if not z:
         raise DataError(f"{outline.name}: there are no {slices}")
-    return ExportOrder(study, labels, z, folder, overwrite)
+    return ExportOrder(study, labels, z, folder, described(outline))
+
+
+def described(outline: Any) -> str:
+    """Name of a labels layer, and how it came about."""
+    edited = len(outlines.edited_slices(outline))
+    return f"{outline.name} ({outlines.origin_of(outline, edited, len(outlines.confirmed_slices(outline)))})"
+
+
+def report(order: ExportOrder, written: list[Path]) -> str:
+    """What was exported, in one sentence."""
+    pairs = len(written) // 2
+    return f"{pairs} slice{'s' * (pairs != 1)} of {order.described} exported to {written[0].parent}"
 
 
 def replaced(order: ExportOrder) -> list[Path]:
@@ -63,11 +94,19 @@ def run(order: ExportOrder) -> Iterator[Event[list[Path]] | Failed]:
         yield Failed(error)
 
 
-def _chosen(outline: Any, labels: npt.NDArray[np.integer[Any]], slices: Slices) -> tuple[int, ...]:
+def write(order: ExportOrder) -> str:
+    """Write the pairs and wait; returns what was exported, in one sentence."""
+    written = curation.export_pairs(order.study, order.labels, order.folder, z=order.z, overwrite=order.overwrite)
+    return report(order, written)
+
+
+def _chosen(outline: Any, labels: npt.NDArray[np.integer[Any]], slices: Slices | None) -> tuple[int, ...]:
+    if slices is None:
+        slices = Slices.EDITED if outlines.is_edited(outline) else Slices.ALL
     match slices:
         case Slices.ALL:
             return tuple(range(len(labels)))
         case Slices.LESION:
             return tuple(int(z) for z in np.flatnonzero(labels.any(axis=(1, 2))))
         case Slices.EDITED:
-            return tuple(outlines.edited_slices(outline))
+            return tuple(sorted({*outlines.edited_slices(outline), *outlines.confirmed_slices(outline)}))

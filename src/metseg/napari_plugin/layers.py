@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from metseg.errors import DataError
 from metseg.lesions import Target
 from metseg.napari_plugin.arrays import as_channels, as_stored, grid_of
+from metseg.preprocessing import display_window
 from metseg.study import Geometry, Sequence, Study, assumed_sequences
 
 if TYPE_CHECKING:
@@ -26,9 +28,19 @@ KEY = "metseg"
 #: Key of the names that a user gave to the channels of an image layer.
 SEQUENCES_KEY = "metseg-sequences"
 AXES = ("z", "y", "x")
+#: Key of a copy of the labels that a lone mask file holds, in the metadata of its layer.
+MASK_FILE_KEY = "metseg-mask-file"
+
+Colour = tuple[float, float, float, float]
+
 #: Colour of what a network proposes, of what a mask file holds, and of any further label.
 _PROPOSED = {Target.FLAIR_ABNORMALITY: (1.0, 0.62, 0.10, 1.0), Target.ENHANCING_LESION: (1.0, 0.25, 0.25, 1.0)}
 _GIVEN, _FURTHER = (0.20, 0.85, 0.95, 1.0), (0.90, 0.35, 0.75, 1.0)
+#: Of further results on one image, in this order; told apart with any kind of colour vision (Okabe and Ito 2008).
+_OTHERS: tuple[Colour, ...] = ((0.0, 0.62, 0.45, 1.0), (0.94, 0.89, 0.26, 1.0), (0.0, 0.45, 0.70, 1.0))
+#: Colours nearer to each other than this, in RGB from 0 to 1, count as one.
+_ALIKE = 0.2
+_GOLDEN = 0.618
 
 TITLES = {
     Sequence.PRE: "pre-contrast",
@@ -107,12 +119,30 @@ def mask_layer(name: str, pages: npt.NDArray[np.uint8 | np.uint16], spacing: Spa
     labels = pages[:, 0]
     if not np.any((labels != 0) & (labels != 255)):
         labels = (labels > 0).astype(np.uint8)
-    return labels, placement(spacing) | _given_look() | {"name": name}, "labels"
+    extra = {"name": name, "metadata": {MASK_FILE_KEY: labels.copy()}}
+    return labels, placement(spacing) | _given_look() | extra, "labels"
 
 
-def proposed_look(target: Target = Target.FLAIR_ABNORMALITY) -> dict[str, Any]:
-    """How a network's outline of ``target`` looks, as keywords of a labels layer."""
-    return {"opacity": 0.5, "colormap": _colours(_PROPOSED[target])}
+def proposed_look(target: Target = Target.FLAIR_ABNORMALITY, used: Iterable[npt.ArrayLike] = ()) -> dict[str, Any]:
+    """How a network's outline of ``target`` looks, as keywords of a labels layer.
+
+    Parameters
+    ----------
+    target : Target
+        What is outlined; each has a colour of its own.
+    used : iterable of array-like, shape (3,) or (4,)
+        Colours, from 0 to 1, that other layers on the image have; another one is taken then.
+    """
+    return {"opacity": 0.5, "colormap": _colours(_free_colour(_PROPOSED[target], used))}
+
+
+def _free_colour(preferred: Colour, used: Iterable[npt.ArrayLike]) -> Colour:
+    taken = [np.asarray(colour, float)[:3] for colour in used]
+    hues = (colorsys.hsv_to_rgb(number * _GOLDEN % 1, 0.75, 1.0) for number in range(1, 100))
+    candidates = [preferred, *_OTHERS, *((*rgb, 1.0) for rgb in hues)]
+    away = [min((float(np.abs(other - colour[:3]).max()) for other in taken), default=1.0) for colour in candidates]
+    free = [colour for colour, distance in zip(candidates, away, strict=True) if distance > _ALIKE]
+    return free[0] if free else candidates[int(np.argmax(away))]
 
 
 def _given_look() -> dict[str, Any]:
@@ -127,12 +157,11 @@ def _colours(lesion: tuple[float, ...]) -> Any:
 
 def _image_layer(study: Study, index: int, visible: bool) -> LayerData:
     voxels = study.voxels[index]
-    low, high = (float(value) for value in np.percentile(voxels, (0, 99.8)))
     extra = {
         "name": f"{TITLES[study.sequences[index]]} · {study.name}",
         "visible": visible,
         "colormap": "gray",
-        "contrast_limits": (low, max(high, low + 1)),
+        "contrast_limits": display_window(voxels),
         "metadata": {KEY: Channel(study, index)},
     }
     return voxels, placement(study.geometry.spacing) | extra, "image"

@@ -11,7 +11,15 @@ import numpy.typing as npt
 
 from metseg.lesions import Target
 from metseg.napari_plugin.arrays import grid_of, volume_of
-from metseg.napari_plugin.layers import AXES, KEY, Channel, Outline, proposed_look, spacing_in_mm
+from metseg.napari_plugin.layers import (
+    AXES,
+    KEY,
+    MASK_FILE_KEY,
+    Channel,
+    Outline,
+    proposed_look,
+    spacing_in_mm,
+)
 from metseg.napari_plugin.pipeline import Outcome
 
 if TYPE_CHECKING:
@@ -19,6 +27,9 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
 
     from metseg.inference import Segmentation
+
+#: Key of the confirmed slices in the metadata of a labels layer.
+CONFIRMED_KEY = "metseg-confirmed"
 
 
 def outline_of(layer: Any) -> Outline | None:
@@ -45,17 +56,80 @@ def spacing_of(layer: Labels) -> tuple[float, float, float] | None:
     return spacing_in_mm(layer.scale, layer.units) if outline is None else outline.study.geometry.spacing
 
 
-def is_edited(layer: Labels) -> bool:
-    """Whether the layer differs from what was proposed; ``True`` for a layer that nobody proposed."""
+def proposal_of(layer: Labels) -> npt.NDArray[np.integer[Any]] | None:
+    """The labels before anybody edited them, shape (z, y, x): the network's, or a mask file's; None if not known."""
     outline = outline_of(layer)
-    return outline is None or not np.array_equal(volume(layer), outline.proposal)
+    if outline is not None:
+        return outline.proposal
+    read = layer.metadata.get(MASK_FILE_KEY)
+    return read.reshape(volume_of(read.shape)) if isinstance(read, np.ndarray) else None
+
+
+def is_reference(layer: Labels) -> bool:
+    """Whether the layer was read from a mask file."""
+    return proposal_of(layer) is not None and not is_result(layer)
+
+
+def is_result(layer: Labels) -> bool:
+    """Whether a network made the layer."""
+    outline = outline_of(layer)
+    return outline is not None and outline.segmentation is not None
+
+
+def is_edited(layer: Labels) -> bool:
+    """Whether the layer holds a person's work: edits, confirmed slices, or labels of which no origin is known."""
+    if confirmed_slices(layer):
+        return True
+    proposal = proposal_of(layer)
+    return bool(volume(layer).any()) if proposal is None else not np.array_equal(volume(layer), proposal)
 
 
 def edited_slices(layer: Labels) -> list[int]:
-    """Slices whose mask differs from what was proposed; of a layer drawn from nothing, those with a lesion."""
-    outline = outline_of(layer)
-    before = 0 if outline is None else outline.proposal
+    """Slices whose labels differ from what was proposed; of a layer drawn from nothing, those with a lesion."""
+    proposal = proposal_of(layer)
+    before = 0 if proposal is None else proposal
     return [int(z) for z in np.flatnonzero((volume(layer) != before).any(axis=(1, 2)))]
+
+
+def confirmed_slices(layer: Labels) -> frozenset[int]:
+    """Slices of which somebody said that they are right as they are."""
+    return frozenset(layer.metadata.get(CONFIRMED_KEY, ()))
+
+
+def confirm_slice(layer: Labels, z: int, confirmed: bool = True) -> None:
+    """Note that slice ``z`` is right as it is, or take that back."""
+    others = confirmed_slices(layer) - {z}
+    layer.metadata[CONFIRMED_KEY] = others | {z} if confirmed else others
+
+
+def origin_of(layer: Labels, edited: int, confirmed: int) -> str:
+    """How the layer came about, in words: network and threshold, or reference mask, and what a person did since.
+
+    Parameters
+    ----------
+    layer : labels layer
+        Which one.
+    edited, confirmed : int
+        Slices that were edited, and confirmed.
+    """
+    outline = outline_of(layer)
+    if outline is not None and outline.segmentation is not None:
+        run = outline.segmentation
+        parts = [run.model, f"threshold {run.postprocessing.threshold:g}"]
+    elif is_reference(layer):
+        parts = ["reference mask"]
+    else:
+        return ", ".join(["drawn by hand or opened elsewhere", *_confirmed(confirmed)])
+    by_hand = [f"edited by hand in {_slices(edited)}"] if edited else []
+    return ", ".join([*parts, *by_hand, *_confirmed(confirmed)])
+
+
+def _confirmed(count: int) -> list[str]:
+    return [f"{_slices(count)} confirmed"] if count else []
+
+
+def _slices(count: int) -> str:
+    return f"{count} slice{'s' * (count != 1)}"
 
 
 def show(viewer: ViewerModel, outcome: Outcome) -> Labels:
@@ -78,11 +152,17 @@ def add_outline(viewer: ViewerModel, outcome: Outcome) -> Labels:
         outcome.segmentation.mask.reshape(outcome.source.grid).copy(),
         name=f"lesions ({outcome.segmentation.target}) · {outcome.source.study.name}",
         metadata={KEY: _outline(outcome)},
-        **proposed_look(outcome.segmentation.target),
+        **proposed_look(outcome.segmentation.target, _colours_on(viewer, outcome.layer)),
         **_placed_like(outcome.layer, len(outcome.source.grid)),
     )
     viewer.add_layer(layer)
     return layer
+
+
+def _colours_on(viewer: ViewerModel, image: Image) -> list[npt.NDArray[np.floating[Any]]]:
+    """Colours of the lesions in the labels layers of ``image``."""
+    colours = [layer.get_color(1) for layer in outlines_on(viewer, image)]
+    return [np.asarray(colour) for colour in colours if colour is not None]
 
 
 def propose(layer: Labels, mask: npt.NDArray[np.uint8]) -> None:

@@ -13,7 +13,13 @@ import numpy.typing as npt
 from metseg import DEFAULT_MODEL
 from metseg.errors import MetsegError
 from metseg.events import Event, Finished, Notice, Progress, relay
-from metseg.lesions import PostprocessingConfig, TargetChoice, label_lesions, mask_from_probabilities
+from metseg.lesions import (
+    PostprocessingConfig,
+    TargetChoice,
+    label_lesions,
+    largest_lesion_centre,
+    mask_from_probabilities,
+)
 from metseg.napari_plugin.layers import Source, source_of
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
 from metseg.napari_plugin.state import ModelChoice, SegmentationState
@@ -21,7 +27,7 @@ from metseg.preprocessing import Clahe, PreprocessingConfig, Preprocessor
 from metseg.study import Sequence
 
 if TYPE_CHECKING:
-    from metseg.checkpoints import ModelCard
+    from metseg.checkpoints import ModelCard, ModelInfo
     from metseg.inference import Segmentation
 
 #: Slices per forward pass: few, so that progress is fine and Cancel acts soon.
@@ -37,11 +43,12 @@ class Failed:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A finished run: the layer, the layer as a study, and what the network made of it."""
+    """A finished run: the layer, the layer as a study, what the network made of it, and where its largest lesion is."""
 
     layer: Any
     source: Source
     segmentation: Segmentation
+    largest: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,8 @@ def _run(order: Order) -> Iterator[Event[tuple[Outcome, ...]]]:
         checkpoint = load_checkpoint(network.model).with_clahe(network.clahe, network.clip_limit)
         with Segmenter(checkpoint, device=order.device, batch_size=SLICES_AT_ONCE) as segmenter:
             stream = segmenter.stream(source.study, network.postprocessing)
-            outcomes.append(Outcome(order.layer, source, (yield from relay(stream))))
+            segmentation = yield from relay(stream)
+            outcomes.append(Outcome(order.layer, source, segmentation, largest_lesion_centre(segmentation.mask)))
     yield Finished(tuple(outcomes))
 
 
@@ -145,8 +153,15 @@ def find_choices() -> tuple[tuple[ModelChoice, ...], tuple[str, ...]]:
     from metseg.checkpoints import list_models
     from metseg.inference import available_devices
 
-    models = tuple(ModelChoice(info.name, info.name, info.card, info.problem or "") for info in list_models())
+    models = tuple(
+        ModelChoice(info.name, _title(info), info.card, info.problem or "", info.summary) for info in list_models()
+    )
     return models, ("auto", *available_devices())
+
+
+def _title(info: ModelInfo) -> str:
+    marks = () if info.standing is None else info.standing.marks
+    return f"{info.name} ({', '.join(marks)})" if marks else info.name
 
 
 def model_from_file(path: str) -> ModelChoice:
@@ -205,12 +220,12 @@ def fit_enhancer(layer: Any, shown: Sequence, config: PreprocessingConfig) -> En
 
 @dataclass(frozen=True)
 class Review:
-    """What an outline holds."""
+    """What a labels layer holds, and in how many slices it differs from what was proposed."""
 
     lesions: int
     voxels: int
     millilitres: float | None
-    edited: bool
+    edited: int
 
     def __str__(self) -> str:
         if not self.lesions:
@@ -221,17 +236,17 @@ class Review:
 
 def review(
     labels: npt.NDArray[np.integer[Any]],
-    proposal: npt.NDArray[np.uint8] | None,
+    proposal: npt.NDArray[np.integer[Any]] | None,
     spacing: tuple[float, float, float] | None,
 ) -> Review:
-    """Count lesions and their volume.
+    """Count lesions, their volume, and the slices that were edited.
 
     Parameters
     ----------
     labels : ndarray of int, shape (z, y, x)
-        The outline as it is now; every label counts as lesion.
-    proposal : ndarray of uint8, shape (z, y, x), or None
-        The outline before anybody edited it.
+        The labels as they are now; every label counts as lesion.
+    proposal : ndarray of int, shape (z, y, x), or None
+        The labels before anybody edited them; without them every slice with a lesion counts as edited.
     spacing : tuple of float or None
         Voxel size in mm.
     """
@@ -239,5 +254,5 @@ def review(
     voxels = int(np.count_nonzero(mask))
     millilitres = None if spacing is None else voxels * float(np.prod(spacing)) / 1000
     lesions = int(label_lesions(mask).max()) if voxels else 0
-    edited = proposal is not None and not np.array_equal(labels, proposal)
-    return Review(lesions, voxels, millilitres, edited)
+    changed = labels != (0 if proposal is None else proposal)
+    return Review(lesions, voxels, millilitres, int(np.count_nonzero(changed.any(axis=(1, 2)))))

@@ -10,6 +10,7 @@ from metseg.napari_plugin.arrays import grid_of
 from metseg.napari_plugin.background import Latest
 from metseg.napari_plugin.layers import KEY, Channel
 from metseg.napari_plugin.messages import tell_error
+from metseg.napari_plugin.navigation import shown_slice
 from metseg.napari_plugin.pipeline import Enhancer, fit_enhancer, preprocessing_from
 from metseg.napari_plugin.state import Follower, SegmentationState
 from metseg.study import Sequence
@@ -83,28 +84,8 @@ class Preview(Follower):
 
     def _shown_slice(self) -> int | None:
         """Index of the slice on screen; ``None`` if the view does not show the image's own slices."""
-        image, dims = self._state.image, self._viewer.dims
-        if image is None or image not in self._viewer.layers or dims.ndisplay != 2:
-            return None
-        grid = grid_of(np.shape(image.data), rgb=image.rgb)
-        if tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1) or grid is None or grid[-1] == 1:
-            return None
-        if len(grid) == 2:
-            return 0
-        z = int(np.round(image.world_to_data(self._in_units_of(image))[-3]))
-        return min(max(z, 0), grid[0] - 1)
-
-    def _in_units_of(self, image: Image) -> tuple[float, ...]:
-        """The viewer's point in the units of ``image``: the world's differ when other layers have finer ones."""
-        import pint
-
-        dims = self._viewer.dims
-        point = tuple(dims.point[-image.ndim :])
-        if dims.units is None:
-            return point
-        world = tuple(dims.units)[-image.ndim :]
-        quantities = (pint.Quantity(value, unit) for value, unit in zip(point, world, strict=True))
-        return tuple(float(quantity.to(unit).magnitude) for quantity, unit in zip(quantities, image.units, strict=True))
+        image = self._state.image
+        return None if image is None else shown_slice(self._viewer, image, grid_of(np.shape(image.data), rgb=image.rgb))
 
     def _add(self, pixels: np.ndarray) -> None:
         from napari.layers import Image

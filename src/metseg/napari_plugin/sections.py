@@ -24,8 +24,9 @@ from superqt import QLabeledDoubleSlider
 from metseg import DEFAULT_MODEL
 from metseg.lesions import TargetChoice
 from metseg.napari_plugin import pipeline
-from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, Option, Part, Section
+from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, NamedButton, Option, Part, Section, rename
 from metseg.napari_plugin.layers import TITLES
+from metseg.napari_plugin.outline_display import FILL_KEY, HIDE_KEY
 from metseg.napari_plugin.state import Activity, ModelChoice, SegmentationState, Slices
 from metseg.preprocessing import Clahe
 from metseg.study import TRIPLET, Sequence
@@ -63,6 +64,8 @@ class InputSection(Section[SegmentationState]):
         self.open_model.setToolTip("Open a network from a .safetensors file, such as one that metseg train wrote.")
         self.open_model.clicked.connect(open_model)
         self.summary = Hint()
+        self.research = Hint()
+        self.research.say("Research use only: every outline must be checked by a person.")
         self.device = Choice(lambda device: setattr(state, "device", device))
         self.device.setToolTip("Where the network runs. Automatic takes the fastest device of this computer.")
         self.add_row("Image", self.image)
@@ -70,6 +73,7 @@ class InputSection(Section[SegmentationState]):
         self.add_row("Network", self.model, self.open_model)
         self.add_row("Outline", self.target)
         self.add_wide(self.summary)
+        self.add_wide(self.research)
         self.add_row("Device", self.device)
         self.follow(state.events, ("images", "image"), self._show_images)
         self.follow(state.events, ("sequences",), self._show_sequences)
@@ -204,6 +208,9 @@ class RunSection(Part[SegmentationState]):
             "searching",
             "opening",
             "summary",
+            "reference",
+            "outline",
+            "outlines",
             "automatic",
             "unavailable",
         )
@@ -217,8 +224,8 @@ class RunSection(Part[SegmentationState]):
         self.run.setToolTip(state.obstacle or "Outline the lesions of this study.")
         self.cancel.setEnabled(state.activity in (Activity.RUNNING, Activity.EXPORTING))
         self.cancel.setToolTip("Nothing is running." if idle else "Stop. Nothing is changed.")
-        self.summary.setText(state.summary or "No outline yet")
-        self.summary.setEnabled(bool(state.summary))
+        self.summary.setText(_summary(state))
+        rename(self.summary, "result" if state.summary and not state.reference else "noResult")
         done, total, what = state.progress.done, state.progress.total, state.progress.what
         self.progress.setRange(0, total)
         self.progress.setValue(done)
@@ -229,28 +236,52 @@ class RunSection(Part[SegmentationState]):
 class ResultSection(Section[SegmentationState]):
     """Which outline that is, what to know about it, and its export."""
 
-    def __init__(self, state: SegmentationState, anew: Callable[[], object], export: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        state: SegmentationState,
+        anew: Callable[[], object],
+        confirm: Callable[[bool], object],
+        export: Callable[[], object],
+    ) -> None:
         super().__init__("Result", state)
         self.outline = Choice(lambda layer: setattr(state, "outline", layer), "No outline yet")
-        self.outline.setToolTip("The labels layer that is counted and exported; every label counts as lesion.")
+        self.outline.setPlaceholderText("No result yet")
+        self.outline.setToolTip(
+            "The labels layer that is counted and exported; every label counts as lesion.\n"
+            f"{FILL_KEY}: contours or fill. {HIDE_KEY}, held: hide."
+        )
         self.edited = Hint()
         self.anew = QPushButton("Outline anew in another layer")
         self.anew.setToolTip("The outline as threshold and smallest lesion give it now, beside the edited one.")
         self.anew.clicked.connect(anew)
         self.notices = Hint("notice")
+        self.confirm = QCheckBox("The shown slice is right as it is")
+        self.confirm.setToolTip("Confirmed slices are exported with the edited ones, and no run changes them.")
+        self.confirm.toggled.connect(confirm)
         self.slices = Choice(lambda slices: setattr(state, "slices", slices))
         self.slices.setToolTip("Training takes a slice without lesion as healthy: export only what you checked.")
-        self.slices.offer([Option(slices, slices.value.capitalize()) for slices in Slices], state.slices)
-        self.export = QPushButton("Export training pairs …")
+        self.slices.offer([Option(slices, slices.value.capitalize()) for slices in Slices], state.exported_slices)
+        self.export = NamedButton("Export training pairs …")
         self.export.setObjectName("secondary")
         self.export.clicked.connect(export)
         self.add_row("Layer", self.outline)
         self.add_wide(self.edited)
         self.add_wide(self.anew)
+        self.add_wide(self.confirm)
         self.add_row("Slices", self.slices)
         self.add_wide(self.export)
         self.add_wide(self.notices)
-        shown = ("outlines", "outline", "slices", "activity", "edited", "outdated", "notices")
+        shown = (
+            "outlines",
+            "outline",
+            "slices",
+            "activity",
+            "origin",
+            "edited",
+            "confirmed",
+            "outdated",
+            "notices",
+        )
         self.follow(state.events, shown, self._show)
         self._show()
 
@@ -258,17 +289,29 @@ class ResultSection(Section[SegmentationState]):
         state = self.state
         outlines = [Option(choice.layer, choice.title, choice.title) for choice in state.outlines]
         self.outline.offer(outlines, state.outline)
-        self.slices.show_chosen(state.slices)
+        self.slices.show_chosen(state.exported_slices)
+        with QSignalBlocker(self.confirm):
+            self.confirm.setChecked(bool(state.confirmed))
+        self.confirm.setEnabled(state.confirmed is not None)
+        named = "" if state.outline is None else f"{state.outline.name} ({state.origin})"
+        self.export.name(*(() if state.outline is None else (state.outline.name, state.origin)))
         self.export.setEnabled(not state.export_obstacle)
         self.export.setToolTip(
-            state.export_obstacle or "Write <slice>.tif and <slice>_mask.tif, which metseg train reads as they are."
+            state.export_obstacle
+            or f"Write <slice>.tif and <slice>_mask.tif of {named}, which metseg train reads as they are."
         )
         if state.outdated:
-            self.edited.say("Edited by hand: these settings leave it alone.")
+            self.edited.say("These settings leave your work alone.")
         else:
-            self.edited.say("Edited by hand: a run will add a new layer." if state.edited else "")
+            self.edited.say("A run will add a new layer and leave your work alone." if state.edited else "")
         self.anew.setVisible(state.outdated)
         self.notices.say("\n".join(state.notices))
+
+
+def _summary(state: SegmentationState) -> str:
+    if state.summary or not state.outlines:
+        return state.summary or "No outline yet"
+    return "Reference mask; no result yet" if state.outline is None else ""
 
 
 def model_options(models: tuple[ModelChoice, ...], sequences: tuple[Sequence, ...]) -> list[Option]:

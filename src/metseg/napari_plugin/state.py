@@ -34,7 +34,7 @@ class Slices(StrEnum):
 
     ALL = "all slices"
     LESION = "slices with a lesion"
-    EDITED = "slices edited by hand"
+    EDITED = "slices edited or confirmed"
 
 
 class Follower:
@@ -66,13 +66,16 @@ class ModelChoice:
     title: str
     card: ModelCard | None
     problem: str = ""
+    about: str = ""
 
     @property
     def summary(self) -> str:
         """One line about it."""
         if self.card is None:
             return self.problem
-        return f"{self.card.target} on {', '.join(self.card.preprocessing.sequences)}; {self.card.summary}"
+        return (
+            f"{self.card.target} on {', '.join(self.card.preprocessing.sequences)}; {self.about or self.card.summary}"
+        )
 
 
 @dataclass(frozen=True)
@@ -113,12 +116,19 @@ class SegmentationState:
         What is going on and how far it is.
     summary, notices
         What the outline holds; what the last run had to say.
+    origin : str
+        How the chosen outline came about: network and threshold, or reference mask, and what was edited by hand.
+    reference : bool
+        The chosen outline is a reference mask as it was read.
     edited : bool
-        A person has edited the network's outline.
+        The chosen outline holds a person's work.
+    confirmed : bool or None
+        Somebody said that the shown slice of the outline is right; None if no slice of it is shown.
     outdated : bool
         The outline was edited, so threshold and smallest lesion no longer act on it.
     outlines, outline, slices
-        Labels layers that fit the image, the one to export, and which of its slices.
+        Labels layers that fit the image, the one to export, and which of its slices; None for those that were edited or
+        confirmed if there are any, else all.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -144,11 +154,19 @@ class SegmentationState:
     progress: Progress = Progress(0, 0)
     summary: str = ""
     notices: tuple[str, ...] = ()
+    origin: str = ""
+    reference: bool = False
     edited: bool = False
+    confirmed: bool | None = None
     outdated: bool = False
     outlines: tuple[LayerChoice, ...] = ()
     outline: Any = None
-    slices: Slices = Slices.ALL
+    slices: Slices | None = None
+
+    @property
+    def exported_slices(self) -> Slices:
+        """Which slices an export writes."""
+        return self.slices or (Slices.EDITED if self.edited else Slices.ALL)
 
     @property
     def card(self) -> ModelCard | None:
@@ -168,7 +186,7 @@ class SegmentationState:
         if self.activity is not Activity.IDLE:
             return "Wait for the current work to end."
         if self.image is None:
-            return "Open an image first: File > Open Folder, or File > Open Sample > Metseg."
+            return "Open an image first: File > Open Folder, or File > Open Sample > Synthetic head."
         if self.searching:
             return "Still looking for networks."
         if self.opening:
@@ -183,5 +201,7 @@ class SegmentationState:
         if self.activity is not Activity.IDLE:
             return "Wait for the current work to end."
         if self.outline is None:
+            if self.outlines:
+                return "There is no result yet: run a network, edit the reference mask, or choose it as the layer."
             return "There is no outline on this image yet: run a network, or draw one in a labels layer."
         return ""

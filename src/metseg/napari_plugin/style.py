@@ -13,6 +13,7 @@ _STYLE = """
 #notice {{ color: {text}; background-color: {foreground}; border-radius: 3px; padding: 6px; }}
 #result {{ font-size: {large}pt; font-weight: 600; color: {text}; }}
 #result:disabled {{ color: {quiet}; font-weight: 400; }}
+#noResult {{ color: {quiet}; }}
 #primary {{ background-color: {current}; color: {on_current}; font-weight: 600; padding: 8px; border-radius: 3px; }}
 #primary:hover {{ background-color: {hover}; }}
 #primary:disabled {{ background-color: {foreground}; color: {quiet}; border: none; }}

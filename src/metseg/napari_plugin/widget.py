@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QVBoxLayout
 from metseg.napari_plugin.controller import Controller
 from metseg.napari_plugin.controls import Column
 from metseg.napari_plugin.dialogs import ask_folder, ask_model_file, confirm_replacement
+from metseg.napari_plugin.outline_display import OutlineDisplay
 from metseg.napari_plugin.preview import Preview
 from metseg.napari_plugin.sections import EnhanceSection, InputSection, OutlineSection, ResultSection, RunSection
 from metseg.napari_plugin.session import SessionWidget
@@ -36,11 +37,14 @@ class SegmentationWidget(SessionWidget):
         self.state = state or SegmentationState()
         self.controller = Controller(napari_viewer, self.state)
         self.preview = Preview(napari_viewer, self.state)
+        self.display = OutlineDisplay(self.state)
         self.input = InputSection(self.state, self._open_model, self.controller.name_channels)
         self.enhance = EnhanceSection(self.state)
         self.outline = OutlineSection(self.state)
         self.run = RunSection(self.state, self.controller.run, self.controller.cancel)
-        self.result = ResultSection(self.state, self.controller.outline_anew, self._export)
+        self.result = ResultSection(
+            self.state, self.controller.outline_anew, self.controller.confirm_slice, self._export
+        )
         self._parts = (self.input, self.enhance, self.outline, self.run, self.result)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -48,7 +52,9 @@ class SegmentationWidget(SessionWidget):
         self._restyle()
         self._themes = Follower()
         self._themes.follow(napari_viewer.events, ("theme",), self._restyle)
-        self.begin_session((*self._parts, self._themes), self.controller.close, self.preview.abandon)
+        self.begin_session(
+            (*self._parts, self._themes), self.controller.close, self.preview.abandon, self.display.close
+        )
 
     def close_session(self) -> None:
         """Stop work, remove the preview, let go of viewer and state."""
@@ -64,6 +70,6 @@ class SegmentationWidget(SessionWidget):
             self.controller.add_model_file(path)
 
     def _export(self) -> None:
-        folder = ask_folder(self)
+        folder = ask_folder(self, f"Export {self.state.outline.name} ({self.state.origin}) to")
         if folder is not None:
-            self.controller.export(folder, lambda there: confirm_replacement(self, there))
+            self.controller.export(folder, lambda there, described: confirm_replacement(self, there, described))

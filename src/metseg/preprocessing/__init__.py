@@ -12,6 +12,7 @@ from metseg.preprocessing.brain_shape import (
     stripped_brain,
 )
 from metseg.preprocessing.config import BrainConfig, Clahe, ClaheConfig, PreprocessingConfig
+from metseg.preprocessing.display import display_window
 from metseg.preprocessing.enhancement import apply_clahe
 from metseg.preprocessing.grid import Grid
 from metseg.preprocessing.preprocessor import Preprocessor, neighbourhood, network_input
@@ -28,6 +29,7 @@ __all__ = [
     "PreprocessingConfig",
     "Preprocessor",
     "apply_clahe",
+    "display_window",
     "extraction_problem",
     "head_voxels",
     "likely_flips",

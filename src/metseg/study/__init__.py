@@ -16,8 +16,8 @@ from metseg.study.model import (
 )
 from metseg.study.numbering import listed_slices, number_slices, slice_numbers
 from metseg.study.reading import Loaded, load, read_study
-from metseg.study.sidecar import read_spacing, sidecar_of, write_spacing
-from metseg.study.tiff import read_tiff, write_tiff
+from metseg.study.sidecar import read_pixels_hash, read_spacing, sidecar_of, write_spacing
+from metseg.study.tiff import is_as_written, read_tiff, write_tiff
 
 __all__ = [
     "MASK_ENDING",
@@ -39,10 +39,12 @@ __all__ = [
     "flush_folder",
     "inspect",
     "listed_slices",
+    "is_as_written",
     "load",
     "natural_key",
     "number_slices",
     "parse_sequences",
+    "read_pixels_hash",
     "read_spacing",
     "read_study",
     "read_tiff",

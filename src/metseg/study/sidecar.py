@@ -1,6 +1,7 @@
 """What is known about a TIFF beside it: ``<name>.json`` with ``{"spacing": [z, y, x]}``, nnU-Net's convention.
 
-Beside a network's mask it also says what the mask is of.
+Beside a network's mask it also says what the mask is of, and the hash of its pixels: who edits the mask leaves the hash
+as it was, so that a mask nobody has touched can be told from one that holds a person's work.
 
 See "dataset_format.md" in the documentation of nnU-Net (Isensee et al. 2021, doi 10.1038/s41592-020-01008-z).
 """
@@ -18,6 +19,9 @@ from metseg.study.files import write_atomically
 from metseg.study.ifd import open_regular
 
 Spacing = tuple[float, float, float]
+
+#: Key of the SHA-256 of the pixels that were written, see :func:`metseg.study.is_as_written`.
+PIXELS_KEY = "pixels_sha256"
 
 _MAX_BYTES = 1 << 16
 _MAX_MM = 1000.0
@@ -42,6 +46,36 @@ def read_spacing(path: Path) -> Spacing | None:
         If the sidecar states a spacing that cannot be used.
     """
     sidecar = sidecar_of(path)
+    content = _content(sidecar)
+    if not isinstance(content, dict) or "spacing" not in content:
+        return None
+    values = content["spacing"]
+    if isinstance(values, list) and len(values) == 2:
+        raise UnreadableFileError(sidecar, "gives no distance between slices; the spacing is not known")
+    if not isinstance(values, list) or len(values) != 3 or not all(_is_length(value) for value in values):
+        raise UnreadableFileError(sidecar, "spacing must be three lengths (z, y, x) in mm; the spacing is not known")
+    z, y, x = (float(value) for value in values)
+    return z, y, x
+
+
+def read_pixels_hash(path: Path) -> str | None:
+    """SHA-256 of the pixels that were written to the TIFF at ``path``, as its sidecar states it.
+
+    Returns
+    -------
+    str, or None
+        ``None`` if there is no sidecar, or none that states it.
+    """
+    try:
+        content = _content(sidecar_of(path))
+    except UnreadableFileError:
+        return None
+    stated = content.get(PIXELS_KEY) if isinstance(content, dict) else None
+    return stated if isinstance(stated, str) else None
+
+
+def _content(sidecar: Path) -> Any:
+    """What a sidecar holds; ``None`` if there is none."""
     if not os.path.isfile(sidecar):
         return None
     try:
@@ -52,18 +86,9 @@ def read_spacing(path: Path) -> Spacing | None:
     if len(text) > _MAX_BYTES:
         raise UnreadableFileError(sidecar, "too long for a spacing; it was not read")
     try:
-        content = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UnreadableFileError(sidecar, "not valid JSON; the spacing is not known") from error
-    if not isinstance(content, dict) or "spacing" not in content:
-        return None
-    values = content["spacing"]
-    if isinstance(values, list) and len(values) == 2:
-        raise UnreadableFileError(sidecar, "gives no distance between slices; the spacing is not known")
-    if not isinstance(values, list) or len(values) != 3 or not all(_is_length(value) for value in values):
-        raise UnreadableFileError(sidecar, "spacing must be three lengths (z, y, x) in mm; the spacing is not known")
-    z, y, x = (float(value) for value in values)
-    return z, y, x
 
 
 def write_sidecar(path: Path, spacing: Sequence[float] | None = None, about: Mapping[str, Any] | None = None) -> None:

@@ -7,6 +7,7 @@ guess where a strip does not fit; here a strip that does not decode to exactly i
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from metseg.errors import DataError, TooLargeError, UnreadableFileError
 from metseg.study.files import write_atomically
 from metseg.study.ifd import MAX_PAGES, open_regular
 from metseg.study.preflight import COMPRESSIONS, MAX_DECODED, Page, TiffHeader, preflight
-from metseg.study.sidecar import write_sidecar
+from metseg.study.sidecar import PIXELS_KEY, read_pixels_hash, write_sidecar
 
 #: Decoded bytes of neighbouring strips that are put together before they are copied into place.
 _BAND = 1 << 20
@@ -206,7 +207,8 @@ def write_tiff(
     spacing : (float, float, float), optional
         Along (z, y, x) in mm; written beside the TIFF as ``<name>.json``, as nnU-Net does.
     about : mapping of str to JSON values, optional
-        What else is written there, such as what a mask is of.
+        What else is written there, such as what a mask is of; the hash of the pixels is added, see
+        :func:`is_as_written`.
 
     Raises
     ------
@@ -220,7 +222,8 @@ def write_tiff(
     _check_writable(path, data, channels)
     data = data.reshape(-1, *data.shape[-3:] if channels else data.shape[-2:])
     if spacing is not None or about is not None:
-        write_sidecar(path, spacing, about)
+        hashed = None if about is None else {**about, PIXELS_KEY: _pixels_hash(data if channels else data[..., None])}
+        write_sidecar(path, spacing, hashed)
     from tifffile import TiffWriter
 
     try:
@@ -237,6 +240,29 @@ def write_tiff(
                 )
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def is_as_written(path: str | Path) -> bool:
+    """Whether a TIFF holds the pixels that :func:`write_tiff` wrote together with ``about``.
+
+    ``False`` for a file that was edited since, is of another origin, or cannot be read.
+    """
+    path = Path(path)
+    stated = read_pixels_hash(path)
+    if stated is None:
+        return False
+    try:
+        return _pixels_hash(np.moveaxis(read_tiff(path), 1, -1)) == stated
+    except (UnreadableFileError, TooLargeError):
+        return False
+
+
+def _pixels_hash(pages: npt.NDArray[Any]) -> str:
+    """SHA-256 of pages (z, y, x, c): of their type, their shape and their bytes."""
+    data = np.ascontiguousarray(pages, pages.dtype.newbyteorder("<"))
+    found = hashlib.sha256(f"{data.dtype.name} {data.shape}".encode())
+    found.update(data.tobytes())
+    return found.hexdigest()
 
 
 def _check_writable(path: Path, data: npt.NDArray[Any], channels: bool) -> None:

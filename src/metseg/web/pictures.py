@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metseg.preprocessing import display_window
 from metseg.web.planes import Plane, Region, Steps
 
 #: Red, green, blue of the first network's lesions and of the second's, as on all pictures of this package.
@@ -73,9 +74,9 @@ class Frame:
 
 
 def usual_window(values: npt.NDArray[Any]) -> Window:
-    """From the 1st to the 99.5th percentile."""
-    low, high = np.percentile(values, [1, 99.5])
-    return Window(level=float(low + high) / 2, width=max(float(high - low), 1.0))
+    """The window that shows the brain, see :func:`metseg.preprocessing.display_window`."""
+    low, high = display_window(values)
+    return Window(level=(low + high) / 2, width=max(high - low, 1.0))
 
 
 def draw(

@@ -6,13 +6,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metseg.preprocessing import Preprocessor
+from metseg.preprocessing import Preprocessor, display_window
 from metseg.server.answers.result import Result
 from metseg.study import Sequence
 
 _OUTLINE = np.array((255, 176, 0), np.float32)
 _FILL = 0.22
-_WINDOW = (1, 99.5)
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 
@@ -20,8 +19,8 @@ def overlay(result: Result, z: int) -> npt.NDArray[np.uint8]:
     """FLAIR, or what stands for it, with the mask's outline, uint8 (y, x, 3), red first."""
     study = result.decoded.study
     volume = study.voxels[study.channel(Sequence.FLAIR)]
-    low, high = np.percentile(volume, _WINDOW)
-    gray = ((volume[z].astype(np.float32) - low) / max(float(high - low), 1.0)).clip(0, 1) * 255
+    low, high = display_window(volume)
+    gray = ((volume[z].astype(np.float32) - low) / (high - low)).clip(0, 1) * 255
     picture = np.repeat(gray[..., None], 3, axis=-1)
     inside = result.mask[z].astype(bool)
     edge = inside & (cv2.erode(result.mask[z], _CROSS, borderValue=0) == 0)
