@@ -103,12 +103,12 @@ def test_borders_and_neighbouring_slices() -> None:
     assert not interpolate(after, 1, 3, 3)
 
 
-def test_a_slice_without_the_lesion_is_named_as_people_count() -> None:
+def test_both_slices_must_be_there_and_show_the_lesion() -> None:
     labels = np.zeros(SHAPE, np.uint16)
     labels[0, :6, :6] = 1
-    with pytest.raises(ToolError, match="lesion 1 is not in slice 5"):
+    with pytest.raises(ToolError, match="lesion 1 is not in both slices"):
         interpolate(labels, 1, 0, 4)
-    with pytest.raises(ToolError, match="no slice 10"):
+    with pytest.raises(ToolError, match="no slice of index 9"):
         interpolate(labels, 1, 0, 9)
 
 
