@@ -30,7 +30,7 @@ UNSEEN = "cross_validation"
 
 def folds(runs: list[Path], scratch: Path) -> Iterator[Checkpoint]:
     """The network that speaks for each fold: the run itself, or the average of one run of each recipe."""
-    names = set.intersection(*({path.name for path in folder.glob("fold_*")} for folder in runs))
+    names = set.intersection(*({path.name for path in folder.glob("fold_*") if path.is_dir()} for folder in runs))
     if not names:
         raise SystemExit(f"no fold_* is in each of {', '.join(map(str, runs))}")
     for name in sorted(names):

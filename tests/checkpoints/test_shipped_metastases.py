@@ -11,7 +11,6 @@ def test_its_card_names_the_target_and_the_sequence() -> None:
     card = load_checkpoint("metastases").card
     assert card.target is Target.ENHANCING_LESION
     assert card.preprocessing.sequences == (Sequence.POST,)
-    assert card.licence == "cc-by-nc-sa-4.0"
 
 
 def test_auto_takes_it_for_post_contrast_alone() -> None:
