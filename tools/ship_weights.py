@@ -1,7 +1,7 @@
 """Put a trained model into ``weights/``, with the scores that its recipe had in cross-validation on its card.
 
-    python tools/ship_weights.py RUN --runs FOLDS --data DIR --out weights/NAME [--smallest N] [--threshold P] \
-        [--mirror] [--refine] [--carry-on]
+    python tools/ship_weights.py RUN --runs FOLDS --data DIR --out weights/NAME [--smallest N] \
+        [--threshold P] [--peak P] [--mirror] [--refine] [--carry-on]
     python tools/ship_weights.py weights/BEST --runs FOLDS_A --runs FOLDS_B … --data DIR --out weights/BEST
 
 Weights that were trained on everybody have no held-out patients. Their recipe is scored instead: FOLDS holds
@@ -78,6 +78,7 @@ def main() -> None:
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--smallest", type=int, default=0)
     options.add_argument("--threshold", type=float, default=0.5)
+    options.add_argument("--peak", type=float, default=0.0, help="drop lesions that are nowhere so likely")
     options.add_argument("--mirror", action="store_true", help="average with the mirror image")
     options.add_argument("--refine", action="store_true", help="let outlines follow the edges of FLAIR")
     options.add_argument("--carry-on", action="store_true", help="carry lesions over to the next slice")
@@ -87,7 +88,7 @@ def main() -> None:
 
     model = load_checkpoint(given.model)
     postprocessing = model.card.postprocessing.model_copy(
-        update={"smallest": given.smallest, "threshold": given.threshold}
+        update={"smallest": given.smallest, "threshold": given.threshold, "peak": given.peak}
     )
     ways = {
         "mirror": given.mirror,

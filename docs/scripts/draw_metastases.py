@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from measure_folds import of_recipe, summaries
 
+from metseg.lesions import PostprocessingConfig, mask_from_probabilities
 from metseg.study import find_studies, load
 
 
@@ -25,10 +26,11 @@ def main() -> None:
     options.add_argument("--keep", type=Path, required=True)
     options.add_argument("--threshold", type=float, default=0.5)
     options.add_argument("--smallest", type=int, default=3)
+    options.add_argument("--peak", type=float, default=0.0)
     options.add_argument("--out", type=Path, required=True)
     given = options.parse_args()
     scans = of_recipe(given.runs, given.data, given.keep, "off")
-    ((_, summary),) = summaries(scans, [given.threshold], given.smallest)
+    ((_, summary),) = summaries(scans, [given.threshold], given.smallest, given.peak)
     ordered = sorted(summary.scores, key=lambda patient: patient.dice)
     chosen = {"best": ordered[-1], "median": ordered[len(ordered) // 2], "worst": ordered[0]}
     figure = Figure(figsize=(9, 9.6), layout="constrained", facecolor="black")
@@ -36,6 +38,9 @@ def main() -> None:
     for row, (which, patient) in zip(axes, chosen.items(), strict=True):
         name = patient.scans[0].name
         _, truth, probabilities = scans[name]
+        drawn = mask_from_probabilities(
+            probabilities, PostprocessingConfig(threshold=given.threshold, smallest=given.smallest, peak=given.peak)
+        )
         (study,) = (
             study
             for files in find_studies(given.data / patient.name)
@@ -48,7 +53,7 @@ def main() -> None:
         for axis, z in zip(row, sorted(largest[[0, 2, 4]]), strict=True):
             axis.imshow(image[z], cmap="gray", vmin=0, vmax=bright, aspect=1.18)
             axis.contour(truth[z] > 0, [0.5], colors="#56b4e9", linewidths=1.2)
-            axis.contour(probabilities[z], [given.threshold], colors="#e69f00", linewidths=1.2)
+            axis.contour(drawn[z], [0.5], colors="#e69f00", linewidths=1.2)
             axis.set_title(f"{which}: Dice {patient.dice:.2f}, slice {z + 1}", color="white", fontsize=9)
             axis.axis("off")
     figure.suptitle("known mask blue, network orange", color="white", fontsize=10)

@@ -73,10 +73,12 @@ def of_recipe(name: str, data: Path, keep: Path, clahe: str) -> dict[str, Scan]:
     }
 
 
-def summaries(scans: dict[str, Scan], thresholds: list[float], smallest: int) -> Iterator[tuple[float, Summary]]:
+def summaries(
+    scans: dict[str, Scan], thresholds: list[float], smallest: int, peak: float = 0.0
+) -> Iterator[tuple[float, Summary]]:
     """Scores at each threshold."""
     for threshold in thresholds:
-        postprocessing = PostprocessingConfig(threshold=threshold, smallest=smallest)
+        postprocessing = PostprocessingConfig(threshold=threshold, smallest=smallest, peak=peak)
         yield (
             threshold,
             summarise(
@@ -105,7 +107,7 @@ def draw(summaries: dict[str, Summary], path: Path) -> None:
             [point.false_positives for point in points],
             [point.sensitivity for point in points],
             marker=".",
-            label=Path(name).name,
+            label="/".join(Path(name).parts[-2:]),
         )
         places = np.arange(len(summary.sizes)) + index / (len(summaries) + 1)
         values = np.array([size.sensitivity for size in summary.sizes])
@@ -116,7 +118,7 @@ def draw(summaries: dict[str, Summary], path: Path) -> None:
             1 / (len(summaries) + 1),
             yerr=np.clip(np.abs(spans - values), 0, 1),
             capsize=3,
-            label=Path(name).name,
+            label="/".join(Path(name).parts[-2:]),
         )
         bars.set_xticks(
             np.arange(len(summary.sizes)), [f"{size.name}\n{size.reference} lesions" for size in summary.sizes]
@@ -136,6 +138,7 @@ def main() -> None:
     options.add_argument("--keep", type=Path, required=True)
     options.add_argument("--thresholds", type=float, nargs="+", default=[0.2, 0.3, 0.4, 0.5, 0.6])
     options.add_argument("--smallest", type=int, default=3)
+    options.add_argument("--peak", type=float, default=0.0)
     options.add_argument("--clahe", choices=[str(choice) for choice in Clahe], default="off")
     options.add_argument("--figure", type=Path)
     given = options.parse_args()
@@ -144,7 +147,7 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name in given.runs:
         scans = of_recipe(name, given.data, given.keep, given.clahe)
-        for threshold, summary in summaries(scans, given.thresholds, given.smallest):
+        for threshold, summary in summaries(scans, given.thresholds, given.smallest, given.peak):
             drawn.setdefault(name, summary)
             span = summary.intervals["sensitivity"]
             sizes = ", ".join(f"{size.found} of {size.reference}" for size in summary.sizes)

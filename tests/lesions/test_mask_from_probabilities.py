@@ -116,3 +116,14 @@ def test_a_whole_examination_takes_well_under_a_second_of_cpu(runs_within) -> No
     config = PostprocessingConfig(threshold=threshold, smallest=10)
     assert label_lesions(mask_from_probabilities(probabilities, config)).max() > 100
     runs_within(1, lambda: mask_from_probabilities(probabilities, config))
+
+
+def test_a_lesion_is_found_at_its_peak_and_outlined_at_the_threshold() -> None:
+    probabilities = np.zeros((3, 12, 12), np.float32)
+    probabilities[1, 1:4, 1:4] = 0.4
+    probabilities[1, 2, 2] = 0.95
+    probabilities[1, 8:11, 8:11] = 0.85
+    mask = mask_from_probabilities(probabilities, PostprocessingConfig(threshold=0.3, peak=0.9))
+    assert mask[1, 1:4, 1:4].all()
+    assert mask.sum() == 9
+    assert mask_from_probabilities(probabilities, PostprocessingConfig(threshold=0.3)).sum() == 18

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from skimage.data import chelsea
 
 from metseg.errors import CheckpointError
-from metseg.networks import ARCHITECTURES, NetworkSpec, build_network
+from metseg.networks import ARCHITECTURES, NetworkSpec, build_network, set_prior
 from metseg.networks.attention_unet import AttentionGate
 from metseg.networks.encoders import make_encoder
 
@@ -27,9 +27,10 @@ def test_logits_have_the_grid_of_the_image(architecture: str, channels: int, cla
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_before_training_lesions_are_rare(architecture: str) -> None:
+def test_with_the_prior_lesions_are_rare(architecture: str) -> None:
     torch.manual_seed(0)
     network = build_network(NetworkSpec.of(architecture)).train()  # type: ignore[arg-type]
+    set_prior(network)
     with torch.inference_mode():
         probabilities = network(torch.rand(2, 3, 128, 128)).sigmoid()
     assert 0.002 < float(probabilities.median()) < 0.1

@@ -82,6 +82,7 @@ class Segmentation:
             "weights_sha256": self.weights_sha256,
             "threshold": self.postprocessing.threshold,
             "smallest": self.postprocessing.smallest,
+            "peak": self.postprocessing.peak,
             "clahe": str(self.clahe),
             "brain": None if self.brain is None else self.brain.source,
             "metseg": __version__,

@@ -23,6 +23,9 @@ class PostprocessingConfig(BaseModel):
         Lesions (26-connected in 3-D) of fewer voxels are dropped; 0 and 1 keep all.
     fill_holes : bool
         Fill holes slice by slice.
+    peak : float
+        Lesions whose largest probability is below are dropped: a lesion is found at this probability and outlined at
+        the threshold (hysteresis, Canny 1986); 0 keeps all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,12 +33,13 @@ class PostprocessingConfig(BaseModel):
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
     smallest: Annotated[int, Field(ge=0)] = 0
     fill_holes: bool = True
+    peak: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 def mask_from_probabilities(
     probabilities: npt.NDArray[np.float32], config: PostprocessingConfig
 ) -> npt.NDArray[np.uint8]:
-    """Threshold, fill holes, drop small lesions, in this order.
+    """Threshold, fill holes, drop lesions that are small or nowhere likely, in this order.
 
     Parameters
     ----------
@@ -54,7 +58,9 @@ def mask_from_probabilities(
         for plane in mask:
             if plane.any():
                 ndimage.binary_fill_holes(plane, output=plane)
-    if config.smallest > 1:
+    if config.smallest > 1 or config.peak > config.threshold:
         labels = label_lesions(mask)
-        mask = (np.bincount(labels.ravel()) >= config.smallest)[labels] & mask
+        sizes = np.bincount(labels.ravel())
+        peaks = ndimage.maximum(probabilities, labels, np.arange(len(sizes)))
+        mask = ((sizes >= config.smallest) & (peaks >= config.peak))[labels] & mask
     return mask.astype(np.uint8)

@@ -2,7 +2,14 @@
 
 from metseg.networks.encoders import default_encoder_weights
 from metseg.networks.ensemble import Ensemble, EnsembleSpec, build_ensemble
-from metseg.networks.registry import ARCHITECTURES, Architecture, NetworkSpec, SegmentationNetwork, build_network
+from metseg.networks.registry import (
+    ARCHITECTURES,
+    Architecture,
+    NetworkSpec,
+    SegmentationNetwork,
+    build_network,
+    set_prior,
+)
 
 __all__ = [
     "ARCHITECTURES",
@@ -14,4 +21,5 @@ __all__ = [
     "build_ensemble",
     "build_network",
     "default_encoder_weights",
+    "set_prior",
 ]

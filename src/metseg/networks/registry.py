@@ -150,11 +150,7 @@ class SegmentationNetwork(nn.Module):
 
 
 def build_network(spec: NetworkSpec, *, encoder_weights: str = "none") -> SegmentationNetwork:
-    """Build the network of ``spec``, which at first says that lesions are rare.
-
-    The last bias is that of a small probability (the prior of Lin et al. 2017, arXiv 1708.02002, section 4.1). From 0
-    a network may learn to tell healthy tissue by its features and lesions by their absence; then no probability is
-    above that of the bias, which hardly moves.
+    """Build the network of ``spec``.
 
     Parameters
     ----------
@@ -172,8 +168,16 @@ def build_network(spec: NetworkSpec, *, encoder_weights: str = "none") -> Segmen
         network = SegmentationNetwork(spec)
     except (KeyError, RuntimeError) as error:  # SMP's and timm's words for an encoder that they do not have
         raise CheckpointError(f"{spec.architecture} cannot be built on encoder {spec.encoder!r}: {error}") from error
+    load_encoder_weights(network.encoder, spec.encoder, spec.in_channels, encoder_weights)
+    return network
+
+
+def set_prior(network: SegmentationNetwork) -> None:
+    """Let an untrained network say that lesions are rare, by its last bias (Lin et al. 2017, arXiv 1708.02002, 4.1).
+
+    From 0 a network may learn to tell healthy tissue by its features and lesions by their absence; then no probability
+    is above that of the bias, which hardly moves.
+    """
     head = [module for module in network.body.modules() if isinstance(module, nn.Conv2d)][-1]
     if head.bias is not None:
         nn.init.constant_(head.bias, PRIOR_LOGIT)
-    load_encoder_weights(network.encoder, spec.encoder, spec.in_channels, encoder_weights)
-    return network

@@ -25,7 +25,7 @@ _ANSWER = {
     },
     "clahe": "off",
     "preprocessing": PreprocessingConfig(normalisation="median", clahe=None).model_dump(mode="json"),
-    "postprocessing": {"threshold": 0.5, "smallest": 20, "fill_holes": True},
+    "postprocessing": {"threshold": 0.5, "smallest": 20, "fill_holes": True, "peak": 0.0},
     "mask": {"runs": "29310+7 29565+10 29821+11", "voxels": 28},
     "lesions": [
         {

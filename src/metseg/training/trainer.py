@@ -18,7 +18,7 @@ from metseg.checkpoints import Checkpoint
 from metseg.errors import DataError
 from metseg.events import Progress, StepFinished
 from metseg.inference.devices import autocast_dtype
-from metseg.networks import SegmentationNetwork, build_network
+from metseg.networks import SegmentationNetwork, build_network, set_prior
 from metseg.study import write_atomically
 from metseg.training.augmentation import Pair
 from metseg.training.config import TrainingConfig
@@ -81,6 +81,8 @@ class Trainer:
         self._slices = TrainingSlices(studies, config)
         first_weights = "none" if config.init is not None else config.first_weights
         self._network = build_network(config.network, encoder_weights=first_weights)
+        if config.init is None:
+            set_prior(self._network)
         if parent is not None:
             taken = transfer(self._network, parent, config.preprocessing.sequences)
             self.transferred = taken.describe(parent.card.name)
