@@ -14,4 +14,4 @@ def test_its_card_names_the_target_and_the_sequence() -> None:
 
 
 def test_auto_takes_it_for_post_contrast_alone() -> None:
-    assert choose_models("auto", (Sequence.POST,)) == ("metastases",)
+    assert choose_models("auto", (Sequence.POST,)) == ["metastases"]
