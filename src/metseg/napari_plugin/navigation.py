@@ -41,7 +41,9 @@ def shown_slice(viewer: ViewerModel, layer: Any, grid: tuple[int, ...] | None) -
         return None
     if len(grid) == 2:
         return 0
-    world = [value / factor for value, factor in zip(dims.point[-layer.ndim :], _factors(viewer, layer), strict=True)]
+    world = [
+        value / factor for value, factor in zip(dims.point[-layer.ndim :], world_factors(viewer, layer), strict=True)
+    ]
     z = int(np.round(layer.world_to_data(world)[-3]))
     return min(max(z, 0), grid[0] - 1)
 
@@ -108,10 +110,12 @@ def moved_centre(
 def _world(viewer: ViewerModel, layer: Labels, point: Any) -> list[float]:
     """A point (z, y, x) of the layer in the viewer's units; (y, x) of a flat layer."""
     inside = tuple(point)[-layer.ndim :]
-    return [value * factor for value, factor in zip(layer.data_to_world(inside), _factors(viewer, layer), strict=True)]
+    return [
+        value * factor for value, factor in zip(layer.data_to_world(inside), world_factors(viewer, layer), strict=True)
+    ]
 
 
-def _factors(viewer: ViewerModel, layer: Any) -> list[float]:
+def world_factors(viewer: ViewerModel, layer: Any) -> list[float]:
     """World units in one unit of the layer, by axis: other layers may have finer units."""
     if viewer.dims.units is None:
         return [1.0] * layer.ndim

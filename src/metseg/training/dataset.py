@@ -158,22 +158,27 @@ def prepare_patients(
     for done, name in enumerate(wanted):
         yield Progress(done, len(wanted), f"reading {name}")
         for study in (yield from load_masked(patients[name])):
-            made = [(yield from _prepared(study, config, name, cache))]
-            if copies := range(_copies(name, simulated, seed)):
-                brain = yield from find_brain(study, config)
-                made += [prepare_simulated(study, config, (seed, copy), name, brain) for copy in copies]
+            copies = range(_copies(name, simulated, seed))
+            brain = (yield from find_brain(study, config)) if copies else None
+            made = [(yield from _prepared(study, config, name, cache, brain))]
+            made += [prepare_simulated(study, config, (seed, copy), name, brain) for copy in copies]
             prepared += [ready for ready in made if ready is not None]
     yield Progress(len(wanted), len(wanted), "patients read")
     return prepared
 
 
 def _prepared(
-    study: Study, config: PreprocessingConfig, patient: str, cache: PreparedCache | None
+    study: Study,
+    config: PreprocessingConfig,
+    patient: str,
+    cache: PreparedCache | None,
+    brain: BrainGrid | None = None,
 ) -> Generator[Progress | Notice, None, PreparedStudy | None]:
-    """The study as :func:`prepare` makes it, from the cache if it was made before."""
+    """The study as :func:`prepare` makes it, from the cache if it was made before; ``brain`` if it is known already."""
     if cache is not None and (kept := cache.read(study, config, patient)) is not None:
         return kept
-    brain = yield from find_brain(study, config)
+    if brain is None:
+        brain = yield from find_brain(study, config)
     made = prepare(study, config, patient, brain=brain)
     if cache is not None and made is not None:
         cache.write(study, config, made)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from metseg.events import Progress
+from metseg.napari_plugin.controls import rename
 from metseg.napari_plugin.state import Activity
 
 
@@ -22,13 +23,7 @@ def button(text: str, tip: str, pressed: Callable[[], object] | None = None) -> 
 
 def stand_out(given: QPushButton, on: bool) -> None:
     """Give a button the look of the next step, or take it away."""
-    name = "primary" if on else "secondary"
-    if given.objectName() != name:
-        given.setObjectName(name)
-        style = given.style()
-        if style is not None:
-            style.unpolish(given)
-            style.polish(given)
+    rename(given, "primary" if on else "secondary")
 
 
 class WorkBar(QWidget):

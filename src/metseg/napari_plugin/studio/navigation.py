@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pint
+
+from metseg.napari_plugin.navigation import world_factors
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -17,7 +18,9 @@ def go_to(viewer: ViewerModel, layer: Labels, z: float, y: float | None = None, 
     shape = layer.data.shape
     middle = [(size - 1) / 2 for size in shape[1:]]
     point = (z, middle[0] if y is None else y, middle[1] if x is None else x)
-    world = [value * factor for value, factor in zip(layer.data_to_world(point), _factors(viewer, layer), strict=True)]
+    world = [
+        value * factor for value, factor in zip(layer.data_to_world(point), world_factors(viewer, layer), strict=True)
+    ]
     first = viewer.dims.ndim - len(world)
     viewer.dims.set_point(range(first, viewer.dims.ndim), world)  # at once: napari slices all layers each time
     if y is not None and x is not None and viewer.dims.ndisplay == 2:
@@ -30,15 +33,6 @@ def shown_slice(viewer: ViewerModel, layer: Labels) -> int | None:
     dims = viewer.dims
     if dims.ndisplay != 2 or tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1) or dims.ndim < 3:
         return None
-    world = [value / factor for value, factor in zip(dims.point[-3:], _factors(viewer, layer), strict=True)]
+    world = [value / factor for value, factor in zip(dims.point[-3:], world_factors(viewer, layer), strict=True)]
     z = int(np.round(layer.world_to_data(world)[0]))
     return int(min(max(z, 0), layer.data.shape[0] - 1))
-
-
-def _factors(viewer: ViewerModel, layer: Labels) -> list[float]:
-    """World units in one unit of the layer, by axis: other layers may have finer units."""
-    if viewer.dims.units is None:
-        return [1.0] * layer.ndim
-    world = tuple(viewer.dims.units)[-layer.ndim :]
-    pairs = zip(layer.units, world, strict=True)
-    return [1.0 if unit == into else float(pint.Quantity(1.0, unit).to(into).magnitude) for unit, into in pairs]
