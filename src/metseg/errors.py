@@ -33,6 +33,10 @@ class TooLargeError(UnreadableFileError):
     """A file may be in order, but would take more memory than a file may when it is unpacked."""
 
 
+class UnsupportedFileError(UnreadableFileError):
+    """A file is in order as far as can be told, but of a kind that is not read."""
+
+
 class CheckpointError(MetsegError):
     """A model is unknown, or its file is damaged, foreign or incompatible."""
 

@@ -44,7 +44,7 @@ def _assert_same(read: Study, study: Study, mask: np.ndarray) -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_study_without_files_reads_back_identically(tmp_path: Path, channels: int, dtype: type) -> None:
-    study = _study(channels=channels, dtype=dtype, z=11, geometry=Geometry((5.0, 0.9, 0.8)))
+    study = _study(channels=channels, dtype=dtype, z=11, geometry=Geometry.spaced((5.0, 0.9, 0.8)))
     mask = _mask(study)
     written = export_pairs(study, mask, tmp_path)
     assert [path.name for path in written[:2]] == ["head_1.tif", "head_1_mask.tif"]
@@ -104,7 +104,7 @@ def test_one_file_without_number_keeps_its_name(tmp_path: Path) -> None:
 
 
 def test_chosen_slices_only_and_in_two_goes(tmp_path: Path) -> None:
-    study = _study(geometry=Geometry((3.0, 1.0, 1.0)))
+    study = _study(geometry=Geometry.spaced((3.0, 1.0, 1.0)))
     mask = _mask(study)
     assert len(export_pairs(study, mask, tmp_path, z=[3, 1, 1])) == 4
     export_pairs(study, mask, tmp_path, z=[0, 2])
@@ -145,7 +145,7 @@ def test_another_spelling_of_a_mask_in_the_folder_is_refused(tmp_path: Path) -> 
 
 
 def test_a_contradicting_spacing_is_refused_and_replaced_when_asked(tmp_path: Path) -> None:
-    export_pairs(_study(geometry=Geometry((5.0, 1.0, 1.0))), np.zeros((4, 20, 24)), tmp_path, z=[0])
+    export_pairs(_study(geometry=Geometry.spaced((5.0, 1.0, 1.0))), np.zeros((4, 20, 24)), tmp_path, z=[0])
     other = _study()
     with pytest.raises(DataError, match="spacing"):
         export_pairs(other, _mask(other), tmp_path, z=[1])

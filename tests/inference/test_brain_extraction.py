@@ -72,7 +72,7 @@ def test_a_few_slices_are_no_volume(patient: Study) -> None:
 
 
 def test_an_unbelievable_brain_is_told_and_the_head_taken(patient: Study) -> None:
-    tiny = replace(patient, geometry=Geometry((0.2, 0.2, 0.2)))
+    tiny = replace(patient, geometry=Geometry.spaced((0.2, 0.2, 0.2)))
     (notice,) = noticed(tiny)
     assert "could not be extracted" in notice
     assert "ml" in notice

@@ -44,7 +44,7 @@ def _head(
     flair = 40 + 80.0 * tissue + 90.0 * lesion
     channels = [0.7 * flair, flair, 0.9 * flair + 20 * lesion]
     voxels = np.stack([np.clip(channel + rng.normal(0, 4, flair.shape), 0, 255) for channel in channels])
-    return Study(name, voxels.astype(np.uint8), TRIPLET, lesion.astype(np.uint8), Geometry(spacing))
+    return Study(name, voxels.astype(np.uint8), TRIPLET, lesion.astype(np.uint8), Geometry.spaced(spacing))
 
 
 @pytest.fixture

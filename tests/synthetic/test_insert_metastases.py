@@ -115,7 +115,7 @@ def test_where_flair_stands_in_for_all_it_still_does_afterwards(plain: Study) ->
 def test_slice_distance_is_the_studys_or_follows_from_the_number_of_slices(plain: Study, inserted: Insertion) -> None:
     assert inserted.spacing[0] == pytest.approx(130 / 18, abs=1.2)
     assert inserted.spacing[1:] == (1.0, 1.0)
-    known = replace(plain, geometry=Geometry(spacing=(7.8, 1.25, 1.25)))
+    known = replace(plain, geometry=Geometry.spaced((7.8, 1.25, 1.25)))
     assert insert_metastases(known, 1).spacing == (7.8, 1.25, 1.25)
 
 

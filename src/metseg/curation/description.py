@@ -134,7 +134,7 @@ def load_images(case: CaseDescription, root: Path) -> Study:
         if page >= len(pages[image]) or pages[image].shape[1:] != wanted:
             raise UnreadableFileError(entry.image, "does not hold the slices that case.json names")
     voxels = np.stack([pages[image][page] for image, page in case.slices], axis=1)
-    return Study(case.name, voxels, case.sequences, geometry=Geometry(case.spacing), slices=slices)
+    return Study(case.name, voxels, case.sequences, geometry=Geometry.spaced(case.spacing), slices=slices)
 
 
 def _unchanged_pages(

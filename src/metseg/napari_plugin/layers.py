@@ -229,7 +229,7 @@ def source_of(layer: Any) -> Source:
         notices = [*notices, "the fourth (alpha) channel is ignored"]
     sequences = layer.metadata.get(SEQUENCES_KEY) or assumed_sequences(len(voxels))
     spacing = spacing_in_mm(layer.scale, layer.units) if len(layer.scale) == len(grid) == 3 else None
-    study = Study(_plain_name(layer.name), voxels, sequences, geometry=Geometry(spacing))
+    study = Study(_plain_name(layer.name), voxels, sequences, geometry=Geometry.spaced(spacing))
     return Source(study, grid, tuple(f"{layer.name}: {notice}" for notice in notices))
 
 

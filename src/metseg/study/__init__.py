@@ -2,14 +2,15 @@
 
 from metseg.study.discovery import MASK_ENDING, SUFFIXES, StudyFiles, find_studies, natural_key
 from metseg.study.files import flush_folder, sweep_leftovers, write_atomically
+from metseg.study.geometry import Geometry, Known, reorder
 from metseg.study.inspection import Finding, Inspection, StudyInspection, inspect
 from metseg.study.model import (
     TRIPLET,
-    Geometry,
     Problem,
     ProblemKind,
     Sequence,
     SliceFile,
+    StoredGrid,
     Study,
     assumed_sequences,
     parse_sequences,
@@ -25,6 +26,9 @@ __all__ = [
     "TRIPLET",
     "Finding",
     "Geometry",
+    "Known",
+    "StoredGrid",
+    "reorder",
     "Inspection",
     "Loaded",
     "Problem",

@@ -6,11 +6,13 @@ from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import DataError
+from metseg.study.geometry import Geometry, reorder
 
 
 class Sequence(StrEnum):
@@ -52,10 +54,32 @@ def parse_sequences(text: str) -> tuple[Sequence, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Geometry:
-    """Voxel spacing in mm along (z, y, x); ``None`` when it is not known."""
+class StoredGrid:
+    """The grid on which a volume is stored, where that may be another than its study's.
 
-    spacing: tuple[float, float, float] | None = None
+    Attributes
+    ----------
+    format : str
+        Name of the format's reader.
+    files : tuple of Path
+        All files of the volume.
+    shape : (z, y, x)
+        Its size.
+    geometry : Geometry
+        Where its voxels are; ``known`` is that of the study.
+    header : bytes
+        The header of a NIfTI, without extensions; empty for other formats.
+    """
+
+    format: str
+    files: tuple[Path, ...]
+    shape: tuple[int, int, int]
+    geometry: Geometry
+    header: bytes = b""
+
+    def restore(self, volume: npt.NDArray[Any], geometry: Geometry) -> npt.NDArray[Any]:
+        """Voxels (z, y, x) of a study with ``geometry``, in the order of this grid."""
+        return reorder(volume, geometry, self.geometry, self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +95,7 @@ class ProblemKind(StrEnum):
     """What sort of thing is wrong."""
 
     UNREADABLE = "unreadable"
+    UNSUPPORTED = "unsupported"
     TOO_LARGE = "too large"
     MASK = "mask"
     DUPLICATE = "duplicate"
@@ -113,9 +138,11 @@ class Study:
     mask : ndarray of uint8, shape (z, y, x), or None
         1 inside the lesion; 0 elsewhere and on slices without a mask file.
     geometry : Geometry
-        Spacing, when known.
+        Where the voxels are, as far as it is known.
     slices : tuple of SliceFile, length z
         Where each slice came from; empty for studies that were never a file.
+    stored : StoredGrid or None
+        The grid of the file that a volume came from; ``None`` for slices, and for what was never a file.
     """
 
     name: str
@@ -124,6 +151,7 @@ class Study:
     mask: npt.NDArray[np.uint8] | None = None
     geometry: Geometry = field(default_factory=Geometry)
     slices: tuple[SliceFile, ...] = ()
+    stored: StoredGrid | None = None
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 4 or 0 in self.voxels.shape:
@@ -190,7 +218,9 @@ class Study:
         """Slice ``z`` as a study of its own."""
         part = slice(z, z + 1)
         mask = None if self.mask is None else self.mask[part]
-        return replace(self, voxels=self.voxels[:, part], mask=mask, slices=self.slices[part])
+        geometry = self.geometry.moved(z=z)
+        voxels = self.voxels[:, part]
+        return replace(self, voxels=voxels, mask=mask, geometry=geometry, slices=self.slices[part], stored=None)
 
     def only(self, *wanted: Sequence) -> Study:
         """This study with just the named channels, for instance FLAIR alone."""

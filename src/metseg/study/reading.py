@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from metseg.errors import DataError, TooLargeError, UnreadableFileError
 from metseg.study.discovery import StudyFiles, find_studies
-from metseg.study.model import Geometry, Problem, ProblemKind, Sequence, SliceFile, Study, assumed_sequences
+from metseg.study.geometry import Geometry
+from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile, Study, assumed_sequences
 from metseg.study.preflight import TiffHeader, preflight
 from metseg.study.sidecar import Spacing, read_spacing, sidecar_of
 from metseg.study.tiff import read_into, read_tiff
@@ -165,7 +166,7 @@ def _read_group(files: StudyFiles, group: list[_Image], problems: list[Problem])
     if len(slices) < total:
         voxels = np.ascontiguousarray(voxels[:, : len(slices)])
         mask = None if mask is None else np.ascontiguousarray(mask[: len(slices)])
-    study = Study(files.name, voxels, sequences, mask, Geometry(spacing), tuple(slices))
+    study = Study(files.name, voxels, sequences, mask, Geometry.spaced(spacing), tuple(slices))
     problems += _stand_ins(study, files)
     return study
 

@@ -10,7 +10,8 @@ from scipy import ndimage
 
 from metseg.errors import DataError
 from metseg.lesions.target import Target
-from metseg.study.model import TRIPLET, Geometry, Study
+from metseg.study.geometry import Geometry
+from metseg.study.model import TRIPLET, Study
 from metseg.synthetic.anatomy import Brain, Frame, brain, frame, vault
 from metseg.synthetic.fields import Float
 from metseg.synthetic.head import acquire, paint
@@ -153,7 +154,7 @@ def synthetic_targets(
         here = tissue * np.clip(1 + side * grid.space.x / 6, 0, 1)
         voxels, masks = draw_targets(voxels, masks, spec, spacing=grid.spacing, tissue=here, whiteness=white)
     seen = acquire(scanner_rng, voxels, grid)
-    geometry = Geometry(spacing=grid.spacing)
+    geometry = Geometry.spaced(grid.spacing)
     return {
         target: Study(f"synthetic-head-{seed}", seen, TRIPLET, mask=mask, geometry=geometry)
         for target, mask in masks.items()

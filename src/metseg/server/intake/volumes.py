@@ -105,7 +105,9 @@ def _read(file: BinaryIO, limits: Limits) -> tuple[Study, Frame, tuple[str, ...]
     voxels, remarks = _unsigned(header.data_from_fileobj(io.BytesIO(data)).reshape(shape))
     oriented = _nibabel().orientations.apply_orientation(voxels, orientation)
     sequences = TRIPLET if shape[3] == 3 else (Sequence.UNKNOWN,)
-    study = Study("upload", np.ascontiguousarray(oriented.transpose(3, 2, 1, 0)), sequences, geometry=Geometry(spacing))
+    study = Study(
+        "upload", np.ascontiguousarray(oriented.transpose(3, 2, 1, 0)), sequences, geometry=Geometry.spaced(spacing)
+    )
     return study, Frame(header.binaryblock, _inverse(orientation)), (*repairs, *notices, *remarks)
 
 

@@ -1,0 +1,43 @@
+"""Formats of images: a reader each, behind one protocol and in one registry."""
+
+from metseg.study.formats.finding import error_of, refused
+from metseg.study.formats.nifti import mask_volume, set_place
+from metseg.study.formats.reader import HEAD, Acquisition, Found, Header, Reader
+from metseg.study.formats.registry import (
+    GROUP,
+    find_images,
+    formats,
+    header_of,
+    read_voxels,
+    reader_by_content,
+    reader_by_name,
+    reader_of,
+    readers,
+    stem_of,
+    suffix_of,
+    suffixes,
+)
+
+__all__ = [
+    "GROUP",
+    "HEAD",
+    "Acquisition",
+    "Found",
+    "Header",
+    "Reader",
+    "error_of",
+    "find_images",
+    "formats",
+    "header_of",
+    "mask_volume",
+    "reader_by_content",
+    "reader_by_name",
+    "read_voxels",
+    "reader_of",
+    "readers",
+    "refused",
+    "set_place",
+    "stem_of",
+    "suffix_of",
+    "suffixes",
+]

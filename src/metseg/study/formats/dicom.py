@@ -1,0 +1,214 @@
+"""DICOM: series of one slice a file, and enhanced multi-frame MR; headers by pydicom, pixels by pydicom or imagecodecs.
+
+Slices are put in order by where they are (Image Position projected on the normal of Image Orientation), never by their
+names or numbers. See DICOM PS3.3, sections C.7.6.2 (Image Plane) and C.7.6.16 (Multi-frame Functional Groups).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence as Seq
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.errors import TooLargeError, UnreadableFileError, UnsupportedFileError
+from metseg.study.formats.dicom_frames import Frame, frames_of, sequence_of
+from metseg.study.formats.dicom_pixels import decoded
+from metseg.study.formats.finding import MAX_IMAGE, named, refused
+from metseg.study.formats.reader import Found, Header
+from metseg.study.geometry import Geometry, Shape, reorder
+from metseg.study.model import Problem, ProblemKind, StoredGrid
+
+#: A step between slices this much longer than usual means that slices are missing.
+_GAP = 1.5
+#: Slices that are farther from where they should be than this part of their distance are not evenly spaced.
+_UNEVEN = 0.1
+
+
+class DicomReader:
+    """Reads DICOM."""
+
+    name = "DICOM"
+    suffixes = (".dcm", ".dicom", ".ima")
+    about = "MR series, one slice a file under any name, and enhanced multi-frame; all usual compressions"
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether it has DICOM's preamble."""
+        return head[128:132] == b"DICM"
+
+    def find(self, files: Seq[Path], channels: int | None = None) -> Found:
+        """Sort files, in any order and of any number of series, into volumes."""
+        problems: list[Problem] = []
+        series: dict[tuple[Any, ...], list[Frame]] = defaultdict(list)
+        for path in files:
+            try:
+                frames = frames_of(path)
+            except UnreadableFileError as error:
+                kind = ProblemKind.NOT_READ if isinstance(error, UnsupportedFileError) else None
+                problems.append(refused(error, kind))
+                continue
+            for frame in frames:
+                series[frame.key].append(frame)
+        images: list[Header] = []
+        for group in _told_apart(list(series.values()), problems):
+            try:
+                images.append(_volume(group))
+            except UnreadableFileError as error:
+                problems.append(refused(error))
+        order = {path: place for place, path in enumerate(files)}
+        images.sort(key=lambda image: min(order[path] for path in image.files))
+        return Found(tuple(images), tuple(problems))
+
+    def read(self, header: Header) -> npt.NDArray[Any]:
+        """Voxels (c, z, y, x)."""
+        frames: tuple[Frame, ...] = header.details
+        assert header.stored is not None  # noqa: S101  (every volume has a grid)
+        try:
+            voxels = np.empty(header.stored.shape, header.dtype)
+        except MemoryError as error:
+            raise TooLargeError(header.path, "not enough memory") from error
+        wanted: dict[Path, list[int]] = defaultdict(list)
+        for place, frame in enumerate(frames):
+            wanted[frame.path].append(place)
+        for path, places in wanted.items():
+            with named(path, "the pixels cannot be decoded"):
+                pixels = decoded(path, [frames[place].index for place in places])
+            for place, plane in zip(places, pixels, strict=True):
+                if plane.shape != voxels.shape[1:]:
+                    raise UnreadableFileError(path, "a frame has another size than the header declares")
+                voxels[place] = frames[place].scaled(plane, header.dtype)
+        turned = reorder(voxels, header.stored.geometry, header.geometry, _zyx(header))
+        return np.ascontiguousarray(turned)[None]
+
+
+def _zyx(header: Header) -> Shape:
+    return header.shape[1], header.shape[2], header.shape[3]
+
+
+def _told_apart(series: list[list[Frame]], problems: list[Problem]) -> list[list[Frame]]:
+    """Frames of one volume each: several at one place are told apart by echo, time and the like; duplicates go."""
+    apart: list[list[Frame]] = []
+    many: dict[str, int] = defaultdict(int)
+    for group in series:
+        unique: dict[str, Frame] = {}
+        for frame in group:
+            same = unique.setdefault(frame.instance, frame)
+            if same is not frame:
+                reason = f"is the same image as {same.path.name} and was left out"
+                problems.append(Problem(frame.path, reason, refused=True, kind=ProblemKind.DUPLICATE))
+        volumes: dict[tuple[Any, ...], list[Frame]] = defaultdict(list)
+        placed = [frame.position for frame in unique.values() if frame.position is not None]
+        several = len(set(placed)) < len(placed)
+        for frame in unique.values():
+            volumes[frame.moment if several else ()].append(frame)
+        apart += volumes.values()
+        many[group[0].acquisition.series] += len(volumes)
+    for group in apart:
+        count = many[group[0].acquisition.series]
+        if count > 1:
+            reason = f"its series holds {count} volumes (of other size, direction, echo, time); each is read by itself"
+            problems.append(Problem(group[0].path, reason, kind=ProblemKind.FORMAT))
+    return apart
+
+
+def _volume(frames: list[Frame]) -> Header:
+    """The volume that ``frames`` are the slices of."""
+    first = frames[0]
+    rows, columns = first.size
+    nbytes = len(frames) * rows * columns * 4
+    if nbytes > 2 * MAX_IMAGE:
+        raise TooLargeError(first.path, f"would take {nbytes >> 20} MiB when decoded")
+    ordered, geometry, remarks = _in_order(frames)
+    stored_shape = (len(ordered), rows, columns)
+    turned, shape = geometry, stored_shape
+    if geometry.is_placed:
+        turned, shape = geometry.turned(stored_shape, geometry.sliced())
+    files = tuple(dict.fromkeys(frame.path for frame in ordered))
+    stored = StoredGrid(DicomReader.name, files, stored_shape, geometry)
+    return Header(
+        DicomReader.name,
+        files,
+        (1, *shape),
+        _dtype(ordered),
+        turned,
+        _pages(ordered, files, geometry, turned, shape),
+        (sequence_of(first),),
+        stored,
+        first.acquisition,
+        tuple(Problem(first.path, text, kind=kind) for kind, text in remarks),
+        tuple(ordered),
+    )
+
+
+def _in_order(frames: list[Frame]) -> tuple[list[Frame], Geometry, list[tuple[ProblemKind, str]]]:
+    """Frames in the order of their positions, where they are, and what is wrong with that."""
+    first = frames[0]
+    if any(frame.position is None or frame.directions is None for frame in frames):
+        ordered = sorted(frames, key=lambda frame: (frame.number, frame.index))
+        said = "the header does not say where its slices are; they are in the order of their numbers"
+        return ordered, Geometry.spaced(first.spacing), [(ProblemKind.SPACING, said)]
+    directions = np.array(first.directions)
+    normal = np.cross(directions[0], directions[1])
+    ordered = sorted(frames, key=lambda frame: float(np.dot(normal, frame.position or (0, 0, 0))))
+    positions = np.array([frame.position for frame in ordered])
+    heights = positions @ normal
+    steps = np.diff(heights)
+    if len(steps) and steps.min() < 1e-3:
+        twice = ordered[int(np.argmin(steps)) + 1]
+        raise UnsupportedFileError(
+            twice.path, f"{len(frames)} slices of one series, of which several are at one place (a series in time?)"
+        )
+    if first.pixel is None:
+        said = "the header does not say how large a pixel is; the spacing is not known"
+        return ordered, Geometry(), [(ProblemKind.SPACING, said)]
+    usual = float(np.median(steps)) if len(steps) else first.thickness
+    if usual is None:
+        said = "one slice, whose thickness is not stated; the spacing is not known"
+        return ordered, Geometry(), [(ProblemKind.SPACING, said)]
+    remarks = _irregular(heights, usual)
+    down, across = first.pixel
+    if remarks:
+        return ordered, Geometry.spaced((usual, down, across)), remarks
+    step = (positions[-1] - positions[0]) / (len(ordered) - 1) if len(steps) else normal * usual
+    matrix = np.eye(4)
+    matrix[:3, 0] = directions[0] * across
+    matrix[:3, 1] = directions[1] * down
+    matrix[:3, 2] = step
+    matrix[:3, 3] = positions[0]
+    return ordered, Geometry.placed(np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix), []
+
+
+def _irregular(heights: npt.NDArray[np.float64], usual: float) -> list[tuple[ProblemKind, str]]:
+    """Why slices at ``heights`` (mm) are no regular grid."""
+    steps = np.diff(heights)
+    gaps = [(place, round(step / usual) - 1) for place, step in enumerate(steps) if step > _GAP * usual]
+    lost = "; where they are in the patient is not kept"
+    if gaps:
+        listed = ", ".join(f"{count} after slice {place + 1}" for place, count in gaps[:5])
+        more = f" and {len(gaps) - 5} more gaps" if len(gaps) > 5 else ""
+        return [(ProblemKind.GAP, f"missing slices: {listed}{more} (of {len(heights)}){lost}")]
+    if len(steps) and np.abs(heights - np.linspace(heights[0], heights[-1], len(heights))).max() > _UNEVEN * usual:
+        said = f"slices are {steps.min():.3g} to {steps.max():.3g} mm apart{lost}"
+        return [(ProblemKind.SPACING, said)]
+    return []
+
+
+def _dtype(frames: list[Frame]) -> np.dtype[Any]:
+    if all(frame.slope == 1 and frame.intercept == 0 for frame in frames):
+        return np.result_type(*{frame.dtype for frame in frames})
+    return np.dtype(np.float32)
+
+
+def _pages(
+    ordered: list[Frame], files: tuple[Path, ...], stored: Geometry, turned: Geometry, shape: Shape
+) -> tuple[tuple[int, int], ...]:
+    """Which file, and which frame of it, each slice is; counted on where slices run across the files."""
+    along = turned.step_to(stored)[:3, 2]
+    if int(np.argmax(np.abs(along))) != 2 or shape[0] != len(ordered):
+        return tuple((0, z) for z in range(shape[0]))
+    frames = ordered if along[2] > 0 else ordered[::-1]
+    where = {path: place for place, path in enumerate(files)}
+    return tuple((where[frame.path], frame.index) for frame in frames)

@@ -1,0 +1,254 @@
+"""NIfTI-1 and NIfTI-2 volumes in one file, compressed or not; headers and their conventions by nibabel."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.errors import DataError, UnreadableFileError, UnsupportedFileError
+from metseg.study.formats.finding import named, one_by_one
+from metseg.study.formats.reader import Found, Header
+from metseg.study.geometry import Geometry, Shape, corners, reorder
+from metseg.study.ifd import open_regular
+from metseg.study.model import TRIPLET, Problem, ProblemKind, Sequence, StoredGrid
+
+#: The longest header, with its extensions, that is read.
+_MAX_HEADER = 1 << 20
+_HEADER_1, _HEADER_2 = 348, 540
+_MILLIMETRES = {"mm": 1.0, "meter": 1e3, "micron": 1e-3}
+_GZIP = b"\x1f\x8b"
+#: Two transforms that put a corner of the volume farther apart than this are not the same.
+_CONFLICT_MM = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How the voxels lie in the file: shape (c, z, y, x) as stored, bytes until the last, nibabel's header."""
+
+    shape: tuple[int, int, int, int]
+    needed: int
+    header: Any
+
+
+class NiftiReader:
+    """Reads NIfTI."""
+
+    name = "NIfTI"
+    suffixes = (".nii.gz", ".nii")
+    about = "NIfTI-1 and -2, one volume or three channels a file, any orientation; place from sform, else qform"
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether it begins as a NIfTI in one file, or is compressed by gzip as one usually is."""
+        return is_nifti(head) or head.startswith(_GZIP)
+
+    def find(self, files: Seq[Path], channels: int | None = None) -> Found:
+        """Each file is an image."""
+        return one_by_one(files, lambda path: _look(path, channels))
+
+    def read(self, header: Header) -> npt.NDArray[Any]:
+        """Voxels (c, z, y, x)."""
+        layout: _Layout = header.details
+        path = header.path
+        assert header.stored is not None  # noqa: S101  (every volume has a grid)
+        with _opened(path) as file, named(path, "the file is damaged"):
+            data = file.read(layout.needed)
+        if len(data) < layout.needed:
+            raise UnreadableFileError(path, "cut short: the file ends before its last voxel")
+        with named(path, "the voxels cannot be read"):
+            stored = layout.header.data_from_fileobj(io.BytesIO(data))
+            voxels = stored.reshape(layout.shape[::-1]).transpose(3, 2, 1, 0)
+            turned = reorder(voxels, header.stored.geometry, header.geometry, _zyx(header.shape))
+            return np.ascontiguousarray(turned, header.dtype)
+
+
+def is_nifti(head: bytes) -> bool:
+    """Whether these are the first bytes of a NIfTI-1 or NIfTI-2 file in one part."""
+    return head[344:348] == b"n+1\0" or head[4:12] == b"n+2\0\r\n\x1a\n"
+
+
+def mask_volume(mask: npt.NDArray[np.generic], geometry: Geometry, stored: StoredGrid | None = None) -> bytes:
+    """A NIfTI of labels (z, y, x), on the grid of the source where it has one of its own.
+
+    The transforms of a NIfTI source, their codes and its units are kept. Where the spacing is not known, the units and
+    both codes are 0.
+
+    Parameters
+    ----------
+    mask : ndarray of any integer type, shape (z, y, x)
+        On the study's grid.
+    geometry : Geometry
+        The study's.
+    stored : StoredGrid, optional
+        The study's.
+    """
+    nibabel = _nibabel()
+
+    if stored is not None:
+        mask = stored.restore(mask, geometry)
+        geometry = stored.geometry
+    data = np.ascontiguousarray(mask).transpose(2, 1, 0)
+    if stored is not None and stored.header:
+        second = len(stored.header) >= _HEADER_2
+        header = (nibabel.Nifti2Header if second else nibabel.Nifti1Header)(stored.header, check=False)
+        header.set_data_dtype(mask.dtype)
+        header.set_slope_inter(1, 0)
+        header["cal_min"] = header["cal_max"] = 0
+        image = (nibabel.Nifti2Image if second else nibabel.Nifti1Image)(data, None, header)
+        return bytes(image.to_bytes())
+    image = nibabel.Nifti1Image(data, geometry.drawn, dtype=mask.dtype)
+    set_place(image, geometry)
+    return bytes(image.to_bytes())
+
+
+def set_place(image: Any, geometry: Geometry) -> None:
+    """Write into a NIfTI image where its voxels are, and what of that is not known."""
+    image.header.set_xyzt_units("unknown" if geometry.spacing is None else "mm")
+    code = 0 if geometry.spacing is None else 1 if geometry.is_placed else 2
+    image.set_sform(geometry.drawn if code else None, code=code)
+    image.set_qform(geometry.drawn if code else None, code=code)
+    if geometry.spacing is None:
+        image.header["descrip"] = b"voxel spacing unknown, written as 1 x 1 x 1 mm"
+
+
+def _opened(path: Path) -> BinaryIO:
+    file = open_regular(path)
+    compressed = file.read(2) == _GZIP
+    file.seek(0)
+    return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if compressed else file
+
+
+def _look(path: Path, channels: int | None) -> Header:
+    with _opened(path) as file, named(path, "the gzip file is damaged"):
+        head = file.read(_HEADER_2)
+    if not is_nifti(head):
+        if not head:
+            raise UnreadableFileError(path, "the file is empty")
+        raise UnsupportedFileError(path, "is no NIfTI volume in one file (.nii or .nii.gz), by its first bytes")
+    header, repairs = _header(path, head)
+    shape = _shape(path, header, channels)
+    if min(shape) < 1:
+        raise UnreadableFileError(path, f"the NIfTI header declares {' x '.join(map(str, shape[::-1]))} voxels")
+    geometry, notices = _geometry(path, header, _zyx(shape))
+    turned, size = geometry, _zyx(shape)
+    if geometry.is_placed:
+        turned, size = geometry.turned(size, geometry.sliced())
+    named_channels = TRIPLET if shape[0] == 3 else (Sequence.UNKNOWN,) if shape[0] == 1 else None
+    stored = StoredGrid(NiftiReader.name, (path,), _zyx(shape), geometry, header.binaryblock)
+    return Header(
+        NiftiReader.name,
+        (path,),
+        (shape[0], *size),
+        _dtype(header),
+        turned,
+        tuple((0, z) for z in range(size[0])),
+        named_channels,
+        stored,
+        problems=tuple(Problem(path, text, kind=ProblemKind.SPACING) for text in (*repairs, *notices)),
+        details=_Layout(shape, _needed(path, header), header),
+    )
+
+
+def _zyx(shape: tuple[int, int, int, int]) -> Shape:
+    return shape[1], shape[2], shape[3]
+
+
+def _dtype(header: Any) -> np.dtype[Any]:
+    """Type of the voxels once they are scaled."""
+    stored: np.dtype[Any] = np.dtype(header.get_data_dtype()).newbyteorder("=")
+    if header.get_slope_inter() in ((None, None), (1.0, 0.0)):
+        return stored
+    return np.dtype(np.float64 if stored.itemsize > 2 and stored.kind != "f" or stored.itemsize > 4 else np.float32)
+
+
+def _header(path: Path, head: bytes) -> tuple[Any, tuple[str, ...]]:
+    """A checked header of NIfTI-1 or NIfTI-2, and what was not in order in it."""
+    nibabel = _nibabel()
+
+    second = head[4:7] == b"n+2"
+    length = _HEADER_2 if second else _HEADER_1
+    if len(head) < length:
+        raise UnreadableFileError(path, "the NIfTI header is damaged: it is cut short")
+    layout = nibabel.Nifti2Header if second else nibabel.Nifti1Header
+    try:
+        header = layout(head[:length])
+        faults = layout.diagnose_binaryblock(head[:length])
+        kind = header.get_data_dtype()
+        header.get_slope_inter()
+    except (nibabel.spatialimages.HeaderDataError, ValueError, KeyError, OverflowError) as error:
+        raise UnreadableFileError(path, f"the NIfTI header is damaged: {error}") from error
+    if kind.kind not in "uif" or kind.itemsize > 8:
+        raise UnsupportedFileError(path, f"{kind} voxels; only whole and real numbers are read")
+    return header, (f"the header was not in order: {faults}".replace("\n", "; "),) if faults else ()
+
+
+def _shape(path: Path, header: Any, channels: int | None) -> tuple[int, int, int, int]:
+    """Size along (c, z, y, x), as stored."""
+    sizes = [int(size) for size in header.get_data_shape()]
+    while len(sizes) > 3 and sizes[-1] == 1:
+        sizes.pop()
+    if len(sizes) == 5 and sizes[3] == 1:  # a vector image
+        sizes.pop(3)
+    if len(sizes) == 4 and sizes[3] in {3, channels}:
+        return sizes[3], sizes[2], sizes[1], sizes[0]
+    if len(sizes) == 4:
+        reason = f"a series of {sizes[3]} volumes; give one volume, or three as pre-contrast, FLAIR and post-contrast"
+        raise UnsupportedFileError(path, f"{reason}, or name the sequences of all")
+    if len(sizes) != 3:
+        raise UnsupportedFileError(path, f"an image of {len(sizes)} axes; volumes of three are read")
+    return 1, sizes[2], sizes[1], sizes[0]
+
+
+def _needed(path: Path, header: Any) -> int:
+    """Bytes from the file's begin to its last voxel."""
+    offset = int(header["vox_offset"])
+    if not 0 < offset <= _MAX_HEADER:
+        raise UnreadableFileError(path, f"the NIfTI header is damaged: voxels begin at byte {offset}")
+    itemsize: int = header.get_data_dtype().itemsize
+    return offset + math.prod(map(int, header.get_data_shape())) * itemsize
+
+
+def _geometry(path: Path, header: Any, shape: Shape) -> tuple[Geometry, tuple[str, ...]]:
+    """Where the voxels are as stored, and remarks."""
+    unit = _MILLIMETRES.get(_unit(header))
+    try:
+        if not int(header["qform_code"]) and not int(header["sform_code"]):
+            said = "the volume does not say how it lies; its slices are taken as axial, as stored"
+            x, y, z = (abs(float(step)) * (unit or 1) for step in header["pixdim"][1:4])
+            return Geometry.spaced((z, y, x) if unit else None), (said,)
+        scale = np.diag([unit or 1.0] * 3 + [1.0])
+        geometry = Geometry.placed(scale @ header.get_best_affine())
+        return geometry, _disagreement(header, scale, geometry, shape)
+    except (DataError, ValueError, np.linalg.LinAlgError) as error:
+        raise UnreadableFileError(path, f"the NIfTI header is damaged: its transform: {error}") from error
+
+
+def _unit(header: Any) -> str:
+    try:
+        return str(header.get_xyzt_units()[0])
+    except KeyError:
+        return "unknown"
+
+
+def _disagreement(header: Any, scale: npt.NDArray[np.float64], used: Geometry, shape: Shape) -> tuple[str, ...]:
+    """What is to be said where sform and qform put the voxels to different places."""
+    if not int(header["qform_code"]) or not int(header["sform_code"]):
+        return ()
+    apart = np.abs(corners(shape) @ (scale @ header.get_qform() - used.drawn).T).max()
+    if apart <= _CONFLICT_MM:
+        return ()
+    return (f"states two positions that differ by up to {apart:.3g} mm (qform and sform); sform was used",)
+
+
+def _nibabel() -> Any:
+    """The module, most of which has no types."""
+    import nibabel
+
+    return nibabel

@@ -1,0 +1,108 @@
+"""One slice as PNG or JPEG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Seq
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.errors import TooLargeError, UnreadableFileError, UnsupportedFileError
+from metseg.study.formats.finding import named, one_by_one
+from metseg.study.formats.reader import Found, Header
+from metseg.study.geometry import Geometry
+from metseg.study.ifd import open_regular
+
+#: Channels of Pillow's modes, with the opaque fourth or second; pixels of 16 bits are ``I``.
+_CHANNELS = {"1": 1, "L": 1, "LA": 1, "I;16": 1, "I": 1, "P": 3, "RGB": 3, "RGBA": 3, "PA": 3}
+#: Longest side of a picture.
+_MAX_SIDE = 1 << 15
+
+
+class PngReader:
+    """Reads PNG."""
+
+    name = "PNG"
+    suffixes: tuple[str, ...] = (".png",)
+    about = "one slice a file, grey or RGB, 8 or 16 bits; without transparency"
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether it begins as a PNG does."""
+        return head.startswith(b"\x89PNG\r\n\x1a\n")
+
+    def find(self, files: Seq[Path], channels: int | None = None) -> Found:
+        """Each file is an image of one slice."""
+        return one_by_one(files, lambda path: _header(path, self.name))
+
+    def read(self, header: Header) -> npt.NDArray[Any]:
+        """Voxels (c, 1, y, x)."""
+        import imagecodecs
+
+        with named(header.path, "the pixels cannot be decoded"):
+            return _as_declared(header, np.asarray(imagecodecs.png_decode(header.path.read_bytes())))
+
+
+class JpegReader:
+    """Reads JPEG."""
+
+    name = "JPEG"
+    suffixes: tuple[str, ...] = (".jpg", ".jpeg")
+    about = "one slice a file, grey or RGB"
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether it begins as a JPEG does."""
+        return head.startswith(b"\xff\xd8\xff")
+
+    def find(self, files: Seq[Path], channels: int | None = None) -> Found:
+        """Each file is an image of one slice."""
+        return one_by_one(files, lambda path: _header(path, self.name))
+
+    def read(self, header: Header) -> npt.NDArray[Any]:
+        """Voxels (c, 1, y, x)."""
+        from PIL import Image
+
+        with named(header.path, "the pixels cannot be decoded"), Image.open(header.path, formats=["JPEG"]) as image:
+            return _as_declared(header, np.asarray(image))
+
+
+def _header(path: Path, kind: str) -> Header:
+    """What a picture declares; no pixel is decoded."""
+    from PIL import Image
+
+    Image.MAX_IMAGE_PIXELS = None
+    with (
+        open_regular(path) as file,
+        named(path, f"the {kind} header is damaged"),
+        Image.open(file, formats=[kind]) as header,
+    ):
+        (columns, rows), mode = header.size, header.mode
+        deep = mode in ("I", "I;16") or (kind == "PNG" and _is_deep(path))
+    if mode not in _CHANNELS:
+        raise UnsupportedFileError(path, f"{mode} colours; only grey and RGB are read")
+    if max(rows, columns) > _MAX_SIDE:
+        raise TooLargeError(path, f"{rows} x {columns} pixels; the longest side may be {_MAX_SIDE}")
+    shape = (_CHANNELS[mode], 1, rows, columns)
+    return Header(kind, (path,), shape, np.dtype(np.uint16 if deep else np.uint8), Geometry(), ((0, 0),))
+
+
+def _is_deep(path: Path) -> bool:
+    """Whether the samples of a PNG have 16 bits (PNG specification, section 11.2.2); Pillow does not say for RGB."""
+    with open_regular(path) as file:
+        return file.read(25)[24:] == b"\x10"
+
+
+def _as_declared(header: Header, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Pixels (y, x) or (y, x, c) as (c, 1, y, x), without an opaque channel of transparency."""
+    channels = pixels if pixels.ndim == 3 else pixels[..., None]
+    if channels.shape[-1] in (2, 4):
+        if (channels[..., -1] != np.iinfo(pixels.dtype).max).any():
+            raise UnsupportedFileError(header.path, "the image is partly transparent; save it without transparency")
+        channels = channels[..., :-1]
+    voxels = np.ascontiguousarray(channels.transpose(2, 0, 1)[:, None])
+    if voxels.dtype == bool:
+        voxels = voxels.astype(np.uint8) * np.uint8(255)
+    if voxels.shape != header.shape or voxels.dtype != header.dtype:
+        raise UnreadableFileError(header.path, "the image has another size or type than its header declares")
+    return voxels
