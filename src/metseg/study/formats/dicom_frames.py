@@ -28,12 +28,8 @@ _FIELDS = """
     SliceThickness SpacingBetweenSlices SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence
 """
 _WORDS = re.compile(r"[a-z]+[0-9]*|[0-9]+|\+")
-_T1 = {"t1", "t1w", "t1c", "t1ce", "t1gd", "mprage", "mpr", "spgr", "fspgr", "bravo", "vibe", "flash", "tfl"}
-_CONTRAST = {"+", "gd", "gad", "gado", "post", "postcontrast", "ce", "contrast", "enhanced", "km", "t1c", "t1ce"}
-    "t1c",
-    "t1ce",
-    "t1gd",
-}
+_T1 = {"t1", "t1w", "mprage", "mpr", "spgr", "fspgr", "bravo", "vibe", "flash", "tfl"}
+_CONTRAST = {"+", "c", "gd", "gad", "gado", "post", "postcontrast", "ce", "contrast", "enhanced", "km"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +151,7 @@ def sequence_of(frame: Frame) -> Sequence:
         if "pre" in words or "without" in words or "native" in words:
             return Sequence.PRE
         return Sequence.POST if frame.agent or words & _CONTRAST else Sequence.PRE
-    if any("flair" in word or word == "darkfluid" for word in words):
+    if any("flair" in word for word in words) or {"dark", "fluid"} <= words or {"da", "fl"} <= words:
         return Sequence.FLAIR
     return (
         Sequence.OTHER
