@@ -147,3 +147,90 @@ def write_untrained(head: Study) -> Callable[..., Path]:
         return save_checkpoint(folder, network, card.model_copy(update={"postprocessing": fitting}))
 
     return write
+
+
+@pytest.fixture(scope="session")
+def save_head_as() -> Callable[..., dict[str, Path]]:
+    """Save a volume in many formats and orders of voxels, all at the same place in the patient."""
+    return _save_everywhere
+
+
+def _save_everywhere(folder: Path, voxels: Any, affine: Any, name: str = "head") -> dict[str, Path]:
+    """Files or folders by what they are; voxels (z, y, x) of uint16, affine (4, 4) from (x, y, z) in RAS+."""
+    import nibabel
+    import numpy as np
+    import SimpleITK as sitk
+
+    def nifti(kind: str, codes: str, dtype: Any, layout: Any = nibabel.Nifti1Image, ending: str = ".nii.gz") -> None:
+        image = nibabel.Nifti1Image(voxels.transpose(2, 1, 0).astype(dtype), affine)
+        wanted = nibabel.orientations.axcodes2ornt(codes)
+        turned = image.as_reoriented(nibabel.orientations.ornt_transform(nibabel.io_orientation(affine), wanted))
+        image = layout(np.asarray(turned.dataobj).astype(dtype), turned.affine)
+        image.header.set_xyzt_units("mm")
+        image.set_sform(turned.affine, 1)
+        image.set_qform(turned.affine, 1)
+        path = folder / kind / f"{name}{ending}"
+        path.parent.mkdir(parents=True)
+        nibabel.save(image, path)
+        saved[kind] = path
+
+    saved: dict[str, Path] = {}
+    for codes in ("LPS", "RAS", "ASL", "PIR", "SAL", "IPR"):
+        nifti(f"NIfTI {codes}", codes, np.uint16)
+    nifti("NIfTI-2", "LPS", np.uint16, nibabel.Nifti2Image, ".nii")
+    nifti("NIfTI int16", "RAS", np.int16)
+    nifti("NIfTI float32", "RAS", np.float32)
+    image = sitk.GetImageFromArray(voxels)
+    to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    steps = np.linalg.norm(to_lps[:3, :3], axis=0)
+    image.SetOrigin(to_lps[:3, 3].tolist())
+    image.SetSpacing(steps.tolist())
+    image.SetDirection((to_lps[:3, :3] / steps).ravel().tolist())
+    for kind, ending in (("NRRD", "nrrd"), ("MetaImage", "mha")):
+        saved[kind] = folder / kind / f"{name}.{ending}"
+        saved[kind].parent.mkdir(parents=True)
+        sitk.WriteImage(image, str(saved[kind]))
+    saved["DICOM"] = folder / "DICOM" / name
+    saved["DICOM"].mkdir(parents=True)
+    order = np.random.default_rng(1).permutation(len(voxels))
+    for z, plane in enumerate(voxels):
+        position = (to_lps @ (0, 0, z, 1))[:3]
+        data = _dicom_slice(plane, position, (to_lps[:3, :3] / steps).T[:2], steps, int(order[z]))
+        data.save_as(saved["DICOM"] / f"IM{order[z]:05d}", enforce_file_format=True)
+    return saved
+
+
+def _dicom_slice(plane: Any, position: Any, directions: Any, steps: Any, number: int) -> Any:
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = MRImageStorage
+    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.4.{number + 1}"
+    data.StudyInstanceUID, data.SeriesInstanceUID, data.Modality = "1.2.3", "1.2.3.4", "MR"
+    data.PatientID, data.StudyDate, data.SeriesDescription = "P1", "20200102", "T2 FLAIR tra"
+    data.Rows, data.Columns = plane.shape
+    data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = 1, "MONOCHROME2", 0
+    data.BitsAllocated, data.BitsStored, data.HighBit = 16, 16, 15
+    data.ImagePositionPatient = [f"{value:.9f}"[:16] for value in position]
+    data.ImageOrientationPatient = [f"{value:.12f}"[:16] for value in directions.ravel()]
+    data.PixelSpacing, data.SliceThickness = [f"{steps[1]:.9f}", f"{steps[0]:.9f}"], 3
+    data.InstanceNumber = number + 1
+    data.PixelData = plane.astype("<u2").tobytes()
+    return data
+
+
+@pytest.fixture(scope="session")
+def oblique() -> Any:
+    """Affine (4, 4) of slices that are tilted and turned, RAS+."""
+    import numpy as np
+
+    first, second = 0.3, -0.2
+    turn = np.array([[np.cos(first), -np.sin(first), 0], [np.sin(first), np.cos(first), 0], [0, 0, 1]])
+    tilt = np.array([[1, 0, 0], [0, np.cos(second), -np.sin(second)], [0, np.sin(second), np.cos(second)]])
+    affine = np.eye(4)
+    affine[:3, :3] = turn @ tilt @ np.diag([-0.9, -0.8, 4.0])
+    affine[:3, 3] = 71, 83, -42
+    return affine

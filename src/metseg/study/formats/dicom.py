@@ -106,9 +106,9 @@ def _told_apart(series: list[list[Frame]], problems: list[Problem]) -> list[list
             volumes[frame.moment if several else ()].append(frame)
         apart += volumes.values()
         many[group[0].acquisition.series] += len(volumes)
-    for group in apart:
-        count = many[group[0].acquisition.series]
+    for series_, count in many.items():
         if count > 1:
+            group = next(group for group in apart if group[0].acquisition.series == series_)
             reason = f"its series holds {count} volumes (of other size, direction, echo, time); each is read by itself"
             problems.append(Problem(group[0].path, reason, kind=ProblemKind.FORMAT))
     return apart

@@ -114,9 +114,13 @@ def frames_of(path: Path) -> list[Frame]:
         If it is no grey image.
     """
     import pydicom
+    from pydicom.errors import InvalidDicomError
 
     with open_regular(path) as file, named(path, "not a DICOM file, or damaged"):
-        data = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_FIELDS.split()))
+        try:
+            data = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_FIELDS.split()))
+        except InvalidDicomError as error:
+            raise UnreadableFileError(path, "not a DICOM file: it has no DICOM preamble") from error
         if "Rows" not in data or "Columns" not in data:
             kind = getattr(getattr(data, "SOPClassUID", None), "name", "") or "of an unknown kind"
             raise UnsupportedFileError(path, f"holds no image ({kind})")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import math
+from collections.abc import Iterator
 from collections.abc import Sequence as Seq
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -118,11 +120,13 @@ def set_place(image: Any, geometry: Geometry) -> None:
         image.header["descrip"] = b"voxel spacing unknown, written as 1 x 1 x 1 mm"
 
 
-def _opened(path: Path) -> BinaryIO:
-    file = open_regular(path)
-    compressed = file.read(2) == _GZIP
-    file.seek(0)
-    return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if compressed else file
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The file's bytes, unpacked if it is compressed."""
+    with open_regular(path) as file:
+        compressed = file.read(2) == _GZIP
+        file.seek(0)
+        yield cast(BinaryIO, gzip.GzipFile(fileobj=file)) if compressed else file
 
 
 def _look(path: Path, channels: int | None) -> Header:

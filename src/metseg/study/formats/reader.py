@@ -110,7 +110,7 @@ class Found:
 class Reader(Protocol):
     """Reads one format.
 
-    Readers of other packages are found by the entry point group ``metseg.readers``; each names an instance.
+    Readers of other packages are found by the entry point group ``metseg.readers``; each names a class.
     """
 
     @property

@@ -37,7 +37,7 @@ def readers() -> tuple[Reader, ...]:
         PngReader(),
         JpegReader(),
     )
-    return (*ours, *(entry.load() for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)))
+    return (*ours, *(entry.load()() for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)))
 
 
 @lru_cache(maxsize=1)
