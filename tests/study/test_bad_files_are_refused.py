@@ -238,7 +238,7 @@ class TestThingsThatAreNoFiles:
         path = tmp_path / "x.tif"
         path.mkdir()
         assert refusal(path) == "is a folder, not a file"
-        with pytest.raises(DataError, match="no TIFF image in it"):
+        with pytest.raises(DataError, match="no image in it"):
             find_studies(path)
 
     def test_nothing(self, tmp_path: Path) -> None:

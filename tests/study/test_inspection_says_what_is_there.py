@@ -67,5 +67,5 @@ def test_it_is_written_as_json_and_read_back(folder: Path) -> None:
 
 
 def test_nothing_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no TIFF image in it"):
+    with pytest.raises(DataError, match="no image in it"):
         drain(inspect(tmp_path))

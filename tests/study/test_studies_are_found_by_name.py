@@ -137,7 +137,7 @@ def test_masks_without_image_are_reported(tmp_path: Path, put: Put) -> None:
     [study] = find_studies(tmp_path / "P")
     assert reasons(study) == ["P_2_mask.tif: is a mask without an image"]
     put("M/M_1_mask.tif")
-    with pytest.raises(DataError, match=r"no TIFF image in it(.|\n)*M_1_mask\.tif: is a mask without an image"):
+    with pytest.raises(DataError, match=r"no image in it(.|\n)*M_1_mask\.tif: is a mask without an image"):
         find_studies(tmp_path / "M")
 
 
@@ -151,9 +151,9 @@ def test_nothing_is_skipped_in_silence(tmp_path: Path, put: Put) -> None:
     (tmp_path / "d/README.md").write_text("beside the patients, where no images are expected")
     [study] = find_studies(tmp_path / "d")
     assert sorted(reasons(study)) == [
-        "P: 2 files are no TIFF and not read: notes.txt, P_2.png",
-        "empty.tif: no TIFF image in this folder",
-        "empty: no TIFF image in this folder",
+        "P: 2 files are no image and not read: notes.txt, P_2.png",
+        "empty.tif: no image in this folder",
+        "empty: no image in this folder",
         "x_1_mask.tif: is a mask without an image",
     ]
     assert load(study).problems == study.problems
@@ -197,10 +197,10 @@ def test_names_that_are_no_text_are_found_and_can_be_written_as_json(tmp_path: P
 def test_a_wrong_path_is_a_named_error(tmp_path: Path, put: Put) -> None:
     with pytest.raises(DataError, match="does not exist"):
         find_studies(tmp_path / "nowhere")
-    with pytest.raises(DataError, match="no TIFF image in it"):
+    with pytest.raises(DataError, match="no image in it"):
         find_studies(tmp_path)
     (tmp_path / "a.png").write_bytes(b"")
-    with pytest.raises(UnreadableFileError, match="not a TIFF by its name"):
+    with pytest.raises(UnreadableFileError, match="of no format that is read, by its name"):
         find_studies(tmp_path / "a.png")
     put("a_1_mask.tif")
     with pytest.raises(DataError, match="is a mask by its name"):

@@ -100,7 +100,7 @@ def _find(source: Path, output: Path, sequences: tuple[Sequence, ...] | None) ->
     if source.is_dir() and output.resolve() != source.resolve():
         found = [files for files in found if not files.folder.resolve().is_relative_to(output.resolve())]
     if not found:
-        raise DataError(f"{source}: no TIFF image in it but those in {output}")
+        raise DataError(f"{source}: no image in it but those in {output}")
     return found
 
 

@@ -14,8 +14,7 @@ import numpy.typing as npt
 from metseg.curation.names import safe_name
 from metseg.errors import DataError, UnreadableFileError
 from metseg.events import Event, Finished, Progress, drain
-from metseg.study import Study, read_tiff, write_atomically, write_tiff
-from metseg.study.discovery import SUFFIXES
+from metseg.study import Study, read_tiff, stem_of, suffix_of, write_atomically, write_tiff
 from metseg.study.sidecar import read_spacing, sidecar_of, write_spacing
 
 _NUMBERED = re.compile(r"(.*?)[ _.\-]*([0-9]{1,18})")
@@ -134,7 +133,7 @@ def _refuse_look_alikes(folder: Path, pairs: list[_Pair]) -> None:
     ours = {path for pair in pairs for path in (pair.image, pair.mask)}
     stems = {path.stem.lower() for path in ours}
     for path in folder.iterdir():
-        if path.suffix.lower() in SUFFIXES and path.stem.lower() in stems and path not in ours:
+        if suffix_of(path) and stem_of(path).lower() in stems and path not in ours:
             raise DataError(f"{path}: would be mixed up with an exported slice; choose another folder")
 
 

@@ -13,7 +13,7 @@ from metseg.curation.locking import CaseLock
 from metseg.curation.project import CASE_FILE, Project
 from metseg.errors import DataError, UnreadableFileError
 from metseg.events import Event, Finished, Progress, drain
-from metseg.study import SUFFIXES
+from metseg.study import suffix_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def relocating(project: Project, data: str | Path) -> Iterator[Event[Relocation]
         raise DataError(f"{top}: is no folder")
     files: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(top.rglob("*")):
-        if path.suffix.lower() in SUFFIXES:
+        if suffix_of(path):
             files[path.name].append(path)
     found: list[str] = []
     changed: list[Path] = []

@@ -10,8 +10,7 @@ from pathlib import Path
 from metseg.errors import DataError
 from metseg.napari_plugin.layers import LayerData, mask_layer, study_layers
 from metseg.napari_plugin.messages import tell, tell_problems
-from metseg.study import find_studies, load, read_tiff
-from metseg.study.discovery import MASK_ENDING, SUFFIXES
+from metseg.study import SUFFIXES, find_studies, is_mask_name, load, read_tiff, suffix_of
 from metseg.study.sidecar import read_spacing
 
 #: Heads opened from a folder of patients: more would lie on top of each other.
@@ -44,7 +43,7 @@ def read(path: Paths) -> list[LayerData]:
     entry = _one(path)
     if entry is None:
         raise DataError("give one file or folder at a time")
-    if entry.stem.lower().endswith(MASK_ENDING) and entry.is_file():
+    if is_mask_name(entry) and entry.is_file():
         return [mask_layer(entry.stem, read_tiff(entry), read_spacing(entry))]
     found = find_studies(entry)
     opened = found[:MOST_STUDIES]
@@ -70,7 +69,7 @@ def _one(path: Paths) -> Path | None:
 def _looks_readable(path: Path) -> bool:
     if path.is_dir():
         return _holds_tiff(path)
-    if path.suffix.lower() not in SUFFIXES:
+    if not suffix_of(path):
         return False
     with path.open("rb") as file:
         return file.read(4) in _SIGNATURES

@@ -1,6 +1,6 @@
 """A study: voxels, which sequence each channel is, mask, geometry, and where it came from."""
 
-from metseg.study.discovery import MASK_ENDING, SUFFIXES, StudyFiles, find_studies, natural_key
+from metseg.study.discovery import MASK_ENDING, StudyFiles, find_studies, natural_key
 from metseg.study.files import flush_folder, sweep_leftovers, write_atomically
 from metseg.study.geometry import Geometry, Known, reorder
 from metseg.study.inspection import Finding, Inspection, StudyInspection, inspect
@@ -15,15 +15,21 @@ from metseg.study.model import (
     assumed_sequences,
     parse_sequences,
 )
+from metseg.study.name_rules import is_mask_name
+from metseg.study.naming import FileName, Role
 from metseg.study.numbering import listed_slices, number_slices, slice_numbers
 from metseg.study.reading import Loaded, load, read_study
+from metseg.study.rules_file import NameRules, parse_labels, read_rules
+from metseg.study.same_images import joined
 from metseg.study.sidecar import read_pixels_hash, read_spacing, sidecar_of, write_spacing
+from metseg.study.suffixes import SUFFIXES, stem_of, suffix_of
 from metseg.study.tiff import is_as_written, read_tiff, write_tiff
 
 __all__ = [
     "MASK_ENDING",
     "SUFFIXES",
     "TRIPLET",
+    "FileName",
     "Finding",
     "Geometry",
     "Known",
@@ -31,8 +37,10 @@ __all__ = [
     "reorder",
     "Inspection",
     "Loaded",
+    "NameRules",
     "Problem",
     "ProblemKind",
+    "Role",
     "Sequence",
     "SliceFile",
     "Study",
@@ -42,18 +50,24 @@ __all__ = [
     "find_studies",
     "flush_folder",
     "inspect",
+    "is_mask_name",
     "listed_slices",
     "is_as_written",
+    "joined",
     "load",
     "natural_key",
     "number_slices",
+    "parse_labels",
     "parse_sequences",
     "read_pixels_hash",
+    "read_rules",
     "read_spacing",
     "read_study",
     "read_tiff",
     "sidecar_of",
     "slice_numbers",
+    "stem_of",
+    "suffix_of",
     "sweep_leftovers",
     "write_atomically",
     "write_spacing",

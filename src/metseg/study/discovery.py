@@ -1,26 +1,37 @@
 """Find studies by the names of their files; pixels are not looked at.
 
-``<name>_<k>.tif`` is slice ``k`` of study ``<name>`` and ``<name>_<k>_mask.tif`` its mask. A file without a number,
-or with several pages, is a study of its own.
+What each file is, is decided by the rules of :mod:`metseg.study.name_rules`; here files are listed, and what belongs
+together becomes a study.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from metseg.errors import DataError, UnreadableFileError
+from metseg.study.grouping import Examination, Slot, gaps, group_images
+from metseg.study.mask_matching import MaskMatching, chosen_masks, copy_problem
 from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile
-from metseg.study.numbering import NUMBERED_STEM
+from metseg.study.name_rules import RULES
+from metseg.study.naming import FileName, Neighbours, Role, Rule, fold, read_name
 from metseg.study.preflight import page_count
+from metseg.study.rules_file import NameRules
+from metseg.study.same_images import Twins, find_twins
+from metseg.study.study_names import name_examinations, printable, unique_names
+from metseg.study.suffixes import SUFFIXES, stem_of, suffix_of
 
-SUFFIXES = (".tif", ".tiff")
 MASK_ENDING = "_mask"
+
+#: Files and folders that operating systems leave behind; of these nothing is said.
+_LEFT_BEHIND = frozenset({"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db", "icon\r", "$recycle.bin"})
+#: Files that say something about images, and need not be remarked on.
+_ABOUT = (".json", ".tsv", ".csv", ".bval", ".bvec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +45,19 @@ class StudyFiles:
     folder : Path
         Where the files are.
     slices : tuple of SliceFile
-        Images in natural order; a multi-page file appears once, as its page 0.
+        Images in natural order; a file with several slices appears once, as its page 0.
     visit_of : str or None
-        The patient, where the folder of that name holds several visits; else the study is the patient's only one.
+        The patient, where there are several visits; else the study is the patient's only one.
     sequences : tuple of Sequence or None
         Which sequence each channel is, where the user has said so.
+    named : tuple of Sequence or None
+        Which sequence the file of each channel is by its name.
+    labels : tuple of int or None
+        Values of the masks that are lesion; all but 0 if not said.
+    same_as : str or None
+        Patient of another study with the same images; such patients must not be told apart by a split.
+    names : tuple of FileName
+        What each file is, and by which rules.
     problems : tuple of Problem
         What is odd about the names: gaps, duplicates, masks without image, images without mask. Problems of the
         tree that belong to no study come with the first study found.
@@ -50,11 +69,15 @@ class StudyFiles:
     problems: tuple[Problem, ...] = ()
     visit_of: str | None = None
     sequences: tuple[Sequence, ...] | None = None
+    named: tuple[Sequence, ...] | None = None
+    labels: tuple[int, ...] | None = None
+    same_as: str | None = None
+    names: tuple[FileName, ...] = ()
 
     @property
     def channels(self) -> int | None:
-        """How many channels the images must have; ``None`` where nobody named them."""
-        return None if self.sequences is None else len(self.sequences)
+        """How many channels each image must have; ``None`` where nobody named them."""
+        return None if self.sequences is None or any(entry.others for entry in self.slices) else len(self.sequences)
 
     @property
     def patient(self) -> str:
@@ -68,15 +91,19 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part), "") if index % 2 else (1, 0, part.casefold()) for index, part in enumerate(parts))
 
 
-def find_studies(path: str | Path, sequences: Seq[Sequence] | None = None) -> list[StudyFiles]:
+def find_studies(
+    path: str | Path, sequences: Seq[Sequence] | None = None, rules: NameRules | None = None
+) -> list[StudyFiles]:
     """Find the studies in a file, a patient's folder, or a folder of patients at any depth.
 
     Parameters
     ----------
     path : str or Path
-        ``.tif`` or ``.tiff`` in any case, or a folder. Hidden files and folders are left out.
+        An image, or a folder. Hidden files and folders are left out.
     sequences : sequence of Sequence, optional
         Which sequence each channel of the files is; for files that cannot say it themselves.
+    rules : NameRules, optional
+        What files are by their names, in place of the usual rules.
 
     Returns
     -------
@@ -97,212 +124,273 @@ def find_studies(path: str | Path, sequences: Seq[Sequence] | None = None) -> li
             raise DataError(f"{path}: does not exist")
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be opened ({getattr(error, 'strerror', None) or error})") from error
-    named = None if sequences is None else tuple(sequences)
+    said = None if sequences is None else tuple(sequences)
+    asked = rules or NameRules()
     if not is_folder:
-        return [replace(_single(path), sequences=named)]
-    found: list[StudyFiles] = []
-    loose: list[Problem] = []
-    for studies, problems in _walk(path):
-        found += studies
-        loose += problems
+        return [replace(_single(path, asked), sequences=said)]
+    listing = _Listing.of(path)
+    found = _Tree(listing, asked).studies()
     if not found:
-        reasons = [str(problem) for problem in loose if problem.path != path or problem.refused]
-        raise DataError("\n".join([f"{path}: no TIFF image in it (.tif or .tiff)", *reasons[:10]]))
-    found[0] = replace(found[0], problems=(*loose, *found[0].problems))
-    return [replace(study, sequences=named) for study in _with_unique_names(found)]
+        reasons = [str(problem) for problem in listing.loose if problem.path != path or problem.refused]
+        raise DataError("\n".join([f"{path}: no image in it ({', '.join(SUFFIXES)})", *reasons[:10]]))
+    return [replace(study, sequences=said) for study in found]
 
 
-def _single(path: Path) -> StudyFiles:
-    if path.suffix.lower() not in SUFFIXES:
-        raise UnreadableFileError(path, "not a TIFF by its name (.tif or .tiff)")
-    if path.stem.lower().endswith(MASK_ENDING):
-        raise DataError(f"{path}: is a mask by its name; give its image instead")
+def _single(path: Path, rules: NameRules) -> StudyFiles:
+    if not suffix_of(path):
+        raise UnreadableFileError(path, f"of no format that is read, by its name ({', '.join(SUFFIXES)})")
     try:
-        names = os.listdir(path.parent)
+        names = sorted(os.listdir(path.parent))
     except OSError:
         names = []
-    wanted = path.stem + MASK_ENDING
-    masks = [path.with_name(name) for name in sorted(names) if _is_tiff(name) and _lower_ending(name) == wanted]
-    chosen, problems = _choose_mask(masks)
-    return StudyFiles(_printable(path.stem), path.parent, (SliceFile(path, chosen),), tuple(problems))
+    files = [path.parent / name for name in names if suffix_of(name) and not name.startswith(".")]
+    near = Neighbours(path.parent, {path.parent: {fold(stem_of(file)) for file in files}}, {})
+    read = {file: read_name(file, near, (*rules.rules, *RULES)) for file in files}
+    name = read.get(path) or read_name(path, near, (*rules.rules, *RULES))
+    if name.role is Role.MASK:
+        raise DataError(f"{path}: is a mask by its name; give its image instead")
+    exact = Examination(name.key, name.raw, [Slot(0, {name.sequence: name})], stack=True)
+    masks = [other for other in read.values() if other.role is Role.MASK and other.raw == name.raw]
+    exact.slots[0].masks = [(0, mask) for mask in masks]
+    problems: list[Problem] = []
+    chosen = chosen_masks(exact.slots[0], problems)
+    named = None if name.sequence is None else (name.sequence,)
+    entry = SliceFile(path, chosen[0] if chosen else None, more_masks=chosen[1:])
+    return StudyFiles(
+        printable(stem_of(path)),
+        path.parent,
+        (entry,),
+        tuple(problems),
+        named=named,
+        labels=_labels(rules, masks),
+        names=(name, *masks),
+    )
 
 
-def _walk(top: Path) -> Iterator[tuple[list[StudyFiles], list[Problem]]]:
-    """Studies and loose problems, folder by folder, each real folder once."""
-    waiting, seen = [top], set[tuple[int, int]]()
-    while waiting:
-        folder = waiting.pop()
-        try:
-            status = folder.stat()
-            if (status.st_dev, status.st_ino) in seen:
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            names = sorted((name for name in os.listdir(folder) if not name.startswith(".")), key=natural_key)
-        except OSError as error:
-            reason = f"folder cannot be opened: {error.strerror or error}"
-            yield [], [Problem(folder, reason, refused=True, kind=ProblemKind.UNREADABLE)]
-            continue
-        folders = [folder / name for name in names if os.path.isdir(folder / name)]
-        waiting += reversed(folders)
-        inner = {entry.name for entry in folders}
-        yield _Folder(folder, [name for name in names if name not in inner]).studies(
-            is_leaf=not folders, visits=folder != top
-        )
+def _labels(rules: NameRules, masks: Iterable[FileName]) -> tuple[int, ...] | None:
+    said = [mask.labels for mask in masks if mask.labels is not None]
+    return rules.labels if rules.labels is not None else said[0] if said else None
 
 
 @dataclass(slots=True)
-class _Folder:
-    """The files of one folder, sorted into series."""
+class _Listing:
+    """The files of a tree, folder by folder, each real folder once."""
 
-    path: Path
-    names: list[str]
-    problems: list[Problem] = field(default_factory=list)
+    top: Path
+    files: list[Path] = field(default_factory=list)
+    folders: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+    others: dict[Path, list[str]] = field(default_factory=dict)
+    loose: list[Problem] = field(default_factory=list)
 
-    def studies(self, *, is_leaf: bool, visits: bool) -> tuple[list[StudyFiles], list[Problem]]:
-        """Studies of this folder, and problems if there is none to put them in.
-
-        Where ``visits`` may be told, studies that are all named after the folder are visits of the patient it is
-        named after.
-        """
-        images, masks = self._images_and_masks()
-        if not images and not masks:
-            if is_leaf:
-                self._remark(self.path, "no TIFF image in this folder", ProblemKind.NOT_READ)
-            return [], self.problems
-        self._remark_others()
-        series: dict[str, list[tuple[int, str]]] = defaultdict(list)
-        alone: dict[str, list[tuple[int, str]]] = defaultdict(list)
-        for name in images:
-            match = NUMBERED_STEM.fullmatch(Path(name).stem)
-            if match is None or page_count(self.path / name) > 1:
-                alone[Path(name).stem].append((0, name))
-            else:
-                series[match["prefix"]].append((int(match["number"]), name))
-        only = len(series) == 1 and not alone
-        here = _printable(self.path.resolve().name) or "study"
-        studies = [self._study(stem, found, masks) for stem, found in alone.items()]
-        for prefix, found in series.items():
-            name = here if only else prefix or here
-            studies.append(self._study(f"{name}_series" if name in alone else name, found, masks))
-        self._remark_orphans(images, masks)
-        studies.sort(key=lambda study: natural_key(study.name))
-        if visits and all(_begins_with(study.name, here) for study in studies):
-            studies = [replace(study, visit_of=here) for study in studies]
-        if studies and self.problems:
-            studies[0] = replace(studies[0], problems=(*studies[0].problems, *self.problems))
-            return studies, []
-        return studies, self.problems
-
-    def _images_and_masks(self) -> tuple[list[str], dict[str, list[Path]]]:
-        images: list[str] = []
-        masks: dict[str, list[Path]] = defaultdict(list)
-        for name in filter(_is_tiff, self.names):
-            stem = _lower_ending(name)
-            if stem.endswith(MASK_ENDING):
-                masks[stem.removesuffix(MASK_ENDING)].append(self.path / name)
-            else:
-                images.append(name)
-        return images, masks
-
-    def _study(self, name: str, found: list[tuple[int, str]], masks: dict[str, list[Path]]) -> StudyFiles:
-        """One study of ``found``, given as (number, file name)."""
-        problems: list[Problem] = []
-        slices: dict[int, SliceFile] = {}
-        for number, file in sorted(found, key=lambda entry: (entry[0], len(entry[1]), entry[1])):
-            if number in slices:
-                first = slices[number].image.name
-                same = "name" if Path(first).stem == Path(file).stem else "number"
-                reason = f"has the same {same} as {first} and was left out"
-                problems.append(Problem(self.path / file, reason, refused=True, kind=ProblemKind.DUPLICATE))
+    @classmethod
+    def of(cls, top: Path) -> _Listing:
+        """Walk the tree below ``top``."""
+        listing, seen, waiting = cls(top), set[tuple[int, int]](), [top]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                status = folder.stat()
+                if (status.st_dev, status.st_ino) in seen:
+                    continue
+                seen.add((status.st_dev, status.st_ino))
+                names = sorted(filter(_is_seen, os.listdir(folder)), key=natural_key)
+            except OSError as error:
+                reason = f"folder cannot be opened: {error.strerror or error}"
+                listing.loose.append(Problem(folder, reason, refused=True, kind=ProblemKind.UNREADABLE))
                 continue
-            mask, remarks = _choose_mask(masks.get(Path(file).stem, []))
-            problems += remarks
-            slices[number] = SliceFile(self.path / file, mask)
-        gaps = _ranges(_missing(sorted(slices)))
-        if gaps:
-            problems.append(Problem(self.path, f"{name}: missing slices {gaps}", kind=ProblemKind.GAP))
-        if any(entry.mask for entry in slices.values()):
-            for entry in slices.values():
+            inner = [name for name in names if os.path.isdir(folder / name)]
+            waiting += [folder / name for name in reversed(inner)]
+            listing.folders[folder] = tuple(inner)
+            listing._note(folder, [name for name in names if name not in set(inner)], is_leaf=not inner)
+        return listing
+
+    def _note(self, folder: Path, names: list[str], *, is_leaf: bool) -> None:
+        images = [folder / name for name in names if suffix_of(name)]
+        self.files += images
+        self.others[folder] = [name for name in names if not suffix_of(name) and not name.lower().endswith(_ABOUT)]
+        if not images and is_leaf:
+            self.loose.append(Problem(folder, "no image in this folder", kind=ProblemKind.NOT_READ))
+
+    def neighbours(self) -> Neighbours:
+        """For the rules of names."""
+        stems: dict[Path, set[str]] = defaultdict(set)
+        for path in self.files:
+            stems[path.parent].add(fold(stem_of(path)))
+        above = self.top.parent
+        try:
+            beside = tuple(name for name in os.listdir(above) if (above / name).is_dir()) if self.top.name else ()
+        except OSError:
+            beside = ()
+        return Neighbours(self.top, dict(stems), {above: beside, **self.folders})
+
+
+def _is_seen(name: str) -> bool:
+    return not name.startswith(".") and name.lower() not in _LEFT_BEHIND
+
+
+class _Tree:
+    """The studies of a tree."""
+
+    def __init__(self, listing: _Listing, rules: NameRules) -> None:
+        self._listing = listing
+        self._rules = rules
+        near = listing.neighbours()
+        asked: tuple[Rule, ...] = (*rules.rules, *RULES)
+        self._names = [read_name(path, near, asked) for path in listing.files]
+        self._problems: dict[Path, list[Problem]] = defaultdict(list)
+        self._masks: dict[int, list[FileName]] = defaultdict(list)
+
+    def studies(self) -> list[StudyFiles]:
+        """All, in order; problems that belong to none are added to the listing's."""
+        self._remark_neither()
+        examinations = group_images(self._images(), lambda path: page_count(path) > 1)
+        matching = MaskMatching(examinations)
+        for name in self._names:
+            if name.role is Role.MASK and not matching.add(name):
+                self._remark(name.path, "is a mask without an image", ProblemKind.ORPHAN_MASK)
+        self._remark_others({name.path.parent for name in self._names})
+        name_examinations(examinations, self._listing.top)
+        examinations.sort(key=self._place_in_tree)
+        found = [self._study(examination) for examination in examinations]
+        found = self._with_problems(found, examinations)
+        if found:
+            found[0] = replace(found[0], problems=(*self._listing.loose, *found[0].problems))
+            found = _with_unique_names(_without_twins(found))
+        return found
+
+    def _place_in_tree(self, examination: Examination) -> tuple[object, ...]:
+        order = list(self._listing.folders)
+        return order.index(examination.first.path.parent), natural_key(examination.name)
+
+    def _images(self) -> list[FileName]:
+        """All images but copies of others, of which a remark is made."""
+        images = [name for name in self._names if name.role is Role.IMAGE]
+        originals = {(name.path.parent, fold(stem_of(name.path))): name for name in images if not name.copy}
+        kept = []
+        for name in images:
+            original = originals.get((name.path.parent, fold(name.raw))) if name.copy else None
+            if original is None:
+                kept.append(name)
+            else:
+                self._problems[name.path.parent].append(copy_problem(name, [original]))
+        return kept
+
+    def _study(self, examination: Examination) -> StudyFiles:
+        problems = examination.problems
+        numbers = [slot.number for slot in examination.slots]
+        slices = tuple(_slice_file(slot, problems) for slot in examination.slots)
+        if not examination.stack and (missing := gaps(numbers)):
+            text = f"{examination.name}: missing slices {missing}"
+            problems.append(Problem(examination.folder, text, kind=ProblemKind.GAP))
+        if any(entry.mask for entry in slices):
+            for entry in slices:
                 if entry.mask is None:
                     reason = "has no mask, though other slices of its study have one"
                     problems.append(Problem(entry.image, reason, kind=ProblemKind.NO_MASK))
-        return StudyFiles(_printable(name), self.path, tuple(slices.values()), tuple(problems))
+        masks = [mask for slot in examination.slots for _, mask in slot.masks]
+        return StudyFiles(
+            printable(examination.name),
+            examination.folder,
+            slices,
+            tuple(problems),
+            visit_of=None if examination.visit_of is None else printable(examination.visit_of),
+            named=_named(examination),
+            labels=_labels(self._rules, masks),
+            names=(*examination.files, *masks),
+        )
+
+    def _with_problems(self, found: list[StudyFiles], examinations: list[Examination]) -> list[StudyFiles]:
+        """Problems of a folder go to its first study; those of folders without one are loose."""
+        first: dict[Path, int] = {}
+        for index, examination in enumerate(examinations):
+            for name in examination.files:
+                first.setdefault(name.path.parent, index)
+            first.setdefault(examination.home, index)
+        for folder, problems in self._problems.items():
+            if folder not in first:
+                self._listing.loose += problems
+                continue
+            study = found[first[folder]]
+            found[first[folder]] = replace(study, problems=(*study.problems, *problems))
+        return found
 
     def _remark(self, path: Path, reason: str, kind: ProblemKind) -> None:
-        self.problems.append(Problem(path, reason, kind=kind))
+        self._problems[path.parent].append(Problem(path, reason, kind=kind))
 
-    def _remark_orphans(self, images: list[str], masks: dict[str, list[Path]]) -> None:
-        stems = {Path(name).stem for name in images}
-        for stem, files in masks.items():
-            if stem not in stems:
-                for file in files:
-                    self._remark(file, "is a mask without an image", ProblemKind.ORPHAN_MASK)
+    def _remark_neither(self) -> None:
+        for name in self._names:
+            if name.role is Role.NEITHER and name.reason:
+                self._remark(name.path, name.reason, ProblemKind.NOT_READ)
 
-    def _remark_others(self) -> None:
-        others = [name for name in self.names if not _is_tiff(name) and not name.lower().endswith(".json")]
-        if others:
-            what = "1 file is" if len(others) == 1 else f"{len(others)} files are"
-            listed = ", ".join(map(_printable, others))
-            self._remark(self.path, f"{what} no TIFF and not read: {listed}", ProblemKind.NOT_READ)
-
-
-def _choose_mask(masks: list[Path]) -> tuple[Path | None, list[Problem]]:
-    """The mask, if there is exactly one; two cannot both be right."""
-    if len(masks) <= 1:
-        return (masks[0] if masks else None), []
-    names = " and ".join(mask.name for mask in masks)
-    reason = f"the slice has more than one mask ({names}); none was used"
-    return None, [Problem(masks[0], reason, refused=True, kind=ProblemKind.DUPLICATE)]
+    def _remark_others(self, folders: set[Path]) -> None:
+        for folder, others in self._listing.others.items():
+            if others and folder in folders:
+                what = "1 file is" if len(others) == 1 else f"{len(others)} files are"
+                listed = ", ".join(map(printable, others))
+                reason = f"{what} no image and not read: {listed}"
+                self._problems[folder].append(Problem(folder, reason, kind=ProblemKind.NOT_READ))
 
 
-def _begins_with(name: str, patient: str) -> bool:
-    """Whether ``name`` is ``patient`` and something after a separator."""
-    return re.fullmatch(re.escape(patient) + r"[ _.\-].+", name) is not None
+def _slice_file(slot: Slot, problems: list[Problem]) -> SliceFile:
+    masks = chosen_masks(slot, problems)
+    image, *others = (name.path for name in slot.files.values())
+    return SliceFile(image, masks[0] if masks else None, others=tuple(others), more_masks=masks[1:])
 
 
-def _missing(numbers: list[int]) -> Iterator[tuple[int, int]]:
-    for before, after in zip(numbers, numbers[1:], strict=False):
-        if after - before > 1:
-            yield before + 1, after - 1
+def _named(examination: Examination) -> tuple[Sequence, ...] | None:
+    """Which sequence each file of a slice is; ``None`` if the names do not say."""
+    if examination.channels == (None,):
+        return None
+    files = examination.slots[0].files.values()
+    if all(name.sequence is None for name in files) and len(examination.channels) == 1:
+        return None
+    return tuple(name.sequence or Sequence.UNKNOWN for name in files)
 
 
-def _ranges(gaps: Iterable[tuple[int, int]]) -> str:
-    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in gaps)
+def _without_twins(found: list[StudyFiles]) -> list[StudyFiles]:
+    """Leave out copies of a study under the same name; of others with the same images a remark is made."""
+    images = [[path for entry in study.slices for path in entry.images] for study in found]
+    left_out: set[int] = set()
+    for twins in find_twins(images):
+        first, second = twins.first, twins.second
+        if {first, second} & left_out:
+            continue
+        if found[first].name == found[second].name and twins.shared == min(map(len, (images[first], images[second]))):
+            kept, dropped = _kept(found, images, twins)
+            left_out.add(dropped)
+            reason = f"holds the same images as {found[kept].folder}, and was left out"
+            problem = Problem(_where(found[dropped]), reason, kind=ProblemKind.DUPLICATE)
+            found[kept] = replace(found[kept], problems=(*found[kept].problems, problem))
+        elif found[second].same_as is None:
+            what = "the same images" if twins.shared == len(images[second]) else f"{twins.shared} images in common"
+            reason = f"{found[second].name} has {what} with {found[first].name} ({_where(found[first])})"
+            problem = Problem(_where(found[second]), reason, kind=ProblemKind.DUPLICATE)
+            problems = (*found[second].problems, problem)
+            found[second] = replace(found[second], problems=problems, same_as=found[first].patient)
+    return [study for index, study in enumerate(found) if index not in left_out]
+
+
+def _kept(found: list[StudyFiles], images: list[list[Path]], twins: Twins) -> tuple[int, int]:
+    """Which of two copies is kept, and which is not: that with more images, then with more masks, then the first."""
+
+    def worth(index: int) -> tuple[int, int, int]:
+        return len(images[index]), sum(entry.mask is not None for entry in found[index].slices), -index
+
+    kept = max((twins.first, twins.second), key=worth)
+    return kept, twins.first + twins.second - kept
+
+
+def _where(study: StudyFiles) -> Path:
+    return study.folder if len(study.slices) > 1 else study.slices[0].image
 
 
 def _with_unique_names(found: list[StudyFiles]) -> list[StudyFiles]:
-    """Put the names of their folders before names that occur twice, as many as it takes."""
-    names = [study.name for study in found]
-    deepest = max(len(study.folder.resolve().parts) for study in found)
-    for above in range(deepest):
-        times = Counter(names)
-        if len(times) == len(names):
-            break
-        names = [_above(study, above) if times[name] > 1 else name for study, name in zip(found, names, strict=True)]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            names[index] = f"{name}_{index + 1}"
-    return [replace(study, name=name) for study, name in zip(found, names, strict=True)]
-
-
-def _above(study: StudyFiles, levels: int) -> str:
-    folder = study.folder.resolve()
-    parts = folder.parts[1:]
-    if study.name == _printable(folder.name):
-        parts = parts[:-1]
-    return "_".join([*map(_printable, parts[max(0, len(parts) - 1 - levels) :]), study.name])
-
-
-def _is_tiff(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES)
-
-
-def _lower_ending(name: str) -> str:
-    """Stem of a file name, with the ending that marks a mask in lower case."""
-    stem = Path(name).stem
-    return stem[: -len(MASK_ENDING)] + MASK_ENDING if stem.lower().endswith(MASK_ENDING) else stem
-
-
-def _printable(name: str) -> str:
-    """``name`` with bytes that are no text replaced."""
-    return os.fsencode(name).decode("utf-8", "replace")
+    names = unique_names([(study.name, study.folder) for study in found])
+    result = []
+    for study, name in zip(found, names, strict=True):
+        problems = study.problems
+        if name != study.name:
+            reason = f"another study is called {study.name} too: this one is {name}, and taken for another patient"
+            problems = (*problems, Problem(_where(study), reason))
+        result.append(replace(study, name=name, problems=problems))
+    return result

@@ -21,6 +21,7 @@ class Sequence(StrEnum):
     PRE = "pre-contrast"
     FLAIR = "flair"
     POST = "post-contrast"
+    T2 = "t2"
     OTHER = "other"
     UNKNOWN = "unknown"
 
@@ -84,11 +85,37 @@ class StoredGrid:
 
 @dataclass(frozen=True, slots=True)
 class SliceFile:
-    """Where one slice came from: page ``page`` of ``image``, with its mask file if there is one."""
+    """Where one slice came from: page ``page`` of ``image``, with its mask file if there is one.
+
+    Attributes
+    ----------
+    image : Path
+        The file of all channels, or of the first.
+    mask : Path or None
+        Its mask.
+    page : int
+        Counts from 0.
+    others : tuple of Path
+        Files of the other channels, where each has one of its own.
+    more_masks : tuple of Path
+        Further masks, where each lesion has one of its own; they are united.
+    """
 
     image: Path
     mask: Path | None = None
     page: int = 0
+    others: tuple[Path, ...] = ()
+    more_masks: tuple[Path, ...] = ()
+
+    @property
+    def images(self) -> tuple[Path, ...]:
+        """The files of all channels."""
+        return (self.image, *self.others)
+
+    @property
+    def masks(self) -> tuple[Path, ...]:
+        """All files that say where lesions are."""
+        return () if self.mask is None else (self.mask, *self.more_masks)
 
 
 class ProblemKind(StrEnum):
@@ -143,6 +170,8 @@ class Study:
         Where each slice came from; empty for studies that were never a file.
     stored : StoredGrid or None
         The grid of the file that a volume came from; ``None`` for slices, and for what was never a file.
+    patient : str
+        Whom it is of; empty if that is its name.
     """
 
     name: str
@@ -152,6 +181,7 @@ class Study:
     geometry: Geometry = field(default_factory=Geometry)
     slices: tuple[SliceFile, ...] = ()
     stored: StoredGrid | None = None
+    patient: str = ""
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 4 or 0 in self.voxels.shape:

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from metseg.errors import DataError, TooLargeError, UnreadableFileError
+from metseg.errors import DataError, UnreadableFileError
+from metseg.study.assembly import MAX_MASK_VALUES as MAX_MASK_VALUES
+from metseg.study.assembly import Assembled, assemble, read_mask, refused
 from metseg.study.discovery import StudyFiles, find_studies
 from metseg.study.geometry import Geometry
 from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile, Study, assumed_sequences
-from metseg.study.preflight import TiffHeader, preflight
+from metseg.study.preflight import TiffHeader
+from metseg.study.rules_file import NameRules
 from metseg.study.sidecar import Spacing, read_spacing, sidecar_of
-from metseg.study.tiff import read_into, read_tiff
 
 #: Largest decoded size of one study, in bytes.
 MAX_STUDY: Final = 2 << 30
-#: More distinct values than this are a picture, not a mask.
-MAX_MASK_VALUES: Final = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +50,12 @@ def load(files: StudyFiles) -> Loaded:
     its image becomes one too; its slice stays and has no mask: ``Study.slices[z].mask`` is ``None`` and
     nothing is known about lesions on it, although ``Study.mask`` is 0 there.
 
-    Where ``files.sequences`` names the channels, images with another number of channels are refused. Else three
-    channels are taken for pre-contrast, FLAIR and post-contrast, and a single one is of unknown sequence.
+    Where each sequence has a file of its own, they are put together if their slices are alike; a sequence that is not
+    like the others is left out, with a remark.
+
+    Where ``files.sequences`` names the channels of a file, images with another number of channels are refused. Else
+    names of files say which sequence they are; else three channels are taken for pre-contrast, FLAIR and
+    post-contrast, and a single one is of unknown sequence.
 
     Parameters
     ----------
@@ -59,22 +63,19 @@ def load(files: StudyFiles) -> Loaded:
         From :func:`find_studies`.
     """
     problems = list(files.problems)
-    groups: dict[tuple[object, ...], list[_Image]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[Assembled]] = defaultdict(list)
     for entry in files.slices:
-        try:
-            header = preflight(entry.image, files.channels)
-        except UnreadableFileError as error:
-            problems.append(_refused(error))
-            continue
-        groups[header.shape[1:], header.dtype].append(_Image(entry, header))
+        image = assemble(files, entry, problems)
+        if image is not None:
+            groups[image.kind].append(image)
     ordered = sorted(groups.values(), key=_slices, reverse=True)
     for group in ordered[1:]:
-        problems += [_unlike(image.header, ordered[0][0].header) for image in group]
+        problems += [_unlike(image.headers[0], ordered[0][0].headers[0]) for image in group]
     studies = [_read_group(files, group, problems) for group in ordered]
     return Loaded(tuple(study for study in studies if study is not None), tuple(problems))
 
 
-def read_study(path: str | Path, sequences: Seq[Sequence] | None = None) -> Study:
+def read_study(path: str | Path, sequences: Seq[Sequence] | None = None, rules: NameRules | None = None) -> Study:
     """Read the one study at ``path``, complete or not at all.
 
     Parameters
@@ -83,6 +84,8 @@ def read_study(path: str | Path, sequences: Seq[Sequence] | None = None) -> Stud
         A TIFF or a patient's folder.
     sequences : sequence of Sequence, optional
         Which sequence each channel is, see :func:`find_studies`.
+    rules : NameRules, optional
+        What files are by their names, see :func:`read_rules`.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def read_study(path: str | Path, sequences: Seq[Sequence] | None = None) -> Stud
     DataError
         If there is no study, or more than one.
     """
-    found = find_studies(path, sequences)
+    found = find_studies(path, sequences, rules)
     if len(found) > 1:
         names = ", ".join(files.name for files in found[:5]) + (", ..." if len(found) > 5 else "")
         raise DataError(f"{path}: holds {len(found)} studies ({names}); choose one")
@@ -104,19 +107,8 @@ def read_study(path: str | Path, sequences: Seq[Sequence] | None = None) -> Stud
     return loaded.studies[0]
 
 
-@dataclass(frozen=True, slots=True)
-class _Image:
-    entry: SliceFile
-    header: TiffHeader
-
-
-def _slices(group: Iterable[_Image]) -> int:
-    return sum(image.header.shape[0] for image in group)
-
-
-def _refused(error: UnreadableFileError, kind: ProblemKind | None = None) -> Problem:
-    usual = ProblemKind.TOO_LARGE if isinstance(error, TooLargeError) else ProblemKind.UNREADABLE
-    return Problem(error.path, error.reason, refused=True, kind=kind or usual)
+def _slices(group: Iterable[Assembled]) -> int:
+    return sum(image.depth for image in group)
 
 
 def _unlike(header: TiffHeader, usual: TiffHeader) -> Problem:
@@ -129,95 +121,92 @@ def _describe(header: TiffHeader) -> str:
     return f"{y} x {x}, {channels} channel{'s' if channels > 1 else ''}, {header.format.bits} bit"
 
 
-def _read_group(files: StudyFiles, group: list[_Image], problems: list[Problem]) -> Study | None:
+def _read_group(files: StudyFiles, group: list[Assembled], problems: list[Problem]) -> Study | None:
     """Read images of one kind; bad ones are added to ``problems``."""
-    size = sum(image.header.nbytes for image in group)
+    first = group[0]
+    total, (height, width) = _slices(group), first.size
+    size = total * first.channels * height * width * first.dtype.itemsize
     if size > MAX_STUDY:
         reason = f"{files.name} would take {size >> 20} MiB; at most {MAX_STUDY >> 20} MiB are read as one study"
         problems.append(Problem(files.folder, reason, refused=True, kind=ProblemKind.TOO_LARGE))
         return None
-    total, (_, channels, height, width) = _slices(group), group[0].header.shape
-    named = files.sequences
-    if named is not None and len(named) != channels:
-        problems.append(_misnamed(files, group[0].header, named))
+    said = files.sequences if len(first.headers) == 1 or Sequence.UNKNOWN in first.sequences else None
+    if said is not None and len(said) != first.channels:
+        problems.append(_misnamed(files, first, said))
         return None
-    voxels = np.empty((channels, total, height, width), group[0].header.dtype)
+    voxels = np.empty((first.channels, total, height, width), first.dtype)
     mask: npt.NDArray[np.uint8] | None = None
     slices: list[SliceFile] = []
-    read: list[_Image] = []
+    read: list[Assembled] = []
     for image in group:
-        here = slice(len(slices), len(slices) + image.header.shape[0])
+        here = slice(len(slices), len(slices) + image.depth)
         try:
-            read_into(image.header, voxels[:, here].swapaxes(0, 1))
+            image.read_into(voxels[:, here])
         except UnreadableFileError as error:
-            problems.append(_refused(error))
+            problems.append(refused(error))
             continue
-        drawn = _read_mask(image, problems)
+        drawn = read_mask(image, files.labels, problems)
         if drawn is not None:
             mask = np.zeros((total, height, width), np.uint8) if mask is None else mask
             mask[here] = drawn
-        trusted = image.entry.mask if drawn is not None else None
-        slices += [SliceFile(image.entry.image, trusted, page) for page in range(image.header.shape[0])]
+        entry = image.entry if drawn is not None else replace(image.entry, mask=None, more_masks=())
+        slices += [replace(entry, page=page) for page in range(image.depth)]
         read.append(image)
     if not slices:
         return None
-    spacing = _spacing(files, read, problems)
-    sequences = assumed_sequences(channels) if named is None else named
     if len(slices) < total:
         voxels = np.ascontiguousarray(voxels[:, : len(slices)])
         mask = None if mask is None else np.ascontiguousarray(mask[: len(slices)])
-    study = Study(files.name, voxels, sequences, mask, Geometry.spaced(spacing), tuple(slices))
+    spacing = _spacing(files, read, problems)
+    voxels, sequences = _named(files, first, voxels, said, problems)
+    geometry = Geometry.spaced(spacing)
+    study = Study(files.name, voxels, sequences, mask, geometry, tuple(slices), patient=files.visit_of or "")
     problems += _stand_ins(study, files)
     return study
 
 
-def _misnamed(files: StudyFiles, header: TiffHeader, named: Seq[Sequence]) -> Problem:
+def _named(
+    files: StudyFiles,
+    first: Assembled,
+    voxels: npt.NDArray[np.uint8 | np.uint16],
+    said: tuple[Sequence, ...] | None,
+    problems: list[Problem],
+) -> tuple[npt.NDArray[np.uint8 | np.uint16], tuple[Sequence, ...]]:
+    """Which sequence each channel is; a single sequence that was saved in colours becomes one channel."""
+    by_name = first.sequences
+    if said is not None:
+        if by_name and len(by_name) == len(said) and Sequence.UNKNOWN not in by_name and by_name != said:
+            reason = f"is {' and '.join(by_name)} by its name, and taken for {' and '.join(said)} as you said"
+            problems.append(Problem(first.entry.image, reason, kind=ProblemKind.SEQUENCE))
+        return voxels, said
+    if len(by_name) == len(voxels):
+        return voxels, by_name
+    if len(by_name) == 1 and all(np.array_equal(voxels[0], channel) for channel in voxels[1:]):
+        return voxels[:1], by_name
+    sequences = assumed_sequences(len(voxels))
+    if by_name:
+        reason = (
+            f"is {by_name[0]} by its name but has {len(voxels)} channels; they are taken for {', '.join(sequences)}"
+        )
+        problems.append(Problem(first.entry.image, reason, kind=ProblemKind.SEQUENCE))
+    return voxels, sequences
+
+
+def _misnamed(files: StudyFiles, image: Assembled, said: Seq[Sequence]) -> Problem:
     where = files.folder if len(files.slices) > 1 else files.slices[0].image
-    channels = header.shape[1]
+    channels = image.channels
     reason = (
-        f"has {channels} channel{'s' * (channels != 1)}, and {len(named)} {'are' if len(named) > 1 else 'is'} named "
-        f"({', '.join(named)})"
+        f"has {channels} channel{'s' * (channels != 1)}, and {len(said)} {'are' if len(said) > 1 else 'is'} named "
+        f"({', '.join(said)})"
     )
     return Problem(where, reason, refused=True, kind=ProblemKind.SEQUENCE)
 
 
-def _read_mask(image: _Image, problems: list[Problem]) -> npt.NDArray[np.uint8] | None:
-    """0/1 mask of ``image``, (z, y, x); ``None`` if there is none that can be trusted."""
-    path = image.entry.mask
-    if path is None:
-        return None
-    try:
-        header = preflight(path)
-        if header.shape[1] != 1:
-            raise UnreadableFileError(path, f"a mask has one channel, this file has {header.shape[1]}")
-        slices, _, *size = image.header.shape
-        if header.shape != (slices, 1, *size):
-            raise UnreadableFileError(
-                path,
-                f"the mask is {_size(header)} but its image {image.entry.image.name} is {_size(image.header)}; "
-                "the image is read without a mask",
-            )
-        values = read_tiff(path)[:, 0]
-        distinct = np.count_nonzero(np.bincount(values.ravel()))
-        if distinct > MAX_MASK_VALUES:
-            raise UnreadableFileError(path, f"not a mask: it has {distinct} distinct values")
-    except UnreadableFileError as error:
-        problems.append(_refused(error, ProblemKind.MASK))
-        return None
-    drawn: npt.NDArray[np.uint8] = (values != 0).view(np.uint8)
-    return drawn
-
-
-def _size(header: TiffHeader) -> str:
-    slices, _, y, x = header.shape
-    return f"{y} x {x}" if slices == 1 else f"{slices} slices of {y} x {x}"
-
-
-def _spacing(files: StudyFiles, images: list[_Image], problems: list[Problem]) -> Spacing | None:
+def _spacing(files: StudyFiles, images: list[Assembled], problems: list[Problem]) -> Spacing | None:
     """What sidecars say, else ImageJ; ``None`` if nothing is said or two files disagree."""
     stated: dict[Spacing, Path] = {}
     study_wide = files.folder / f"{files.name}.tif"
-    for path in dict.fromkeys([study_wide, *(image.entry.image for image in images)]):
+    for path in dict.fromkeys([study_wide, *(path for image in images for path in image.entry.images)]):
         try:
             spacing = read_spacing(path)
         except UnreadableFileError as error:
@@ -226,9 +215,9 @@ def _spacing(files: StudyFiles, images: list[_Image], problems: list[Problem]) -
         if spacing is not None:
             stated.setdefault(spacing, sidecar_of(path))
     if not stated:
-        for image in images:
-            if image.header.spacing is not None:
-                stated.setdefault(image.header.spacing, image.header.path)
+        for header in (header for image in images for header in image.headers):
+            if header.spacing is not None:
+                stated.setdefault(header.spacing, header.path)
     if len(stated) > 1:
         first, second, *_ = stated.values()
         reason = f"states another spacing than {second.name}; the spacing is not known"

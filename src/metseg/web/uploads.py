@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from metseg.errors import DataError
-from metseg.study import MASK_ENDING, SUFFIXES, Study, write_tiff
+from metseg.study import MASK_ENDING, SUFFIXES, Study, is_mask_name, write_tiff
 
 #: Endings of files that can be chosen; the server looks at their first bytes.
 ENDINGS = ("tif", "tiff", "png", "jpg", "jpeg", "nii", "gz", "zip")
@@ -126,7 +126,7 @@ def _stem(name: str) -> str:
 
 
 def _is_mask(name: str) -> bool:
-    return PurePath(name).stem.lower().endswith(MASK_ENDING)
+    return is_mask_name(PurePath(name))
 
 
 def _common_name(stems: Sequence[str]) -> str:

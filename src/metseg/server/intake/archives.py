@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from metseg.server.intake.limits import Refusal, Why
-from metseg.study import MASK_ENDING, SUFFIXES
+from metseg.study import is_mask_name, suffix_of
 
 _MAX_MEMBERS = 8192
 _MAX_NAME = 255
@@ -80,7 +80,7 @@ def _is_wanted(member: zipfile.ZipInfo) -> bool:
         return False
     if path.suffix.lower() == _SIDECAR:
         return member.file_size <= _MAX_SIDECAR
-    return path.suffix.lower() in SUFFIXES and not path.stem.lower().endswith(MASK_ENDING)
+    return bool(suffix_of(path)) and not is_mask_name(path)
 
 
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, left: int) -> int:

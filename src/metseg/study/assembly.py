@@ -1,0 +1,204 @@
+"""The files of one slice or stack: a file for all channels, or one each, and the masks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.errors import TooLargeError, UnreadableFileError
+from metseg.study.discovery import StudyFiles
+from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile
+from metseg.study.preflight import TiffHeader, preflight
+from metseg.study.tiff import read_into, read_tiff
+
+#: Slices, rows, columns.
+_Grid = tuple[int, int, int]
+
+#: More distinct values than this are a picture, not a mask.
+MAX_MASK_VALUES: Final = 32
+
+#: Which sequence's grid is kept where no two files agree, and no mask decides.
+_REFERENCE = (Sequence.FLAIR, Sequence.POST, Sequence.PRE, Sequence.T2)
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """The files of one slice or stack, whose headers have been looked at and fit together.
+
+    Attributes
+    ----------
+    entry : SliceFile
+        Its files; those that are not used are gone.
+    headers : tuple of TiffHeader
+        Of each image file.
+    sequences : tuple of Sequence
+        Which sequence each file is by its name; empty if the names do not say.
+    """
+
+    entry: SliceFile
+    headers: tuple[TiffHeader, ...]
+    sequences: tuple[Sequence, ...]
+
+    @property
+    def depth(self) -> int:
+        """Number of slices."""
+        return self.headers[0].shape[0]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Of a slice, (y, x)."""
+        return self.headers[0].shape[2:]
+
+    @property
+    def channels(self) -> int:
+        """Of all files together."""
+        return sum(header.shape[1] for header in self.headers)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The smallest type that holds the voxels of all files."""
+        return np.result_type(*(header.dtype for header in self.headers))
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """The same for slices that can be put into one array."""
+        return (self.sequences, *((header.shape[1:], header.dtype) for header in self.headers))
+
+    def read_into(self, out: npt.NDArray[Any]) -> None:
+        """Read the voxels into ``out`` (c, z, y, x).
+
+        Raises
+        ------
+        UnreadableFileError
+            If a file is damaged.
+        """
+        first = 0
+        for header in self.headers:
+            part = out[first : first + header.shape[1]]
+            if header.dtype == out.dtype:
+                read_into(header, part.swapaxes(0, 1))
+            else:
+                own = np.empty(header.shape, header.dtype)
+                read_into(header, own)
+                part[...] = own.swapaxes(0, 1)
+            first += header.shape[1]
+
+
+def assemble(files: StudyFiles, entry: SliceFile, problems: list[Problem]) -> Assembled | None:
+    """Look at the headers of one slice or stack; what cannot be used is added to ``problems``.
+
+    Returns
+    -------
+    Assembled, or None
+        ``None`` if none of its files can be read, or one of the files of a single slice.
+    """
+    named = files.named or ()
+    headers: dict[int, TiffHeader] = {}
+    for index, path in enumerate(entry.images):
+        try:
+            header = preflight(path, files.channels)
+            if entry.others and header.shape[1] != 1:
+                raise UnreadableFileError(
+                    path, f"has {header.shape[1]} channels, where each sequence has a file of its own"
+                )
+        except UnreadableFileError as error:
+            problems.append(refused(error))
+            continue
+        headers[index] = header
+    if not headers or (len(headers) < len(entry.images) and len(files.slices) > 1):
+        return None
+    kept = _of_one_grid(entry, headers, named, problems)
+    images = [entry.images[index] for index in kept]
+    return Assembled(
+        replace(entry, image=images[0], others=tuple(images[1:])),
+        tuple(headers[index] for index in kept),
+        tuple(named[index] for index in kept) if named else (),
+    )
+
+
+def _of_one_grid(
+    entry: SliceFile, headers: dict[int, TiffHeader], named: tuple[Sequence, ...], problems: list[Problem]
+) -> list[int]:
+    """Files whose slices are alike: those that the mask fits, else most; a remark is made of the others."""
+    grids = {index: (header.shape[0], *header.shape[2:]) for index, header in headers.items()}
+    if len(set(grids.values())) == 1:
+        return list(grids)
+    counts = Counter(grids.values())
+    preferred = [grids[index] for wanted in _REFERENCE for index in grids if named and named[index] is wanted]
+    best = max(counts, key=lambda grid: (grid == _mask_grid(entry), counts[grid], -_rank(preferred, grid)))
+    kept = [index for index, grid in grids.items() if grid == best]
+    for index in grids:
+        if index not in kept:
+            first = headers[kept[0]]
+            reason = (
+                f"is {_size(headers[index])}, but {first.path.name} is {_size(first)}: the sequence was left out; "
+                "resample it to the others"
+            )
+            problems.append(Problem(headers[index].path, reason, kind=ProblemKind.SEQUENCE))
+    return kept
+
+
+def _rank(preferred: list[_Grid], grid: _Grid) -> int:
+    return preferred.index(grid) if grid in preferred else len(preferred)
+
+
+def _mask_grid(entry: SliceFile) -> _Grid | None:
+    if entry.mask is None:
+        return None
+    try:
+        shape = preflight(entry.mask).shape
+    except UnreadableFileError:
+        return None
+    return (shape[0], *shape[2:])
+
+
+def read_mask(
+    image: Assembled, labels: tuple[int, ...] | None, problems: list[Problem]
+) -> npt.NDArray[np.uint8] | None:
+    """0/1 mask of ``image``, (z, y, x); ``None`` if there is none that can be trusted.
+
+    Several masks are united; if one of them cannot be used, none is. Where ``labels`` are given, only these values
+    are lesion.
+    """
+    drawn: npt.NDArray[np.uint8] | None = None
+    for path in image.entry.masks:
+        try:
+            values = _mask_values(path, image.headers[0])
+        except UnreadableFileError as error:
+            problems.append(refused(error, ProblemKind.MASK))
+            return None
+        inside = values != 0 if labels is None else np.isin(values, labels)
+        drawn = inside.view(np.uint8) if drawn is None else drawn | inside.view(np.uint8)
+    return drawn
+
+
+def _mask_values(path: Path, header: TiffHeader) -> npt.NDArray[Any]:
+    """Values of the mask at ``path``, (z, y, x)."""
+    stored = preflight(path)
+    if stored.shape[1] != 1:
+        raise UnreadableFileError(path, f"a mask has one channel, this file has {stored.shape[1]}")
+    slices, _, *size = header.shape
+    if stored.shape != (slices, 1, *size):
+        reason = f"the mask is {_size(stored)} but its image {header.path.name} is {_size(header)}; "
+        raise UnreadableFileError(path, reason + "the image is read without a mask")
+    values = read_tiff(path)[:, 0]
+    distinct = np.count_nonzero(np.bincount(values.ravel()))
+    if distinct > MAX_MASK_VALUES:
+        raise UnreadableFileError(path, f"not a mask: it has {distinct} distinct values")
+    return values
+
+
+def refused(error: UnreadableFileError, kind: ProblemKind | None = None) -> Problem:
+    """The problem that a file with ``error`` is."""
+    usual = ProblemKind.TOO_LARGE if isinstance(error, TooLargeError) else ProblemKind.UNREADABLE
+    return Problem(error.path, error.reason, refused=True, kind=kind or usual)
+
+
+def _size(header: TiffHeader) -> str:
+    slices, _, y, x = header.shape
+    return f"{y} x {x}" if slices == 1 else f"{slices} slices of {y} x {x}"

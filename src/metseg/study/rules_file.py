@@ -1,0 +1,194 @@
+"""A file that says what files are by their names, where the usual rules get it wrong.
+
+It is TOML. The first entry whose pattern fits counts::
+
+    labels = [1, 3]                       # values of all masks that are lesion; all but 0 if not said
+
+    [sequences]                           # what {sequence} stands for, where it is no usual name
+    0 = "post-contrast"
+
+    [[file]]
+    pattern = "{patient}/{visit}/{sequence}/{slice}"
+
+    [[file]]
+    pattern = "{patient}/{visit}/seg/{slice}"
+    mask = true
+
+    [[file]]
+    pattern = "*_old"
+    ignore = true
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from metseg.errors import DataError
+from metseg.study.model import Sequence
+from metseg.study.naming import FileName, Neighbours, Role, Rule
+from metseg.study.sequence_names import sequence_of
+from metseg.study.suffixes import suffix_of
+
+_FIELD = re.compile(r"\{([a-z_]+)\}|(\*\*)|(\*)|(\?)")
+_FIELDS = ("patient", "visit", "sequence", "slice", "lesion", "any")
+_MAX_BYTES = 1 << 20
+
+Labels = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+
+
+class _Entry(BaseModel):
+    """What files that fit a pattern are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pattern: Annotated[str, Field(min_length=1)]
+    patient: str = ""
+    visit: str = ""
+    sequence: str = ""
+    mask: bool = False
+    ignore: bool = False
+    labels: Labels | None = None
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    labels: Labels | None = None
+    sequences: dict[str, Sequence] = Field(default_factory=dict)
+    file: tuple[_Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NameRules:
+    """What a user says of a folder.
+
+    Attributes
+    ----------
+    rules : tuple of Rule
+        Asked before all others.
+    labels : tuple of int or None
+        Values of masks that are lesion; all but 0 if not said.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    labels: tuple[int, ...] | None = None
+
+    def with_labels(self, labels: Seq[int] | None) -> NameRules:
+        """These rules, with other values of masks that are lesion, if any are given."""
+        return self if labels is None else replace(self, labels=tuple(labels))
+
+
+def parse_labels(text: str) -> tuple[int, ...]:
+    """Values of masks that are lesion, from text such as ``1,3``.
+
+    Raises
+    ------
+    DataError
+        If it is no list of whole numbers above 0.
+    """
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() and int(word) > 0 for word in words):
+        raise DataError(f"{text!r} is no list of mask values; give whole numbers above 0, such as 1,3")
+    return tuple(dict.fromkeys(map(int, words)))
+
+
+def read_rules(path: str | Path) -> NameRules:
+    """Reads a rules file.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or is not as it should be.
+    """
+    try:
+        text = Path(path).read_bytes()
+        if len(text) > _MAX_BYTES:
+            raise DataError(f"{path}: too long for a rules file")
+        content = _File.model_validate(tomllib.loads(text.decode()))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not a rules file: it is not text in UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"{path}: not a rules file: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DataError(f"{path}: {where}: {first['msg']}") from error
+    try:
+        rules = tuple(_rule(entry, content.sequences) for entry in content.file)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    return NameRules(rules, content.labels)
+
+
+def _rule(entry: _Entry, words: dict[str, Sequence]) -> Rule:
+    pattern = re.compile(rf"(?:.*/)?{_expression(entry.pattern)}", re.IGNORECASE)
+    if entry.sequence and _meant(entry.sequence, words) is None:
+        raise DataError(f"{entry.sequence!r} is no sequence; there are: {', '.join(Sequence)}")
+
+    def apply(name: FileName, near: Neighbours) -> FileName | None:
+        path = unicodedata.normalize("NFC", name.path.relative_to(near.top).as_posix())
+        match = pattern.fullmatch(path) or pattern.fullmatch(path[: len(path) - len(suffix_of(path))])
+        if match is None:
+            return None
+        if entry.ignore:
+            return replace(name, role=Role.NEITHER)
+        found = {key: value or "" for key, value in match.groupdict().items()}
+        sequence = entry.sequence or found.get("sequence", "")
+        patient, visit = entry.patient or found.get("patient", ""), entry.visit or found.get("visit", "")
+        stem = "_".join(filter(None, (patient, visit))) or name.stem
+        number = found.get("slice", "")
+        digits = re.findall(r"[0-9]+", number)
+        return replace(
+            name,
+            role=Role.MASK if entry.mask else Role.IMAGE,
+            place=() if patient else name.place,
+            stem=stem,
+            raw=f"{stem}/{number}" if entry.mask else name.raw,
+            patient=patient,
+            visit=visit,
+            sequence=_meant(sequence, words) if sequence else None,
+            number=int(digits[-1]) if digits else None,
+            target=found.get("lesion", ""),
+            labels=entry.labels,
+        )
+
+    return Rule(f"rules file: {entry.pattern}", apply, final=True)
+
+
+def _meant(word: str, words: dict[str, Sequence]) -> Sequence | None:
+    return words.get(word) or sequence_of(word)
+
+
+def _expression(pattern: str) -> str:
+    """Regular expression of a pattern with ``{patient}``, ``*``, ``**`` and ``?``."""
+    parts: list[str] = []
+    seen: set[str] = set()
+    end = 0
+    for match in _FIELD.finditer(pattern):
+        parts.append(re.escape(unicodedata.normalize("NFC", pattern[end : match.start()])))
+        name, end = match[1], match.end()
+        if name is None:
+            parts.append(".*" if match[2] else "[^/]*" if match[3] else "[^/]")
+        elif name not in _FIELDS:
+            raise DataError(
+                f"{{{name}}} in a pattern is not known; there are: {', '.join(f'{{{one}}}' for one in _FIELDS)}"
+            )
+        elif name == "any":
+            parts.append("[^/]*?")
+        elif name in seen:
+            parts.append(f"(?P={name})")
+        else:
+            seen.add(name)
+            parts.append(f"(?P<{name}>[^/]+?)")
+    parts.append(re.escape(unicodedata.normalize("NFC", pattern[end:])))
+    return "".join(parts)
