@@ -187,9 +187,7 @@ def test_slices_of_each_sequence_are_put_together(tmp_path: Path, put: Put) -> N
     assert load(studies[0]).studies[0].voxels.shape == (2, 2, 6, 5)
 
 
-@pytest.mark.parametrize(
-    "names", [("P_{k}_flair.tif",), ("slice ({k}).tif",), ("{k}_P.tif",), ("P_slice{k}_axial.tif",)]
-)
+@pytest.mark.parametrize("pattern", ["P_{k}_flair.tif", "slice ({k}).tif", "{k}_P.tif", "P_slice{k}_axial.tif"])
 def test_numbers_need_not_be_last(tmp_path: Path, put: Put, pattern: str) -> None:
     wanted = [pattern.format(k=k) for k in (2, 9, 10)]
     put(*(f"P/{name}" for name in wanted), pages=1)
