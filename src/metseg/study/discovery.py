@@ -255,7 +255,7 @@ class _Tree:
         found = self._with_problems(found, examinations)
         if found:
             found[0] = replace(found[0], problems=(*self._listing.loose, *found[0].problems))
-            found = _with_unique_names(_without_twins(found))
+            found = _remark_twins(_with_unique_names(_without_copies(found)))
         return found
 
     def _place_in_tree(self, examination: Examination) -> tuple[object, ...]:
@@ -347,27 +347,39 @@ def _named(examination: Examination) -> tuple[Sequence, ...] | None:
     return tuple(name.sequence or Sequence.UNKNOWN for name in files)
 
 
-def _without_twins(found: list[StudyFiles]) -> list[StudyFiles]:
-    """Leave out copies of a study under the same name; of others with the same images a remark is made."""
-    images = [[path for entry in study.slices for path in entry.images] for study in found]
+def _without_copies(found: list[StudyFiles]) -> list[StudyFiles]:
+    """Leave out studies that hold the same images as another of the same name."""
+    images = [_images(study) for study in found]
     left_out: set[int] = set()
     for twins in find_twins(images):
         first, second = twins.first, twins.second
-        if {first, second} & left_out:
+        fewest = min(len(images[first]), len(images[second]))
+        if {first, second} & left_out or found[first].name != found[second].name or twins.shared < fewest:
             continue
-        if found[first].name == found[second].name and twins.shared == min(map(len, (images[first], images[second]))):
-            kept, dropped = _kept(found, images, twins)
-            left_out.add(dropped)
-            reason = f"holds the same images as {found[kept].folder}, and was left out"
-            problem = Problem(_where(found[dropped]), reason, kind=ProblemKind.DUPLICATE)
-            found[kept] = replace(found[kept], problems=(*found[kept].problems, problem))
-        elif found[second].same_as is None:
-            what = "the same images" if twins.shared == len(images[second]) else f"{twins.shared} images in common"
-            reason = f"{found[second].name} has {what} with {found[first].name} ({_where(found[first])})"
-            problem = Problem(_where(found[second]), reason, kind=ProblemKind.DUPLICATE)
-            problems = (*found[second].problems, problem)
-            found[second] = replace(found[second], problems=problems, same_as=found[first].patient)
+        kept, dropped = _kept(found, images, twins)
+        left_out.add(dropped)
+        reason = f"holds the same images as {found[kept].folder}, and was left out"
+        problem = Problem(_where(found[dropped]), reason, kind=ProblemKind.DUPLICATE)
+        found[kept] = replace(found[kept], problems=(*found[kept].problems, problem))
     return [study for index, study in enumerate(found) if index not in left_out]
+
+
+def _remark_twins(found: list[StudyFiles]) -> list[StudyFiles]:
+    """Note which studies hold the same images as others of another name."""
+    for twins in find_twins([_images(study) for study in found]):
+        first, second = found[twins.first], found[twins.second]
+        if second.same_as is None:
+            whole = twins.shared == len(_images(second))
+            reason = "holds the same images as" if whole else f"has {twins.shared} images in common with"
+            where = f"{first.name} ({_where(first)})"
+            problem = Problem(_where(second), f"{second.name} {reason} {where}", kind=ProblemKind.DUPLICATE)
+            second = replace(second, problems=(*second.problems, problem), same_as=first.patient)
+            found[twins.second] = second
+    return found
+
+
+def _images(study: StudyFiles) -> list[Path]:
+    return [path for entry in study.slices for path in entry.images]
 
 
 def _kept(found: list[StudyFiles], images: list[list[Path]], twins: Twins) -> tuple[int, int]:

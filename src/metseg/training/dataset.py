@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections import abc
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, compress, count, groupby
 from pathlib import Path
@@ -21,7 +21,7 @@ from metseg.events import Notice, Progress
 from metseg.inference import find_brain, locate_brain
 from metseg.lesions import Target, label_lesions
 from metseg.preprocessing import BrainGrid, PreprocessingConfig, Preprocessor
-from metseg.study import Sequence, Study, StudyFiles, find_studies, load
+from metseg.study import Sequence, Study, StudyFiles, find_studies, joined, load
 from metseg.synthetic import insert_metastases
 from metseg.training.augmentation import Augmentation, Pair
 from metseg.training.config import TrainingConfig
@@ -103,9 +103,18 @@ def masked_patients(data: Folders, sequences: Channels = None) -> dict[str, list
             if any(file.mask is not None for file in files.slices):
                 here.setdefault(files.patient, []).append(files)
         if not here:
-            raise DataError(f"{folder}: no slice with a mask (<name>_<k>.tif beside <name>_<k>_mask.tif)")
+            raise DataError(
+                f"{folder}: no slice with a mask (such as <name>_<k>_mask.tif beside <name>_<k>.tif; `metseg inspect` "
+                "shows what each file is taken for)"
+            )
         patients = here | patients
     return patients
+
+
+def joined_patients(patients: dict[str, list[StudyFiles]]) -> Mapping[str, str]:
+    """One name for all patients that hold the same images: no split may part them."""
+    pairs = [(name, files.same_as) for name, several in patients.items() for files in several if files.same_as]
+    return joined({*patients, *(other for _, other in pairs)}, pairs)
 
 
 def _folders(data: Folders) -> abc.Sequence[Path]:
@@ -157,7 +166,7 @@ def prepare_patients(
     prepared: list[PreparedStudy] = []
     for done, name in enumerate(wanted):
         yield Progress(done, len(wanted), f"reading {name}")
-        for study in (yield from load_masked(patients[name])):
+        for study in (yield from _fitting((yield from load_masked(patients[name])), config)):
             copies = range(_copies(name, simulated, seed))
             brain = (yield from find_brain(study, config)) if copies else None
             made = [(yield from _prepared(study, config, name, cache, brain))]
@@ -165,6 +174,23 @@ def prepare_patients(
             prepared += [ready for ready in made if ready is not None]
     yield Progress(len(wanted), len(wanted), "patients read")
     return prepared
+
+
+def _fitting(studies: Iterable[Study], config: PreprocessingConfig) -> Generator[Notice, None, list[Study]]:
+    """Studies that have what the network looks at; FLAIR may stand in for another sequence, and a notice says so."""
+    wanted = [Sequence(name) for name in config.sequences]
+    fitting: list[Study] = []
+    for study in studies:
+        missing = study.named_for(wanted).missing(wanted)
+        if not missing or Sequence.UNKNOWN in study.sequences:
+            fitting.append(study)
+        elif Sequence.FLAIR in wanted and Sequence.FLAIR in study.sequences:
+            yield Notice(f"{study.name}: no {' and no '.join(missing)}; flair channel used in place")
+            fitting.append(study)
+        else:
+            there = " and ".join(study.sequences)
+            yield Notice(f"{study.name} left out: it has {there}, and no {' and no '.join(missing)}")
+    return fitting
 
 
 def _prepared(

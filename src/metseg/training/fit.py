@@ -24,6 +24,7 @@ from metseg.training.curves import write_log
 from metseg.training.dataset import (
     Channels,
     Folders,
+    joined_patients,
     masked_patients,
     prepare,
     prepare_background,
@@ -33,7 +34,7 @@ from metseg.training.dataset import (
 from metseg.training.evaluation import Evaluation, evaluate
 from metseg.training.prepared_cache import PreparedCache
 from metseg.training.prepared_study import PreparedStudy
-from metseg.training.split import Split, make_folds, make_split, read_split, write_split
+from metseg.training.split import Joined, Split, make_folds, make_split, read_split, write_split
 from metseg.training.trainer import Trainer
 from metseg.training.transfer import load_parent
 
@@ -115,7 +116,9 @@ def train(
     continued = resume and state.exists()
     parent = load_parent(config.init)[0] if config.init is not None and not continued else None
     patients = masked_patients(data, config.sequences)
-    chosen = _settle_split(config, patients, out, split)
+    joined = joined_patients(patients)
+    chosen = _settle_split(config, patients, joined, out, split)
+    yield from _remark_patients(patients, joined, chosen, out / SPLIT if split is None else split)
     if not chosen.held_out:
         yield Notice("no patient is held out: the last epoch is kept, and its scores on new patients are unknown")
     kept = None if cache is None else PreparedCache(cache)
@@ -133,6 +136,9 @@ def train(
     studies += shown
     trained_on = {*chosen.train, *(study.patient for study in shown)}
     held_out = yield from prepare_patients(patients, chosen.held_out, config.preprocessing, cache=kept)
+    kept_studies = yield from _without_held_out(studies, held_out)
+    trained_on -= {study.patient for study in studies} - {study.patient for study in kept_studies}
+    studies = kept_studies
     trainer = Trainer(config, studies, resolve_device(device), parent)
     if trainer.transferred:
         yield Notice(trainer.transferred)
@@ -149,6 +155,7 @@ def train(
         yield Notice(f"continuing after epoch {trainer.epoch}{within}")
     elif resume:
         yield Notice(f"nothing to continue in {out}: starting anew")
+    write_split(out / SPLIT, chosen)
     try:
         while trainer.pending is not None or trainer.epoch < config.epochs:
             if trainer.pending is None:
@@ -163,24 +170,54 @@ def train(
 
 
 def _settle_split(
-    config: TrainingConfig, patients: dict[str, list[StudyFiles]], out: Path, given: Path | None
+    config: TrainingConfig, patients: dict[str, list[StudyFiles]], joined: Joined, out: Path, given: Path | None
 ) -> Split:
-    """Who is trained on: the fold's, else the split that is given, else the one that lies there, else a new one."""
+    """Who is trained on: the fold's, else the split that is given, else the one that lies there, else a new one.
+
+    Nothing is written: a run that fails before its first step leaves nothing behind.
+    """
     kept = out / SPLIT
     if config.folds is not None and config.fold is not None:
-        chosen = make_folds(patients, config.folds, _FOLDS_SEED)[config.fold]
+        chosen = make_folds(patients, config.folds, _FOLDS_SEED, joined)[config.fold]
         if given is not None:
             raise DataError("a fold decides who is held out; leave --split or --folds away")
-        if kept.exists() and read_split(kept, patients) != chosen:
+        if kept.exists() and read_split(kept, patients, joined) != chosen:
             raise DataError(f"{kept} is not fold {config.fold} of {config.folds}; remove it, or choose another --out")
     elif given is not None:
-        chosen = read_split(given, patients)
+        return read_split(given, patients, joined)
     elif kept.exists():
-        return read_split(kept, patients)
+        return read_split(kept, patients, joined)
     else:
-        chosen = make_split(patients, config.held_out, config.seed)
-    write_split(kept, chosen)
+        return make_split(patients, config.held_out, config.seed, joined)
     return chosen
+
+
+def _remark_patients(
+    patients: dict[str, list[StudyFiles]], joined: Joined, chosen: Split, file: Path
+) -> Generator[Notice, None, None]:
+    """Say who takes no part, and who holds the same images as another."""
+    if left := sorted(set(patients) - set(chosen.train) - set(chosen.held_out)):
+        many = f"{len(left)} patients are" if len(left) > 1 else "1 patient is"
+        yield Notice(f"{many} in the data but not named in {file}, and not used: {', '.join(left)}")
+    groups: dict[str, list[str]] = {}
+    for name in patients:
+        groups.setdefault(joined.get(name, name), []).append(name)
+    for names in groups.values():
+        if len(names) > 1:
+            yield Notice(f"{', '.join(sorted(names))} hold the same images: they stay on one side of the split")
+
+
+def _without_held_out(
+    studies: list[PreparedStudy], held_out: list[PreparedStudy]
+) -> Generator[Notice, None, list[PreparedStudy]]:
+    """Leave out whoever has the pixels of a held-out study, under whatever name and in whatever format."""
+    judging = {study.fingerprint: study.name for study in held_out}
+    judging.pop(None, None)
+    found = [(study.name, judging.get(study.fingerprint)) for study in studies]
+    same = {name: other for name, other in found if other is not None}
+    for name, other in same.items():
+        yield Notice(f"{name} holds the same pixels as {other}, which is held out: it is not trained on")
+    return [study for study in studies if study.name not in same]
 
 
 def _synthetic(config: TrainingConfig) -> Generator[Progress, None, list[PreparedStudy]]:

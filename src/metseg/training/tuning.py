@@ -18,7 +18,7 @@ from metseg.events import Event, Finished, Notice, Progress
 from metseg.inference import resolve_device
 from metseg.study import write_atomically
 from metseg.training.config import TrainingConfig
-from metseg.training.dataset import masked_patients, prepare_patients
+from metseg.training.dataset import joined_patients, masked_patients, prepare_patients
 from metseg.training.prepared_study import PreparedStudy
 from metseg.training.search_space import THRESHOLDS, SearchSpace
 from metseg.training.split import Split, make_folds
@@ -145,10 +145,10 @@ def tune(
         If there are too few patients, ``out`` holds another search, or no trial came to its end.
     """
     search = search or TuningConfig()
-    record = _open(out)
     patients = masked_patients(data, base.sequences)
     chosen = sorted(np.random.default_rng(search.seed).permutation(sorted(patients))[: search.patients].tolist())
-    parts = make_folds(chosen, search.folds, search.seed)
+    parts = make_folds(chosen, search.folds, search.seed, joined_patients(patients))
+    record = _open(out)
     _settle(record, base, search, chosen, out)
     parent = load_parent(base.init)[0] if base.init is not None else None
     studies = yield from prepare_patients(patients, chosen, base.preprocessing)
