@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from metseg.cli.console import out, plain
-from metseg.cli.options import Data, Device, Model
+from metseg.cli.options import Data, Device, Labels, Model, Rules, data_of
 from metseg.cli.progress import follow
 
 
@@ -24,6 +24,8 @@ def calibrate(
             show_default=False,
         ),
     ] = None,
+    rules: Rules = None,
+    labels: Labels = None,
     device: Device = "auto",
 ) -> None:
     """Fit a temperature on held-out patients, by Brier score, and write it into the model's card.
@@ -36,7 +38,10 @@ def calibrate(
     from metseg.training import write_temperature
 
     checkpoint = load_checkpoint(model)
-    result = follow(run(checkpoint, data, runs=runs or (), device=device), f"calibrating {checkpoint.card.name}")
+    result = follow(
+        run(checkpoint, data_of(data, rules, labels), runs=runs or (), device=device),
+        f"calibrating {checkpoint.card.name}",
+    )
     rows = [
         ("negative log-likelihood per voxel", result.nll_before, result.nll_after),
         ("expected calibration error, all voxels", result.before.ece, result.after.ece),

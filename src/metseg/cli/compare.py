@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from metseg.cli.console import err, out, plain
-from metseg.cli.options import Clahe, Data, Device
+from metseg.cli.options import Clahe, Data, Device, Labels, Rules, data_of
 from metseg.cli.progress import follow
 
 
@@ -28,6 +28,8 @@ def compare(
     all_: Annotated[
         bool, typer.Option("--all", help="Also patients that a model was trained on; the report marks them.")
     ] = False,
+    rules: Rules = None,
+    labels: Labels = None,
     clahe: Clahe = None,
     device: Device = "auto",
 ) -> None:
@@ -42,9 +44,10 @@ def compare(
     from metseg.comparison.tables import agreement_table
     from metseg.training.dataset import masked_patients
 
-    patients = sorted(masked_patients(data)) if all_ else patient
+    source = data_of(data, rules, labels)
+    patients = sorted(masked_patients(source)) if all_ else patient
     entries = find_entries(model) if model else installed_entries()
-    comparison = follow(run(entries, data, out_, patients=patients, device=device, clahe=clahe), "comparing")
+    comparison = follow(run(entries, source, out_, patients=patients, device=device, clahe=clahe), "comparing")
     plain(out(), agreement_table(comparison).markdown())
     if comparison.verdict is not None:
         plain(out(), f"\n{comparison.verdict.sentence}")

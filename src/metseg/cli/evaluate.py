@@ -13,11 +13,14 @@ from metseg.cli.options import (
     Clahe,
     Data,
     Device,
+    Labels,
     Model,
+    Rules,
     Sequences,
     Smallest,
     TargetName,
     Threshold,
+    data_of,
     postprocessing_of,
     sequences_of,
     targets_of,
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from metseg.checkpoints import Checkpoint
     from metseg.lesions import Target
     from metseg.study import Sequence
+    from metseg.training.dataset import Folders
 
 _PICTURES = (".png", ".svg", ".pdf")
 
@@ -38,6 +42,8 @@ def evaluate(
     model: Model = DEFAULT_MODEL,
     target: TargetName = None,
     sequences: Sequences = None,
+    rules: Rules = None,
+    labels: Labels = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write all scores here.")] = None,
     froc: Annotated[
         Path | None,
@@ -67,12 +73,12 @@ def evaluate(
     if froc is not None and froc.suffix.lower() not in _PICTURES:
         raise DataError(f"{froc}: a picture ends in {', '.join(_PICTURES)}")
 
-    named = sequences_of(sequences)
-    checkpoint = load_checkpoint(_chosen(model, data, targets_of(target), named)).with_clahe(clahe)
+    named, source = sequences_of(sequences), data_of(data, rules, labels)
+    checkpoint = load_checkpoint(_chosen(model, source, targets_of(target), named)).with_clahe(clahe)
     events = run(
         checkpoint,
-        data,
-        patients=_held_out(checkpoint, data) if held_out else patient,
+        source,
+        patients=_held_out(checkpoint, source) if held_out else patient,
         device=device,
         postprocessing=postprocessing_of(checkpoint, threshold, smallest),
         flair_alone=flair_alone,
@@ -95,7 +101,7 @@ def evaluate(
         )
 
 
-def _chosen(model: str, data: Path, targets: tuple[Target, ...], sequences: tuple[Sequence, ...] | None) -> str:
+def _chosen(model: str, data: Folders, targets: tuple[Target, ...], sequences: tuple[Sequence, ...] | None) -> str:
     """The network to score: ``auto`` chooses by the sequences of the first patient with masks that can be read.
 
     Raises
@@ -119,7 +125,7 @@ def _chosen(model: str, data: Path, targets: tuple[Target, ...], sequences: tupl
     raise DataError(f"{data}: none of the patients with masks can be read")
 
 
-def _held_out(checkpoint: Checkpoint, data: Path) -> list[str]:
+def _held_out(checkpoint: Checkpoint, data: Folders) -> list[str]:
     """Patients in ``data`` whom the model never saw, by its card.
 
     Raises

@@ -8,29 +8,32 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metseg.cli.console import out, plain
-from metseg.cli.options import Sequences, sequences_of
+from metseg.cli.options import Labels, Rules, Sequences, data_of, sequences_of
 from metseg.cli.progress import follow
 
 if TYPE_CHECKING:
-    from metseg.study import Inspection, StudyInspection
+    from metseg.study import FileFinding, Inspection, StudyInspection
 
 
 def inspect(
     path: Annotated[Path, typer.Argument(metavar="DIR", help="A TIFF, a patient's folder, a folder of patients.")],
     sequences: Sequences = None,
+    rules: Rules = None,
+    labels: Labels = None,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Say what is there: patients, slices, masks, sizes, channels, gaps, and every file that is odd or refused.
+    """Say what is there: patients, slices, masks, sizes, channels, gaps, what names were taken for, what is refused.
 
     Every file is read. The exit status is 1 if one of them had to be refused.
     """
     from metseg.study import inspect as run
 
-    inspection = follow(run(path, sequences_of(sequences)), "reading")
+    inspection = follow(run(data_of(path, rules, labels), sequences_of(sequences)), "reading")
     if json:
         print(inspection.model_dump_json(indent=2))
     else:
         _print_studies(inspection)
+        _print_names(inspection)
         _print_sums(inspection)
     if inspection.refused:
         raise typer.Exit(1)
@@ -55,6 +58,21 @@ def _row(study: StudyInspection) -> tuple[str, ...]:
     counts = (study.slices, study.pairs, study.lesion_slices)
     remarks = str(len(study.problems)) if study.problems else ""
     return (study.name, *map(str, counts), kind, names, spacing, remarks)
+
+
+def _print_names(inspection: Inspection) -> None:
+    """Say by which rules files were taken for what: one line for all that are alike."""
+    alike: dict[tuple[str, str, tuple[str, ...]], list[FileFinding]] = {}
+    for file in inspection.files:
+        alike.setdefault((file.role, file.sequence, file.rules), []).append(file)
+    if len(alike) > 1 or any(rules for _, _, rules in alike):
+        plain(out(), "\nTaken by their names:", "bold")
+    for (role, sequence, rules), files in alike.items():
+        first = files[0]
+        what = f"{len(files)} {role}{'s' * (len(files) > 1)}" + (f" of {sequence}" if sequence else "")
+        name = first.path.relative_to(inspection.path) if inspection.path in first.path.parents else first.path.name
+        if rules or len(alike) > 1:
+            plain(out(), f"  {what}, as {name} of {first.study}: {', '.join(rules) or 'name as it is'}")
 
 
 def _print_sums(inspection: Inspection) -> None:

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from metseg.checkpoints import Checkpoint
     from metseg.lesions import PostprocessingConfig, Target
-    from metseg.study import Sequence
+    from metseg.study import DataFolder, Sequence
 
 Model = Annotated[
     str,
@@ -41,7 +41,7 @@ Sequences = Annotated[
     typer.Option(
         "--sequences",
         metavar="NAME,...",
-        help="Which sequence each channel of the files is: pre-contrast, flair, post-contrast, other, unknown.",
+        help="Which sequence each channel of the files is: pre-contrast, flair, post-contrast, t2, other, unknown.",
         show_default=False,
     ),
 ]
@@ -49,6 +49,37 @@ TargetName = Annotated[
     Literal["flair-abnormality", "enhancing-lesion", "both"] | None,
     typer.Option("--target", help="What to outline; by default what the sequences show best.", show_default=False),
 ]
+
+
+Rules = Annotated[
+    Path | None,
+    typer.Option(
+        "--rules",
+        metavar="FILE",
+        help="What files are by their names (TOML), before the usual rules; unless given, metseg.toml in the folder.",
+        show_default=False,
+    ),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        "--labels",
+        metavar="N,...",
+        help="Values of the masks that are lesion; all but 0 if not given.",
+        show_default=False,
+    ),
+]
+
+
+def data_of(folder: Path, rules: Path | None, labels: str | None = None) -> Path | DataFolder:
+    """The folder with what ``--rules`` and ``--labels`` say of it."""
+    from metseg.study import RULES_FILE, DataFolder, NameRules, parse_labels, read_rules
+
+    if rules is None and labels is None:
+        return folder
+    there = folder / RULES_FILE
+    said = read_rules(rules or there) if rules is not None or there.is_file() else NameRules()
+    return DataFolder(folder, said.with_labels(None if labels is None else parse_labels(labels)))
 
 
 def sequences_of(text: str | None) -> tuple[Sequence, ...] | None:

@@ -15,10 +15,12 @@ from metseg.cli.options import (
     Clahe,
     Device,
     Model,
+    Rules,
     Sequences,
     Smallest,
     TargetName,
     Threshold,
+    data_of,
     postprocessing_of,
     sequences_of,
     targets_of,
@@ -47,6 +49,7 @@ def predict(
     model: Model = DEFAULT_MODEL,
     target: TargetName = None,
     sequences: Sequences = None,
+    rules: Rules = None,
     device: Device = "auto",
     threshold: Threshold = None,
     smallest: Smallest = None,
@@ -78,7 +81,7 @@ def predict(
         raise DataError("beside the images probabilities would be taken for images; choose another --output")
     targets = targets_of(target)
     with Segmenters(model, targets, device=device, batch_size=batch_size, clahe=clahe) as segmenters:
-        found = _find(input_, output, sequences_of(sequences))
+        found = _find(input_, output, sequences_of(sequences), rules)
         run = _Run(segmenters, targets, (threshold, smallest), root, output, probabilities, overwrite)
         run.check_existing(found)
         with EventBar() as bar:
@@ -92,11 +95,11 @@ def predict(
         raise typer.Exit(1)
 
 
-def _find(source: Path, output: Path, sequences: tuple[Sequence, ...] | None) -> list[StudyFiles]:
+def _find(source: Path, output: Path, sequences: tuple[Sequence, ...] | None, rules: Path | None) -> list[StudyFiles]:
     """Studies under ``source``, less what an earlier run wrote into an output folder inside it."""
     from metseg.study import find_studies
 
-    found = find_studies(source, sequences)
+    found = find_studies(data_of(source, rules), sequences)
     if source.is_dir() and output.resolve() != source.resolve():
         found = [files for files in found if not files.folder.resolve().is_relative_to(output.resolve())]
     if not found:

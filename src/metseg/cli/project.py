@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metseg.cli.console import err, out, plain
-from metseg.cli.options import Sequences, sequences_of
+from metseg.cli.options import Rules, Sequences, data_of, sequences_of
 from metseg.cli.progress import follow
 from metseg.errors import DataError
 
@@ -34,6 +34,7 @@ def create(
         Path, typer.Option("--data", metavar="DIR", help="A TIFF, a patient's folder, a folder of patients.")
     ],
     sequences: Sequences = None,
+    rules: Rules = None,
 ) -> None:
     """Make a project of the images in a folder, or add to a project what is not in it yet.
 
@@ -44,7 +45,7 @@ def create(
     from metseg.curation.adding import adding_studies
     from metseg.study import find_studies
 
-    found = find_studies(data, sequences_of(sequences))
+    found = find_studies(data_of(data, rules), sequences_of(sequences))
     opened = Project.open(project) if (project / "project.json").exists() else Project.create(project)
     before = {case.name for case in opened.cases()}
     added = follow(adding_studies(opened, found), "adding")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metseg.cli.console import err, out, plain
-from metseg.cli.options import Data, Device, Smallest, Threshold, postprocessing_of
+from metseg.cli.options import Data, Device, Labels, Rules, Smallest, Threshold, data_of, postprocessing_of
 from metseg.cli.progress import EventBar, follow
 from metseg.errors import DataError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from metseg.checkpoints import Checkpoint
     from metseg.events import Event
     from metseg.training import SimulatedHead, SimulationScore
+    from metseg.training.dataset import Folders
 
 TABLE = "lesions.csv"
 _COLUMNS = (
@@ -63,6 +64,8 @@ def simulate(
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the scores here.")] = None,
     threshold: Threshold = None,
     smallest: Smallest = None,
+    rules: Rules = None,
+    labels: Labels = None,
     device: Device = "auto",
 ) -> None:
     """Draw simulated metastases into real heads, 2 to 20 mm across at a pixel of 1 mm.
@@ -77,11 +80,16 @@ def simulate(
         )
     if json is not None and score is None:
         raise DataError("--json writes scores; choose a model with --score")
+    source = data_of(data, rules, labels)
     if out_ is not None:
-        _write(data, out_, patient, seed)
+        if out_.resolve().is_relative_to(data.resolve()):
+            raise DataError(
+                f"{out_} lies inside {data}, where the heads would be taken for patients; choose another --out"
+            )
+        _write(source, out_, patient, seed)
     if score is not None:
         chosen = _Search(patient, every, seed, threshold, smallest, device)
-        result = chosen.score(score, data)
+        result = chosen.score(score, source)
         plain(out(), f"{result.model}\n{result.as_table()}")
         plain(err(), _SAYS)
         if json is not None:
@@ -91,11 +99,7 @@ def simulate(
                 temporary.write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def _write(data: Path, target: Path, patients: list[str] | None, seed: int) -> None:
-    if target.resolve().is_relative_to(data.resolve()):
-        raise DataError(
-            f"{target} lies inside {data}, where the heads would be taken for patients; choose another --out"
-        )
+def _write(data: Folders, target: Path, patients: list[str] | None, seed: int) -> None:
     if (target / TABLE).exists():
         raise DataError(f"{target / TABLE} exists already; choose another --out")
     rows = follow(_written(data, target, patients, seed), "drawing lesions")
@@ -103,7 +107,7 @@ def _write(data: Path, target: Path, patients: list[str] | None, seed: int) -> N
 
 
 def _written(
-    data: Path, target: Path, patients: Iterable[str] | None, seed: int
+    data: Folders, target: Path, patients: Iterable[str] | None, seed: int
 ) -> Generator[Event[list[tuple[object, ...]]], None, None]:
     from metseg.curation import export_pairs
     from metseg.events import Finished
@@ -155,7 +159,7 @@ class _Search:
     smallest: int | None
     device: str
 
-    def score(self, model: str, data: Path) -> SimulationScore:
+    def score(self, model: str, data: Folders) -> SimulationScore:
         """The score of a model, or of the folds of a cross-validation, each on the patients it never saw."""
         from metseg.checkpoints import load_checkpoint
         from metseg.comparison import find_entries

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from metseg.cli.console import out, plain
-from metseg.cli.options import Data, Device, sequences_of
+from metseg.cli.options import Data, Device, Labels, Rules, data_of, sequences_of
 from metseg.cli.progress import follow
 from metseg.cli.recipe import Architecture, ConfigFile, training_config
 from metseg.cli.stopping import stopping_cleanly
@@ -40,6 +40,8 @@ def train(
         str | None,
         typer.Option(help="Where the images come from and their licence, for the card.", show_default=False),
     ] = None,
+    rules: Rules = None,
+    labels: Labels = None,
     held_out: Annotated[float | None, typer.Option(min=0, max=0.9, help="Share held out (0.2).", **_WHO)] = None,
     folds: Annotated[int | None, typer.Option(min=2, help="Parts of a cross-validation.", **_WHO)] = None,
     fold: Annotated[int | None, typer.Option(min=0, help="Part that is held out, from 0.", **_WHO)] = None,
@@ -169,7 +171,7 @@ def train(
         events = heeding(
             run(
                 chosen,
-                data,
+                data_of(data, rules, labels),
                 out_,
                 resume=resume,
                 device=device,

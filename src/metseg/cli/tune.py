@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from metseg.cli.console import out, plain
-from metseg.cli.options import Data, Device
+from metseg.cli.options import Data, Device, Labels, Rules, data_of
 from metseg.cli.progress import follow
 from metseg.cli.recipe import Architecture, ConfigFile, training_config
 
@@ -28,6 +28,8 @@ def tune(
     folds: Annotated[int, typer.Option(min=2, help="Inner folds; each trial trains a network for each.")] = 2,
     patients: Annotated[int, typer.Option(min=0, help="Patients to search on, drawn at random; 0 takes all.")] = 20,
     seed: Annotated[int, typer.Option(help="Decides patients, folds and what is tried.")] = 0,
+    rules: Rules = None,
+    labels: Labels = None,
     device: Device = "auto",
 ) -> None:
     """Search for settings that outline unseen patients better, with Optuna.
@@ -49,7 +51,7 @@ def tune(
         seed=seed,
     )
     keep_freed_memory()
-    result = follow(run(base, data, out_, search=search, device=device), "tuning")
+    result = follow(run(base, data_of(data, rules, labels), out_, search=search, device=device), "tuning")
     out().print(_table(result))
     plain(out(), str(result.file))
 

@@ -16,7 +16,7 @@ from metseg.errors import DataError, MissingExtraError
 from metseg.events import Event, Finished, Progress
 from metseg.inference import resolve_device
 from metseg.metrics import compare_paired
-from metseg.training.dataset import masked_patients
+from metseg.training.dataset import Folders, masked_patients
 
 _EXTRA = ("monai", "jinja2")
 _PACKAGES = ("napari-metseg", "torch", "monai", "scipy", "numpy")
@@ -24,7 +24,7 @@ _PACKAGES = ("napari-metseg", "torch", "monai", "scipy", "numpy")
 
 def compare(
     entries: Sequence[Entry],
-    data: Path,
+    data: Folders,
     out: Path,
     *,
     patients: Iterable[str] | None = None,
@@ -39,7 +39,7 @@ def compare(
     ----------
     entries : sequence of Entry
         The models; see :func:`find_entries`.
-    data : Path
+    data : Path or DataFolder
         As for training.
     out : Path
         Where the report goes.

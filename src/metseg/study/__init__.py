@@ -3,7 +3,7 @@
 from metseg.study.discovery import MASK_ENDING, StudyFiles, find_studies, natural_key
 from metseg.study.files import flush_folder, sweep_leftovers, write_atomically
 from metseg.study.geometry import Geometry, Known, reorder
-from metseg.study.inspection import Finding, Inspection, StudyInspection, inspect
+from metseg.study.inspection import FileFinding, Finding, Inspection, StudyInspection, inspect
 from metseg.study.model import (
     TRIPLET,
     Problem,
@@ -19,7 +19,7 @@ from metseg.study.name_rules import is_mask_name
 from metseg.study.naming import FileName, Role
 from metseg.study.numbering import listed_slices, number_slices, slice_numbers
 from metseg.study.reading import Loaded, load, read_study
-from metseg.study.rules_file import NameRules, parse_labels, read_rules
+from metseg.study.rules_file import RULES_FILE, DataFolder, NameRules, parse_labels, read_rules
 from metseg.study.same_images import joined
 from metseg.study.sidecar import read_pixels_hash, read_spacing, sidecar_of, write_spacing
 from metseg.study.suffixes import SUFFIXES, stem_of, suffix_of
@@ -28,7 +28,10 @@ from metseg.study.tiff import is_as_written, read_tiff, write_tiff
 __all__ = [
     "MASK_ENDING",
     "SUFFIXES",
+    "RULES_FILE",
     "TRIPLET",
+    "DataFolder",
+    "FileFinding",
     "FileName",
     "Finding",
     "Geometry",

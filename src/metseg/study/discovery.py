@@ -15,21 +15,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from metseg.errors import DataError, UnreadableFileError
+from metseg.study.copies import named_apart, remark_twins, without_copies
 from metseg.study.grouping import Examination, Slot, gaps, group_images
 from metseg.study.mask_matching import MaskMatching, chosen_masks, copy_problem
 from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile
 from metseg.study.name_rules import RULES
 from metseg.study.naming import FileName, Neighbours, Role, Rule, fold, read_name
 from metseg.study.preflight import page_count
-from metseg.study.rules_file import NameRules
-from metseg.study.same_images import Twins, find_twins
-from metseg.study.study_names import name_examinations, printable, unique_names
+from metseg.study.rules_file import RULES_FILE, DataFolder, NameRules, rules_of
+from metseg.study.study_names import name_examinations, printable
 from metseg.study.suffixes import SUFFIXES, stem_of, suffix_of
 
 MASK_ENDING = "_mask"
 
 #: Files and folders that operating systems leave behind; of these nothing is said.
-_LEFT_BEHIND = frozenset({"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db", "icon\r", "$recycle.bin"})
+_LEFT_BEHIND = frozenset({"thumbs.db", "desktop.ini", "__macosx", RULES_FILE, "ehthumbs.db", "icon\r", "$recycle.bin"})
 #: Files that say something about images, and need not be remarked on.
 _ABOUT = (".json", ".tsv", ".csv", ".bval", ".bvec")
 
@@ -92,18 +92,19 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def find_studies(
-    path: str | Path, sequences: Seq[Sequence] | None = None, rules: NameRules | None = None
+    path: str | Path | DataFolder, sequences: Seq[Sequence] | None = None, rules: NameRules | None = None
 ) -> list[StudyFiles]:
     """Find the studies in a file, a patient's folder, or a folder of patients at any depth.
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or DataFolder
         An image, or a folder. Hidden files and folders are left out.
     sequences : sequence of Sequence, optional
         Which sequence each channel of the files is; for files that cannot say it themselves.
     rules : NameRules, optional
-        What files are by their names, in place of the usual rules.
+        What files are by their names, before the usual rules; else those of ``metseg.toml`` in the folder, if it is
+        there.
 
     Returns
     -------
@@ -117,6 +118,8 @@ def find_studies(
     UnreadableFileError
         If ``path`` is a file of another kind.
     """
+    if isinstance(path, DataFolder):
+        return find_studies(path.path, sequences, path.rules if rules is None else rules)
     path = Path(path)
     try:
         is_folder = path.is_dir()
@@ -125,7 +128,7 @@ def find_studies(
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be opened ({getattr(error, 'strerror', None) or error})") from error
     said = None if sequences is None else tuple(sequences)
-    asked = rules or NameRules()
+    asked = rules if rules is not None else rules_of(path if is_folder else path.parent)
     if not is_folder:
         return [replace(_single(path, asked), sequences=said)]
     listing = _Listing.of(path)
@@ -255,7 +258,7 @@ class _Tree:
         found = self._with_problems(found, examinations)
         if found:
             found[0] = replace(found[0], problems=(*self._listing.loose, *found[0].problems))
-            found = _remark_twins(_with_unique_names(_without_copies(found)))
+            found = remark_twins(named_apart(without_copies(found)))
         return found
 
     def _place_in_tree(self, examination: Examination) -> tuple[object, ...]:
@@ -345,64 +348,3 @@ def _named(examination: Examination) -> tuple[Sequence, ...] | None:
     if all(name.sequence is None for name in files) and len(examination.channels) == 1:
         return None
     return tuple(name.sequence or Sequence.UNKNOWN for name in files)
-
-
-def _without_copies(found: list[StudyFiles]) -> list[StudyFiles]:
-    """Leave out studies that hold the same images as another of the same name."""
-    images = [_images(study) for study in found]
-    left_out: set[int] = set()
-    for twins in find_twins(images):
-        first, second = twins.first, twins.second
-        fewest = min(len(images[first]), len(images[second]))
-        if {first, second} & left_out or found[first].name != found[second].name or twins.shared < fewest:
-            continue
-        kept, dropped = _kept(found, images, twins)
-        left_out.add(dropped)
-        reason = f"holds the same images as {found[kept].folder}, and was left out"
-        problem = Problem(_where(found[dropped]), reason, kind=ProblemKind.DUPLICATE)
-        found[kept] = replace(found[kept], problems=(*found[kept].problems, problem))
-    return [study for index, study in enumerate(found) if index not in left_out]
-
-
-def _remark_twins(found: list[StudyFiles]) -> list[StudyFiles]:
-    """Note which studies hold the same images as others of another name."""
-    for twins in find_twins([_images(study) for study in found]):
-        first, second = found[twins.first], found[twins.second]
-        if second.same_as is None:
-            whole = twins.shared == len(_images(second))
-            reason = "holds the same images as" if whole else f"has {twins.shared} images in common with"
-            where = f"{first.name} ({_where(first)})"
-            problem = Problem(_where(second), f"{second.name} {reason} {where}", kind=ProblemKind.DUPLICATE)
-            second = replace(second, problems=(*second.problems, problem), same_as=first.patient)
-            found[twins.second] = second
-    return found
-
-
-def _images(study: StudyFiles) -> list[Path]:
-    return [path for entry in study.slices for path in entry.images]
-
-
-def _kept(found: list[StudyFiles], images: list[list[Path]], twins: Twins) -> tuple[int, int]:
-    """Which of two copies is kept, and which is not: that with more images, then with more masks, then the first."""
-
-    def worth(index: int) -> tuple[int, int, int]:
-        return len(images[index]), sum(entry.mask is not None for entry in found[index].slices), -index
-
-    kept = max((twins.first, twins.second), key=worth)
-    return kept, twins.first + twins.second - kept
-
-
-def _where(study: StudyFiles) -> Path:
-    return study.folder if len(study.slices) > 1 else study.slices[0].image
-
-
-def _with_unique_names(found: list[StudyFiles]) -> list[StudyFiles]:
-    names = unique_names([(study.name, study.folder) for study in found])
-    result = []
-    for study, name in zip(found, names, strict=True):
-        problems = study.problems
-        if name != study.name:
-            reason = f"another study is called {study.name} too: this one is {name}, and taken for another patient"
-            problems = (*problems, Problem(_where(study), reason))
-        result.append(replace(study, name=name, problems=problems))
-    return result

@@ -14,7 +14,9 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer
 from metseg.events import Event, Finished, Progress
 from metseg.study.discovery import StudyFiles, find_studies
 from metseg.study.model import Problem, ProblemKind, Sequence, Study
+from metseg.study.naming import FileName, Role
 from metseg.study.reading import Loaded, load
+from metseg.study.rules_file import DataFolder
 
 
 def _text(path: Path) -> str:
@@ -85,6 +87,31 @@ class StudyInspection(_Frozen):
     problems: tuple[Finding, ...]
 
 
+class FileFinding(_Frozen):
+    """What one file is taken for, and by which rules.
+
+    Attributes
+    ----------
+    path
+        The file.
+    role : Role
+        Image or mask.
+    study, patient : str
+        What it belongs to.
+    sequence : str
+        Which sequence it is, if its name says so.
+    rules : tuple of str
+        The rules that applied, in order; empty where the name was taken as it is.
+    """
+
+    path: PathText
+    role: Role
+    study: str
+    patient: str
+    sequence: str
+    rules: tuple[str, ...]
+
+
 class Inspection(_Frozen):
     """What is in a folder; ``model_dump_json()`` writes it.
 
@@ -102,6 +129,8 @@ class Inspection(_Frozen):
         How many slices there are of each.
     problems : tuple of Finding
         Everything that is odd or refused.
+    files : tuple of FileFinding
+        What each file is taken for.
     """
 
     path: PathText
@@ -114,6 +143,7 @@ class Inspection(_Frozen):
     channels: dict[str, int]
     dtypes: dict[str, int]
     problems: tuple[Finding, ...]
+    files: tuple[FileFinding, ...] = ()
 
     @property
     def refused(self) -> tuple[Finding, ...]:
@@ -121,12 +151,12 @@ class Inspection(_Frozen):
         return tuple(finding for finding in self.problems if finding.refused)
 
 
-def inspect(path: str | Path, sequences: Seq[Sequence] | None = None) -> Iterator[Event[Inspection]]:
+def inspect(path: str | Path | DataFolder, sequences: Seq[Sequence] | None = None) -> Iterator[Event[Inspection]]:
     """Read everything at ``path`` and report what is there; one study is in memory at a time.
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or DataFolder
         See :func:`~metseg.study.find_studies`.
     sequences : sequence of Sequence, optional
         Which sequence each channel is, see :func:`~metseg.study.find_studies`.
@@ -147,7 +177,22 @@ def inspect(path: str | Path, sequences: Seq[Sequence] | None = None) -> Iterato
         yield Progress(index, len(found), files.name)
         studies += _inspect_study(files, load(files))
     yield Progress(len(found), len(found), "")
-    yield Finished(_sum_up(Path(path), studies, len({files.patient for files in found})))
+    where = path.path if isinstance(path, DataFolder) else Path(path)
+    summary = _sum_up(where, studies, len({files.patient for files in found}))
+    yield Finished(
+        summary.model_copy(update={"files": tuple(_file(files, name) for files in found for name in files.names)})
+    )
+
+
+def _file(files: StudyFiles, name: FileName) -> FileFinding:
+    return FileFinding(
+        path=name.path,
+        role=name.role,
+        study=files.name,
+        patient=files.patient,
+        sequence=str(name.sequence or ""),
+        rules=name.rules,
+    )
 
 
 def _inspect_study(files: StudyFiles, loaded: Loaded) -> list[StudyInspection]:

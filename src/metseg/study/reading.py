@@ -19,7 +19,7 @@ from metseg.study.discovery import StudyFiles, find_studies
 from metseg.study.geometry import Geometry
 from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile, Study, assumed_sequences
 from metseg.study.preflight import TiffHeader
-from metseg.study.rules_file import NameRules
+from metseg.study.rules_file import DataFolder, NameRules
 from metseg.study.sidecar import Spacing, read_spacing, sidecar_of
 
 #: Largest decoded size of one study, in bytes.
@@ -75,7 +75,9 @@ def load(files: StudyFiles) -> Loaded:
     return Loaded(tuple(study for study in studies if study is not None), tuple(problems))
 
 
-def read_study(path: str | Path, sequences: Seq[Sequence] | None = None, rules: NameRules | None = None) -> Study:
+def read_study(
+    path: str | Path | DataFolder, sequences: Seq[Sequence] | None = None, rules: NameRules | None = None
+) -> Study:
     """Read the one study at ``path``, complete or not at all.
 
     Parameters

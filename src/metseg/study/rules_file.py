@@ -41,6 +41,9 @@ _FIELD = re.compile(r"\{([a-z_]+)\}|(\*\*)|(\*)|(\?)")
 _FIELDS = ("patient", "visit", "sequence", "slice", "lesion", "any")
 _MAX_BYTES = 1 << 20
 
+#: A rules file of this name in a folder of studies holds for it, in every front end.
+RULES_FILE = "metseg.toml"
+
 Labels = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 
 
@@ -84,6 +87,37 @@ class NameRules:
     def with_labels(self, labels: Seq[int] | None) -> NameRules:
         """These rules, with other values of masks that are lesion, if any are given."""
         return self if labels is None else replace(self, labels=tuple(labels))
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """A folder, or a file, and what a user says of the names in it: taken wherever a folder of studies is.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    rules : NameRules
+        Asked before the usual rules, and instead of a :data:`RULES_FILE` in the folder.
+    """
+
+    path: Path
+    rules: NameRules
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+def rules_of(folder: Path) -> NameRules:
+    """The rules in a folder's :data:`RULES_FILE`; none if it has no such file.
+
+    Raises
+    ------
+    DataError
+        If the file is not as it should be.
+    """
+    file = folder / RULES_FILE
+    return read_rules(file) if file.is_file() else NameRules()
 
 
 def parse_labels(text: str) -> tuple[int, ...]:
@@ -137,7 +171,7 @@ def _rule(entry: _Entry, words: dict[str, Sequence]) -> Rule:
 
     def apply(name: FileName, near: Neighbours) -> FileName | None:
         path = unicodedata.normalize("NFC", name.path.relative_to(near.top).as_posix())
-        match = pattern.fullmatch(path) or pattern.fullmatch(path[: len(path) - len(suffix_of(path))])
+        match = pattern.fullmatch(path[: len(path) - len(suffix_of(path))]) or pattern.fullmatch(path)
         if match is None:
             return None
         if entry.ignore:

@@ -22,7 +22,7 @@ from metseg.inference import Segmenter
 from metseg.metrics import Reliability, pool_reliability
 from metseg.networks import EnsembleSpec, NetworkSpec
 from metseg.study import StudyFiles
-from metseg.training.dataset import load_masked, masked_patients
+from metseg.training.dataset import Folders, load_masked, masked_patients
 from metseg.training.prepared_study import masked_slices
 
 #: Logits are counted in bins of this width, which moves the likelihood by less than a millionth.
@@ -165,7 +165,7 @@ class Calibration(BaseModel):
 
 
 def calibrate(
-    model: Checkpoint, data: Path, *, runs: Sequence[Path] = (), device: str = "auto"
+    model: Checkpoint, data: Folders, *, runs: Sequence[Path] = (), device: str = "auto"
 ) -> Iterator[Event[Calibration]]:
     """Fit the temperature of ``model`` on the voxels of patients that its weights never saw.
 
@@ -177,7 +177,7 @@ def calibrate(
     ----------
     model : Checkpoint
         What is calibrated; the temperature that it has is left aside.
-    data : Path
+    data : Path or DataFolder
         As for :func:`metseg.training.train`; only slices with a mask count.
     runs : sequence of Path
         Folders that hold ``fold_0``, ``fold_1``, …

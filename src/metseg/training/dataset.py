@@ -21,7 +21,7 @@ from metseg.events import Notice, Progress
 from metseg.inference import find_brain, locate_brain
 from metseg.lesions import Target, label_lesions
 from metseg.preprocessing import BrainGrid, PreprocessingConfig, Preprocessor
-from metseg.study import Sequence, Study, StudyFiles, find_studies, joined, load
+from metseg.study import DataFolder, Sequence, Study, StudyFiles, find_studies, joined, load
 from metseg.synthetic import insert_metastases
 from metseg.training.augmentation import Augmentation, Pair
 from metseg.training.config import TrainingConfig
@@ -30,7 +30,7 @@ from metseg.training.prepared_cache import PreparedCache
 from metseg.training.prepared_study import PreparedStudy, masked_slices
 
 #: Folders of patients; of a patient who is in several the first counts.
-Folders = Path | abc.Sequence[Path]
+Folders = Path | DataFolder | abc.Sequence[Path | DataFolder]
 
 #: Which sequence each channel of the files is, where that is said.
 Channels = abc.Sequence[Sequence] | None
@@ -117,8 +117,8 @@ def joined_patients(patients: dict[str, list[StudyFiles]]) -> Mapping[str, str]:
     return joined({*patients, *(other for _, other in pairs)}, pairs)
 
 
-def _folders(data: Folders) -> abc.Sequence[Path]:
-    return [data] if isinstance(data, Path) else data
+def _folders(data: Folders) -> abc.Sequence[Path | DataFolder]:
+    return [data] if isinstance(data, Path | DataFolder) else data
 
 
 def chosen_patients(

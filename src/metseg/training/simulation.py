@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
 
 import numpy as np
@@ -20,7 +19,7 @@ from metseg.lesions import PostprocessingConfig
 from metseg.metrics import CONFIDENCE, Interval, match_lesions, mean_interval
 from metseg.study import Study, StudyFiles
 from metseg.synthetic import Insertion, MetastasisConfig, insert_metastases
-from metseg.training.dataset import chosen_patients, load_masked
+from metseg.training.dataset import Folders, chosen_patients, load_masked
 from metseg.training.prepared_study import masked_slices
 
 #: Bounds between the classes of diameters, mm; the first and last class are open.
@@ -198,13 +197,13 @@ class SimulatedHead:
 
 
 def simulate_heads(
-    data: Path, patients: Iterable[str] | None = None, *, seed: int = 0, config: MetastasisConfig | None = None
+    data: Folders, patients: Iterable[str] | None = None, *, seed: int = 0, config: MetastasisConfig | None = None
 ) -> Generator[Progress | Notice | SimulatedHead, None, None]:
     """Draw metastases into every patient with masks.
 
     Parameters
     ----------
-    data : Path
+    data : Path or DataFolder
         As for training.
     patients : iterable of str, optional
         Just these.
@@ -242,7 +241,7 @@ def _simulated(
 
 def score_simulated(
     checkpoint: Checkpoint,
-    data: Path,
+    data: Folders,
     *,
     patients: Iterable[str] | None = None,
     seed: int = 0,

@@ -18,7 +18,7 @@ from metseg.events import Event, Finished, Notice, Progress
 from metseg.inference import resolve_device
 from metseg.study import write_atomically
 from metseg.training.config import TrainingConfig
-from metseg.training.dataset import joined_patients, masked_patients, prepare_patients
+from metseg.training.dataset import Folders, joined_patients, masked_patients, prepare_patients
 from metseg.training.prepared_study import PreparedStudy
 from metseg.training.search_space import THRESHOLDS, SearchSpace
 from metseg.training.split import Split, make_folds
@@ -108,7 +108,7 @@ Fold = tuple[Trainer, list[PreparedStudy]]
 
 
 def tune(
-    base: TrainingConfig, data: Path, out: Path, *, search: TuningConfig | None = None, device: str = "auto"
+    base: TrainingConfig, data: Folders, out: Path, *, search: TuningConfig | None = None, device: str = "auto"
 ) -> Iterator[Event[TuningResult]]:
     """Search around ``base`` for settings with a higher Dice on patients that were not trained on.
 
@@ -123,7 +123,7 @@ def tune(
     base : TrainingConfig
         What is not varied, and the first trial. Its epochs, split and folds do not count here, and no synthetic heads
         or simulated lesions are added.
-    data : Path
+    data : Path or DataFolder
         As for :func:`metseg.training.train`. Leave the patients out of it that will judge the result.
     out : Path
         Where results go.
