@@ -79,6 +79,19 @@ def test_visits_and_fixed_words(tmp_path: Path) -> None:
     assert all(study.named == ("post-contrast",) for study in studies)
 
 
+def test_slices_keep_their_own_numbers_where_a_pattern_does_not_say(tmp_path: Path) -> None:
+    put(tmp_path, *(f"x/ada/s{k}.tif" for k in (9, 10)), *(f"x/ada/drawn/s{k}.tif" for k in (9, 10)))
+    (tmp_path / "rules.toml").write_text(
+        '[[file]]\npattern = "{patient}/drawn/{any}"\nmask = true\n[[file]]\npattern = "{patient}/{any}"\n'
+    )
+    [study] = find_studies(tmp_path / "x", rules=read_rules(tmp_path / "rules.toml"))
+    assert study.name == "ada"
+    assert [(entry.image.name, entry.mask is not None) for entry in study.slices] == [
+        ("s9.tif", True),
+        ("s10.tif", True),
+    ]
+
+
 def test_labels_choose_what_is_lesion(tmp_path: Path) -> None:
     put(tmp_path / "P", "P_1.tif")
     write_tiff(tmp_path / "P" / "P_1_seg.tif", np.arange(30, dtype=np.uint8).reshape(6, 5) % 4)

@@ -11,6 +11,7 @@ from pathlib import Path
 from metseg.study.grouping import Examination, Slot
 from metseg.study.model import Problem, ProblemKind
 from metseg.study.naming import FileName, fold
+from metseg.study.suffixes import stem_of
 
 _DIGITS = re.compile(r"[0-9]+")
 _BESIDE = " _.-()[]"
@@ -52,15 +53,20 @@ class MaskMatching:
             return
         stack = self._named.get((mask.key, fold(mask.stem), None), [])
         yield stack or self._numbered(mask)
+        if mask.said:
+            of_patient = [one for one in self._examinations if (one.key, one.prefix) == (mask.key, mask.stem)]
+            yield of_patient[0].slots if len(of_patient) == 1 and len(of_patient[0].slots) == 1 else []
+            return
         here = self._at.get(mask.home, [])
         alone = [examination for examination in here if examination.key == mask.key and examination.stack]
         yield [alone[0].slots[0]] if len(alone) == 1 and (mask.place or len(self._examinations) == 1) else []
 
     def _numbered(self, mask: FileName) -> list[Slot]:
         """Slots of a series, by each number in the mask's name, the last first."""
-        for run in reversed(list(_DIGITS.finditer(mask.stem))):
-            before, after = mask.stem[: run.start()].rstrip(_BESIDE), mask.stem[run.end() :].strip(_BESIDE)
-            prefix = f"{before}_{after}" if before and after else before or after
+        stem = stem_of(mask.path) if mask.said else mask.stem
+        for run in reversed(list(_DIGITS.finditer(stem))):
+            before, after = stem[: run.start()].rstrip(_BESIDE), stem[run.end() :].strip(_BESIDE)
+            prefix = mask.stem if mask.said else f"{before}_{after}" if before and after else before or after
             found = self._named.get((mask.key, fold(prefix), int(run[0])), [])
             if found:
                 return found

@@ -58,6 +58,8 @@ class FileName:
         Whether the name is that of a copy beside the original.
     labels : tuple of int or None
         Of a mask: the values that are lesion, where a rules file says so.
+    said : bool
+        Whether a rules file says whom it is of: then its own name tells the slice alone.
     reason : str
         Why the file is neither image nor mask; empty if that need not be said.
     rules : tuple of str
@@ -78,6 +80,7 @@ class FileName:
     target: str = ""
     copy: bool = False
     labels: tuple[int, ...] | None = None
+    said: bool = False
     reason: str = ""
     rules: tuple[str, ...] = ()
 

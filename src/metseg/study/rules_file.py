@@ -194,6 +194,7 @@ def _rule(entry: _Entry, words: dict[str, Sequence]) -> Rule:
             number=int(digits[-1]) if digits else None,
             target=found.get("lesion", ""),
             labels=entry.labels,
+            said=bool(patient),
         )
 
     return Rule(f"rules file: {entry.pattern}", apply, final=True)
