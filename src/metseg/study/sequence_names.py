@@ -35,7 +35,7 @@ _WRITTEN: tuple[tuple[Sequence, str], ...] = (
         Sequence.PRE,
         rf"{_T1}(?:{_GAP}(?:n|pre|native|pre{_GAP}contrast))?(?:{_GAP}weighted)?|pre{_GAP}contrast(?:{_GAP}{_T1})?",
     ),
-    (Sequence.T2, rf"t2{_GAP}w?(?:eighted|{_GAP}weighted)?"),
+    (Sequence.T2, rf"t2{_GAP}w?(?:eighted|{_GAP}weighted|synth)?"),
     (Sequence.OTHER, "mprage|mp2rage|spgr|fspgr|bravo|vibe"),
 )
 _PATTERNS = tuple(
