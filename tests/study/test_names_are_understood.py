@@ -79,6 +79,7 @@ MASKS = {
     "folders in parts": ("train/images/P_1.tif", "train/masks/P_1.tif"),
     "folders with parts": ("train_images/P_1.tif", "train_masks/P_1.tif"),
     "folder beside": ("train/P_1.tif", "train_masks/P_1.tif"),
+    "numbers in brackets": ("P (1).tif", "P_mask (1).tif"),
     "sequence only in the image": ("P_flair_1.tif", "P_1_mask.tif"),
     "sequence in both": ("P_1_flair.tif", "P_1_flair_mask.tif"),
 }
@@ -90,7 +91,7 @@ def test_masks_belong_to_their_images(tmp_path: Path, put: Put, names: tuple[str
     top = tmp_path / "set"
     put(*(f"set/{name}" for name in names), pages=pages)
     if pages == 1:
-        put(*(f"set/{name}".replace("_1", "_2").replace("1m", "2m") for name in names), pages=1)
+        put(*(f"set/{name}".replace("_1", "_2").replace("1m", "2m").replace("(1", "(2") for name in names), pages=1)
     studies = find_studies(top)
     assert [path for entry in studies[0].slices for path in entry.masks]
     assert [entry.mask is not None for study in studies for entry in study.slices] == [True] * (2 if pages == 1 else 1)
@@ -270,6 +271,22 @@ def test_visits_are_of_one_patient(tmp_path: Path, put: Put, names: tuple[str, s
     assert [study.patient for study in studies if "Q" not in study.name] == [names[2]] * 2
     assert len({study.name for study in studies}) == 3
     assert reasons(studies) == []
+
+
+def test_masks_stay_with_their_visit(tmp_path: Path, put: Put) -> None:
+    put("P/baseline/IM_1.tif", "P/baseline/IM_1_mask.tif", "P/followup/IM_1.tif", pages=1)
+    assert described(find_studies(tmp_path), tmp_path / "P") == {
+        "P_baseline": ["baseline/IM_1.tif + baseline/IM_1_mask.tif"],
+        "P_followup": ["followup/IM_1.tif"],
+    }
+
+
+def test_patients_are_called_after_their_folders_where_files_are_called_alike(tmp_path: Path, put: Put) -> None:
+    put("P/image.tif", "P/label.tif", "Q/image.tif", "Q/label.tif")
+    assert described(find_studies(tmp_path), tmp_path) == {
+        "P": ["P/image.tif + P/label.tif"],
+        "Q": ["Q/image.tif + Q/label.tif"],
+    }
 
 
 def test_a_date_alone_is_part_of_the_patients_name(tmp_path: Path, put: Put) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from metseg.study.model import Problem, ProblemKind
 from metseg.study.same_images import Twins, find_twins
-from metseg.study.study_names import unique_names
+from metseg.study.study_names import folder_name, unique_names
 
 if TYPE_CHECKING:
     from metseg.study.discovery import StudyFiles
@@ -69,7 +69,7 @@ def named_apart(found: list[StudyFiles]) -> list[StudyFiles]:
     result = []
     for study, name in zip(found, names, strict=True):
         problems = study.problems
-        if name != study.name:
+        if name != study.name and study.name == folder_name(study.folder):
             reason = f"another study is called {study.name} too: this one is {name}, and taken for another patient"
             problems = (*problems, Problem(_where(study), reason))
         result.append(replace(study, name=name, problems=problems))

@@ -31,7 +31,7 @@ class MaskMatching:
                 number = None if examination.stack else slot.number
                 self._named[examination.key, fold(examination.prefix), number].append(slot)
                 for name in slot.files.values():
-                    exact = self._exact[tuple(map(fold, name.place)), fold(name.raw)]
+                    exact = self._exact[_exactly(name)]
                     if slot not in exact:
                         exact.append(slot)
 
@@ -46,8 +46,7 @@ class MaskMatching:
 
     def _candidates(self, mask: FileName) -> Iterator[list[Slot]]:
         """Slots that the mask may be of, the surest first."""
-        place = tuple(map(fold, mask.place))
-        yield self._exact.get((place, fold(mask.raw)), [])
+        yield self._exact.get(_exactly(mask), [])
         if mask.number is not None:
             yield self._named.get((mask.key, fold(mask.stem), mask.number), [])
             return
@@ -71,6 +70,11 @@ class MaskMatching:
             if found:
                 return found
         return []
+
+
+def _exactly(name: FileName) -> tuple[object, ...]:
+    """The same for an image and a mask that are called alike."""
+    return tuple(map(fold, name.place)), fold(name.visit), fold(name.raw)
 
 
 def chosen_masks(slot: Slot, problems: list[Problem]) -> tuple[Path, ...]:

@@ -196,7 +196,8 @@ def _mask_ending(name: FileName, near: Neighbours) -> FileName | None:
     if match is None:
         return None
     stem, target = match["stem"], match["target"].strip(" _.-()")
-    numbered = [f"{stem}{mark}{target}" for mark in "_- ."] if target else []
+    numbered = [f"{stem}{mark}" for mark in (*(f"{one}{target}" for one in "_- ."), f" ({target})", f"({target})")]
+    numbered = numbered if target else []
     slices = [other for other in numbered if near.holds(name.path.parent, other)]
     if slices or (target and not stem):
         return _mask(name, slices[0] if slices else target)
@@ -248,6 +249,9 @@ def _image_word(name: FileName, near: Neighbours) -> FileName | None:
     """``P_image`` beside ``P_mask``, and ``img_1`` beside ``mask_1``."""
     if name.role is Role.MASK:
         return None
+    if re.fullmatch(_IMAGE_WORDS, name.stem, re.I):
+        masked = any(near.holds(name.path.parent, word) for word in _MASK_NAMES)
+        return replace(name, stem="", raw="") if masked else None
     for pattern in (_IMAGE_ENDING, _IMAGE_FRONT):
         match = pattern.fullmatch(name.stem)
         if match is None:
