@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from metseg.errors import DataError, UnreadableFileError
-from metseg.study.copies import named_apart, remark_twins, without_copies
+from metseg.study.copies import without_copies
 from metseg.study.grouping import Examination, Slot, gaps, group_images
 from metseg.study.mask_matching import MaskMatching, chosen_masks, copy_problem
 from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile
@@ -258,7 +258,7 @@ class _Tree:
         found = self._with_problems(found, examinations)
         if found:
             found[0] = replace(found[0], problems=(*self._listing.loose, *found[0].problems))
-            found = remark_twins(named_apart(without_copies(found)))
+            found = without_copies(found)
         return found
 
     def _place_in_tree(self, examination: Examination) -> tuple[object, ...]:

@@ -344,13 +344,10 @@ def _visit_in_name(name: FileName, near: Neighbours) -> FileName | None:
 
 def _folders(name: FileName, near: Neighbours) -> Iterator[Path]:
     """Folders of the file that are part of its place still, the innermost first, and the top."""
-    kept = list(map(fold, name.place))
-    folder = name.path.parent
-    while folder != near.top:
-        if fold(folder.name) in kept:
+    kept = set(map(fold, name.place))
+    for folder in near.ancestors(name.path.parent):
+        if folder == near.top or fold(folder.name) in kept:
             yield folder
-        folder = folder.parent
-    yield near.top
 
 
 def _without_folder(name: FileName, part: str, renamed: str = "") -> FileName:

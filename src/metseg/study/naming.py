@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 
 from metseg.study.model import Sequence
@@ -108,11 +109,18 @@ class Neighbours:
     stems: dict[Path, set[str]]
     folders: dict[Path, tuple[str, ...]]
     _channels: dict[Path, tuple[str, ...] | None] = field(default_factory=dict)
-    _pairs: dict[Path, bool] = field(default_factory=dict)
+    _ancestors: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
 
     def holds(self, folder: Path, stem: str) -> bool:
         """Whether a file of that name, with any suffix, is in ``folder``."""
         return fold(stem) in self.stems.get(folder, ())
+
+    def ancestors(self, folder: Path) -> tuple[Path, ...]:
+        """``folder`` and the folders above it, up to the top."""
+        if folder not in self._ancestors:
+            above = () if folder == self.top else self.ancestors(folder.parent)
+            self._ancestors[folder] = (folder, *above)
+        return self._ancestors[folder]
 
     def beside(self, folder: Path) -> tuple[str, ...]:
         """Names of the folders beside ``folder``."""
@@ -150,6 +158,7 @@ class Rule:
     final: bool = False
 
 
+@lru_cache(maxsize=1 << 14)
 def fold(name: str) -> str:
     """A name so that two forms of one (Unicode, upper and lower case) are the same."""
     return unicodedata.normalize("NFC", name).casefold()

@@ -10,7 +10,7 @@ SUFFIXES: tuple[str, ...] = (".tif", ".tiff")
 
 def suffix_of(path: str | PurePath) -> str:
     """The ending of a file's name, as it is written, if files that end so are read; else empty."""
-    name = PurePath(path).name
+    name = path.name if isinstance(path, PurePath) else PurePath(path).name
     endings = [name[-len(suffix) :] for suffix in SUFFIXES if name.lower().endswith(suffix) and len(name) > len(suffix)]
     return max(endings, key=len, default="")
 
