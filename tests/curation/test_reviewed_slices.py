@@ -44,6 +44,24 @@ def test_reviewed_slices_are_there_when_the_case_is_opened_again(predicted: Proj
     assert review_progress(predicted.cases()).slices == (2, 4)
 
 
+def test_notes_are_kept_with_who_and_when_and_change_nothing_else(predicted: Project) -> None:
+    with predicted.open_case("head", annotator="rater 1") as session:
+        before = session.status, session.reviewed, session.statistics.edits
+        record = session.add_note("  second reader, please ")
+        assert (record.kind, record.reason) == (EntryKind.NOTE, "second reader, please")
+        for text in ("", "   ", "x" * 2001):
+            with pytest.raises(DataError, match="a note has"):
+                session.add_note(text)
+        assert (session.status, session.reviewed, session.statistics.edits) == before
+        session.add_note("seen")
+    notes = predicted.read_case("head").notes()
+    assert [(note.text, note.annotator) for note in notes] == [
+        ("second reader, please", "rater 1"),
+        ("seen", "rater 1"),
+    ]
+    assert notes[0].time == record.time
+
+
 def test_the_slices_that_matter_stay_the_same_while_they_are_reviewed(
     predicted: Project, paint: Callable[..., np.ndarray]
 ) -> None:

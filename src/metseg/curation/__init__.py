@@ -25,7 +25,7 @@ from metseg.curation.session import CaseSession
 from metseg.curation.state import EditStatistics, Provenance
 from metseg.curation.summary import CaseSummary
 from metseg.curation.table import LesionRow, lesion_rows, lesion_rows_csv, write_lesion_rows
-from metseg.curation.view import CaseView
+from metseg.curation.view import CaseView, Note
 
 __all__ = [
     "DONE",
@@ -38,6 +38,7 @@ __all__ = [
     "EditStatistics",
     "EntryKind",
     "GateResult",
+    "Note",
     "Origin",
     "Prediction",
     "PredictionPlan",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _WITH_MOUSE = (EditKind.STROKE, EditKind.FILL, EditKind.POLYGON)
 _BY_HAND = (*_WITH_MOUSE, EditKind.OTHER)
 _LED_BY_HAND = (ToolName.BRUSH, ToolName.ERASER)
-_BY_SLICE = (ToolName.GROW, ToolName.SHRINK)
+_BY_SLICE = (ToolName.GROW, ToolName.SHRINK, ToolName.COPY)
 
 
 def drawn_slices(history: Iterable[Record], lesion: int) -> set[int]:

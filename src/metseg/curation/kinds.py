@@ -22,8 +22,8 @@ class EditKind(StrEnum):
 class ToolName(StrEnum):
     """The correction tools, as ``detail["tool"]`` of a ``TOOL`` record calls them.
 
-    Brush and eraser are led by hand through the slices in ``detail["slices"]``, and *grow* and *shrink* may act on one
-    slice, which is in ``detail["slices"]`` then; the others act on whole lesions.
+    Brush and eraser are led by hand through the slices in ``detail["slices"]``, and *grow*, *shrink* and *copy* may act
+    on one slice, which is in ``detail["slices"]`` then; the others act on whole lesions.
     """
 
     BRUSH = "guided brush"
@@ -36,6 +36,7 @@ class ToolName(StrEnum):
     MERGE = "merge"
     DELETE = "delete"
     RELABEL = "relabel"
+    COPY = "copy to slice"
 
 
 class EntryKind(StrEnum):
@@ -46,6 +47,7 @@ class EntryKind(StrEnum):
     STATUS = "status"
     RECOVERY = "recovery"
     REVIEWED = "reviewed"
+    NOTE = "note"
 
 
 class Status(StrEnum):

@@ -107,7 +107,7 @@ class Record(BaseModel):
     detail : dict
         What the tool says of itself: a JSON object.
     status, reason
-        Of a ``status`` record; ``reason`` also of a ``recovery``.
+        Of a ``status`` record; ``reason`` also of a ``recovery``, and of a ``note``, of which it is the text.
     prediction : PredictionRef or None
         Of a ``model`` record.
     slices : tuple of int

@@ -38,6 +38,9 @@ _SNAPSHOTS_KEPT = 2
 _MAX_DETAIL = 1 << 16
 _MAX_NAME = 64
 
+#: Characters of a note.
+_LONGEST_NOTE = 2000
+
 
 class CaseSession(CaseView):
     """A case open for editing, by this process alone; see :meth:`metseg.curation.Project.open_case`.
@@ -224,6 +227,25 @@ class CaseSession(CaseView):
             if new and not 0 <= new[0] <= new[-1] < self.shape[0]:
                 raise DataError(f"{self.name}: has {self.shape[0]} slices; these are none: {new}")
             return self._write(writer, self._record(EntryKind.REVIEWED, None, slices=new), None) if new else None
+
+    def add_note(self, text: str) -> Record:
+        """Keeps a note on the case, with who and when.
+
+        Parameters
+        ----------
+        text : str
+            At most 2,000 characters; white space at its ends is left out.
+
+        Raises
+        ------
+        DataError
+            If there is no text, it is too long, or it could not be written.
+        """
+        note = text.strip()
+        if not 0 < len(note) <= _LONGEST_NOTE:
+            raise DataError(f"{self.name}: a note has 1 to {_LONGEST_NOTE:,} characters, this one {len(note):,}")
+        with self._mutex:
+            return self._write(self._writing(), self._record(EntryKind.NOTE, None, reason=note), None)
 
     def _status_before(self) -> Status:
         """The newest status that was neither approval nor rejection."""

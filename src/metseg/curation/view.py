@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,22 @@ import numpy.typing as npt
 from metseg.curation.changes import Labels
 from metseg.curation.description import CaseDescription, load_images
 from metseg.curation.journal import read_frames
-from metseg.curation.kinds import Origin, Status
+from metseg.curation.kinds import EntryKind, Origin, Status
 from metseg.curation.predictions import Prediction, PredictionPlan, load_prediction, plan
 from metseg.curation.record import Record
 from metseg.curation.recovery import Recovered, Recovery
 from metseg.curation.state import EditStatistics
 from metseg.curation.summary import CaseSummary, summarise
 from metseg.study import Study
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What somebody noted on a case, when."""
+
+    text: str
+    annotator: str
+    time: datetime
 
 
 class CaseView:
@@ -100,6 +110,11 @@ class CaseView:
     def history(self) -> Iterator[Record]:
         """Every record that can be read, oldest first; the numbers of damaged ones are missing."""
         return (frame.record for frame in read_frames(self.folder))
+
+    def notes(self) -> tuple[Note, ...]:
+        """What was noted on the case, oldest first; read from the disk."""
+        records = (record for record in self.history() if record.kind is EntryKind.NOTE)
+        return tuple(Note(record.reason, record.annotator, record.time) for record in records)
 
     def prediction(self) -> Prediction | None:
         """The newest prediction.
