@@ -8,11 +8,15 @@ same generator; between processes events go as lines of JSON (:func:`to_json`, :
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+
+#: Seconds of work from which the rest can be estimated.
+_SHORTEST = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,41 @@ def relay(stream: Iterator[Event[T]]) -> Generator[Progress | Notice, None, T]:
         if isinstance(stream, Generator):
             stream.close()
     raise RuntimeError("the operation ended without a result")
+
+
+class RemainingTime:
+    """Estimates how long an operation still takes, from the progress that it has told.
+
+    Parameters
+    ----------
+    clock : callable
+        Gives seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._begun = (0.0, Progress(0, 0))
+        self._last = Progress(0, 0)
+
+    def seconds(self, progress: Progress) -> float | None:
+        """Seconds left after ``progress``; ``None`` until it can be said. Another total begins anew."""
+        if progress.total != self._last.total or progress.done < self._last.done:
+            self._begun = (self._clock(), progress)
+        self._last = progress
+        began, first = self._begun
+        elapsed, done = self._clock() - began, progress.done - first.done
+        if done <= 0 or elapsed < _SHORTEST or progress.done >= progress.total:
+            return None
+        return elapsed / done * (progress.total - progress.done)
+
+
+def seconds_in_words(seconds: float) -> str:
+    """A time that something still takes, as a person would say it."""
+    if seconds < 60:
+        return f"about {max(5, round(seconds / 5) * 5)} s"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} min"
+    return f"about {seconds / 3600:.1f} h"
 
 
 _KINDS: dict[str, type[Progress] | type[Notice]] = {

@@ -18,6 +18,7 @@ from metseg.events import Event, Finished, Notice, Progress, Warned, drain
 from metseg.inference.backend import Backend, BackendFactory, DeviceMemoryError, EnsembleBackend, backend_factory
 from metseg.inference.brain_extraction import find_brain
 from metseg.inference.devices import resolve_device
+from metseg.inference.threads import THREADS
 from metseg.lesions import PostprocessingConfig, Target, continue_lesions, guided_filter, mask_from_probabilities
 from metseg.networks import EnsembleSpec
 from metseg.preprocessing import BrainGrid, Clahe, PreprocessingConfig, Preprocessor
@@ -159,6 +160,8 @@ class Segmenter:
         Progress, Notice, Finished
             ``Progress`` counts slices of the network's grid; the last event carries the :class:`Segmentation`.
         """
+        if self._device == "cpu":
+            THREADS.adapt()
         card = self.checkpoint.card.with_clahe()
         preprocessing = preprocessing or card.preprocessing
         postprocessing = postprocessing or card.postprocessing
