@@ -136,3 +136,20 @@ def test_channels_can_be_named_and_only_networks_that_fit_are_offered(
     assert not offered("metastases")
     tip = model.itemData(model.findText("metastases"), Qt.ItemDataRole.ToolTipRole)
     assert tip == "metastases needs post-contrast; there is flair"
+
+
+def test_a_network_that_is_much_faster_is_named() -> None:
+    from metseg.checkpoints import ModelCard, Standing
+    from metseg.napari_plugin.pipeline import faster
+    from metseg.napari_plugin.state import ModelChoice
+    from metseg.networks import NetworkSpec
+
+    def choice(key: str, milliseconds: float) -> ModelChoice:
+        card = ModelCard(name=key, network=NetworkSpec.of("nested_unet"))
+        return ModelChoice(key, key, card, standing=Standing(0.88, milliseconds, 17, "some patients"))
+
+    models = (choice("best", 144), choice("quick", 36), choice("middling", 60))
+    assert faster(models, "best", ()) == "quick takes a fourth"
+    assert faster(models, "quick", ()) == ""
+    assert faster(models, "somebody's", ()) == ""
+    assert faster((choice("one", 50), choice("two", 45)), "one", ()) == ""

@@ -12,7 +12,8 @@ import pytest
 import tifffile
 
 from metseg.curation import export_pairs
-from metseg.napari_plugin.reader import MOST_STUDIES, get_reader, read
+from metseg.napari_plugin.patients import PATIENTS_KEY
+from metseg.napari_plugin.reader import get_reader, read
 from metseg.study import Study, write_tiff
 
 
@@ -24,7 +25,7 @@ def patient(study: Study, tmp_path: Path) -> Path:
 def test_a_patient_opens_with_flair_shown_and_the_mask_editable(viewer: Any, patient: Path, study: Study) -> None:
     viewer.open(str(patient), plugin="napari-metseg")
     names = [layer.name for layer in viewer.layers]
-    assert names == ["pre-contrast · head", "post-contrast · head", "FLAIR · head", "mask · head"]
+    assert names == ["pre · head", "post · head", "FLAIR · head", "mask · head"]
     assert [layer.visible for layer in viewer.layers] == [False, False, True, True]
     for name, channel in zip(("pre-contrast", "FLAIR", "post-contrast"), study.voxels, strict=True):
         np.testing.assert_array_equal(viewer.layers[f"{name} · head"].data, channel)
@@ -87,16 +88,28 @@ def test_a_mask_file_opens_as_labels(viewer: Any, patient: Path, study: Study) -
     np.testing.assert_array_equal(layer.data[0], study.mask[3])
 
 
-def test_of_many_patients_the_first_are_opened_and_it_is_said(
-    tmp_path: Path, study: Study, notifications: list[str]
+def test_of_many_patients_the_first_is_opened_and_the_others_are_listed(
+    viewer: Any, open_widget: Callable[..., Any], tmp_path: Path, study: Study, patiently: Callable[..., None]
 ) -> None:
-    for index in range(MOST_STUDIES + 2):
+    for index in range(5):
         (tmp_path / f"p{index}").mkdir()
         write_tiff(tmp_path / f"p{index}" / f"p{index}_1.tif", study.voxels[1, 0])
     layers = read(str(tmp_path))
-    assert len(layers) == MOST_STUDIES
-    assert [keywords["visible"] for _, keywords, _ in layers] == [True] + [False] * (MOST_STUDIES - 1)
-    assert f"{MOST_STUDIES + 2} patients" in notifications[-1]
+    assert len(layers) == 1
+    assert [files.name for files in layers[0][1]["metadata"][PATIENTS_KEY]] == [f"p{index}" for index in range(5)]
+    widget = open_widget()
+    [first] = viewer.open(str(tmp_path), plugin="napari-metseg")
+    assert (len(widget.state.patients), widget.state.patient) == (5, "p0")
+    assert not widget.input.patient.isHidden()
+    widget.input.patient.setCurrentIndex(3)
+    patiently(lambda: widget.state.patient == "p3")
+    [shown] = viewer.layers
+    assert shown.name.endswith("p3")
+    assert first not in viewer.layers
+    viewer.add_labels(np.ones(shown.data.shape, np.uint8))
+    widget.input.patient.setCurrentIndex(1)
+    patiently(lambda: widget.state.patient == "p1")
+    assert [layer.name.rpartition(" ")[2] for layer in viewer.layers if layer.visible][-1] == "p1"
 
 
 @pytest.mark.parametrize(

@@ -316,6 +316,25 @@ def test_threshold_never_touches_an_edited_outline_but_offers_a_new_one(
     assert not ready.state.outdated
 
 
+def test_a_run_with_another_threshold_uses_the_probabilities_of_the_run_before(
+    viewer: Any, ready: Any, patiently: Wait
+) -> None:
+    run(ready, patiently)
+    [first] = outlines(viewer)
+    known = outline_of(first).segmentation
+    first.data_setitem((np.array([0]), np.array([0]), np.array([0])), np.array([2]))
+    patiently(lambda: ready.state.edited and not ready.controller.busy)
+    ready.state.threshold = 0.2
+    patiently(lambda: not ready.controller.busy)
+    run(ready, patiently)
+    [second] = [layer for layer in outlines(viewer) if layer is not first]
+    again = outline_of(second).segmentation
+    assert again.probabilities is known.probabilities
+    assert again.postprocessing.threshold == 0.2
+    np.testing.assert_array_equal(second.data, mask_from_probabilities(known.probabilities, again.postprocessing))
+    assert any("are used again" in notice for notice in ready.state.notices)
+
+
 def test_cancel_stops_and_leaves_no_layer(
     make_head: Make, viewer: Any, open_widget: Callable[[], Any], patiently: Wait, at_slice: AtSlice
 ) -> None:

@@ -234,7 +234,9 @@ class Controller(Follower):
         """Segment the chosen image in a thread."""
         if self._state.obstacle:
             return
-        order = pipeline.order_from(self._state)
+        found = map(outlines.outline_of, outlines.network_outlines(self._viewer, self._state.image))
+        known = tuple((one.study, one.segmentation) for one in found if one is not None and one.segmentation)
+        order = pipeline.order_from(self._state, known)
         self._run.start(Activity.RUNNING, f"Segmenting {order.layer.name}", self._show, pipeline.run, order)
 
     def cancel(self) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt
+from qtpy.compat import isalive
+from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt, QTimer
 from qtpy.QtGui import QPaintEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -50,29 +51,21 @@ class Part(Follower, QWidget, Generic[State]):
 
 
 class Section(Part[State]):
-    """A titled group of rows."""
+    """A group of rows, below a title if it has one."""
 
     def __init__(self, title: str, state: State) -> None:
         super().__init__(state)
-        heading = QLabel(title)
-        heading.setObjectName("sectionTitle")
-        line = QFrame()
-        line.setObjectName("sectionLine")
-        line.setFixedHeight(1)
-        top = QHBoxLayout()
-        top.setSpacing(8)
-        top.addWidget(heading)
-        top.addWidget(line, 1)
         self._rows = QGridLayout()
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setHorizontalSpacing(8)
-        self._rows.setVerticalSpacing(6)
+        self._rows.setVerticalSpacing(5)
         self._rows.setColumnMinimumWidth(0, _CAPTION_WIDTH)
         self._rows.setColumnStretch(1, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(8)
-        layout.addLayout(top)
+        layout.setSpacing(6)
+        if title:
+            layout.addLayout(_heading(title))
         layout.addLayout(self._rows)
 
     def add_row(self, caption: str, field: QWidget, extra: QWidget | None = None) -> None:
@@ -85,9 +78,31 @@ class Section(Part[State]):
         if extra is not None:
             self._rows.addWidget(extra, row, 2)
 
+    def show_row(self, field: QWidget, shown: bool) -> None:
+        """Show or hide a field with its caption."""
+        place = self._rows.indexOf(field)
+        row = self._rows.getItemPosition(place)[0]
+        for column in range(self._rows.columnCount()):
+            item = self._rows.itemAtPosition(row, column)
+            if item is not None and (widget := item.widget()) is not None:
+                widget.setVisible(shown)
+
     def add_wide(self, widget: QWidget) -> None:
         """Add something over the whole width."""
         self._rows.addWidget(widget, self._rows.rowCount(), 0, 1, 3)
+
+
+def _heading(title: str) -> QHBoxLayout:
+    heading = QLabel(title)
+    heading.setObjectName("sectionTitle")
+    line = QFrame()
+    line.setObjectName("sectionLine")
+    line.setFixedHeight(1)
+    top = QHBoxLayout()
+    top.setSpacing(8)
+    top.addWidget(heading)
+    top.addWidget(line, 1)
+    return top
 
 
 class Hint(QLabel):
@@ -218,6 +233,21 @@ def rename(widget: QWidget, name: str) -> None:
             style.polish(widget)
 
 
+def reveal(widget: QWidget) -> None:
+    """Scroll what a widget lies in until all of it is seen, once its layout is made."""
+
+    def scroll() -> None:
+        if not isalive(widget):  # type: ignore[no-untyped-call]  # qtpy has no type for it
+            return
+        area = widget.parentWidget()
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        if isinstance(area, QScrollArea) and widget.isVisible():
+            area.ensureWidgetVisible(widget)
+
+    QTimer.singleShot(0, scroll)
+
+
 class ClaheBox(QCheckBox):
     """Whether the network is shown equalised slices; partly checked where plain and equalised ones are averaged.
 
@@ -257,8 +287,8 @@ class Column(QScrollArea):
         super().__init__()
         self._content = QWidget()
         layout = QVBoxLayout(self._content)
-        layout.setContentsMargins(10, 8, 10, 10)
-        layout.setSpacing(16)
+        layout.setContentsMargins(10, 6, 10, 6)
+        layout.setSpacing(12)
         for widget in widgets:
             layout.addWidget(widget)
         layout.addStretch(1)

@@ -50,6 +50,9 @@ TITLES = {
     Sequence.UNKNOWN: "image",
 }
 
+#: Of layers, whose names are cut where they are long.
+_SHORT = TITLES | {Sequence.PRE: "pre", Sequence.POST: "post"}
+
 
 def is_auxiliary(layer: Any) -> bool:
     """Whether a layer of ours shows no study: a preview, a stroke under way, what waits for the next case."""
@@ -158,7 +161,7 @@ def _colours(lesion: tuple[float, ...]) -> Any:
 def _image_layer(study: Study, index: int, visible: bool) -> LayerData:
     voxels = study.voxels[index]
     extra = {
-        "name": f"{TITLES[study.sequences[index]]} · {study.name}",
+        "name": f"{_SHORT[study.sequences[index]]} · {study.name}",
         "visible": visible,
         "colormap": "gray",
         "contrast_limits": display_window(voxels),

@@ -24,14 +24,16 @@ from metseg.napari_plugin.layers import Source, source_of
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
 from metseg.napari_plugin.state import ModelChoice, SegmentationState
 from metseg.preprocessing import Clahe, PreprocessingConfig, Preprocessor
-from metseg.study import Sequence
+from metseg.study import Sequence, Study
 
 if TYPE_CHECKING:
-    from metseg.checkpoints import ModelCard, ModelInfo
+    from metseg.checkpoints import Checkpoint, ModelCard, ModelInfo
     from metseg.inference import Segmentation
 
 #: Slices per forward pass: few, so that progress is fine and Cancel acts soon.
 SLICES_AT_ONCE = 4
+
+_PARTS = dict(enumerate(("half", "a third", "a fourth", "a fifth", "a sixth", "a seventh", "an eighth", "a ninth"), 2))
 
 
 @dataclass(frozen=True)
@@ -68,16 +70,20 @@ class Order:
     layer: Any
     device: str
     networks: tuple[NetworkOrder, ...]
+    known: tuple[tuple[Study, Segmentation], ...] = ()
 
 
-def order_from(state: SegmentationState) -> Order:
-    """The run that ``state`` describes; of two networks the second keeps its own settings where none was changed."""
+def order_from(state: SegmentationState, known: tuple[tuple[Study, Segmentation], ...] = ()) -> Order:
+    """The run that ``state`` describes; of two networks the second keeps its own settings where none was changed.
+
+    ``known`` are earlier runs on the image: their probabilities are used where only post-processing differs.
+    """
     shown = state.card
     networks = tuple(
         NetworkOrder(key, *_clahe(state, card, shown), _postprocessing(state, card, shown))
         for key, card in state.cards.items()
     )
-    return Order(state.image, state.device, networks)
+    return Order(state.image, state.device, networks, known)
 
 
 def _postprocessing(state: SegmentationState, card: ModelCard, shown: ModelCard | None) -> PostprocessingConfig:
@@ -117,11 +123,30 @@ def _run(order: Order) -> Iterator[Event[tuple[Outcome, ...]]]:
     outcomes: list[Outcome] = []
     for network in order.networks:
         checkpoint = load_checkpoint(network.model).with_clahe(network.clahe, network.clip_limit)
-        with Segmenter(checkpoint, device=order.device, batch_size=SLICES_AT_ONCE) as segmenter:
-            stream = segmenter.stream(source.study, network.postprocessing)
-            segmentation = yield from relay(stream)
-            outcomes.append(Outcome(order.layer, source, segmentation, largest_lesion_centre(segmentation.mask)))
+        known = _reusable(order, source.study, checkpoint)
+        if known is not None:
+            yield Notice(f"{known.model} has seen this image already: its probabilities are used again.")
+            segmentation = rederive(known, network.postprocessing)
+        else:
+            with Segmenter(checkpoint, device=order.device, batch_size=SLICES_AT_ONCE) as segmenter:
+                segmentation = yield from relay(segmenter.stream(source.study, network.postprocessing))
+        outcomes.append(Outcome(order.layer, source, segmentation, largest_lesion_centre(segmentation.mask)))
     yield Finished(tuple(outcomes))
+
+
+def _reusable(order: Order, study: Study, checkpoint: Checkpoint) -> Segmentation | None:
+    """An earlier run of the same weights on the same voxels, prepared in the same way, on the device asked for."""
+    card = checkpoint.card.with_clahe()
+    for seen, run in order.known:
+        same = (run.weights_sha256, run.preprocessing, run.clahe_average) == (
+            checkpoint.sha256,
+            card.preprocessing,
+            card.inference.clahe_average,
+        )
+        there = order.device in ("auto", run.device) and seen.sequences == study.sequences
+        if same and there and (seen.voxels is study.voxels or np.array_equal(seen.voxels, study.voxels)):
+            return run
+    return None
 
 
 def automatic(
@@ -154,7 +179,8 @@ def find_choices() -> tuple[tuple[ModelChoice, ...], tuple[str, ...]]:
     from metseg.inference import available_devices
 
     models = tuple(
-        ModelChoice(info.name, _title(info), info.card, info.problem or "", info.summary) for info in list_models()
+        ModelChoice(info.name, _title(info), info.card, info.problem or "", info.summary, info.standing)
+        for info in list_models()
     )
     return models, ("auto", *available_devices())
 
@@ -162,6 +188,18 @@ def find_choices() -> tuple[tuple[ModelChoice, ...], tuple[str, ...]]:
 def _title(info: ModelInfo) -> str:
     marks = () if info.standing is None else info.standing.marks
     return f"{info.name} ({', '.join(marks)})" if marks else info.name
+
+
+def faster(models: tuple[ModelChoice, ...], key: str, sequences: tuple[Sequence, ...]) -> str:
+    """Names the fastest network for ``sequences`` if it takes half of the time of ``key`` or less; empty otherwise."""
+    slow = next((one.standing for one in models if one.key == key), None)
+    known = [one for one in models if one.standing is not None and not misfit_of(one, sequences)]
+    if slow is None or not known:
+        return ""
+    times = {one.key: one.standing.milliseconds for one in known if one.standing is not None}
+    quickest = min(times, key=lambda one: times[one])
+    parts = round(slow.milliseconds / times[quickest])
+    return f"{quickest} takes {_PARTS.get(parts, 'a tenth')}" if parts > 1 else ""
 
 
 def model_from_file(path: str) -> ModelChoice:

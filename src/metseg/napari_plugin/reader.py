@@ -9,12 +9,11 @@ from pathlib import Path
 
 from metseg.errors import DataError
 from metseg.napari_plugin.layers import LayerData, mask_layer, study_layers
-from metseg.napari_plugin.messages import tell, tell_problems
+from metseg.napari_plugin.messages import tell_problems
+from metseg.napari_plugin.patients import PATIENTS_KEY
 from metseg.study import SUFFIXES, find_studies, is_mask_name, load, read_tiff, suffix_of
 from metseg.study.sidecar import read_spacing
 
-#: Heads opened from a folder of patients: more would lie on top of each other.
-MOST_STUDIES = 3
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MOST_ENTRIES = 2000
 
@@ -46,7 +45,7 @@ def read(path: Paths) -> list[LayerData]:
     if is_mask_name(entry) and entry.is_file():
         return [mask_layer(entry.stem, read_tiff(entry), read_spacing(entry))]
     found = find_studies(entry)
-    opened = found[:MOST_STUDIES]
+    opened = found[:1]  # more would lie on top of each other: the others are listed beside it
     loaded = [load(files) for files in opened]
     problems = [problem for files in opened for problem in files.problems]
     problems += [problem for result in loaded for problem in result.problems if problem not in problems]
@@ -54,10 +53,21 @@ def read(path: Paths) -> list[LayerData]:
     if not studies:
         raise DataError("\n".join(str(problem) for problem in problems) or f"{path}: no TIFF slices here")
     tell_problems(problems)
-    if len(found) > len(opened):
-        names = ", ".join(files.name for files in opened)
-        tell(f"{len(found)} patients found; opened {names}. For another one, open its folder.")
-    return [layer for index, study in enumerate(studies) for layer in study_layers(study, visible=index == 0)]
+    layers = [layer for study in studies for layer in study_layers(study)]
+    if len(found) > 1:
+        for _, look, _ in layers:
+            look["metadata"][PATIENTS_KEY] = tuple(found)
+        _say(f"{len(found)} patients found: {found[0].name} is open, Segment lesions lists the others.")
+    return layers
+
+
+def _say(text: str) -> None:
+    """Show a text in the status bar, if there is one."""
+    from napari import current_viewer
+
+    viewer = current_viewer()
+    if viewer is not None:
+        viewer.status = text
 
 
 def _one(path: Paths) -> Path | None:

@@ -28,8 +28,9 @@ from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, NamedButton, O
 from metseg.napari_plugin.layers import TITLES
 from metseg.napari_plugin.outline_display import FILL_KEY, HIDE_KEY
 from metseg.napari_plugin.state import Activity, ModelChoice, SegmentationState, Slices
+from metseg.napari_plugin.waiting import Waiting
 from metseg.preprocessing import Clahe
-from metseg.study import TRIPLET, Sequence
+from metseg.study import TRIPLET, Sequence, StudyFiles
 
 _DEVICE_TITLES = {"auto": "Automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
 _MOST_VOXELS = 1_000_000
@@ -49,8 +50,11 @@ class InputSection(Section[SegmentationState]):
         state: SegmentationState,
         open_model: Callable[[], object],
         name_channels: Callable[[tuple[Sequence, ...]], object],
+        open_patient: Callable[[StudyFiles], object],
     ) -> None:
         super().__init__("Image and network", state)
+        self.patient = Choice(open_patient)
+        self.patient.setToolTip("The patients of the folder that was opened. Another one takes the place of this one.")
         self.image = Choice(lambda layer: setattr(state, "image", layer), "No image is open")
         self.image.setToolTip("The study to segment. Its sequences are gathered from all its layers.")
         self.sequences = Choice(name_channels, "No image is open")
@@ -68,6 +72,7 @@ class InputSection(Section[SegmentationState]):
         self.research.say("Research use only: every outline must be checked by a person.")
         self.device = Choice(lambda device: setattr(state, "device", device))
         self.device.setToolTip("Where the network runs. Automatic takes the fastest device of this computer.")
+        self.add_row("Patient", self.patient)
         self.add_row("Image", self.image)
         self.add_row("Sequences", self.sequences)
         self.add_row("Network", self.model, self.open_model)
@@ -75,15 +80,23 @@ class InputSection(Section[SegmentationState]):
         self.add_wide(self.summary)
         self.add_wide(self.research)
         self.add_row("Device", self.device)
+        self.follow(state.events, ("patients", "patient"), self._show_patients)
         self.follow(state.events, ("images", "image"), self._show_images)
         self.follow(state.events, ("sequences",), self._show_sequences)
         shown = ("models", "model", "searching", "opening", "sequences", "target", "automatic", "unavailable")
         self.follow(state.events, shown, self._show_models)
         self.follow(state.events, ("devices", "device"), self._show_devices)
+        self._show_patients()
         self._show_images()
         self._show_sequences()
         self._show_models()
         self._show_devices()
+
+    def _show_patients(self) -> None:
+        patients = self.state.patients
+        here = next((files for files in patients if files.name == self.state.patient), None)
+        self.patient.offer([Option(files, files.name, str(files.folder)) for files in patients], here)
+        self.show_row(self.patient, len(patients) > 1)
 
     def _show_images(self) -> None:
         options = [Option(choice.layer, choice.title, choice.layer.name) for choice in self.state.images]
@@ -186,6 +199,8 @@ class RunSection(Part[SegmentationState]):
         self.progress.setTextVisible(True)
         self.summary = QLabel()
         self.summary.setObjectName("result")
+        self._waiting = Waiting()
+        self.slow = Hint()
         self._below = QStackedWidget()
         self._below.setFixedHeight(26)
         self._below.addWidget(self.summary)
@@ -199,6 +214,7 @@ class RunSection(Part[SegmentationState]):
         layout.setSpacing(8)
         layout.addLayout(buttons)
         layout.addWidget(self._below)
+        layout.addWidget(self.slow)
         shown = (
             "activity",
             "progress",
@@ -226,10 +242,12 @@ class RunSection(Part[SegmentationState]):
         self.cancel.setToolTip("Nothing is running." if idle else "Stop. Nothing is changed.")
         self.summary.setText(_summary(state))
         rename(self.summary, "result" if state.summary and not state.reference else "noResult")
-        done, total, what = state.progress.done, state.progress.total, state.progress.what
-        self.progress.setRange(0, total)
-        self.progress.setValue(done)
-        self.progress.setFormat(_progress_text(state.activity, done, total, what))
+        self.progress.setRange(0, state.progress.total)
+        self.progress.setValue(state.progress.done)
+        self.progress.setFormat(self._waiting.words(state.activity, state.progress, "slice"))
+        key = state.automatic[0] if state.model == DEFAULT_MODEL and state.automatic else state.model
+        quicker = pipeline.faster(state.models, key, state.sequences) if self._waiting.slow else ""
+        self.slow.say(f"Slow here; {quicker}." if quicker else "")
         self._below.setCurrentWidget(self.summary if idle else self.progress)
 
 
@@ -376,11 +394,3 @@ def _difference_from_card(state: SegmentationState) -> str:
     if state.clahe is Clahe.OFF or usual is None or abs(state.clip_limit - usual.clip_limit) < 0.05:
         return ""
     return f"This network's own clip limit is {usual.clip_limit:g}."
-
-
-def _progress_text(activity: Activity, done: int, total: int, what: str) -> str:
-    if activity is Activity.CANCELLING:
-        return "cancelling …"
-    if not total:
-        return what or "preparing"
-    return f"slice {min(done + 1, total)} of {total}" if done < total else "finishing"

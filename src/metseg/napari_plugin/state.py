@@ -13,10 +13,10 @@ from metseg import DEFAULT_MODEL
 from metseg.events import Progress
 from metseg.lesions import TargetChoice
 from metseg.preprocessing import Clahe
-from metseg.study import Sequence
+from metseg.study import Sequence, StudyFiles
 
 if TYPE_CHECKING:
-    from metseg.checkpoints import ModelCard
+    from metseg.checkpoints import ModelCard, Standing
 
 
 class Activity(StrEnum):
@@ -67,6 +67,7 @@ class ModelChoice:
     card: ModelCard | None
     problem: str = ""
     about: str = ""
+    standing: Standing | None = None
 
     @property
     def summary(self) -> str:
@@ -92,6 +93,8 @@ class SegmentationState:
 
     Attributes
     ----------
+    patients, patient
+        All patients of the folder that was opened, and the name of the one that is open.
     images, image
         Image layers, one for each study, and the chosen one.
     models, model
@@ -133,6 +136,8 @@ class SegmentationState:
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
+    patients: tuple[StudyFiles, ...] = ()
+    patient: str = ""
     images: tuple[LayerChoice, ...] = ()
     image: Any = None
     models: tuple[ModelChoice, ...] = ()

@@ -14,10 +14,13 @@ _STYLE = """
 #result {{ font-size: {large}pt; font-weight: 600; color: {text}; }}
 #result:disabled {{ color: {quiet}; font-weight: 400; }}
 #noResult {{ color: {quiet}; }}
-#primary {{ background-color: {current}; color: {on_current}; font-weight: 600; padding: 8px; border-radius: 3px; }}
+#primary {{ background-color: {current}; color: {on_current}; font-weight: 600; padding: 6px; border-radius: 3px; }}
 #primary:hover {{ background-color: {hover}; }}
 #primary:disabled {{ background-color: {foreground}; color: {quiet}; border: none; }}
-#secondary {{ padding: 8px 14px; border-radius: 3px; }}
+#caseName {{ font-size: {large}pt; font-weight: 600; color: {text}; }}
+#caseName:disabled {{ color: {quiet}; font-weight: 400; }}
+#fold {{ background: transparent; border: none; }}
+#secondary {{ padding: 6px 12px; border-radius: 3px; }}
 #secondary:disabled {{ background-color: {background}; border: 1px solid {foreground}; color: {quiet}; }}
 #openModel {{ background-color: {primary}; border-radius: 2px; padding: 3px 5px; }}
 #openModel:hover {{ background-color: {hover}; }}

@@ -10,6 +10,7 @@ from metseg.napari_plugin.controller import Controller
 from metseg.napari_plugin.controls import Column
 from metseg.napari_plugin.dialogs import ask_folder, ask_model_file, confirm_replacement
 from metseg.napari_plugin.outline_display import OutlineDisplay
+from metseg.napari_plugin.patients import Patients
 from metseg.napari_plugin.preview import Preview
 from metseg.napari_plugin.sections import EnhanceSection, InputSection, OutlineSection, ResultSection, RunSection
 from metseg.napari_plugin.session import SessionWidget
@@ -38,7 +39,8 @@ class SegmentationWidget(SessionWidget):
         self.controller = Controller(napari_viewer, self.state)
         self.preview = Preview(napari_viewer, self.state)
         self.display = OutlineDisplay(self.state)
-        self.input = InputSection(self.state, self._open_model, self.controller.name_channels)
+        self.patients = Patients(napari_viewer, self.state)
+        self.input = InputSection(self.state, self._open_model, self.controller.name_channels, self.patients.open)
         self.enhance = EnhanceSection(self.state)
         self.outline = OutlineSection(self.state)
         self.run = RunSection(self.state, self.controller.run, self.controller.cancel)
@@ -53,7 +55,11 @@ class SegmentationWidget(SessionWidget):
         self._themes = Follower()
         self._themes.follow(napari_viewer.events, ("theme",), self._restyle)
         self.begin_session(
-            (*self._parts, self._themes), self.controller.close, self.preview.abandon, self.display.close
+            (*self._parts, self._themes),
+            self.controller.close,
+            self.preview.abandon,
+            self.display.close,
+            self.patients.close,
         )
 
     def close_session(self) -> None:
