@@ -48,10 +48,10 @@ def _middle(lesion: np.ndarray) -> list[tuple[float, float]]:
 class Tour:
     """A walk through the studio, a picture at each stop."""
 
-    def __init__(self, output: Path, model: str | None) -> None:
+    def __init__(self, output: Path, model: str | None, size: tuple[int, int]) -> None:
         self._output = output
         self._viewer = napari.Viewer(show_welcome_screen=False)
-        self._viewer.window.resize(1440, 900)
+        self._viewer.window.resize(*size)
         _, self.widget = self._viewer.window.add_plugin_dock_widget(PLUGIN, "Correction studio")
         self._model = model
         self.state = self.widget.studio.state
@@ -136,9 +136,10 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--model", help="network to use; by default the project's first choice")
     options.add_argument("--output", type=Path, default=IMAGES)
+    options.add_argument("--size", type=int, nargs=2, default=(1440, 900), metavar=("WIDTH", "HEIGHT"))
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        tour = Tour(given.output, given.model)
+        tour = Tour(given.output, given.model, tuple(given.size))
         tour.open(project_of_heads(Path(scratch)))
         tour.correct()
         tour.propose()

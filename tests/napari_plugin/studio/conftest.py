@@ -45,9 +45,35 @@ def model(qapp: Any) -> Any:
     return ViewerModel()
 
 
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Each test begins with the settings that a new user has."""
+    from qtpy.QtCore import QSettings
+
+    folder = tmp_path_factory.mktemp("settings")
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(folder))
+
+
 @pytest.fixture
-def make_studio(patiently: Wait, project: Project) -> Iterator[Callable[..., Any]]:
+def notifications(notifications: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What napari was told to show, and what studios have said in their headers."""
+    from metseg.napari_plugin.studio.studio import Studio
+
+    tell = Studio.tell
+
+    def keep(studio: Studio, text: str) -> None:
+        notifications.append(text)
+        tell(studio, text)
+
+    monkeypatch.setattr(Studio, "tell", keep)
+    return notifications
+
+
+@pytest.fixture
+def make_studio(patiently: Wait, project: Project, request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     """Studios on a viewer, with the project and, if it is named, a case open; closed at the end."""
+    if "notifications" in request.fixturenames:
+        request.getfixturevalue("notifications")  # before a studio is made, which keeps its methods
     from metseg.napari_plugin.studio.studio import Studio
 
     made: list[Studio] = []

@@ -29,14 +29,8 @@ def _open(studio: Any, name: str, patiently: Wait, **how: Any) -> Any:
 
 
 def _shows_nothing(model: Any) -> bool:
-    """Whether the layers are hidden, hold nothing of anybody, and are no images that a network is offered."""
-    from napari.layers import Image
-
-    from metseg.napari_plugin.layers import is_auxiliary
-
-    offered = any(isinstance(layer, Image) and not is_auxiliary(layer) for layer in model.layers)
-    seen = any(layer.visible or layer.data.any() or layer.thumbnail[..., :3].any() for layer in model.layers)
-    return not offered and not seen and all("no case" in layer.name for layer in model.layers)
+    """Whether nothing of the studio's is left in the list of layers."""
+    return len(model.layers) == 0
 
 
 def test_a_project_is_made_and_its_cases_are_listed(
@@ -67,9 +61,14 @@ def test_opening_shows_images_and_labels_where_they_lie(studio: Any, model: Any,
     assert case.labels.selected_label == 1
     assert (studio.state.saved, studio.state.status) == (Saved.SAVED, Status.TODO)
     assert studio.shown_slice == 3
+    before = tuple(model.scene.camera.center)
     studio.go_to(1, 10, 20)
     assert studio.shown_slice == 1
-    assert model.scene.camera.center[-2:] == (5.0, 10.0)
+    assert tuple(model.scene.camera.center) == before, "it is seen already"
+    model.scene.camera.zoom *= 8
+    studio.go_to(1, 0, 0)
+    centre, seen = np.array(model.scene.camera.center[-2:]), np.array(model.canvas.size) / model.scene.camera.zoom
+    np.testing.assert_allclose(centre, seen / 2 - 0.25, atol=1e-6, err_msg="not further than the image reaches")
 
 
 def test_the_next_case_takes_over_the_layers_and_nothing_else(
@@ -109,20 +108,17 @@ def test_the_next_case_takes_over_the_layers_and_nothing_else(
 def test_a_case_of_another_size_takes_over_the_layers_also_while_they_are_hidden(
     make_studio: Any, model: Any, project: Project, tmp_path: Path, patiently: Wait
 ) -> None:
-    from napari.layers import Labels
-
     path = tmp_path / "cyd" / "cyd.tif"
     path.parent.mkdir()
     write_tiff(path, np.random.default_rng(2).integers(0, 255, (9, 32, 24), np.uint8), spacing=(1.0, 2.0, 2.0))
     project.add(load(find_studies(path.parent)[0]).studies[0])
     studio = make_studio(model, "cyd")
     model.layers[0].visible = False
-    studio.own_layers.add(Labels(np.zeros((12, 40, 40), np.uint8), visible=False))  # as that of a proposal is
     before = list(model.layers)
     for name, shape in (("ada", (6, 48, 40)), ("cyd", (9, 32, 24))):
         case = _open(studio, name, patiently)
         assert list(model.layers) == before
-        assert [layer.visible for layer in before] == [False, True, False]
+        assert [layer.visible for layer in before] == [False, True]
         assert model.dims.nsteps == shape, "the sliders know the new size"
         assert {tuple(layer.scale) for layer in before} == {case.study.geometry.spacing}
         case.labels.paint((shape[0] - 1, 20, 20), 1)

@@ -9,10 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 from app_model.types import KeyBinding
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 
 from metseg.curation import EditKind, Project, Status
 from metseg.napari_plugin.studio.shortcuts import Shortcut, Shortcuts, taken_by_napari
 from metseg.napari_plugin.studio.state import Tab
+from metseg.napari_plugin.studio.viewing import moved_window
 
 Wait = Callable[..., None]
 
@@ -238,27 +243,203 @@ def test_no_box_is_left_behind_the_brush(widget: Any, viewer: Any) -> None:
     viewer.layers.clear()
 
 
-def test_layers_that_wait_for_the_next_case_are_not_listed(
+def test_only_the_layers_of_an_open_case_are_there(
     widget: Any, viewer: Any, listed: Callable[[], list[str]], patiently: Wait
 ) -> None:
     from napari.layers import Labels
 
     studio = widget.studio
     case = studio.state.case
-    patiently(lambda: "proposal" in viewer.layers)
     of_ada = [case.labels.name, *(image.name for image in reversed(case.images))]
     assert listed() == of_ada
+    case.labels.contour = 3
     studio.close_case()
-    patiently(lambda: listed() == [])
-    assert not viewer.layers.selection
-    patiently(lambda: tuple(viewer.dims.nsteps) == (1, 1, 1))
+    assert listed() == []
     viewer.layers.insert(0, Labels(np.zeros((6, 48, 40), np.uint8), name="mine"))
     assert listed() == ["mine"]
     studio.open_case("bob")
     patiently(lambda: not studio.busy)
     assert listed() == [name.replace("ada", "bob") for name in of_ada] + ["mine"]
-    assert tuple(float(size) for size in viewer.layers["proposal"].scale) == (3.0, 0.5, 0.5)
     assert viewer.layers.selection.active is studio.state.case.labels
+    assert studio.state.case.labels.contour == 3, "how lesions are drawn stays as chosen"
+
+
+def test_lesions_that_are_removed_from_the_list_close_the_case_and_that_is_said(
+    widget: Any, viewer: Any, project: Project, patiently: Wait
+) -> None:
+    studio = widget.studio
+    labels = studio.state.case.labels
+    labels.paint((1, 10, 10), 1)
+    drawn = labels.data.copy()
+    viewer.layers.remove(labels)
+    assert studio.state.case is None
+    assert "ada was closed" in widget.project.messages.text()
+    assert not widget.project.messages.isHidden()
+    patiently(lambda: len(viewer.layers) == 0)
+    studio.open_case("ada")
+    patiently(lambda: not studio.busy)
+    np.testing.assert_array_equal(studio.state.case.labels.data, drawn)
+
+
+def test_the_lesion_table_has_a_dock_of_its_own_and_comes_back_when_that_is_closed(widget: Any, viewer: Any) -> None:
+    assert widget.lesions.window() is widget.window()
+    assert not widget.isAncestorOf(widget.lesions)
+    viewer.window.remove_dock_widget(widget.lesions)
+    assert widget.isAncestorOf(widget.lesions)
+    assert not widget.lesions.isHidden()
+
+
+def test_what_is_set_once_is_folded_away_while_a_project_is_open(widget: Any, patiently: Wait) -> None:
+    header = widget.project
+    assert header.setup.isHidden()
+    header.more.click()
+    assert not header.setup.isHidden()
+    header.annotator.setText("rater 1")
+    header.annotator.textEdited.emit("rater 1")
+    header.more.click()
+    assert (header.setup.isHidden(), header.by.text()) == (True, "by rater 1")
+
+
+def test_a_key_can_be_changed_is_remembered_and_stands_on_its_button(widget: Any, viewer: Any) -> None:
+    studio, old, new = widget.studio, KeyBinding.from_str("Shift+D"), KeyBinding.from_str("F9")
+    button = widget.keys.buttons["grow"]
+    assert widget.tools.grow.text() == "Grow (U)"
+    button.click()
+    QTest.keyClick(button, Qt.Key.Key_F9)
+    assert (widget.tools.grow.text(), button.text()) == ("Grow (F9)", "F9")
+    assert new in viewer.keymap
+    assert new in studio.state.case.labels.keymap
+    assert KeyBinding.from_str("U") not in viewer.keymap
+    button.click()
+    QTest.keyClick(button, Qt.Key.Key_D, Qt.KeyboardModifier.ShiftModifier)
+    assert "in use" in widget.keys.refusal.text()
+    assert old in viewer.keymap
+    assert Shortcuts(viewer).stored("grow", "U") == "F9"
+    button.click()
+    QTest.keyClick(button, Qt.Key.Key_Backspace)
+    assert widget.tools.grow.text() == "Grow (U)"
+
+
+def test_keys_are_found_by_what_they_do(widget: Any) -> None:
+    def shown() -> int:
+        return sum(not row.isHidden() for row, _ in widget.keys._described)
+
+    everything = shown()
+    widget.keys.search.setText("brush thick")
+    assert 0 < shown() < 5
+    widget.keys.search.setText("")
+    assert shown() == everything
+
+
+def test_no_key_of_the_studio_needs_altgr(widget: Any) -> None:
+    needed = set("[]{}@\\|~€#^")
+    assert not [one.key for one in widget.studio.shortcuts if needed & set(one.key)]
+
+
+def test_the_wheel_turns_slices_zooms_and_sizes_the_brush(widget: Any, viewer: Any) -> None:
+    canvas = next(w for w in QApplication.allWidgets() if type(w).__name__ == "CanvasBackendDesktop")
+    labels, none, modifier = widget.studio.state.case.labels, Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier
+
+    def turn(notches: int, held: Qt.KeyboardModifier = none) -> None:
+        place = QPointF(canvas.rect().center())
+        event = QWheelEvent(
+            place,
+            QPointF(canvas.mapToGlobal(place.toPoint())),
+            QPoint(0, 0),
+            QPoint(0, 120 * notches),
+            Qt.MouseButton.NoButton,
+            held,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(canvas, event)
+
+    shown, zoom, size = widget.studio.shown_slice, viewer.scene.camera.zoom, labels.brush_size
+    turn(-1)
+    assert (widget.studio.shown_slice, viewer.scene.camera.zoom) == (shown + 1, zoom)
+    turn(1, modifier.ControlModifier)
+    assert widget.studio.shown_slice == shown + 1
+    assert viewer.scene.camera.zoom > zoom
+    turn(1, modifier.ShiftModifier)
+    assert labels.brush_size > size
+    assert widget.studio.shown_slice == shown + 1
+    widget.keys.wheel.click()
+    zoom = viewer.scene.camera.zoom
+    turn(1, modifier.ControlModifier)
+    assert widget.studio.shown_slice == shown
+    assert viewer.scene.camera.zoom == zoom
+    widget.studio.close_case()
+    assert [one.__name__ for one in viewer.mouse_wheel_callbacks if hasattr(one, "__name__")][0] == "dims_scroll"
+
+
+def test_the_window_of_intensities_widens_and_has_presets(widget: Any) -> None:
+    image = widget.studio.state.case.images[0]
+    low, high = image.contrast_limits
+    assert moved_window((low, high), 1, 0) == pytest.approx(
+        ((low + high) / 2 - (high - low), (low + high) / 2 + (high - low))
+    )
+    press = {shortcut.title: shortcut.action for shortcut in widget.studio.shortcuts}
+    windows = [tuple(image.contrast_limits)]
+    for _ in range(3):
+        press["brightness: usual, narrow, whole range"]()
+        windows.append(tuple(image.contrast_limits))
+    assert len(set(windows)) == 3
+    assert windows[3] == windows[0]
+
+
+def test_lesions_are_contours_and_hidden_while_a_key_is_held(widget: Any) -> None:
+    labels = widget.studio.state.case.labels
+    assert labels.contour == 1
+    held = labels.keymap[KeyBinding.from_str("Q")](labels)
+    next(held)
+    assert not labels.visible
+    assert next(held, None) is None
+    assert labels.visible
+    labels.keymap[KeyBinding.from_str("Shift+F")](labels)
+    assert labels.contour == 0
+
+
+def test_lesions_in_3d_are_a_surface_that_follows_edits(widget: Any, viewer: Any, patiently: Wait) -> None:
+    from napari.layers import Surface
+
+    labels = widget.studio.state.case.labels
+    labels.data[2:4, 10:20, 10:20] = 3
+    labels.check()
+    widget.surfaces.toggle()
+    patiently(lambda: any(isinstance(layer, Surface) for layer in viewer.layers))
+    [surface] = (layer for layer in viewer.layers if isinstance(layer, Surface))
+    centre = surface.data[0].mean(axis=0)
+    np.testing.assert_allclose(centre, (2.5, 14.5, 14.5), atol=0.3)
+    labels.data[2:4, 10:20, 20:30] = 3
+    labels.check()
+    patiently(lambda: surface.data[0].mean(axis=0)[2] > 18)
+    widget.surfaces.toggle()
+    assert viewer.dims.ndisplay == 2
+    assert surface not in viewer.layers
+    assert labels.visible
+
+
+def test_a_note_is_kept_in_the_journal_and_seen_by_whoever_opens_the_case_next(
+    widget: Any, project: Project, patiently: Wait
+) -> None:
+    studio, box = widget.studio, widget.queue.notes
+    box.line.setText("second reader, please")
+    box.line.returnPressed.emit()
+    assert "second reader, please" in box.known.text()
+    assert box.line.text() == ""
+    assert studio.close_case()
+    assert box.known.text() == ""
+    studio.open_case("ada")
+    patiently(lambda: not studio.busy)
+    assert "second reader, please" in box.known.text()
+    assert [note.text for note in project.read_case("ada").notes()] == ["second reader, please"]
+
+
+def test_a_slice_has_a_thumbnail_in_its_tip(widget: Any) -> None:
+    widget.studio.state.case.labels.paint((2, 20, 20), 1)
+    tip = widget.queue._slice_tip(2, "worth nothing")
+    assert tip.startswith('<img src="data:image/png;base64,')
+    assert tip.endswith("worth nothing")
 
 
 def test_a_closed_dock_saves_the_case_and_takes_its_layers(widget: Any, viewer: Any, project: Project) -> None:

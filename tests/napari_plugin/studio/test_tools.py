@@ -16,7 +16,6 @@ from scipy import ndimage
 
 from metseg.curation import EditKind, Project, Provenance
 from metseg.napari_plugin.studio.tools import Edge
-from metseg.napari_plugin.studio.trace import NAME
 from metseg.study import read_study, write_tiff
 
 SHAPE = (8, 64, 64)
@@ -159,33 +158,88 @@ def test_a_stroke_with_shift_or_the_eraser_takes_away(head: Opened) -> None:
 
 
 def test_the_path_is_shown_while_it_is_drawn_and_escape_ends_it(head: Opened) -> None:
-    before = head.labels.copy()
+    before, layers = head.labels.copy(), list(head.viewer.layers)
     head.press("G")
-    trace = head.viewer.layers[NAME]
+    picture = head.panel.canvas.trace.picture
     start, end = head.at(40, 40), head.at(48, 40)
     head.mouse(QEvent.Type.MouseButtonPress, start)
     head.mouse(QEvent.Type.MouseMove, end)
-    assert trace.data[44, 40]
-    assert not trace.data[44, 54]
+    assert picture.drawn
+    assert picture.values[44, 40]
+    assert not picture.values[44, 54]
     np.testing.assert_array_equal(head.labels, before)
+    assert list(head.viewer.layers) == layers, "it is no layer"
     head.press(Qt.Key.Key_Escape)
     head.mouse(QEvent.Type.MouseButtonRelease, end)
     np.testing.assert_array_equal(head.labels, before)
     assert not head.panel.brush.isChecked()
-    assert not head.viewer.layers[NAME].visible
+    assert not picture.drawn
 
 
-def test_the_layer_of_the_path_is_hidden_with_the_case_and_never_selected(head: Opened) -> None:
+def test_a_held_key_shows_what_grow_would_add_and_escape_leaves_it(head: Opened) -> None:
+    before, picture = head.labels.copy(), head.panel.preview.picture
+    head.studio.state.lesion = 1
+    cross = ndimage.generate_binary_structure(2, 1)
+    ring = ndimage.binary_dilation(before[3] == 1, cross) & (before[3] == 0)
+    QTest.keyPress(head.canvas, Qt.Key.Key_U)
+    assert picture.drawn
+    np.testing.assert_array_equal(picture.values[3] > 0, ring)
+    np.testing.assert_array_equal(head.labels, before)
+    QTest.keyClick(head.canvas, Qt.Key.Key_Escape)
+    assert not picture.drawn
+    QTest.keyRelease(head.canvas, Qt.Key.Key_U)
+    np.testing.assert_array_equal(head.labels, before)
+    QTest.keyPress(head.canvas, Qt.Key.Key_U)
+    QTest.keyRelease(head.canvas, Qt.Key.Key_U)
+    np.testing.assert_array_equal(head.labels[3] != before[3], ring)
+    assert not picture.drawn
+
+
+def test_a_lesion_is_copied_to_the_next_slice_and_the_view_follows(head: Opened) -> None:
+    head.studio.go_to(6)
+    head.studio.state.lesion = 1
+    QTest.keyClick(head.canvas, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert head.studio.shown_slice == 7
+    np.testing.assert_array_equal(head.labels[7] == 1, head.labels[6] == 1)
+    assert head.last_record().detail == {"tool": "copy to slice", "lesion": 1, "from": 6, "slices": [7]}
+    QTest.keyClick(head.canvas, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert head.said == "There is no further slice."
+    assert head.studio.shown_slice == 7
+
+
+def test_brushes_draw_only_on_the_intensities_asked_for(head: Opened) -> None:
+    guide = head.studio.state.case.guide
+    head.panel.only.box.setChecked(True)
+    head.panel.only.slider.setValue((140, 255))
     labels = head.studio.state.case.labels
+    labels.mode, labels.brush_size, labels.selected_label = "paint", 30, 5
+    head.drag((44, 40), (44, 44))
+    drawn = head.labels == 5
+    assert drawn.any()
+    assert guide[drawn].min() >= 140
+    assert not head.labels[3, 44, 52], "that is as near, but dark"
+    labels.selected_label = 0
+    head.drag((44, 40), (44, 44))
+    assert not (head.labels[3] == 5).any(), "what is erased is erased whatever it looks like"
+    labels.mode = "pan_zoom"
+    labels.selected_label = 6
     head.panel.brush.click()
-    head.viewer.layers.selection.active = head.viewer.layers[NAME]
-    assert head.viewer.layers.selection.active == labels
-    head.viewer.layers.remove(NAME)
-    head.panel.eraser.click()
-    assert head.viewer.layers[NAME].visible
-    head.studio.close_case()
-    assert not head.viewer.layers[NAME].visible
-    assert [layer.name for layer in head.viewer.layers].count(NAME) == 1
+    head.drag((40, 40), (48, 40))
+    assert (head.labels == 6).any()
+    assert guide[head.labels == 6].min() >= 140
+    assert head.last_record().detail["intensities"] == [140.0, 255.0]
+
+
+def test_a_drag_measures_in_millimetres(head: Opened) -> None:
+    before = head.labels.copy()
+    head.panel.ruler.click()
+    head.drag((20, 20), (20, 30), (20, 40))
+    assert float(head.said.partition(" ")[0]) == pytest.approx(20, abs=0.5)
+    assert head.said.endswith("mm in this slice.")
+    assert head.panel.canvas.line.drawn
+    np.testing.assert_array_equal(head.labels, before)
+    head.press(Qt.Key.Key_Escape)
+    assert not head.panel.canvas.line.drawn
 
 
 def test_the_mouse_goes_back_to_napari(head: Opened) -> None:
@@ -198,7 +252,6 @@ def test_the_mouse_goes_back_to_napari(head: Opened) -> None:
     assert not labels.mouse_pan
     labels.mode = "paint"
     assert not head.panel.brush.isChecked()
-    assert not head.viewer.layers[NAME].visible
     head.panel.brush.click()
     assert labels.mode == "pan_zoom"
     head.panel.brush.click()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from metseg.events import Progress
-from metseg.napari_plugin.controls import rename
+from metseg.napari_plugin.controls import Hint, rename
 from metseg.napari_plugin.state import Activity
+from metseg.napari_plugin.waiting import Waiting
 
 
 def button(text: str, tip: str, pressed: Callable[[], object] | None = None) -> QPushButton:
@@ -27,7 +28,7 @@ def stand_out(given: QPushButton, on: bool) -> None:
 
 
 class WorkBar(QWidget):
-    """How far it is, and Cancel; takes no room while nothing is going on.
+    """How far it is, how long it still takes, and Cancel; takes no room while nothing is going on.
 
     Parameters
     ----------
@@ -36,26 +37,37 @@ class WorkBar(QWidget):
 
     def __init__(self, cancel: Callable[[], object]) -> None:
         super().__init__()
+        self._waiting = Waiting()
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
         self.cancel = button("Cancel", "Stop. What is done stays.", cancel)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        self.slow = Hint()
+        row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.bar, 1)
         row.addWidget(self.cancel)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(row)
+        column.addWidget(self.slow)
         self.hide()
 
-    def show_work(self, activity: Activity, progress: Progress) -> None:
-        """Show how far a work is that is going on."""
+    def show_work(self, activity: Activity, progress: Progress, unit: str = "", quicker: str = "") -> None:
+        """Show how far a work is that is going on.
+
+        Parameters
+        ----------
+        activity : Activity
+        progress : Progress
+        unit : str
+            What is counted; ``what`` of the progress if it is empty.
+        quicker : str
+            What would be quicker, in words; said if it takes long.
+        """
         self.bar.setRange(0, progress.total)
         self.bar.setValue(progress.done)
-        self.bar.setFormat(_words(activity, progress))
+        self.bar.setFormat(self._waiting.words(activity, progress, unit))
+        self.slow.say(f"Slow here; {quicker}." if quicker and self._waiting.slow else "")
         self.cancel.setEnabled(activity is not Activity.CANCELLING)
         self.show()
-
-
-def _words(activity: Activity, progress: Progress) -> str:
-    if activity is Activity.CANCELLING:
-        return "cancelling …"
-    return progress.what or "preparing"

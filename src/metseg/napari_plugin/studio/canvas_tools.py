@@ -10,6 +10,7 @@ import numpy as np
 
 from metseg.curation.tools import Stroke
 from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.studio.canvas_picture import CanvasLine, CanvasPicture
 from metseg.napari_plugin.studio.tools import OnCanvas, Tools, Voxel
 from metseg.napari_plugin.studio.trace import Trace
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _LEFT = 1
 _AXIAL = (1, 2)
 _MARK = 5.0
+_RULER = "#ffe14d"
 
 
 class CanvasTool(Follower, ABC):
@@ -43,7 +45,6 @@ class CanvasTool(Follower, ABC):
         self.tools = tools
         self.labels = labels
         self.trace = trace
-        trace.show(labels)
         self._drag_callback: Callable[..., Any] = self._on_drag
         labels.mode = "pan_zoom"
         labels.mouse_pan = False
@@ -63,7 +64,7 @@ class CanvasTool(Follower, ABC):
         if self.labels.mode == "pan_zoom":
             self.labels.mouse_pan = True
             self.labels.cursor = "standard"
-        self.trace.hide()
+        self.trace.clear()
 
     @abstractmethod
     def drag(self, start: np.ndarray, event: Any) -> Iterator[None]:
@@ -104,11 +105,11 @@ class GuidedBrush(CanvasTool):
         """See :class:`CanvasTool`."""
         erase = self._erases or "Shift" in event.modifiers or self.labels.selected_label == 0
         path, size = [start], self.labels.brush_size
-        self.trace.draw([start[1:]], size, adding=not erase)
+        self.trace.draw(self.labels, [start[1:]], size, adding=not erase)
         yield
         while event.type == "mouse_move":
             path.append(self.place(event))
-            self.trace.draw([point[1:] for point in path], size, adding=not erase)
+            self.trace.draw(self.labels, [point[1:] for point in path], size, adding=not erase)
             yield
         path.append(self.place(event))
         self.trace.clear()
@@ -136,12 +137,35 @@ class Splitter(CanvasTool):
             self.tools.refuse("There is no lesion here; click into the lesion that is to be split.")
         elif self._first is None:
             self._first = z, y, x
-            self.trace.draw([(y, x)], _MARK, adding=True)
+            self.trace.draw(self.labels, [(y, x)], _MARK, adding=True)
             self.tools.ask("Now click into the part that is to be another lesion.")
         else:
             first, self._first = self._first, None
             self.tools.split(first, (z, y, x))
             self.tools.state.on_canvas = OnCanvas.NONE
+
+
+class Ruler(CanvasTool):
+    """A drag measures from its start to where the mouse is; the line stays until the next one, or another tool."""
+
+    def __init__(self, tools: Tools, labels: CaseLabels, trace: Trace, line: CanvasLine) -> None:
+        super().__init__(tools, labels, trace, "cross")
+        self._line = line
+        tools.ask("Drag from one place to another to measure between them.")
+
+    def close(self) -> None:
+        """See :class:`CanvasTool`."""
+        self._line.hide()
+        super().close()
+
+    def drag(self, start: np.ndarray, event: Any) -> Iterator[None]:
+        """See :class:`CanvasTool`."""
+        yield
+        while event.type == "mouse_move":
+            end = self.place(event)
+            self._line.show(self.labels, [start[1:], end[1:]])
+            self.tools.measured((start[1], start[2]), (end[1], end[2]))
+            yield
 
 
 class CanvasTools(Follower):
@@ -158,8 +182,11 @@ class CanvasTools(Follower):
         self._studio = studio
         self._tools = tools
         self._held: CanvasTool | None = None
-        self._trace = Trace(studio.viewer, studio.own_layers)
-        studio.add_closing(self._trace.unfollow)
+        picture = CanvasPicture(studio.viewer)
+        self.trace = Trace(picture)
+        self.line = CanvasLine(studio.viewer, _RULER)
+        studio.add_closing(picture.unfollow)
+        studio.add_closing(self.line.unfollow)
         self.follow(tools.state.events, ("on_canvas",), self._change)
         self.follow(studio.state.events, ("case",), self._change)
 
@@ -172,6 +199,8 @@ class CanvasTools(Follower):
         if labels is None or which is OnCanvas.NONE:
             return
         if which is OnCanvas.SPLIT:
-            self._held = Splitter(self._tools, labels, self._trace)
+            self._held = Splitter(self._tools, labels, self.trace)
+        elif which is OnCanvas.RULER:
+            self._held = Ruler(self._tools, labels, self.trace, self.line)
         else:
-            self._held = GuidedBrush(self._tools, labels, self._trace, erases=which is OnCanvas.ERASER)
+            self._held = GuidedBrush(self._tools, labels, self.trace, erases=which is OnCanvas.ERASER)

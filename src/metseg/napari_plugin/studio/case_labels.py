@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +82,8 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
 
     #: Emitted with an :class:`Edit`.
     edited = Signal(object)
+    #: Says of places, one array for each axis, on which the brush may draw; ``None`` for all. What it erases is erased.
+    allowed: Callable[[Any], npt.NDArray[np.bool_]] | None = None
 
     def __init__(self, labels: LabelArray, *, read_only: bool = False, **look: Any) -> None:
         self.read_only = read_only
@@ -186,8 +188,21 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
 
     def paint(self, coord: Sequence[float], new_label: int, refresh: bool = True) -> None:
         """Paint with the brush; see :meth:`napari.layers.Labels.paint`."""
+        whole = self.n_edit_dimensions > 2
+        near = slice(None) if whole else slice(round(float(coord[0])), round(float(coord[0])) + 1)
+        before = self.data[near].copy() if self.allowed is not None and new_label else None
         with self._editing(EditKind.STROKE):
             super().paint(coord, new_label, refresh=refresh)
+            if before is not None:
+                self._take_back(near, before)
+
+    def _take_back(self, near: slice, before: LabelArray) -> None:
+        """Give voxels that the brush must not draw on back what they were, in the same step of the undo history."""
+        places = np.nonzero(self.data[near] != before)
+        z, y, x = places[0] + (near.start or 0), places[1], places[2]
+        wrong = np.zeros(len(z), bool) if self.allowed is None else ~self.allowed((z, y, x))
+        if wrong.any():
+            self.data_setitem((z[wrong], y[wrong], x[wrong]), before[places][wrong])
 
     def fill(self, coord: Sequence[float], new_label: int, refresh: bool = True) -> None:
         """Give a connected region another label; see :meth:`napari.layers.Labels.fill`."""

@@ -10,9 +10,9 @@ import numpy as np
 from napari.layers import Image, Layer
 from napari.utils.colormaps import CyclicLabelColormap
 
-from metseg.napari_plugin.layers import KEY, LayerData, is_auxiliary, placement
+from metseg.napari_plugin.layers import KEY, LayerData, placement
 from metseg.napari_plugin.studio.case_labels import CaseLabels
-from metseg.napari_plugin.studio.own_layers import OwnLayers, clear_thumbnail
+from metseg.napari_plugin.studio.own_layers import OwnLayers
 from metseg.study import Sequence
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ _COLOURS = (
     "#ff8fa3",
     "#b4d84b",
 )
-_OPACITY = 0.5
+#: Lesions are drawn as contours this many voxels wide, so that they stay visible themselves.
+_CONTOUR = 1
+_OPACITY = 0.9
 _NO_CASE = "no case"
 
 #: Which layer shows a channel: its sequence, the how manieth of these it is, and how voxels are stored.
@@ -72,44 +74,40 @@ class CaseLayers:
         if self._labels is not None:
             self._own.hide(self._labels)
         wanted = dict(_channels(loaded))
-        for channel in self._images.keys() - wanted.keys():
-            self._empty(self._images[channel])
+        if spare := [image for channel, image in self._images.items() if channel not in wanted]:
+            self._put_away(*spare)
         images = []
         for channel, layer in wanted.items():
             images.append(self._show_image(channel, layer, loaded))
             yield
         labels = self._show_labels(images[-1], loaded)
         yield
-        self._own.fetch(labels)
+        self._own.unhide(labels)
         self._viewer.layers.selection.active = labels
         return tuple(images), labels
 
-    def hide(self) -> Generator[None, None, None]:
-        """Show no case, in as many steps: the layers stay, empty, put away, and reach no further than a voxel."""
-        labels = self._labels
-        if labels is not None and labels in self._own:
-            self._own.put_away(labels)
-            labels.empty()
-            clear_thumbnail(labels)
-            labels.name = f"lesions · {_NO_CASE}"
+    def hide(self) -> None:
+        """Show no case: its layers leave the viewer, empty; colours and visibility are kept for the next case."""
         self._viewer.status = "Ready"  # as napari begins: it would name what was under the mouse until that moves
-        for image in self._images.values():
-            yield
-            self._empty(image)
-        for layer in (*self._images.values(), self._labels):
-            yield
-            if layer is not None and layer in self._own:
-                layer.scale = layer.scale  # napari goes by the old size of a hidden layer until it is scaled
-        yield
-        if self._labels is not None and self._labels in self._own:
-            self._own.fit(self._labels)
+        self._put_away(*self._images.values(), *([] if self._labels is None else [self._labels]))
+
+    def _put_away(self, *layers: Layer) -> None:
+        if layers:
+            self._own.remove(*layers)
+        for layer in layers:
+            layer.metadata = {KEY: _NO_CASE}
+            if layer is self._labels:
+                self._labels.empty()
+            else:
+                layer.data = np.zeros((1,) * layer.ndim, layer.data.dtype)
 
     def _show_image(self, channel: _Channel, layer: LayerData, loaded: Loaded) -> Image:
         image, (voxels, look, _) = self._images.get(channel), layer
-        if image is None or image not in self._own:
+        labels = self._labels
+        below = None if labels is None or labels not in self._own else self._viewer.layers.index(labels)
+        if image is None:
             image = self._images[channel] = Layer.create(*layer)
-            below = self._labels if self._labels is not None and self._labels in self._own else None
-            self._own.add(image, None if below is None else self._viewer.layers.index(below))
+            self._own.add(image, below)
             return image
         resized = image.data.shape != voxels.shape
         image.data = voxels
@@ -118,32 +116,27 @@ class CaseLayers:
             image.contrast_limits_range = image.contrast_limits = limits
         image.name, image.metadata = look["name"], look["metadata"]
         _place(image, loaded, resized=resized)
-        self._own.fetch(image)
+        if image not in self._own:
+            self._own.add(image, below)
         return image
 
     def _show_labels(self, below: Image, loaded: Loaded) -> CaseLabels:
         labels, title = self._labels, f"lesions · {loaded.view.name}{' (read only)' * (loaded.session is None)}"
-        if labels is None or labels not in self._own:
+        if labels is None:
             where = placement(loaded.study.geometry.spacing)
             look = {"name": title, "opacity": _OPACITY, "colormap": lesion_colours(), **where}
             labels = self._labels = CaseLabels(loaded.view.labels, read_only=loaded.session is None, **look)
+            labels.contour = _CONTOUR
             labels.hold()
-            self._own.add(labels, self._viewer.layers.index(below) + 1)
         else:
             resized = labels.data.shape != loaded.view.labels.shape
             labels.refill(loaded.view.labels, read_only=loaded.session is None)
-            labels.name = title
+            labels.name, labels.metadata = title, {}
             _place(labels, loaded, resized=resized)
+        if labels not in self._own:
+            self._own.add(labels, self._viewer.layers.index(below) + 1)
         labels.selected_label = loaded.view.next_label
         return labels
-
-    def _empty(self, image: Image) -> None:
-        if image in self._own and not is_auxiliary(image):
-            self._own.put_away(image)
-            image.metadata = {KEY: _NO_CASE}
-            image.data = np.zeros((1,) * image.ndim, image.data.dtype)
-            clear_thumbnail(image)
-            image.name = f"{image.name.partition(' · ')[0]} · {_NO_CASE}"
 
 
 def lesion_colours() -> CyclicLabelColormap:

@@ -9,14 +9,22 @@ from typing import Any
 
 from qtpy.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QKeyEvent, QPainter, QPen
-from qtpy.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QListView,
+    QSizePolicy,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
 
 from metseg.curation import CaseSummary, ReviewQueue, Status
 from metseg.curation.kinds import DONE
 from metseg.curation.queue import QueueEntry
 from metseg.napari_plugin.studio.colours import STATUS, VERMILION, Colours
 
-_ROWS_SHOWN = 5
+_FEWEST_ROWS, _ROWS_SHOWN = 3, 6
 _MARGIN, _DOT, _BAR, _GAP = 8, 7, 40, 8
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -167,6 +175,7 @@ class CaseList(QListView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
         self.activated.connect(self._on_activated)
         self.clicked.connect(self._on_pointed)
 
@@ -191,13 +200,16 @@ class CaseList(QListView):
 
     def sizeHint(self) -> QSize:
         """Room for a few lines."""
-        height = self.sizeHintForRow(0) if self.cases.rows else self.fontMetrics().height() + 10
-        shown = min(max(len(self.cases.rows), 2), _ROWS_SHOWN)
-        return QSize(200, height * shown + 2 * self.frameWidth())
+        return self._size(_ROWS_SHOWN)
 
     def minimumSizeHint(self) -> QSize:
-        """As much: the panel scrolls as a whole."""
-        return self.sizeHint()
+        """Room for fewer, in a low window."""
+        return self._size(_FEWEST_ROWS)
+
+    def _size(self, most: int) -> QSize:
+        height = self.sizeHintForRow(0) if self.cases.rows else self.fontMetrics().height() + 10
+        shown = min(max(len(self.cases.rows), 2), most)
+        return QSize(200, height * shown + 2 * self.frameWidth())
 
     def keyReleaseEvent(self, event: QKeyEvent | None) -> None:
         """Tell which line the arrow keys have reached."""

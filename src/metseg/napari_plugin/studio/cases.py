@@ -58,7 +58,6 @@ class Cases(Follower):
         self._worker: Any = None
         self._editing: Editing | None = None
         self._before: tuple[Callable[[], object], ...] = ()
-        self._own = own
         self._layers = CaseLayers(viewer, own)
         self._turns = Turns()
         self._lesion = Follower()
@@ -104,21 +103,21 @@ class Cases(Follower):
         """Fill the layers in as many turns as they need, then let the case be edited."""
         try:
             images, labels = yield from self._layers.show(loaded)
-            self._own.fit(labels)
             navigation.go_to(self._viewer, labels, first_slice(labels.data))
             yield
-            self._begin(opening, OpenCase.of(loaded, images, labels), loaded.problem)
+            self._begin(opening, OpenCase.of(loaded, images, labels), loaded)
         except Exception:
             self._give_up()
-            yield from self._layers.hide()
+            self._layers.hide()
             raise
 
-    def _begin(self, opening: Opening, case: OpenCase, problem: str) -> None:
+    def _begin(self, opening: Opening, case: OpenCase, loaded: Loaded) -> None:
         opening.take()
         self._opening = None
         self._state.lesion, self._state.reviewed, self._state.slices = 0, frozenset(), ()
         self._state.status, self._state.reason = case.view.status, case.view.reason
         self._state.saved, self._state.problem = Saved.NOTHING, ""
+        self._state.notes = loaded.notes
         if case.session is not None:
             case.labels.unlock()
             self._editing = Editing(case.session, case.labels, self._state, self._tell_error)
@@ -126,7 +125,7 @@ class Cases(Follower):
         self._lesion.follow(case.labels.events, ("selected_label",), self._on_selected_label)
         self._state.case = case
         self._state.opening_case = ""
-        for text in (str(case.view.recovery or ""), problem):
+        for text in (str(case.view.recovery or ""), loaded.problem):
             if text:
                 self._tell(f"{case.name}: {text}")
 
@@ -146,6 +145,11 @@ class Cases(Follower):
         """Take an approval or rejection back, once all that was drawn is on the disk."""
         if (editing := self._saved_editing()) is not None:
             editing.reopen()
+
+    def add_note(self, text: str) -> None:
+        """Keep a note on the open case; none is kept of a case that is open read-only."""
+        if self._editing is not None:
+            self._editing.add_note(text)
 
     def mark_reviewed(self, z: int) -> None:
         """Keep that slice ``z`` was looked at; nothing is kept of a case that is open read-only."""
@@ -187,7 +191,7 @@ class Cases(Follower):
     # Closing
 
     def close(self, *, anyway: bool = False) -> bool:
-        """Save and close the open case, and hide and empty its layers; ``False`` if it cannot be saved."""
+        """Save and close the open case, and take its layers out of the viewer; ``False`` if it cannot be saved."""
         if not self._saved_and_left(anyway=anyway):
             return False
         self._show_nothing()
@@ -224,10 +228,11 @@ class Cases(Follower):
                 self._tell(f"{case.name}: could not be saved where it belongs ({state.problem}). Saved in {rescued}")
         case.labels.lock()
         state.case, state.lesion, state.slices, state.reviewed, state.proposal = None, 0, (), frozenset(), None
+        state.notes = ()
         state.saved, state.problem, state.status, state.reason = Saved.NOTHING, "", Status.TODO, ""
 
     def _show_nothing(self) -> None:
-        self._turns.run(self._layers.hide())
+        self._layers.hide()
 
     def _abandon_opening(self) -> None:
         self._turns.stop()
@@ -245,6 +250,10 @@ class Cases(Follower):
         if case is None or event.value is not case.labels:
             return
         self._leave(case, wait=False)
+        self._tell(
+            f"{case.name} was closed, for its lesions were removed from the list of layers. "
+            "All that you drew is saved: open it again under Review."
+        )
         QTimer.singleShot(0, self._show_nothing)
 
 

@@ -6,18 +6,18 @@ import contextlib
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]  # qtpy names it by another name
 
-from metseg.curation import CaseSession, Status
+from metseg.curation import CaseSession, Note, Status
 from metseg.curation.names import safe_name
 from metseg.napari_plugin.state import Follower
 from metseg.napari_plugin.studio.case_labels import CaseLabels, Edit
 from metseg.napari_plugin.studio.state import Saved, StudioState
-from metseg.napari_plugin.studio.writer import Reopening, ReviewedSlices, StatusChange, Writer
+from metseg.napari_plugin.studio.writer import NewNote, Reopening, ReviewedSlices, StatusChange, Writer
 from metseg.study import write_tiff
 
 #: Milliseconds of rest before voxels are looked for that a program wrote without saying so, and the time after which
@@ -84,6 +84,7 @@ class Editing(Follower):
         self._tell_error = tell_error
         self._bell = Bell(self._report)
         self._writer = Writer(session, self._bell.ring)
+        self._annotator = state.annotator
         self._seen = 0
         self._complained = ""
         self._looked_at: set[int] = set()
@@ -103,6 +104,12 @@ class Editing(Follower):
     def reopen(self) -> None:
         """Take an approval or rejection back."""
         self._writer.submit(Reopening())
+        self._report()
+
+    def add_note(self, text: str) -> None:
+        """Keep a note on the case."""
+        self._writer.submit(NewNote(text))
+        self._state.notes = (*self._state.notes, Note(text, self._annotator, datetime.now(UTC)))
         self._report()
 
     def mark_reviewed(self, z: int) -> None:

@@ -1,13 +1,14 @@
-"""All keys: the studio's, and those of napari that an annotator needs."""
+"""All keys: the studio's, which can be changed, and those of napari that an annotator needs; with a search."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
+from qtpy.QtCore import QEvent, QSignalBlocker, Qt
+from qtpy.QtGui import QKeyEvent, QKeySequence
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from metseg.napari_plugin.controls import Hint
 from metseg.napari_plugin.studio.panel import Panel
 
 if TYPE_CHECKING:
@@ -23,13 +24,66 @@ NAPARI = (
     ("5 or L", "pick the lesion under the mouse"),
     ("6 or Z", "move and zoom"),
     ("Space", "move and zoom while held"),
-    ("[ and ]", "thinner and thicker brush"),
     ("X", "swap lesion and background"),
     ("B", "leave other lesions as they are"),
     ("V", "show or hide the selected layer"),
     ("Ctrl-Z", "undo"),
     ("Ctrl-Shift-Z", "redo"),
 )
+#: What the mouse does beside its left button.
+MOUSE = (
+    ("Wheel", "slices, if that is chosen above; else zoom"),
+    ("Ctrl-Wheel", "zoom, if the wheel turns slices; else slices"),
+    ("Shift-Wheel", "thinner or thicker brush"),
+    ("Right drag", "brightness up and down, contrast left and right; not while napari's brush is chosen"),
+)
+_MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
+
+
+class KeyButton(QPushButton):
+    """Shows a key; after a click on it, the next key pressed takes its place. Esc keeps it, Backspace resets it.
+
+    Parameters
+    ----------
+    panel : KeysPanel
+    title : str
+        What the key does.
+    """
+
+    def __init__(self, panel: KeysPanel, title: str) -> None:
+        super().__init__()
+        self._panel = panel
+        self._title = title
+        self.setObjectName("key")
+        self.setCheckable(True)
+        self.setToolTip("Click, then press another key. Esc: leave it. Backspace: as it was at first.")
+        self.toggled.connect(lambda waits: self.setText("press a key …" if waits else self._key()))
+        self.setText(self._key())
+
+    def event(self, event: QEvent | None) -> bool:
+        """Take every key while waiting for one, Tab and napari's own included."""
+        if self.isChecked() and isinstance(event, QKeyEvent):
+            if event.type() == QEvent.Type.ShortcutOverride:
+                event.accept()
+                return True
+            if event.type() == QEvent.Type.KeyPress:
+                if event.key() not in _MODIFIERS:
+                    self._take(event)
+                return True
+        if event is not None and event.type() == QEvent.Type.FocusOut:
+            self.setChecked(False)
+        return bool(super().event(event))
+
+    def _take(self, event: QKeyEvent) -> None:
+        self.setChecked(False)
+        if event.key() == Qt.Key.Key_Escape:
+            return
+        name = QKeySequence(event.keyCombination()).toString(QKeySequence.SequenceFormat.PortableText)
+        self._panel.change(self._title, "" if event.key() == Qt.Key.Key_Backspace else napari_key(name))
+        self.setText(self._key())
+
+    def _key(self) -> str:
+        return next((one.key for one in self._panel.studio.shortcuts if one.title == self._title), "")
 
 
 class KeysPanel(Panel):
@@ -42,26 +96,89 @@ class KeysPanel(Panel):
     """
 
     def __init__(self, studio: Studio) -> None:
-        super().__init__("Keys", studio)
-        self.add_wide(_table((shortcut.key, shortcut.title) for shortcut in studio.shortcuts))
-        heading = QLabel("napari's own")
-        heading.setObjectName("sectionTitle")
-        self.add_wide(heading)
-        self.add_wide(_table(NAPARI))
+        super().__init__("Keys and mouse", studio)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search: a key, or what it does")
+        self.search.setClearButtonEnabled(True)
+        self.search.textChanged.connect(self._filter)
+        self.wheel = QCheckBox("The wheel turns slices")
+        self.wheel.setToolTip("While a case is open. The wheel zooms otherwise, as napari has it.")
+        self.wheel.toggled.connect(lambda on: setattr(studio.state, "wheel_turns_slices", on))
+        self.refusal = Hint("notice")
+        self._described: list[tuple[QWidget, str]] = []
+        self.buttons = {one.title: KeyButton(self, one.title) for one in studio.shortcuts}
+        self.add_wide(self.search)
+        self.add_wide(self.wheel)
+        self.add_wide(self.refusal)
+        self._add_table(
+            "The studio's: click on one to change it",
+            [(self.buttons[one.title], one.title, one.key) for one in studio.shortcuts],
+        )
+        self._add_table("Mouse", [(_cap(key), title, key) for key, title in MOUSE])
+        self._add_table("napari's own, see its preferences", [(_cap(key), title, key) for key, title in NAPARI])
+        self.follow(studio.state.events, ("wheel_turns_slices",), self._show_wheel)
+        self._show_wheel()
+
+    def change(self, title: str, key: str) -> None:
+        """Give what ``title`` says another key, or the usual one if ``key`` is empty; say why if that cannot be."""
+        try:
+            self.studio.change_key(title, key)
+        except ValueError as error:
+            self.refusal.say(f"{error}".capitalize())
+        else:
+            self.refusal.say("")
+
+    def _add_table(self, heading: str, rows: list[tuple[QWidget, str, str]]) -> None:
+        table = QWidget()
+        column = QVBoxLayout(table)  # leaves no gaps where rows are hidden, as a grid does
+        column.setContentsMargins(0, 4, 0, 0)
+        column.setSpacing(5)
+        title = QLabel(heading)
+        title.setObjectName("sectionTitle")
+        column.addWidget(title)
+        for cap, what, key in rows:
+            row = _row(cap, what)
+            column.addWidget(row)
+            self._described.append((row, f"{key} {what}".lower()))
+        self.add_wide(table)
+
+    def _filter(self, text: str) -> None:
+        words = text.lower().split()
+        for row, described in self._described:
+            row.setVisible(all(word in described for word in words))
+
+    def _show_wheel(self) -> None:
+        with QSignalBlocker(self.wheel):
+            self.wheel.setChecked(self.state.wheel_turns_slices)
 
 
-def _table(rows: Iterable[tuple[str, str]]) -> QWidget:
-    table = QWidget()
-    grid = QGridLayout(table)
+def napari_key(name: str) -> str:
+    """A key as Qt writes it, as napari does."""
+    *modifiers, key = name[:-1].split("+") if name.endswith("+") else name.split("+")
+    known = {"Del": "Delete", "Ins": "Insert", "PgUp": "PageUp", "PgDown": "PageDown", "Return": "Enter", "": "+"}
+    return "-".join([*(modifier for modifier in modifiers if modifier), known.get(key, key)])
+
+
+def _cap(key: str) -> QWidget:
+    cap = QLabel(key)
+    cap.setObjectName("key")
+    held = QWidget()
+    line = QHBoxLayout(held)
+    line.setContentsMargins(0, 0, 0, 0)
+    line.addWidget(cap)
+    line.addStretch(1)
+    return held
+
+
+def _row(cap: QWidget, title: str) -> QWidget:
+    row = QWidget()
+    grid = QGridLayout(row)
     grid.setContentsMargins(0, 0, 0, 0)
     grid.setHorizontalSpacing(12)
-    grid.setVerticalSpacing(5)
     grid.setColumnStretch(1, 1)
-    for row, (key, title) in enumerate(rows):
-        cap = QLabel(key)
-        cap.setObjectName("key")
-        what = QLabel(title[:1].upper() + title[1:])
-        what.setWordWrap(True)
-        grid.addWidget(cap, row, 0, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        grid.addWidget(what, row, 1)
-    return table
+    cap.setFixedWidth(104)
+    what = QLabel(title[:1].upper() + title[1:])
+    what.setWordWrap(True)
+    grid.addWidget(cap, 0, 0, Qt.AlignmentFlag.AlignVCenter)
+    grid.addWidget(what, 0, 1)
+    return row

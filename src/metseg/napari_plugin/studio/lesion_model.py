@@ -62,12 +62,14 @@ COLUMNS = (
         "Mean probability that the network gives to the lesion's voxels, 0 to 1.",
         lambda row: _number(row.lesion.mean_probability),
         lambda row: row.lesion.mean_probability,
+        spare=True,
     ),
     Column(
         "Unsure\nbits",
         "How unsure the network is in and around the lesion: mean entropy, 0 if certain, 1 if it tosses a coin.",
         lambda row: _number(row.uncertainty),
         lambda row: row.uncertainty,
+        spare=True,
     ),
     Column(
         "Nets\napart",

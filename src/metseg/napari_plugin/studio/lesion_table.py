@@ -37,13 +37,14 @@ class LesionPanel(Panel):
     """
 
     def __init__(self, studio: Studio) -> None:
-        super().__init__("Lesions", studio)
+        super().__init__("", studio)
+        self.setContentsMargins(4, 2, 4, 4)
         self.tools = Tools.of(studio)
         self.model = LesionModel(self._colour, self)
         self.sorted = SortedLesions(self.model, self)
         self.table = LesionView(self.sorted)
         self.total = Hint()
-        self.export = QPushButton("Export table …")
+        self.export = QPushButton("Export …")
         self.export.setToolTip("Write the table to a CSV file.")
         self.export.clicked.connect(self.ask_file)
         below = QWidget()
@@ -147,7 +148,7 @@ class LesionPanel(Panel):
         if self.state.case is None:
             self.total.say("")
             return
-        volume = f", {sum(row.volume[0] for row in rows):,.0f} {rows[0].volume[1]} in all" if rows else ""
+        volume = f", {sum(row.volume[0] for row in rows):,.0f} {rows[0].volume[1]}" if rows else ""
         self.total.say(f"{_counted(len(rows))}{volume}")
 
     def _show_selected(self) -> None:

@@ -9,11 +9,11 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QW
 
 from metseg.napari_plugin.studio.lesion_model import COLUMNS, SortedLesions
 
-_FEWEST_ROWS, _MOST_ROWS = 3, 10
+_FEWEST_ROWS = 3
 _CHIP = 10
 _ROW_PADDING = 6
 #: Beside a cell's text: as much as there is room for.
-_CELL_PADDINGS = (8, 6, 4)
+_CELL_PADDINGS = (8, 6, 4, 2)
 _MOVING = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
 
@@ -111,7 +111,7 @@ class LesionView(QTableView):
             self.went.emit(self.currentIndex().row())
 
     def _fit(self) -> None:
-        """Columns as wide as their contents need, and what is left shared out; as high as there are lesions."""
+        """Columns as wide as their contents need, and what is left shared out; never lower than a few rows."""
         for index in range(len(COLUMNS)):
             self.setColumnHidden(index, not (index in self._wanted and self._lesions.has(index)))
         shown = [index for index in range(len(COLUMNS)) if not self.isColumnHidden(index)]
@@ -122,10 +122,9 @@ class LesionView(QTableView):
         spare = max(self._room() - sum(needed), 0)
         for place, (index, width) in enumerate(zip(shown, needed, strict=True)):
             self.setColumnWidth(index, width + spare * (place + 1) // len(shown) - spare * place // len(shown))
-        rows = min(max(self._lesions.rowCount(), _FEWEST_ROWS), _MOST_ROWS)
         bar = self._bar_height() if sum(needed) > self._room() else 0
         head = self._header.sizeHint().height()
-        self.setFixedHeight(head + rows * self._lines.defaultSectionSize() + bar + 2 * self.frameWidth())
+        self.setMinimumHeight(head + _FEWEST_ROWS * self._lines.defaultSectionSize() + bar + 2 * self.frameWidth())
 
     def _room(self) -> int:
         rows = self.viewport()

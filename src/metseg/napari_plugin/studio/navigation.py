@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metseg.napari_plugin.navigation import go_to as show_point
 from metseg.napari_plugin.navigation import world_factors
 
 if TYPE_CHECKING:
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def go_to(viewer: ViewerModel, layer: Labels, z: float, y: float | None = None, x: float | None = None) -> None:
-    """Show slice ``z`` of ``layer``, shape (z, y, x), and have (y, x) in the middle of the canvas; in voxels."""
+    """Show slice ``z`` of ``layer``, shape (z, y, x), and have (y, x) on the canvas, without a zoom; in voxels."""
+    if y is not None and x is not None and viewer.dims.ndisplay == 2:
+        show_point(viewer, layer, (z, y, x))
+        return
     shape = layer.data.shape
     middle = [(size - 1) / 2 for size in shape[1:]]
     point = (z, middle[0] if y is None else y, middle[1] if x is None else x)
@@ -23,9 +27,6 @@ def go_to(viewer: ViewerModel, layer: Labels, z: float, y: float | None = None, 
     ]
     first = viewer.dims.ndim - len(world)
     viewer.dims.set_point(range(first, viewer.dims.ndim), world)  # at once: napari slices all layers each time
-    if y is not None and x is not None and viewer.dims.ndisplay == 2:
-        shown = [world[axis - first] for axis in viewer.dims.displayed if axis >= first]
-        viewer.scene.camera.center = (0.0, *shown) if len(shown) == 2 else tuple(shown)
 
 
 def shown_slice(viewer: ViewerModel, layer: Labels) -> int | None:

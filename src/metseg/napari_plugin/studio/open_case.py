@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from metseg.curation import CaseSession, CaseView, Prediction, Project
+from metseg.curation import CaseSession, CaseView, Note, Prediction, Project
 from metseg.errors import UnreadableFileError
 from metseg.napari_plugin.layers import LayerData, study_layers
 from metseg.napari_plugin.studio.preparation import prepare
@@ -85,6 +85,8 @@ class Loaded:
         Of the images, in the order in which they lie in the viewer.
     problem : str
         What could not be read besides; empty if all could.
+    notes : tuple of Note
+        On the case, oldest first.
     """
 
     view: CaseView
@@ -93,6 +95,7 @@ class Loaded:
     layers: list[LayerData]
     prediction: Prediction | None
     problem: str = ""
+    notes: tuple[Note, ...] = ()
 
 
 class Opening:
@@ -191,7 +194,7 @@ def _load(view: CaseView, session: CaseSession | None) -> Loaded:
     prepare()
     study = view.study()
     prediction, problem = _prediction(view)
-    return Loaded(view, session, study, study_layers(study), prediction, problem)
+    return Loaded(view, session, study, study_layers(study), prediction, problem, view.notes())
 
 
 def _prediction(view: CaseView) -> tuple[Prediction | None, str]:

@@ -20,7 +20,7 @@ from metseg.napari_plugin.studio.state import Saved, StudioState
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
 
-_LONGEST_NAME = 64
+_LONGEST_NAME, _LONGEST_SHOWN = 64, 20
 _DOTS = {Saved.SAVED: colours.GREEN, Saved.SAVING: colours.ORANGE, Saved.FAILED: colours.VERMILION}
 _MOST_MESSAGES = 3
 
@@ -28,23 +28,34 @@ _MOST_MESSAGES = 3
 class ProjectPanel(Panel):
     """Project, case, saved or not, and what the user must know.
 
+    What is set once, the project and the annotator, is one line while a project is open; a click on it shows the rest.
+
     Parameters
     ----------
     studio : Studio
     """
 
     def __init__(self, studio: Studio) -> None:
-        super().__init__("Project", studio)
+        super().__init__("", studio)
+        self.more = QToolButton()
+        self.more.setObjectName("fold")
+        self.more.setCheckable(True)
+        self.more.setChecked(True)
+        self.more.setToolTip("Open or make a project; say who you are.")
+        self.more.toggled.connect(self._fold)
         self.project = _Name("No project is open")
+        self.by = QLabel()
+        self.by.setObjectName("hint")
         self.open = button("Open …", "Open the folder of a project.", self._open)
         self.make = button("New …", "Make a project of a folder of images; they stay where they are.", self._make)
         self.annotator = QLineEdit()
-        self.annotator.setPlaceholderText("pseudonym")
+        self.annotator.setPlaceholderText("Annotator: a pseudonym")
         self.annotator.setMaxLength(_LONGEST_NAME)
         self.annotator.setToolTip("Written into the journal of cases that you open from now on.")
         self.annotator.textEdited.connect(lambda text: setattr(self.state, "annotator", text.strip()))
+        self.setup = _row(self.annotator, self.open, self.make)
         self.case = _Name("No case is open")
-        self.case.setObjectName("result")
+        self.case.setObjectName("caseName")
         self.status = QLabel()
         self.close_case = QToolButton()
         self.close_case.setText("✕")
@@ -59,23 +70,42 @@ class ProjectPanel(Panel):
         self.messages = Hint("notice")
         self.dismiss = button("Dismiss", "I have read this.", lambda: setattr(self.state, "messages", ()))
         self.work = WorkBar(studio.cancel)
-        self.add_wide(_row(self.project, self.open, self.make))
+        fold = _row(self.project, self.by)
+        held = QWidget()
+        line = QHBoxLayout(held)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(4)
+        line.addWidget(self.more)
+        line.addWidget(fold, 1)
+        self.add_wide(held)
+        self.add_wide(self.setup)
         self.add_wide(self.work)
-        self.add_row("Annotator", self.annotator)
-        self.add_wide(_row(self.case, self.status, self.close_case))
-        self.add_wide(self.saved)
-        self.add_wide(self.refused)
-        self.add_wide(self.look)
-        self.add_wide(self.messages)
-        self.add_wide(self.dismiss)
+        self._case_line = _row(self.case, self.status, self.close_case)
+        self.add_wide(self._case_line)
+        for widget in (self.saved, self.refused, self.look, self.messages, self.dismiss):
+            self.add_wide(widget)
         events = self.state.events
+        self.follow(events, ("project",), self._fold_away)
         self.follow(events, ("project", "annotator"), self._show_project)
-        self.follow(events, ("case", "opening_case", "status", "reason"), self._show_case)
+        self.follow(events, ("project", "case", "opening_case", "status", "reason"), self._show_case)
         self.follow(events, ("refused", "refusal", "messages"), self._show_messages)
         self.follow(events, ("activity", "progress"), self._show_work)
+        self._fold_away()
         self._show_project()
         self._show_case()
         self._show_messages()
+
+    def _fold_away(self) -> None:
+        """Show what is set once until a project is open."""
+        self.more.setChecked(self.state.project is None)
+        self._fold(self.more.isChecked())
+
+    def _fold(self, shown: bool) -> None:
+        self.more.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
+        self.setup.setVisible(shown)
+        self.by.setVisible(not shown)
+        for one in (self.open, self.make):  # the first steps offer them as well
+            one.setVisible(self.state.project is not None)
 
     def _open(self) -> None:
         folder = ask_folder(self, "Open the folder of a project")
@@ -96,6 +126,8 @@ class ProjectPanel(Panel):
         self.project.show_name(
             "" if project is None else project.path.name, "" if project is None else str(project.path)
         )
+        annotator = self.state.annotator
+        self.by.setText(f"by {annotator[:_LONGEST_SHOWN]}" if annotator else "no annotator named")
         with QSignalBlocker(self.annotator):
             if self.annotator.text().strip() != self.state.annotator:
                 self.annotator.setText(self.state.annotator)
@@ -108,6 +140,7 @@ class ProjectPanel(Panel):
             self.case.show_name("", "")
         else:
             self.case.show_name(state.case.name, "")
+        self._case_line.setVisible(state.project is not None or state.case is not None)
         self.status.setText(status_words(state))
         self.status.setToolTip(state.reason)
         colour = colours.STATUS[state.status]

@@ -8,14 +8,16 @@ from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
+from metseg import DEFAULT_MODEL
 from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, Option
 from metseg.napari_plugin.dialogs import ask_model_file
+from metseg.napari_plugin.pipeline import automatic, faster
 from metseg.napari_plugin.sections import device_title, model_options
 from metseg.napari_plugin.studio.buttons import WorkBar, button, stand_out
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.predictions import Change, Proposal
-from metseg.napari_plugin.studio.proposal_layer import COLOURS
-from metseg.napari_plugin.studio.proposing import Proposing
+from metseg.napari_plugin.studio.proposal_picture import COLOURS
+from metseg.napari_plugin.studio.proposing import PREDICT, TAKE_OVER, Proposing
 from metseg.napari_plugin.studio.state import StudioState, Tab
 
 if TYPE_CHECKING:
@@ -53,11 +55,12 @@ class ProposalPanel(Panel):
         self.device = Choice(lambda device: setattr(state, "device", device))
         self.device.setToolTip("Where the network runs. Automatic takes the fastest device of this computer.")
         self.clahe = ClaheBox(lambda choice: setattr(state, "clahe", choice))
-        self.predict = button("Predict this case  (H)", "", self.proposing.predict)
+        self.predict = button("Predict this case", "", self.proposing.predict)
         self.predict_all = button("All unedited …", "", self.proposing.predict_all)
         self.work = WorkBar(studio.cancel)
         self.summary = Hint()
         self.proposal = ProposalBox(self.proposing)
+        studio.show_key(self.proposal.take_over, "Take over", TAKE_OVER)
         buttons = QWidget()
         row = QHBoxLayout(buttons)
         row.setContentsMargins(0, 0, 0, 0)
@@ -92,6 +95,15 @@ class ProposalPanel(Panel):
         self.model.offer(options, state.model)
         self.model.setToolTip(state.card.summary if state.card else "The network that proposes the outlines.")
 
+    def _quicker(self) -> str:
+        """The network that would be much faster, in words."""
+        state, sequences = self.state, () if self.state.case is None else self.state.case.study.sequences
+        key = state.model
+        if key == DEFAULT_MODEL and sequences:
+            chosen, _ = automatic(state.models, sequences, None)
+            key = next(iter(chosen), key)
+        return faster(state.models, key, sequences)
+
     def _forget_clahe(self) -> None:
         self.state.clahe = None
 
@@ -121,9 +133,10 @@ class ProposalPanel(Panel):
         undone = state.case is not None and state.case.prediction is None
         stand_out(self.predict, undone and not waits and not proposing.case_obstacle)
         again = state.case is not None and not undone
-        self.predict.setText("Predict again  (H)" if again else "Predict this case  (H)")
+        key = self.studio.key(PREDICT)
+        self.predict.setText(("Predict again" if again else "Predict this case") + f"  ({key})" * bool(key))
         if proposing.case or proposing.all:
-            self.work.show_work(state.activity, state.progress)
+            self.work.show_work(state.activity, state.progress, "slice" if proposing.case else "", self._quicker())
         else:
             self.work.hide()
         self.summary.say("" if waits else proposing.summary)
@@ -166,7 +179,7 @@ class ProposalBox(QWidget):
         self.left_out = Hint()
         self.replace = QCheckBox("Also replace what was drawn by hand")
         self.replace.toggled.connect(lambda on: proposing.keep_hand(not on))
-        self.take_over = button("Take over  (⇧H)", "One step: Ctrl-Z takes it back.", proposing.take_over)
+        self.take_over = button("Take over", "One step: Ctrl-Z takes it back.", proposing.take_over)
         self.take_over.setObjectName("primary")
         self.discard = button("Discard", "Everything stays as it is.", proposing.discard)
         choice = QHBoxLayout()

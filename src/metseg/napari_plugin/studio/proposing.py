@@ -23,7 +23,7 @@ from metseg.napari_plugin.studio.predictions import (
     predicting_all,
     propose,
 )
-from metseg.napari_plugin.studio.proposal_layer import ProposalLayer
+from metseg.napari_plugin.studio.proposal_picture import ProposalPicture
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 #: Milliseconds of rest after an edit before the plan is made anew.
 _REST = 250
+
+#: What the keys do.
+PREDICT, TAKE_OVER = "have the network predict this case", "take over what the network proposes"
 
 
 class Proposing(Follower):
@@ -60,7 +63,7 @@ class Proposing(Follower):
         super().__init__()
         self._studio = studio
         self._state = studio.state
-        self._layer = ProposalLayer(studio.viewer, studio.own_layers)
+        self.preview = ProposalPicture(studio.viewer, studio.own_layers)
         self._seen: dict[Change, int] = {}
         self._here = "" if self._state.case is None else self._state.case.name
         self.case, self.all, self.summary = "", False, ""
@@ -72,19 +75,14 @@ class Proposing(Follower):
         self._soon.setSingleShot(True)
         self._soon.setInterval(_REST)
         self._soon.timeout.connect(self._replan)
-        self._beforehand = QTimer()
-        self._beforehand.setSingleShot(True)
-        self._beforehand.setInterval(_REST)
-        self._beforehand.timeout.connect(self._prepare)
         events = self._state.events
         self.follow(events, ("project",), self._find_default)
         self.follow(events, ("activity",), self._on_activity)
         self.follow(events, ("case",), self._on_case)
         self.follow(events, ("commits",), self._on_commit)
         self.follow(events, ("proposal",), self._show)
-        self.follow(studio.viewer.layers.events, ("removed",), self._on_removed)
-        studio.add_shortcut(Shortcut("H", "have the network predict this case", self.predict))
-        studio.add_shortcut(Shortcut("Shift-H", "take over what the network proposes", self.take_over))
+        studio.add_shortcut(Shortcut("H", PREDICT, self.predict))
+        studio.add_shortcut(Shortcut("Shift-H", TAKE_OVER, self.take_over))
         studio.add_closing(self.close)
         self._find_default()
 
@@ -92,9 +90,9 @@ class Proposing(Follower):
         """Stop working and listening. The preview stays: it goes with the case, and the window may be gone."""
         self.unfollow()
         self._soon.stop()
-        self._beforehand.stop()
         self._defaults.forget()
         self._plans.forget()
+        self.preview.close()
 
     @property
     def busy(self) -> bool:
@@ -175,10 +173,7 @@ class Proposing(Follower):
         number = self._seen.get(change, 0)
         self._seen[change] = number + 1
         z, y, x = first_voxel_slice(proposal, case.labels.data, lesions[number % len(lesions)])
-        if self._layer.shows(y, x):
-            self._studio.go_to(z)
-        else:
-            self._studio.go_to(z, y, x)
+        self._studio.go_to(z, y, x)
 
     def _on_answer(self, answer: Segmentation) -> None:
         case = self._state.case
@@ -216,7 +211,7 @@ class Proposing(Follower):
         self.changed.emit()
 
     def _take_over(self, proposal: Proposal) -> None:
-        self._layer.hide()  # the labels are seen again before they change
+        self.preview.hide()  # the labels are seen again before they change
         try:
             answer = proposal.answer
             self._studio.take_over(
@@ -305,19 +300,9 @@ class Proposing(Follower):
             return
         self._here = here
         self._forget()
-        if here:
-            self._beforehand.start()
         if self.case and self.case != here:
             self._studio.cancel()
         self._set(summary="")
-
-    def _prepare(self) -> None:
-        """Have the preview's layer there before a network is at work: to add it takes napari a tenth of a second."""
-        case = self._state.case
-        if case is not None and case.labels.drawing:
-            self._beforehand.start()
-        elif case is not None:
-            self._layer.prepare(case)
 
     def _on_commit(self) -> None:
         if self._state.proposal is not None:
@@ -326,13 +311,9 @@ class Proposing(Follower):
     def _show(self) -> None:
         proposal, case = self._state.proposal, self._state.case
         if isinstance(proposal, Proposal) and case is not None:
-            self._layer.show(case, proposal)
+            self.preview.show(case, proposal)
         else:
-            self._layer.hide()
-
-    def _on_removed(self, event: Any) -> None:
-        if self._layer.is_it(event.value):
-            self.discard()
+            self.preview.hide()
 
     def _forget(self) -> None:
         self._wanted = None

@@ -13,6 +13,7 @@ from metseg.napari_plugin.controls import Hint
 from metseg.napari_plugin.studio.buttons import button, stand_out
 from metseg.napari_plugin.studio.case_list import CaseList, CaseRow, rows_of
 from metseg.napari_plugin.studio.colours import Colours
+from metseg.napari_plugin.studio.notes_box import NotesBox
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.review_questions import RejectQuestion, UnseenQuestion
 from metseg.napari_plugin.studio.reviewing import Reviewing
@@ -20,6 +21,7 @@ from metseg.napari_plugin.studio.shortcuts import Shortcut
 from metseg.napari_plugin.studio.slice_strip import SliceStrip, Strip
 from metseg.napari_plugin.studio.state import StudioState
 from metseg.napari_plugin.studio.thin_bar import ThinBar
+from metseg.napari_plugin.studio.thumbnails import as_html, thumbnail
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.open_case import OpenCase
@@ -54,12 +56,22 @@ class QueuePanel(Panel):
         self.cases = CaseList(studio.open_case, self._show_problem, colours)
         self.cases.setToolTip("Most benefit first. Double click to open.")
         self.problem = Hint("notice")
-        self.strip = SliceStrip(self._go_to, colours)
+        self.strip = SliceStrip(self._go_to, colours, self._slice_tip)
         self.left = Hint()
         self.buttons = ReviewButtons(self.reviewing)
-        for widget in (top, self.bar, self.cases, self.problem, self.strip, self.left, self.buttons):
+        self.notes = NotesBox(studio)
+        for widget in (top, self.bar, self.cases, self.problem, self.strip, self.left, self.buttons, self.notes):
             self.add_wide(widget)
         studio.add_shortcut(Shortcut("Shift-X", "reject the case", self._reject))
+        for shown, title in (
+            (self.buttons.next, "next slice to look at"),
+            (self.buttons.back, "slice before"),
+            (self.buttons.approve, "approve, open the next case"),
+            (self.buttons.reject, "reject the case"),
+            (self.buttons.reopen, "reopen the approved or rejected case"),
+            (self.buttons.unseen.anyway, "approve though slices remain"),
+        ):
+            studio.show_key(shown, shown.text(), title)
         events = self.state.events
         self.follow(events, ("project", "cases", "listing", "queue", "case"), self._show_cases)
         self.follow(events, ("case", "slices", "reviewed", "status", "proposal"), self._show_slices)
@@ -74,6 +86,10 @@ class QueuePanel(Panel):
     def _reject(self) -> None:
         if self.studio.in_review():
             self.buttons.ask_reason()
+
+    def _slice_tip(self, z: int, known: str) -> str:
+        case = self.state.case
+        return known if case is None else as_html(thumbnail(case, z), known)
 
     def _go_to(self, z: int) -> None:
         self.studio.go_to(z)
@@ -107,6 +123,7 @@ class QueuePanel(Panel):
         state, plan, case = self.state, self.reviewing.plan, self.state.case
         self.strip.setVisible(case is not None)
         self.left.setVisible(case is not None)
+        self.notes.setVisible(case is not None)
         self.buttons.show_state(state)
         if case is None:
             self.left.say("")
@@ -156,17 +173,15 @@ class ReviewButtons(QWidget):
     def __init__(self, reviewing: Reviewing) -> None:
         super().__init__()
         self._reviewing = reviewing
-        self.next = button("Next slice  (J)", "Count this slice as looked at and go to the one that is worth most.")
-        self.back = button("Back  (⇧J)", "Go back to the slice looked at before.")
-        self.approve = button("Approve, open next  (A)", "This case is correct as it is. Open the next one.")
-        self.reject = button("Reject …  (⇧X)", "This case cannot be used. You are asked why.")
+        self.next = button("Next slice", "Count this slice as looked at and go to the one that is worth most.")
+        self.back = button("Back", "Go back to the slice looked at before.")
+        self.approve = button("Approve, open next", "This case is correct as it is. Open the next one.")
+        self.reject = button("Reject …", "This case cannot be used. You are asked why.")
         self.next.clicked.connect(reviewing.next_slice)
         self.back.clicked.connect(reviewing.previous_slice)
         self.approve.clicked.connect(reviewing.approve)
         self.reject.clicked.connect(self.ask_reason)
-        self.reopen = button(
-            "Reopen  (⇧O)", "Take the approval or rejection back: the case stands where it stood before."
-        )
+        self.reopen = button("Reopen", "Take the approval or rejection back: the case stands where it stood before.")
         self.reopen.clicked.connect(reviewing.reopen)
         self.question = RejectQuestion(reviewing)
         self.unseen = UnseenQuestion(reviewing)

@@ -9,6 +9,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QSpinBox, QToolButton, QVBoxLayout, QWidget
 
+from metseg.events import RemainingTime, seconds_in_words
 from metseg.napari_plugin.controls import Choice, Hint, Option
 from metseg.napari_plugin.dialogs import ask_folder, ask_model_file
 from metseg.napari_plugin.studio.buttons import button, stand_out
@@ -62,6 +63,7 @@ class RetrainPanel(Panel):
         self.start = button("Start", "", retraining.start)
         self.resume = button("Resume", "Go on where it was stopped, with the cases as they were.", retraining.resume)
         self.stop = button("Stop", "End after the step in progress; it can be resumed.", retraining.stop)
+        self._remaining = RemainingTime()
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
         self.loss = Plot("loss", "Loss of each step comes here", colours)
@@ -145,7 +147,9 @@ class RetrainPanel(Panel):
         bar.setRange(0, run.progress.total)
         bar.setValue(run.progress.done)
         stopping = run.phase is Phase.STOPPING
-        bar.setFormat("ending the step …" if stopping else run.progress.what or "starting")
+        seconds = self._remaining.seconds(run.progress)
+        left = "" if seconds is None else f", {seconds_in_words(seconds)} left"
+        bar.setFormat("ending the step …" if stopping else f"{run.progress.what or 'starting'}{left}")
         bar.setUpdatesEnabled(True)
 
     def _show_curves(self) -> None:

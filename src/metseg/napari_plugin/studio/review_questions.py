@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent, QKeyEvent
 from qtpy.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from metseg.napari_plugin.controls import Hint
+from metseg.napari_plugin.controls import Hint, reveal
 from metseg.napari_plugin.studio.buttons import button
 
 if TYPE_CHECKING:
@@ -32,12 +32,15 @@ class RejectQuestion(QWidget):
         self.confirm.clicked.connect(self._reject)
         cancel = QPushButton("Cancel")
         cancel.clicked.connect(self.hide)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        row = QHBoxLayout()
         row.setSpacing(6)
-        row.addWidget(self.reason, 1)
-        row.addWidget(self.confirm)
-        row.addWidget(cancel)
+        row.addWidget(self.confirm, 1)
+        row.addWidget(cancel, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        column.addWidget(self.reason)
+        column.addLayout(row)
         self.hide()
 
     def ask(self) -> None:
@@ -45,6 +48,7 @@ class RejectQuestion(QWidget):
         self.reason.clear()
         self.confirm.setEnabled(False)
         self.show()
+        reveal(self)
         self.reason.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
@@ -73,7 +77,7 @@ class UnseenQuestion(QWidget):
         self._before: QWidget | None = None
         self.text = Hint("notice")
         self.look = button("Look  (⏎)", "Show the first of the slices that were not looked at (Return).", self._look)
-        self.anyway = button("Approve anyway  (⇧A)", "They stay marked as not looked at.", self._approve)
+        self.anyway = button("Approve anyway", "They stay marked as not looked at.", self._approve)
         self.cancel = QToolButton()
         self.cancel.setText("✕")
         self.cancel.setObjectName("openModel")
@@ -101,6 +105,7 @@ class UnseenQuestion(QWidget):
         if self.isHidden():
             self._before = QApplication.focusWidget()
         self.show()
+        reveal(self)
         self.look.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def keep_up(self) -> None:

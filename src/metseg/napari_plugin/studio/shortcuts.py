@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from app_model.types import KeyBinding
+from psygnal import Signal
+
+from metseg.napari_plugin.studio.settings import settings
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+
+_GROUP = "keys"
 
 
 @dataclass(frozen=True)
@@ -22,14 +27,22 @@ class Shortcut:
     key : str
         As napari writes keys: ``"N"``, ``"Shift-N"``, ``"Ctrl-Alt-N"``.
     title : str
-        What it does, for the list of keys.
+        What it does, for the list of keys; no two are the same.
     action : callable
         Called without arguments, in the window's thread.
+    released : callable, optional
+        Called when the key is let go.
     """
 
     key: str
     title: str
     action: Callable[[], object]
+    released: Callable[[], object] | None = None
+
+    @property
+    def short(self) -> str:
+        """The key as it stands on buttons."""
+        return self.key.replace("Shift-", "⇧").replace("Delete", "Del")
 
 
 class Shortcuts:
@@ -38,41 +51,80 @@ class Shortcuts:
     Parameters
     ----------
     viewer : ViewerModel
+
+    Attributes
+    ----------
+    changed : Signal
+        A key was added or is another now.
     """
+
+    changed = Signal()
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._layer: Any = None
         self._known: dict[KeyBinding, Shortcut] = {}
+        self._usual: dict[str, str] = {}
         self._ours: dict[KeyBinding, Callable[..., object]] = {}
 
     def __iter__(self) -> Iterator[Shortcut]:
         return iter(self._known.values())
 
     def add(self, shortcut: Shortcut) -> None:
-        """Bind a key.
+        """Bind a key, or the one that the user has chosen in its place.
 
         Raises
         ------
         ValueError
             If napari, the studio or another plugin uses it already.
         """
-        key = KeyBinding.from_str(shortcut.key.replace("-", "+"))
-        if key in self._known or key in self._viewer.keymap or key in taken_by_napari():
-            raise ValueError(f"the key {shortcut.key} is in use already: {shortcut.title!r} has none here")
+        self._usual[shortcut.title] = shortcut.key
+        chosen = self.stored(shortcut.title, shortcut.key)
+        try:
+            self._bind(replace(shortcut, key=chosen))
+        except ValueError:
+            if chosen == shortcut.key:
+                raise
+            self._bind(shortcut)
+        self.changed.emit()
 
-        def act(_: object) -> None:
-            shortcut.action()
+    def stored(self, title: str, usual: str) -> str:
+        """The key that the user has chosen for what ``title`` says; ``usual`` if none."""
+        return str(settings().value(_entry(title), usual))
 
-        self._known[key] = shortcut
-        self._ours[key] = act
-        self._viewer.bind_key(key, act, overwrite=True)
-        if self._layer is not None:
-            self._layer.bind_key(key, act, overwrite=True)
+    def key(self, title: str) -> str:
+        """The key that does what ``title`` says, as on buttons; empty if none does."""
+        return next((known.short for known in self if known.title == title), "")
+
+    def change(self, title: str, key: str) -> None:
+        """Bind another key in the place of the present one, and remember it; the usual one if ``key`` is empty.
+
+        Raises
+        ------
+        ValueError
+            If it is no key, or napari, the studio or another plugin uses it already.
+        """
+        old, shortcut = next(pair for pair in self._known.items() if pair[1].title == title)
+        wanted = key or self._usual[title]
+        if _binding(wanted) == old:
+            return
+        order = list(self._known)
+        self._bind(replace(shortcut, key=wanted))
+        for provider in (self._layer, self._viewer):
+            self._unbind(provider, old)
+        del self._known[old], self._ours[old]
+        order[order.index(old)] = _binding(wanted)
+        self._known = {one: self._known[one] for one in order}
+        if wanted == self._usual[title]:
+            settings().remove(_entry(title))
+        else:
+            settings().setValue(_entry(title), wanted)
+        self.changed.emit()
 
     def follow(self, layer: Any | None) -> None:
         """Bind the keys on ``layer`` as well, and no longer on the one before."""
-        self._unbind(self._layer)
+        for key in self._ours:
+            self._unbind(self._layer, key)
         self._layer = layer
         if layer is not None:
             for key, act in self._ours.items():
@@ -81,15 +133,52 @@ class Shortcuts:
     def close(self) -> None:
         """Give all keys back."""
         self.follow(None)
-        self._unbind(self._viewer)
+        for key in self._ours:
+            self._unbind(self._viewer, key)
         self._known.clear()
         self._ours.clear()
 
-    def _unbind(self, provider: Any) -> None:
-        for key, act in self._ours.items():
-            if provider is not None and provider.keymap.get(key) is act:
-                with contextlib.suppress(KeyError):
-                    provider.bind_key(key, None)
+    def _bind(self, shortcut: Shortcut) -> None:
+        key = _binding(shortcut.key)
+        if key in self._known or key in self._viewer.keymap or key in taken_by_napari():
+            raise ValueError(f"the key {shortcut.key} is in use already: {shortcut.title!r} cannot have it")
+        act = _act(shortcut)
+        self._known[key] = shortcut
+        self._ours[key] = act
+        self._viewer.bind_key(key, act, overwrite=True)
+        if self._layer is not None:
+            self._layer.bind_key(key, act, overwrite=True)
+
+    def _unbind(self, provider: Any, key: KeyBinding) -> None:
+        if provider is not None and provider.keymap.get(key) is self._ours[key]:
+            with contextlib.suppress(KeyError):
+                provider.bind_key(key, None)
+
+
+def _act(shortcut: Shortcut) -> Callable[..., object]:
+    """What napari calls; it runs a generator on when the key is let go."""
+
+    def act(_: object) -> None:
+        shortcut.action()
+
+    def hold(_: object) -> Iterator[None]:
+        shortcut.action()
+        yield
+        if shortcut.released is not None:
+            shortcut.released()
+
+    return act if shortcut.released is None else hold
+
+
+def _binding(key: str) -> KeyBinding:
+    if not key.strip():
+        raise ValueError("no key was given")
+    whole = "-" if key.endswith("-") else ""
+    return KeyBinding.from_str(key.removesuffix("-").replace("-", "+") + whole)
+
+
+def _entry(title: str) -> str:
+    return f"{_GROUP}/{title.replace('/', ' ')}"
 
 
 def taken_by_napari() -> set[KeyBinding]:

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from metseg.napari_plugin.studio.colours import GREEN, Colours
 
-_HEIGHT, _BASE, _MARK = 46, 3, 7
+_HEIGHT, _BASE, _MARK = 40, 3, 7
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,16 @@ class SliceStrip(QWidget):
     chosen : callable
         Called with the slice.
     colours : Colours
+    tip : callable
+        Makes the tip of a slice, of its index and what is known of it.
     """
 
-    def __init__(self, chosen: Callable[[int], object], colours: Colours) -> None:
+    def __init__(
+        self, chosen: Callable[[int], object], colours: Colours, tip: Callable[[int, str], str] = lambda _, known: known
+    ) -> None:
         super().__init__()
         self._chosen = chosen
+        self._tip = tip
         self.colours = colours
         self.strip = Strip()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -133,6 +138,6 @@ class SliceStrip(QWidget):
     def event(self, event: QEvent | None) -> bool:
         """Say what is known of the slice under the mouse."""
         if isinstance(event, QHelpEvent) and (z := self.slice_at(event.pos().x())) is not None:
-            QToolTip.showText(event.globalPos(), self.strip.describe(z), self)
+            QToolTip.showText(event.globalPos(), self._tip(z, self.strip.describe(z)), self)
             return True
         return bool(super().event(event))

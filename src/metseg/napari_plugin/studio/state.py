@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
-from metseg.curation import CaseSummary, Project, Status
+from metseg.curation import CaseSummary, Note, Project, Status
 from metseg.events import Progress
 from metseg.napari_plugin.state import Activity, ModelChoice
 from metseg.preprocessing import Clahe
@@ -77,12 +77,16 @@ class StudioState:
         Rises by one when a change has reached the disk: origins, status and statistics of the session are up to date.
     queue, slices, reviewed
         Cases in review order; slices of the open case in review order; those looked at.
+    notes : tuple of Note
+        On the open case, oldest first.
     proposal
         A prediction that waits to be taken over.
     models, model, searching, opening, devices, device
         Networks and devices, as in :class:`~metseg.napari_plugin.state.SegmentationState`.
     clahe : Clahe or None
         Which slices the network is shown; ``None``: those that its card names.
+    wheel_turns_slices : bool
+        Whether the mouse's wheel goes through the slices of a case; it zooms otherwise.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -110,6 +114,7 @@ class StudioState:
     queue: ReviewQueue | None = None
     slices: tuple[SliceBenefit, ...] = ()
     reviewed: frozenset[int] = frozenset()
+    notes: tuple[Note, ...] = ()
     proposal: Any = None
     models: tuple[ModelChoice, ...] = ()
     model: str = ""
@@ -118,6 +123,7 @@ class StudioState:
     devices: tuple[str, ...] = ("auto",)
     device: str = "auto"
     clahe: Clahe | None = None
+    wheel_turns_slices: bool = True
 
     @property
     def card(self) -> ModelCard | None:

@@ -29,6 +29,7 @@ from metseg.napari_plugin.studio.state import StudioState, Tab
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from qtpy.QtWidgets import QAbstractButton
 
     from metseg.curation.tools import Change
     from metseg.napari_plugin.studio.open_case import OpenCase
@@ -144,6 +145,10 @@ class Studio(Follower):
     def reopen(self) -> None:
         """Take the approval or rejection of the open case back; what stands in the way is told."""
         self._cases.reopen()
+
+    def add_note(self, text: str) -> None:
+        """Keep a note on the open case in its journal."""
+        self._cases.add_note(text)
 
     def mark_reviewed(self, z: int) -> None:
         """Keep in the journal that slice ``z`` of the open case, counted from 0, was looked at."""
@@ -335,6 +340,30 @@ class Studio(Follower):
         except ValueError as error:
             messages.tell(str(error))
 
+    def change_key(self, title: str, key: str) -> None:
+        """Give what ``title`` says another key, as napari writes keys, and remember it; the usual one if it is empty.
+
+        Raises
+        ------
+        ValueError
+            If it is no key, or is in use.
+        """
+        self._shortcuts.change(title, key)
+
+    def show_key(self, shown: QAbstractButton, text: str, title: str) -> None:
+        """Keep ``text`` and the key that does what ``title`` says on a button, whatever that key is."""
+
+        def name() -> None:
+            key = self._shortcuts.key(title)
+            shown.setText(f"{text} ({key})" if key else text)
+
+        self._shortcuts.changed.connect(name)
+        name()
+
+    def key(self, title: str) -> str:
+        """The key that does what ``title`` says, as on buttons; empty if none does."""
+        return self._shortcuts.key(title)
+
     def in_review(self) -> bool:
         """Whether the tab *Review* is in front; if not, it is brought there.
 
@@ -355,15 +384,15 @@ class Studio(Follower):
         return None if self.state.case is None else navigation.shown_slice(self.viewer, self.state.case.labels)
 
     def tell(self, text: str) -> None:
-        """Say something in the widget and as a notification."""
-        self.state.messages = (*self.state.messages, text)
-        messages.tell(text)
+        """Say something in the studio's header, once: what is there already is not repeated."""
+        self.state.messages = (*(known for known in self.state.messages if known != text), text)
 
     def tell_error(self, error: Exception) -> None:
-        """Show an error as a notification; one that is the user's to know, in the widget as well."""
+        """Show an error: one that is the user's to know in the header, any other as napari shows errors."""
         if isinstance(error, DataError | CaseBusyError):
-            self.state.messages = (*self.state.messages, str(error))
-        messages.tell_error(error)
+            self.tell(str(error))
+        else:
+            messages.tell_error(error)
 
 
 def _checked(detail: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
 
+from metseg.curation import ToolName
 from metseg.napari_plugin.controls import Choice, Hint, Option, Part
 from metseg.napari_plugin.studio.canvas_tools import CanvasTools
+from metseg.napari_plugin.studio.edge_preview import EdgePreview
+from metseg.napari_plugin.studio.intensity_range import IntensityRange
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.renumbering import ask_number
 from metseg.napari_plugin.studio.shortcuts import Shortcut
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
 
 _MOST_NEIGHBOURS = 5
+_ARROW = 34
 _DELETE = "Delete"
 
 _BRUSH = (
@@ -27,10 +31,14 @@ _BRUSH = (
 )
 _ERASER = "Draw once over what is no lesion: it is taken away up to where the rest looks different."
 _SPLIT = "Click into both parts of a lesion: it is cut at the narrowest place between them."
+_RULER = "Drag on the canvas: how far it is from there to here, in mm where the voxel size is known."
 _SEPARATE = "Every piece of the selected lesion that hangs together gets its own number."
-_GROW = "Move the selected lesion's edge outwards, as far as chosen below."
-_SHRINK = "Move the selected lesion's edge inwards, as far as chosen below."
-_EDGE = "How far Grow and Shrink move the edge of the selected lesion: {pixel}."
+_GROW = "Move the selected lesion's edge outwards, as far as chosen beside it."
+_SHRINK = "Move the selected lesion's edge inwards, as far as chosen beside it."
+_EDGE = (
+    "How far Grow and Shrink move the edge of the selected lesion: by a pixel in this slice or in all ({pixel}), "
+    "or to the network's next contour."
+)
 _INTERPOLATE = "Redraw the selected lesion between the nearest slices before and after this one that you drew."
 _MERGE = "The lesions selected in the table get the number of the current one."
 _RENUMBER = "Give the selected lesion another number."
@@ -54,8 +62,10 @@ class ToolPanel(Panel):
         self.brush = self._toggle("Guided brush", "G", OnCanvas.BRUSH, _BRUSH)
         self.eraser = self._toggle("Guided eraser", "R", OnCanvas.ERASER, _ERASER)
         self.split = self._toggle("Split", "S", OnCanvas.SPLIT, _SPLIT)
-        self.grow = self._button("Grow", "U", tools.grow, _GROW)
-        self.shrink = self._button("Shrink", "D", tools.shrink, _SHRINK)
+        self.preview = EdgePreview(studio, tools)
+        self.ruler = self._toggle("Measure", "Shift-M", OnCanvas.RULER, _RULER)
+        self.grow = self._held_button("Grow", "U", ToolName.GROW, tools.grow, _GROW)
+        self.shrink = self._held_button("Shrink", "D", ToolName.SHRINK, tools.shrink, _SHRINK)
         self.interpolate = self._button("Interpolate", "I", tools.interpolate, _INTERPOLATE)
         self.separate = self._button("Separate", "", tools.separate, _SEPARATE)
         self.merge = self._button("Merge", "", tools.merge, _MERGE)
@@ -63,8 +73,10 @@ class ToolPanel(Panel):
         self.renumber = self._button(
             "Renumber …", "", lambda: ask_number(self, tools), "Give the selected lesion another number."
         )
-        self.undo = self._button("Undo", "", tools.undo, "Take the last change back (Ctrl+Z).")
-        self.redo = self._button("Redo", "", tools.redo, "Make it again (Ctrl+Shift+Z).")
+        self.undo = self._button("↶", "", tools.undo, "Take the last change back (Ctrl+Z).")
+        self.redo = self._button("↷", "", tools.redo, "Make it again (Ctrl+Shift+Z).")
+        for one, name in ((self.undo, "Undo"), (self.redo, "Redo")):
+            one.setAccessibleName(name)
         self.redraw = QCheckBox("Redraw")
         self.redraw.setToolTip(_REDRAW)
         self.redraw.toggled.connect(lambda on: setattr(tools.state, "redraw", on))
@@ -75,6 +87,9 @@ class ToolPanel(Panel):
         self.neighbours.setSuffix(" slices")
         self.neighbours.setToolTip(_NEIGHBOURS)
         self.neighbours.valueChanged.connect(lambda value: setattr(tools.state, "neighbours", value))
+        self.only = IntensityRange(self.state, tools.state)
+        studio.add_shortcut(Shortcut("Shift-Right", "copy the lesion to the next slice", lambda: tools.copy(1)))
+        studio.add_shortcut(Shortcut("Shift-Left", "copy the lesion to the slice before", lambda: tools.copy(-1)))
         self.edge = Choice(lambda edge: setattr(tools.state, "edge", edge))
         self._lay_out()
         self.follow(tools.state.events, ("on_canvas", "redraw", "neighbours", "edge"), self._show)
@@ -95,13 +110,33 @@ class ToolPanel(Panel):
         button.clicked.connect(lambda: act())
         return button
 
+    def _held_button(self, title: str, key: str, name: ToolName, act: Callable[[], object], tip: str) -> QPushButton:
+        """A button whose key shows what would change while it is held, and does it when it is let go."""
+        button = self._plain(title, tip + " Held, the key shows what would change; Escape leaves it.")
+        button.clicked.connect(lambda: act())
+        what = title.lower()
+
+        def released() -> None:
+            if self.preview.end():
+                button.click()
+
+        self.studio.add_shortcut(Shortcut(key, what, lambda: self.preview.begin(name), released))
+        self.studio.show_key(button, title, what)
+        return button
+
     def _pressable(self, title: str, key: str, tip: str) -> QPushButton:
-        button = QPushButton(f"{title} ({key[:3]})" if key else title)
+        button = self._plain(title, tip)
+        if key:
+            name = title.lower()
+            self.studio.add_shortcut(Shortcut(key, name, lambda: self._press(button, key)))
+            self.studio.show_key(button, title, name)
+        return button
+
+    def _plain(self, title: str, tip: str) -> QPushButton:
+        button = QPushButton(title)
         button.setObjectName("tool")
         button.setToolTip(tip)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys with the canvas
-        if key:
-            self.studio.add_shortcut(Shortcut(key, title.lower(), lambda: self._press(button, key)))
         return button
 
     def _press(self, button: QPushButton, key: str) -> None:
@@ -110,17 +145,26 @@ class ToolPanel(Panel):
             button.click()
 
     def _lay_out(self) -> None:
-        self.add_wide(_row(self.brush, self.eraser))
+        first = _row(self.brush, self.eraser)
+        for one in (self.undo, self.redo):
+            one.setFixedWidth(_ARROW)
+            _append(first, one)
+        self.add_wide(first)
         options = QWidget()
         line = QHBoxLayout(options)
         line.setContentsMargins(0, 0, 0, 0)
         line.addWidget(self.neighbours, 1)
         line.addWidget(self.redraw)
         self.add_row("Brush outlines", options)
-        self.add_wide(_row(self.grow, self.shrink, self.interpolate))
-        self.add_row("Grow and shrink", self.edge)
-        self.add_wide(_row(self.split, self.separate, self.merge))
-        self.add_wide(_row(self.renumber, self.delete, _row(self.undo, self.redo)))
+        third = QWidget()
+        line = QHBoxLayout(third)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self.only, 1)
+        line.addWidget(self.ruler)
+        self.add_wide(third)
+        self.add_wide(_row(self.grow, self.shrink, self.edge))
+        self.add_wide(_row(self.interpolate, self.split, self.separate))
+        self.add_wide(_row(self.merge, self.renumber, self.delete))
 
     def _show(self) -> None:
         state = self.tools.state
@@ -128,6 +172,7 @@ class ToolPanel(Panel):
             (self.brush, OnCanvas.BRUSH),
             (self.eraser, OnCanvas.ERASER),
             (self.split, OnCanvas.SPLIT),
+            (self.ruler, OnCanvas.RULER),
         ):
             with QSignalBlocker(button):
                 button.setChecked(state.on_canvas is which)
@@ -137,6 +182,7 @@ class ToolPanel(Panel):
         self._show_edge()
         for child in self.findChildren(QPushButton):
             child.setEnabled(self.state.editable)
+        self.ruler.setEnabled(self.state.case is not None)
 
     def _show_edge(self) -> None:
         case = self.state.case
@@ -185,6 +231,12 @@ def _pixel(spacing: tuple[float, float, float] | None) -> str:
         return "the size of a pixel is not known"
     _, y, x = spacing
     return f"a pixel is {y:.2g} mm" if y == x else f"a pixel is {y:.2g} × {x:.2g} mm"
+
+
+def _append(row: QWidget, widget: QWidget) -> None:
+    line = row.layout()
+    if line is not None:
+        line.addWidget(widget)
 
 
 def _row(*widgets: QWidget) -> QWidget:

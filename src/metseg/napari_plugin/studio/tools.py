@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,6 +16,7 @@ from metseg.curation.tools import Change, Stroke, ToolError
 from metseg.errors import MetsegError
 from metseg.napari_plugin.state import Follower
 from metseg.napari_plugin.studio.stroke_target import lesion_under
+from metseg.napari_plugin.studio.tool_words import NO_EDGE, sentence, summary
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.open_case import OpenCase
@@ -34,14 +35,15 @@ class OnCanvas(StrEnum):
     BRUSH = "brush"
     ERASER = "eraser"
     SPLIT = "split"
+    RULER = "ruler"
 
 
 class Edge(StrEnum):
-    """How far *grow* and *shrink* move a lesion's edge."""
+    """How far *grow* and *shrink* move an edge: a pixel in one slice or in all, or to the network's next contour."""
 
-    SLICE = "1 pixel, this slice"
-    ALL = "1 pixel, all slices"
-    CONTOUR = "to the network's next contour"
+    SLICE = "this slice"
+    ALL = "all slices"
+    CONTOUR = "contour"
 
 
 @dataclass
@@ -56,6 +58,8 @@ class ToolState:
         Of the guided brush, see :func:`metseg.curation.tools.guided_brush`.
     edge : Edge
         Of *grow* and *shrink*.
+    only : (float, float), or None
+        Lowest and highest intensity of what a brush may draw on.
     chosen : tuple of int
         Lesions selected in the table, the current one first.
     message : str
@@ -70,6 +74,7 @@ class ToolState:
     redraw: bool = False
     neighbours: int = 0
     edge: Edge = Edge.SLICE
+    only: tuple[float, float] | None = None
     chosen: tuple[int, ...] = ()
     message: str = ""
     refused: bool = False
@@ -93,6 +98,7 @@ class Tools(Follower):
         self.follow(studio.state.events, ("case",), self._on_case)
         self.follow(studio.state.events, ("lesion",), self._on_lesion)
         self.follow(studio.state.events, ("edits",), self._on_edit)
+        self.follow(self.state.events, ("only",), self._restrict)
         self._on_case()
 
     @classmethod
@@ -124,7 +130,11 @@ class Tools(Follower):
             if label:
                 numbers |= {"lesion": label, "redraw": redraw, "neighbours": neighbours}
             given = labels, case.guide, _probabilities(case), stroke, label
-            return tools.guided_brush(*given, redraw=redraw, neighbours=neighbours), numbers
+            made = tools.guided_brush(*given, redraw=redraw, neighbours=neighbours)
+            if label and self.state.only is not None:
+                numbers["intensities"] = list(self.state.only)
+                made = tools.within_range(labels, made, case.guide, *self.state.only)
+            return made, numbers
 
         nothing = "the stroke touches no lesion" if erase else "the stroke adds nothing"
         numbers = self._run(ToolName.ERASER if erase else ToolName.BRUSH, change, nothing)
@@ -133,31 +143,50 @@ class Tools(Follower):
 
     def grow(self) -> None:
         """Move the selected lesion's edge outwards, as far as :attr:`ToolState.edge` says."""
-
-        def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
-            label, z = self._selected(), self._slice_of_edge()
-            if self.state.edge is not Edge.CONTOUR:
-                return tools.dilate(case.labels.data, label, z=z), _margin(label, z)
-            spacing = case.study.geometry.spacing
-            grown = tools.grow(case.labels.data, _needed(case), label, step=STEP, spacing=spacing)
-            return grown, {"lesion": label, "step": STEP}
-
-        contour = self.state.edge is Edge.CONTOUR
-        nothing = "the network saw nothing more round it: use the guided brush" if contour else "there is no room"
-        self._run(ToolName.GROW, change, nothing)
+        self._run(ToolName.GROW, self._grown, NO_EDGE[ToolName.GROW, self.state.edge is Edge.CONTOUR])
 
     def shrink(self) -> None:
         """Move the selected lesion's edge inwards, as far as :attr:`ToolState.edge` says."""
+        self._run(ToolName.SHRINK, self._shrunk, NO_EDGE[ToolName.SHRINK, self.state.edge is Edge.CONTOUR])
+
+    def foreseen(self, name: ToolName) -> Change | None:
+        """What :meth:`grow` or :meth:`shrink` would change now; ``None`` if nothing, or it cannot be done."""
+        case = self._studio.state.case
+        if case is None or not self._studio.state.editable:
+            return None
+        try:
+            change, _ = (self._grown if name is ToolName.GROW else self._shrunk)(case)
+        except MetsegError:
+            return None
+        return change or None
+
+    def _grown(self, case: OpenCase) -> tuple[Change, dict[str, Any]]:
+        label, z = self._selected(), self._slice_of_edge()
+        if self.state.edge is not Edge.CONTOUR:
+            return tools.dilate(case.labels.data, label, z=z), _margin(label, z)
+        spacing = case.study.geometry.spacing
+        grown = tools.grow(case.labels.data, _needed(case), label, step=STEP, spacing=spacing)
+        return grown, {"lesion": label, "step": STEP}
+
+    def _shrunk(self, case: OpenCase) -> tuple[Change, dict[str, Any]]:
+        label, z = self._selected(), self._slice_of_edge()
+        if self.state.edge is not Edge.CONTOUR:
+            return tools.erode(case.labels.data, label, z=z), _margin(label, z)
+        return tools.shrink(case.labels.data, _needed(case), label, step=STEP), {"lesion": label, "step": STEP}
+
+    def copy(self, step: int) -> None:
+        """Draw the selected lesion in the slice ``step`` further as it is in this one, and go there."""
+        target = (self._studio.shown_slice or 0) + step
 
         def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
-            label, z = self._selected(), self._slice_of_edge()
-            if self.state.edge is not Edge.CONTOUR:
-                return tools.erode(case.labels.data, label, z=z), _margin(label, z)
-            return tools.shrink(case.labels.data, _needed(case), label, step=STEP), {"lesion": label, "step": STEP}
+            label, shown = self._selected(), self._studio.shown_slice
+            if shown is None:
+                raise ToolError("show axial slices (2D) to copy between two of them")
+            made = tools.copy_slice(case.labels.data, label, shown, target)
+            return made, {"lesion": label, "from": shown, "slices": [target]}
 
-        contour = self.state.edge is Edge.CONTOUR
-        nothing = "there is no contour of the network's within it: use the guided eraser"
-        self._run(ToolName.SHRINK, change, nothing if contour else "nothing would remain of it: delete it instead")
+        if self._run(ToolName.COPY, change, "the lesion is so there already") is not None:
+            self._studio.go_to(target)
 
     def _slice_of_edge(self) -> int | None:
         """Index of the only slice in which the edge is to move; ``None`` for all."""
@@ -243,6 +272,14 @@ class Tools(Follower):
         if self._run(ToolName.RELABEL, change, "that is its number already") is not None:
             self._studio.state.lesion = new
 
+    def measured(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Say how far two places (y, x) of a slice, in pixels, are apart."""
+        case = self._studio.state.case
+        spacing = None if case is None else case.study.geometry.spacing
+        away = np.subtract(end, start) * (1.0 if spacing is None else np.array(spacing[1:]))
+        unit = "pixels (the size of one is not known)" if spacing is None else "mm"
+        self._say(f"{float(np.hypot(*away)):.1f} {unit} in this slice.")
+
     def undo(self) -> None:
         """Take the last change back."""
         self._say("")
@@ -277,9 +314,9 @@ class Tools(Follower):
                 raise ToolError(nothing)
             self._studio.apply(change, {"tool": name, **numbers})
         except MetsegError as error:
-            self.refuse(_sentence(f"{error}"))
+            self.refuse(sentence(f"{error}"))
             return None
-        self._say(_sentence(f"{name}: {_summary(change, numbers)}"))
+        self._say(sentence(f"{name}: {summary(change, numbers)}"))
         return numbers
 
     def _selected(self) -> int:
@@ -301,7 +338,15 @@ class Tools(Follower):
             self._studio.state.lesion = self._fresh = 0
         else:
             self._layer.follow(case.labels.events, ("selected_label",), self._on_label)
+            self._restrict()
         self._say("")
+
+    def _restrict(self) -> None:
+        """Have napari's own brush draw on the same intensities as ours."""
+        case, only = self._studio.state.case, self.state.only
+        if case is not None:
+            guide = case.guide
+            case.labels.allowed = None if only is None else lambda at: (guide[at] >= only[0]) & (guide[at] <= only[1])
 
     def _on_label(self) -> None:
         """A number that no lesion has asks for a new one; 0 asks for the eraser, whatever is selected."""
@@ -356,21 +401,3 @@ def _needed(case: OpenCase) -> npt.NDArray[np.float32]:
 def _agrees(probabilities: npt.NDArray[np.float32], lesion: npt.NDArray[np.bool_], slices: tuple[int, int]) -> bool:
     """Whether the network, too, sees most of a lesion in each of the slices."""
     return all(probabilities[z][lesion[z]].mean() >= 0.5 for z in slices)
-
-
-def _summary(change: Change, numbers: dict[str, Any]) -> str:
-    more = int(np.count_nonzero((change.before == 0) & (change.after > 0)))
-    fewer = int(np.count_nonzero((change.before > 0) & (change.after == 0)))
-    parts = [f"{more:,} voxels more"] * (more > 0) + [f"{fewer:,} voxels fewer"] * (fewer > 0)
-    lesions = numbers.get("lesions") or ([numbers["lesion"]] if "lesion" in numbers else [])
-    named = f"lesion{'s' * (len(lesions) > 1)} {_listed(lesions)}" if lesions else ""
-    return ", ".join([named] * bool(named) + parts)
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    *others, last = map(str, numbers)
-    return f"{', '.join(others)} and {last}" if others else last
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "." * (not text.endswith("."))

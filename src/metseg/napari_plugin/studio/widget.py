@@ -13,6 +13,7 @@ from metseg.napari_plugin.state import Follower
 from metseg.napari_plugin.studio.export_panel import ExportPanel
 from metseg.napari_plugin.studio.first_steps import FirstSteps
 from metseg.napari_plugin.studio.keys_panel import KeysPanel
+from metseg.napari_plugin.studio.lesion_dock import LesionDock
 from metseg.napari_plugin.studio.lesion_table import LesionPanel
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.project_panel import ProjectPanel
@@ -23,7 +24,9 @@ from metseg.napari_plugin.studio.shortcuts import Shortcut
 from metseg.napari_plugin.studio.slice_number import SliceNumber
 from metseg.napari_plugin.studio.state import StudioState, Tab
 from metseg.napari_plugin.studio.studio import Studio
+from metseg.napari_plugin.studio.surfaces import Surfaces
 from metseg.napari_plugin.studio.tool_panel import ToolMessage, ToolPanel
+from metseg.napari_plugin.studio.viewing import Viewing
 from metseg.napari_plugin.style import style_sheet
 
 if TYPE_CHECKING:
@@ -57,6 +60,8 @@ class StudioWidget(SessionWidget):
         self.proposal = ProposalPanel(self.studio)
         self.export = ExportPanel(self.studio)
         self.retrain = RetrainPanel(self.studio)
+        self.viewing = Viewing(self.studio)
+        self.surfaces = Surfaces(self.studio)
         self.studio.add_shortcut(Shortcut("N", "new lesion", self.studio.new_lesion))
         self.studio.add_shortcut(Shortcut("K", "show these keys", self._show_keys))
         self.keys = KeysPanel(self.studio)
@@ -65,7 +70,7 @@ class StudioWidget(SessionWidget):
         self.message = ToolMessage(self.studio)
         self._slice_number = SliceNumber(self.studio)
         panels: dict[Tab, Sequence[Panel]] = {
-            Tab.REVIEW: (self.steps, self.queue, self.tools, self.lesions),
+            Tab.REVIEW: (self.steps, self.queue, self.tools),
             Tab.PREDICT: (self.proposal,),
             Tab.EXPORT: (self.export,),
             Tab.RETRAIN: (self.retrain,),
@@ -82,7 +87,8 @@ class StudioWidget(SessionWidget):
         self.tabs.currentChanged.connect(self._on_tab)
         self._header = QWidget()
         top = QVBoxLayout(self._header)
-        top.setContentsMargins(10, 8, 10, 4)
+        top.setContentsMargins(10, 4, 10, 4)
+        top.setSpacing(4)
         top.addWidget(self.project)
         top.addWidget(self.message)
         layout = QVBoxLayout(self)
@@ -90,6 +96,7 @@ class StudioWidget(SessionWidget):
         layout.setSpacing(0)
         layout.addWidget(self._header)
         layout.addWidget(self.tabs, 1)
+        self.lesion_dock = LesionDock(napari_viewer, self.lesions, layout)
         self.setMinimumWidth(_WIDTH)
         self._restyle()
         others = Follower()
@@ -99,11 +106,18 @@ class StudioWidget(SessionWidget):
         self._show_tab()
         self._show_parts()
         header: tuple[Follower, ...] = (self.project, self.project.saved, self.message)
-        every = (*header, *(panel for held in panels.values() for panel in held))
+        every = (
+            *header,
+            self.lesions,
+            self.queue.notes,
+            self.tools.only,
+            *(panel for held in panels.values() for panel in held),
+        )
         self.begin_session((*every, self._slice_number, others), self.studio.close)
 
     def close_session(self) -> None:
         """Save and close the case, remove its layers, stop work, give the keys back."""
+        self.lesion_dock.close()
         self.studio.close_case(anyway=True)
         self.studio.own_layers.remove()
         super().close_session()
@@ -118,12 +132,14 @@ class StudioWidget(SessionWidget):
         """Leave out what only acts on a case until the project's first one is open, and keep it from then on."""
         state = self.studio.state
         self._begun = state.project is not None and (self._begun or state.case is not None)
-        for part in (self.tools, self.lesions):
-            part.setVisible(self._begun)
+        self.tools.setVisible(self._begun)
         self.queue.buttons.setVisible(self._begun)
+        self.lesion_dock.set_shown(self._begun)
 
     def _on_tab(self, index: int) -> None:
         self.studio.state.tab = list(Tab)[index]
 
     def _restyle(self) -> None:
-        self.setStyleSheet(style_sheet(self.studio.viewer.theme, self.font().pointSize()))
+        sheet = style_sheet(self.studio.viewer.theme, self.font().pointSize())
+        for widget in (self, self.lesions):
+            widget.setStyleSheet(sheet)

@@ -34,7 +34,14 @@ class ReviewedSlices:
     slices: frozenset[int]
 
 
-Job = Edit | StatusChange | Reopening | ReviewedSlices
+@dataclass(frozen=True, slots=True)
+class NewNote:
+    """Somebody noted something on the case."""
+
+    text: str
+
+
+Job = Edit | StatusChange | Reopening | ReviewedSlices | NewNote
 
 
 class Writer:
@@ -136,6 +143,8 @@ class Writer:
                 self._commit(job)
             elif isinstance(job, ReviewedSlices):
                 self._session.mark_reviewed(job.slices)
+            elif isinstance(job, NewNote):
+                self._session.add_note(job.text)
             else:
                 self._change_status(job)
         except Exception as error:  # whatever it is: it stays in the queue, and the user is told
