@@ -143,9 +143,10 @@ def test_a_network_that_is_much_faster_is_named() -> None:
     from metseg.napari_plugin.pipeline import faster
     from metseg.napari_plugin.state import ModelChoice
     from metseg.networks import NetworkSpec
+    from metseg.preprocessing import PreprocessingConfig
 
     def choice(key: str, milliseconds: float) -> ModelChoice:
-        card = ModelCard(name=key, network=NetworkSpec.of("nested_unet"))
+        card = ModelCard(name=key, network=NetworkSpec.of("nested_unet"), preprocessing=PreprocessingConfig())
         return ModelChoice(key, key, card, standing=Standing(0.88, milliseconds, 17, "some patients"))
 
     models = (choice("best", 144), choice("quick", 36), choice("middling", 60))

@@ -66,6 +66,8 @@ class Patients(Follower):
 
         files, layers, problems = found
         tell_problems(problems)
+        if not layers:
+            return
         before = [layer for layer in self._viewer.layers if _shows(layer, self._state.patient)]
         added = [Layer.create(*data) for data in layers]
         with self._viewer.layers.batched_update():

@@ -64,7 +64,7 @@ def test_it_says_what_is_known_of_every_lesion(table: Any) -> None:
     assert column(table, "Edge") == ["", "", "yes"]
     assert column(table, "By") == ["auto", "hand", "hand"]
     assert "mm³" in table.sorted.headerData(2, Qt.Orientation.Horizontal)
-    assert table.total.text() == "3 lesions, 361 mm³ in all"
+    assert table.total.text() == "3 lesions, 361 mm³"
 
 
 def test_it_follows_edits_and_who_made_them(table: Any, patiently: Wait) -> None:
@@ -90,10 +90,11 @@ def test_it_follows_edits_and_who_made_them(table: Any, patiently: Wait) -> None
 
 def test_a_click_leads_to_the_lesion_and_selects_its_label(table: Any) -> None:
     studio = table.studio
-    click(table, 1)
     labels = studio.state.case.labels
+    before = tuple(studio.viewer.scene.camera.center)
+    click(table, 1)
     assert (studio.state.lesion, labels.selected_label, studio.shown_slice) == (1, 1, 2)
-    np.testing.assert_allclose(studio.viewer.scene.camera.center[1:], labels.data_to_world((2, 8.5, 8.5))[1:])
+    assert tuple(studio.viewer.scene.camera.center) == before, "it is seen already: nothing jumps"
     labels.selected_label = 3
     assert table.table.chosen == (3,)
     assert studio.shown_slice == 2

@@ -123,6 +123,7 @@ def _steps(colours: list[Any]) -> Any:
     """A colormap of so many even steps."""
     from napari.utils.colormaps import Colormap
 
+    colours = colours * 2 if len(colours) == 1 else colours  # vispy wants two at least
     return Colormap(colours, controls=np.linspace(0, 1, len(colours) + 1), interpolation="zero", name="lesions")
 
 
