@@ -159,7 +159,7 @@ class CanvasPicture(CanvasVisual):
             at = round(float(labels.world_to_data(world)[through]))
             if not 0 <= at < values.shape[through]:
                 return None
-            values = values.take(at, axis=through)
+            values = np.take(values, [at], axis=through).squeeze(through)
         return np.ascontiguousarray(values if axes[0] < axes[1] else values.T)
 
 

@@ -149,7 +149,7 @@ def lesion_mesh(labels: npt.NDArray[np.uint16]) -> Mesh:
         solid = np.pad((labels[box] == number).astype(np.float32), _MARGIN + 1)
         smooth = ndimage.gaussian_filter(solid, (0, _SMOOTH, _SMOOTH))
         level = min(0.5, float(smooth.max()) / 2)
-        corners, triangles, _, _ = marching_cubes(smooth, level)
+        corners, triangles, *_ = marching_cubes(smooth, level)  # type: ignore[no-untyped-call]  # skimage has no types
         origin = np.array([side.start - _MARGIN - 1 for side in box], np.float32)
         vertices.append(corners.astype(np.float32) + origin)
         faces.append(triangles.astype(np.int32) + count)
