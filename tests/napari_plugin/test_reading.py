@@ -27,7 +27,7 @@ def test_a_patient_opens_with_flair_shown_and_the_mask_editable(viewer: Any, pat
     names = [layer.name for layer in viewer.layers]
     assert names == ["pre · head", "post · head", "FLAIR · head", "mask · head"]
     assert [layer.visible for layer in viewer.layers] == [False, False, True, True]
-    for name, channel in zip(("pre-contrast", "FLAIR", "post-contrast"), study.voxels, strict=True):
+    for name, channel in zip(("pre", "FLAIR", "post"), study.voxels, strict=True):
         np.testing.assert_array_equal(viewer.layers[f"{name} · head"].data, channel)
     mask = viewer.layers["mask · head"]
     np.testing.assert_array_equal(mask.data, study.mask)
@@ -160,7 +160,7 @@ def test_labels_that_do_not_fit_are_refused(viewer: Any, tmp_path: Path) -> None
 def test_the_sample_is_a_head_with_its_mask(viewer: Any) -> None:
     viewer.open_sample("napari-metseg", "synthetic-head")
     kinds = [layer.name.partition(" ")[0] for layer in viewer.layers]
-    assert kinds == ["pre-contrast", "post-contrast", "FLAIR", "mask"]
+    assert kinds == ["pre", "post", "FLAIR", "mask"]
     assert viewer.layers[-1].data.any()
 
 
