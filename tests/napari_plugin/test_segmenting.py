@@ -407,7 +407,7 @@ def test_closing_the_dock_ends_a_run_and_leaves_nothing(
     widget.run.run.click()
     patiently(lambda: closed)
     assert closed == [True]
-    assert [layer.name.partition(" ")[0] for layer in viewer.layers] == ["pre-contrast", "post-contrast", "FLAIR"]
+    assert [layer.name.partition(" ")[0] for layer in viewer.layers] == ["pre", "post", "FLAIR"]
     viewer.layers.clear()
 
 
