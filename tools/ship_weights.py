@@ -83,7 +83,7 @@ def main() -> None:
     options.add_argument("--refine", action="store_true", help="let outlines follow the edges of FLAIR")
     options.add_argument("--carry-on", action="store_true", help="carry lesions over to the next slice")
     options.add_argument("--notes", default="")
-    options.add_argument("--licence", default="cc-by-nc-sa-4.0", help="of the images, and so of the weights")
+    options.add_argument("--licence", help="of the images, and so of the weights, if the card does not say it")
     given = options.parse_args()
 
     model = load_checkpoint(given.model)
@@ -99,7 +99,7 @@ def main() -> None:
     card = model.card.model_copy(
         update={
             "name": given.out.name,
-            "licence": given.licence,
+            "licence": given.licence or model.card.licence,
             "inference": inference,
             "postprocessing": postprocessing,
         }

@@ -214,3 +214,11 @@ def test_real_slices_come_back_bit_for_bit(metseg_data: Path, tmp_path: Path) ->
     written = export_pairs(study, study.mask, tmp_path)
     assert all(path.read_bytes() == (folder / path.name).read_bytes() for path in written[::2])
     _assert_same(read_study(tmp_path), study, study.mask)
+
+
+def test_a_long_name_is_shortened(tmp_path: Path) -> None:
+    study = _study("ä" * 160)
+    written = export_pairs(study, _mask(study), tmp_path / "out", z=[0, 1])
+    assert len(written) == 4
+    assert all(len(path.name.encode()) < 200 for path in written)
+    assert len(written[0].parent.name.encode()) == 160

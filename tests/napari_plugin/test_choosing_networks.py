@@ -154,3 +154,13 @@ def test_a_network_that_is_much_faster_is_named() -> None:
     assert faster(models, "quick", ()) == ""
     assert faster(models, "somebody's", ()) == ""
     assert faster((choice("one", 50), choice("two", 45)), "one", ()) == ""
+
+
+def test_a_renamed_image_is_listed_under_its_new_name(viewer: Any, open_widget: Callable[..., Any], study: Any) -> None:
+    layer = viewer.add_image(study.voxels[1], name="head")
+    widget = open_widget()
+    layer.name = "patient 7"
+    assert [choice.title for choice in widget.state.images] == ["patient 7"]
+    assert widget.input.image.currentText() == "patient 7"
+    layer.name = "patient 8"
+    assert [choice.title for choice in widget.state.images] == ["patient 8"]

@@ -250,3 +250,10 @@ def test_a_request_id_is_kept_if_it_can_name_nobody(client: TestClient) -> None:
     mine = "0c6f3f6e-6d0f-4f2b-8f43-3b7f6f0e9a11"
     assert client.get("/livez", headers={"x-request-id": mine}).headers["x-request-id"] == mine
     assert client.get("/livez", headers={"x-request-id": "JANE DOE"}).headers["x-request-id"] != "JANE DOE"
+
+
+def test_a_file_without_a_file_name_is_told_what_it_lacks(client: TestClient) -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n' + bytes(10_000) + b"\r\n--b--\r\n"
+    answer = client.post("/predict", content=body, headers={"content-type": "multipart/form-data; boundary=b"})
+    assert answer.status_code == 400
+    assert "needs a filename" in reason_of(client, answer, "/predict", "post")

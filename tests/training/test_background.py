@@ -57,6 +57,7 @@ def test_inside_their_masks_nothing_is_known_and_nobody_without_the_sequence_is_
     [study] = prepared
     assert study.patient == "whole"
     assert set(np.unique(study.masks)) == {0, UNKNOWN}
+    assert study.replayed
     assert Notice("1 left out, of whom a sequence is missing: lacking") in events
 
 
@@ -92,3 +93,22 @@ def test_they_are_trained_on_beside_others_and_are_in_the_card(tmp_path: Path, h
     assert "whole" in record.patients
     assert "lacking" not in record.patients
     assert len(record.held_out) == 1
+
+
+def test_weights_have_the_licence_of_those_they_start_from(tmp_path: Path, heads: Path) -> None:
+    config = TrainingConfig(
+        architecture="attention_unet",
+        preprocessing=POST,
+        epochs=1,
+        steps_per_epoch=1,
+        batch_size=4,
+        crop=64,
+        licence="cc-by-4.0",
+    )
+    drain(train(config, heads, tmp_path / "first", device="cpu", score=False))
+    further = config.model_copy(update={"init": str(tmp_path / "first"), "licence": ""})
+    drain(train(further, heads, tmp_path / "further", device="cpu", score=False))
+    assert load_checkpoint(tmp_path / "further").card.licence == "cc-by-4.0"
+    own = config.model_copy(update={"licence": ""})
+    drain(train(own, heads, tmp_path / "own", device="cpu", score=False))
+    assert load_checkpoint(tmp_path / "own").card.licence == "unknown"

@@ -42,6 +42,14 @@ def train(
     ] = None,
     rules: Rules = None,
     labels: Labels = None,
+    licence: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPDX",
+            help="Licence of the images, and so of the weights: cc-by-4.0; that of --init unless given.",
+            show_default=False,
+        ),
+    ] = None,
     held_out: Annotated[float | None, typer.Option(min=0, max=0.9, help="Share held out (0.2).", **_WHO)] = None,
     folds: Annotated[int | None, typer.Option(min=2, help="Parts of a cross-validation.", **_WHO)] = None,
     fold: Annotated[int | None, typer.Option(min=0, help="Part that is held out, from 0.", **_WHO)] = None,
@@ -163,6 +171,7 @@ def train(
         simulated_lesions=simulated_lesions,
         validate_every=validate_every,
         data_source=data_source,
+        licence=licence,
         seed=seed,
     )
     keep_freed_memory()

@@ -17,6 +17,8 @@ from metseg.events import Event, Finished, Progress, drain
 from metseg.study import Study, read_tiff, stem_of, suffix_of, write_atomically, write_tiff
 from metseg.study.sidecar import read_spacing, sidecar_of, write_spacing
 
+#: Bytes of a study's name in the names of files, which may have 255 with number, ending and what is temporary.
+_LONGEST = 160
 _NUMBERED = re.compile(r"(.*?)[ _.\-]*([0-9]{1,18})")
 
 
@@ -119,7 +121,7 @@ def _stems(study: Study) -> list[str]:
 
 
 def _safe(name: str) -> str:
-    return safe_name(name) or "study"
+    return safe_name(name, _LONGEST) or "study"
 
 
 def _there(pairs: list[_Pair]) -> list[Path]:

@@ -49,6 +49,7 @@ class Controller(Follower):
         self._viewer = viewer
         self._state = state
         self._watch = Follower()
+        self._names = Follower()
         self._run = Run(state)
         self._painted: Labels | None = None
         self._searches = Latest(self._on_choices, self._on_search_failed)
@@ -81,6 +82,7 @@ class Controller(Follower):
         """Stop work and listening."""
         self.unfollow()
         self._watch.unfollow()
+        self._names.unfollow()
         self._run.close()
         for latest in (self._searches, self._files, self._rederivations, self._reviews):
             latest.forget()
@@ -144,15 +146,21 @@ class Controller(Follower):
     # Layers
 
     def _on_layers(self, event: Any = None) -> None:
-        choices = tuple(_studies(self._viewer))
-        self._state.images = choices
-        layers = [choice.layer for choice in choices]
+        self._list_images()
+        layers = [choice.layer for choice in self._state.images]
         inserted = event is not None and event.type == "inserted" and event.value in layers
         if inserted and self._state.activity is Activity.IDLE:
             self._state.image = event.value
         elif self._state.image not in layers:
             self._state.image = layers[-1] if layers else None
         self._refresh_outlines()
+
+    def _list_images(self) -> None:
+        """Offer the viewer's images under the names they have, and again when one of them is renamed."""
+        self._state.images = tuple(_studies(self._viewer))
+        self._names.unfollow()
+        for choice in self._state.images:
+            self._names.follow(choice.layer.events, ("name",), self._list_images)
 
     def _refresh_outlines(self) -> None:
         image = self._state.image

@@ -94,7 +94,7 @@ def as_problem(error: Exception) -> ProblemError:
         case ProblemError():
             return error
         case HTTPException():
-            return ProblemError(error.status_code, str(error.detail), error.headers)
+            return ProblemError(error.status_code, _explained(str(error.detail)), error.headers)
         case RequestValidationError():
             return ProblemError(422, "; ".join(map(_wrong_parameter, error.errors())))
         case Refusal():
@@ -111,6 +111,13 @@ def as_problem(error: Exception) -> ProblemError:
             return ProblemError(415, f"this server cannot read that: {error}")
         case _:
             return ProblemError(500, "the server failed; its log says more under the id of this request")
+
+
+def _explained(detail: str) -> str:
+    """What Starlette says of a form, with the usual reason: without a file name it takes a file for a short text."""
+    if not detail.startswith("Part exceeded maximum size"):
+        return detail
+    return f"{detail}; a part that is a file needs a filename in its Content-Disposition (curl -F file=@slice.tif)"
 
 
 def _wrong_parameter(error: dict[str, Any]) -> str:

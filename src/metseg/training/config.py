@@ -144,7 +144,8 @@ class TrainingConfig(BaseModel):
     keep_last : bool
         Keep the last epoch instead of the best one, so that held-out patients are measured but choose nothing.
     replay : float
-        Share of the examples that come from replayed patients or single slices, where there are any.
+        Share of the examples that come from replayed patients, background or single slices, where there are any; of
+        those with lesion as of those without.
     synthetic_heads : int
         Synthetic heads added to the training patients.
     simulated_lesions : float
@@ -158,6 +159,8 @@ class TrainingConfig(BaseModel):
         Decides a random split (not folds), order, augmentation and random weights.
     data_source : str
         Where the images come from and under which licence; goes into the model card.
+    licence : str
+        SPDX identifier of that licence in lower case, for the card; that of the weights to start from unless given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -196,6 +199,7 @@ class TrainingConfig(BaseModel):
     validate_every: Annotated[int, Field(ge=1)] = 1
     seed: int = 0
     data_source: str = ""
+    licence: str = ""
 
     @model_validator(mode="after")
     def _fold_exists(self) -> Self:

@@ -231,7 +231,9 @@ def prepare_background(
                 continue
             for variant in _with_and_without_skull(config):
                 ready = yield from _prepared(study, variant, name, cache)
-                prepared += [] if ready is None else [replace(ready, masks=ready.masks * np.uint8(UNKNOWN))]
+                prepared += (
+                    [] if ready is None else [replace(ready, masks=ready.masks * np.uint8(UNKNOWN), replayed=True)]
+                )
     if left_out:
         yield Notice(f"{len(left_out)} left out, of whom a sequence is missing: {', '.join(left_out)}")
     return prepared
@@ -254,7 +256,7 @@ def prepare_single_slices(
         yield Progress(done, len(patients), f"reading slices of {name}")
         for study in (yield from load_masked(files)):
             ready = [prepare(study.slice(z), config, name) for z in masked_slices(study)]
-            prepared += [entry for entry in ready if entry is not None]
+            prepared += [replace(entry, replayed=True) for entry in ready if entry is not None]
     return prepared
 
 

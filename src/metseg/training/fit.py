@@ -87,9 +87,10 @@ def train(
         Training patients that are shown again so that they are not forgotten, see ``config.replay``.
     background : Path or sequence of Path, optional
         Further patients to train on, whose masks outline something else: see
-        :func:`metseg.training.dataset.prepare_background`. They are in no split.
+        :func:`metseg.training.dataset.prepare_background`. They are in no split, and ``config.replay`` is their share
+        of the examples without lesion.
     single_slices : Path or sequence of Path, optional
-        Masked slices that are no volume, likewise; ``config.replay`` is their share of the examples with lesion.
+        Masked slices that are no volume, likewise; with the background they have the share ``config.replay``.
     cache : Path, optional
         Folder in which preprocessed volumes are kept for the next run, see
         :class:`metseg.training.prepared_cache.PreparedCache`.
@@ -129,10 +130,7 @@ def train(
     studies += [replace(head, replayed=bool(replayed)) for head in (yield from _synthetic(config))]
     shown = [] if background is None else (yield from prepare_background(background, config.preprocessing, kept))
     if single_slices is not None:
-        shown += [
-            replace(entry, replayed=True)
-            for entry in (yield from prepare_single_slices(single_slices, config.preprocessing))
-        ]
+        shown += yield from prepare_single_slices(single_slices, config.preprocessing)
     studies += shown
     trained_on = {*chosen.train, *(study.patient for study in shown)}
     held_out = yield from prepare_patients(patients, chosen.held_out, config.preprocessing, cache=kept)
@@ -250,6 +248,7 @@ def _conclude_epoch(
             inference=config.inference,
             postprocessing=PostprocessingConfig(threshold=config.threshold),
             training=record.model_copy(update={"epoch": trainer.epoch}),
+            licence=trainer.licence,
             created=datetime.datetime.now(datetime.UTC).date().isoformat(),
         )
         save_checkpoint(out, trainer.averaged, card)

@@ -59,6 +59,8 @@ class Trainer:
         sha256 of the weights the training started from.
     seen_by_parent : tuple of str
         Patients that these weights were trained on.
+    licence : str
+        Of the weights that come out: as configured, else the parent's, else ``unknown``.
     transferred : str
         What was taken from the parent, in words.
     """
@@ -71,6 +73,7 @@ class Trainer:
         self.device = device
         self.parent = parent.sha256 if parent else None
         self.seen_by_parent = parent.card.training.patients if parent else ()
+        self.licence = config.licence or (parent.card.licence if parent else "unknown")
         self.transferred = ""
         self.epoch = self.step = 0
         self._loss_so_far = self._seconds_so_far = 0.0
@@ -204,6 +207,7 @@ class Trainer:
             "config": self.config.model_dump_json(),
             "parent": self.parent,
             "seen_by_parent": list(self.seen_by_parent),
+            "licence": self.licence,
             "epoch": self.epoch,
             "step": self.step,
             "so_far": [self._loss_so_far, self._seconds_so_far],
@@ -239,6 +243,7 @@ class Trainer:
         self.step, self.pending = state.get("step", 0), state.get("pending")
         self._loss_so_far, self._seconds_so_far = state.get("so_far", (0.0, 0.0))
         self.parent, self.seen_by_parent = state.get("parent"), tuple(state.get("seen_by_parent", ()))
+        self.licence = state.get("licence", self.licence)
         self._network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
         self._optimiser.load_state_dict(state["optimiser"])

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import anyio
 from anyio import BrokenWorkerProcess, CapacityLimiter, to_process, to_thread
 
+from metseg.errors import MetsegError
 from metseg.server.intake.decoding import Decoded, decode
 from metseg.server.intake.limits import Limits, Refusal, Why
 from metseg.study import Sequence
@@ -43,10 +44,22 @@ class Decoder:
         self._processes = CapacityLimiter(processes)
 
     async def warm(self) -> None:
-        """Start the processes, so that the first uploads do not wait for them."""
-        async with anyio.create_task_group() as group:
-            for _ in range(int(self._processes.total_tokens)):
-                group.start_soon(self._start)
+        """Start the processes, so that the first uploads do not wait for them.
+
+        Raises
+        ------
+        MetsegError
+            If they do not start: each imports the script that this process runs.
+        """
+        try:
+            async with anyio.create_task_group() as group:
+                for _ in range(int(self._processes.total_tokens)):
+                    group.start_soon(self._start)
+        except* BrokenWorkerProcess:
+            raise MetsegError(
+                "the processes that read uploads do not start; a script that starts the server must do so under "
+                'if __name__ == "__main__":'
+            ) from None
 
     async def decode(self, upload: BinaryIO, sequences: tuple[Sequence, ...] | None = None) -> Decoded:
         """Read an upload, complete or not at all.
