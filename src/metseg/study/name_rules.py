@@ -30,6 +30,8 @@ _NO_LESION = re.compile(
     rf"(?:.*{_SEPARATOR})?(?:brain|bet|skull|head|tissue|gm|wm|csf|ventricles?)(?:{_SEPARATOR}+T1w|{_SEPARATOR}+T2w)?",
     re.I,
 )
+#: What people call a study; programs that outline brains write no TIFFs, so that ``head_mask.tif`` is of ``head.tif``.
+_NAMES = ("brain", "head")
 _PROBABILITIES = re.compile(rf"(?P<stem>.+?){_SEPARATOR}+prob(?:s|ability|abilities)?", re.I)
 _COPY = re.compile(
     r"(?P<stem>.+?)(?P<mark> ?\([0-9]+\)| - (?:Copy|Kopie|Copie|Copia|Kopia)(?: ?\([0-9]+\))?| copy(?: [0-9]+)?|_copy)",
@@ -240,7 +242,8 @@ def _mask(name: FileName, stem: str, target: str = "") -> FileName:
     """``name`` as that of a mask of ``stem``."""
     if _ENDING.fullmatch(stem) and stem and not stem.isdecimal():
         return _neither(name, "is a mask of a mask by its name, and was left out")
-    if _NO_LESION.fullmatch(stem):
+    named_so = stem.lower() in _NAMES and name.path.suffix.lower() in (".tif", ".tiff")
+    if _NO_LESION.fullmatch(stem) and not named_so:
         return _neither(name, "is a mask of the brain by its name, not of lesions")
     return replace(name, role=Role.MASK, stem=stem, raw=stem, target=target)
 
