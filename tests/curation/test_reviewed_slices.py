@@ -46,13 +46,13 @@ def test_reviewed_slices_are_there_when_the_case_is_opened_again(predicted: Proj
 
 def test_notes_are_kept_with_who_and_when_and_change_nothing_else(predicted: Project) -> None:
     with predicted.open_case("head", annotator="rater 1") as session:
-        before = session.status, session.reviewed, session.statistics.edits
+        before = session.status, session.reviewed, session.statistics().edits
         record = session.add_note("  second reader, please ")
         assert (record.kind, record.reason) == (EntryKind.NOTE, "second reader, please")
         for text in ("", "   ", "x" * 2001):
             with pytest.raises(DataError, match="a note has"):
                 session.add_note(text)
-        assert (session.status, session.reviewed, session.statistics.edits) == before
+        assert (session.status, session.reviewed, session.statistics().edits) == before
         session.add_note("seen")
     notes = predicted.read_case("head").notes()
     assert [(note.text, note.annotator) for note in notes] == [

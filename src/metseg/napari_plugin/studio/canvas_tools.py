@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _LEFT = 1
 _AXIAL = (1, 2)
 _MARK = 5.0
-_RULER = "#ffe14d"
+_RULER = "#ff4fd8"
 
 
 class CanvasTool(Follower, ABC):

@@ -24,7 +24,8 @@ class Column:
     """A column: ``title`` above it (``{volume}`` and ``{length}`` stand for units), ``tip`` on it, what its cells say.
 
     ``key`` is what the column sorts by; ``None``, not known, sorts first. ``words`` are no numbers. Those not ``shown``
-    can be. Those that are ``spare`` are left out while they are known of no lesion.
+    can be. Those that are ``spare`` are left out while they are known of no lesion; ``wide`` ones, where there is no
+    room for all, unless they were asked for.
     """
 
     title: str
@@ -34,6 +35,7 @@ class Column:
     words: bool = False
     shown: bool = True
     spare: bool = False
+    wide: bool = False
 
     @property
     def alignment(self) -> Qt.AlignmentFlag:
@@ -70,6 +72,7 @@ COLUMNS = (
         lambda row: _number(row.uncertainty),
         lambda row: row.uncertainty,
         spare=True,
+        wide=True,
     ),
     Column(
         "Nets\napart",

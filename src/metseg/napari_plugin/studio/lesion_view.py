@@ -59,6 +59,7 @@ class LesionView(QTableView):
         self.setSortingEnabled(True)
         header.setSortIndicatorShown(False)  # the titles show it
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        self._asked: set[int] = set()
         self._wanted = {index for index, column in enumerate(COLUMNS) if column.shown}
         self.setIconSize(QSize(_CHIP, _CHIP))
         self.clicked.connect(lambda index: self.went.emit(index.row()))
@@ -116,6 +117,11 @@ class LesionView(QTableView):
             self.setColumnHidden(index, not (index in self._wanted and self._lesions.has(index)))
         shown = [index for index in range(len(COLUMNS)) if not self.isColumnHidden(index)]
         texts = [self._text_width(index) for index in shown]
+        if sum(texts) + _CELL_PADDINGS[0] * len(texts) > self._room():
+            for index in [one for one in shown if COLUMNS[one].wide and one not in self._asked]:
+                self.setColumnHidden(index, True)
+                del texts[shown.index(index)]
+                shown.remove(index)
         fitting = (padding for padding in _CELL_PADDINGS if sum(texts) + padding * len(texts) <= self._room())
         padding = next(fitting, _CELL_PADDINGS[-1])
         needed = [width + padding for width in texts]
@@ -141,7 +147,8 @@ class LesionView(QTableView):
         return text + (index == 0) * (_CHIP + _CELL_PADDINGS[0])
 
     def _want(self, index: int, shown: bool) -> None:
-        (self._wanted.add if shown else self._wanted.discard)(index)
+        for chosen in (self._wanted, self._asked):
+            (chosen.add if shown else chosen.discard)(index)
         self._fit()
 
     def _choose_columns(self, place: QPoint) -> None:
@@ -153,7 +160,7 @@ class LesionView(QTableView):
             action = QAction(title, menu)
             action.setToolTip(column.tip)
             action.setCheckable(True)
-            action.setChecked(index in self._wanted)
+            action.setChecked(not self.isColumnHidden(index))
             action.toggled.connect(lambda shown, index=index: self._want(index, shown))
             menu.addAction(action)
         menu.exec(self._header.mapToGlobal(place))
