@@ -410,6 +410,7 @@ def test_lesions_in_3d_are_a_surface_that_follows_edits(widget: Any, viewer: Any
     [surface] = (layer for layer in viewer.layers if isinstance(layer, Surface))
     centre = surface.data[0].mean(axis=0)
     np.testing.assert_allclose(centre, (2.5, 14.5, 14.5), atol=0.3)
+    assert [layer for layer in viewer.layers if layer.visible] == [surface]
     labels.data[2:4, 10:20, 20:30] = 3
     labels.check()
     patiently(lambda: surface.data[0].mean(axis=0)[2] > 18)
@@ -417,6 +418,7 @@ def test_lesions_in_3d_are_a_surface_that_follows_edits(widget: Any, viewer: Any
     assert viewer.dims.ndisplay == 2
     assert surface not in viewer.layers
     assert labels.visible
+    assert widget.studio.state.case.images[-1].visible
 
 
 def test_a_note_is_kept_in_the_journal_and_seen_by_whoever_opens_the_case_next(

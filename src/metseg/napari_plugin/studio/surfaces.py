@@ -14,7 +14,7 @@ from metseg.napari_plugin.state import Follower
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 
 if TYPE_CHECKING:
-    from napari.layers import Surface
+    from napari.layers import Layer, Surface
 
     from metseg.napari_plugin.studio.case_labels import CaseLabels
     from metseg.napari_plugin.studio.open_case import OpenCase
@@ -30,7 +30,9 @@ Mesh = tuple[npt.NDArray[np.float32], npt.NDArray[np.int32], npt.NDArray[np.uint
 
 
 class Surfaces(Follower):
-    """Turns to 3D and back; in 3D, lesions are a surface layer in their colours instead of labels.
+    """Turns to 3D and back; in 3D, lesions are a surface layer in their colours instead of labels, and alone.
+
+    Images are hidden meanwhile: what napari renders of them in 3D would pierce the surfaces.
 
     Parameters
     ----------
@@ -43,6 +45,7 @@ class Surfaces(Follower):
         self._viewer = studio.viewer
         self._layer: Surface | None = None
         self._labels: CaseLabels | None = None
+        self._hidden: tuple[Layer, ...] = ()
         self._meshes = Latest(self._on_mesh, studio.tell_error)
         studio.add_shortcut(Shortcut("Shift-D", "lesions in 3D, and back", self.toggle))
         studio.add_closing(self.close)
@@ -96,7 +99,10 @@ class Surfaces(Follower):
             self._layer.data = data
         self._layer.colormap = _steps([case.labels.colormap.map(int(number)) for number in numbers])
         self._layer.contrast_limits = (-0.5, len(numbers) - 0.5)
-        case.labels.visible = False
+        if not self._hidden:
+            self._hidden = (*case.images, case.labels)
+            for hidden in self._hidden:
+                self._studio.own_layers.hide(hidden)
 
     def _on_display(self) -> None:
         if self._viewer.dims.ndisplay == 2:
@@ -110,13 +116,14 @@ class Surfaces(Follower):
             self._make()
 
     def _remove(self) -> None:
-        labels, self._labels = self._labels, None
+        self._labels = None
+        hidden, self._hidden = self._hidden, ()
         layer, self._layer = self._layer, None
         self._meshes.forget()
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
-        if labels is not None and labels in self._viewer.layers:
-            labels.visible = True
+        for one in hidden:
+            self._studio.own_layers.unhide(one)
 
 
 def _steps(colours: list[Any]) -> Any:
