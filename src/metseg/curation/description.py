@@ -7,21 +7,25 @@ import json
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+import numpy.typing as npt
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from metseg.curation.documents import file_sha256
 from metseg.curation.record import now
 from metseg.curation.state import Sha256
 from metseg.errors import DataError, UnreadableFileError
-from metseg.study import Geometry, Sequence, SliceFile, Study, number_slices, read_tiff
+from metseg.study import Geometry, Sequence, SliceFile, Study, number_slices
+from metseg.study.formats import Header, error_of, find_images, read_voxels
 from metseg.study.ifd import MAX_PAGES
+from metseg.study.intensities import unsigned
 from metseg.study.preflight import MAX_DECODED
 
+Voxels = npt.NDArray[np.uint8 | np.uint16]
 Size = Annotated[int, Field(ge=1)]
-Length = Annotated[float, Field(gt=0)]
+_SPACING = TypeAdapter(tuple[float, float, float] | None)
 
 
 class ImageFile(BaseModel):
@@ -41,7 +45,10 @@ class CaseDescription(BaseModel):
     name : str
         The study's.
     shape : (z, y, x)
-    spacing : (z, y, x) in mm, or None
+    geometry : Geometry
+        Where the voxels are, as far as it is known.
+    placement_lost : bool
+        Whether the images once said where they lie, and nobody knows any more.
     sequences : tuple of str
         Which sequence each channel is.
     images : tuple of ImageFile
@@ -53,14 +60,25 @@ class CaseDescription(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["metseg-case"] = "metseg-case"
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 2
     name: str
     shape: tuple[Size, Size, Size]
-    spacing: tuple[Length, Length, Length] | None
+    geometry: Geometry
+    placement_lost: bool = False
     sequences: Annotated[tuple[Sequence, ...], Field(min_length=1)]
     images: tuple[ImageFile, ...]
     slices: tuple[tuple[int, int], ...]
     added: AwareDatetime
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_first_version(cls, content: Any) -> Any:
+        """Version 1 knew no more than the spacing."""
+        if not isinstance(content, dict) or content.get("version") != 1 or "spacing" not in content:
+            return content
+        spacing = _SPACING.validate_python(content["spacing"])
+        rest = {key: value for key, value in content.items() if key != "spacing"}
+        return {**rest, "geometry": Geometry.spaced(spacing)}
 
     @model_validator(mode="after")
     def _fits(self) -> CaseDescription:
@@ -71,6 +89,11 @@ class CaseDescription(BaseModel):
         if 2 * self.shape[0] * self.shape[1] * self.shape[2] > MAX_DECODED:
             raise ValueError(f"{self.shape} voxels are too many")
         return self
+
+    @property
+    def spacing(self) -> tuple[float, float, float] | None:
+        """Along (z, y, x) in mm; ``None`` if it is not known."""
+        return self.geometry.spacing
 
     @cached_property
     def identity(self) -> str:
@@ -99,11 +122,12 @@ def describe(study: Study, root: Path) -> CaseDescription:
         raise DataError(f"{study.name}: is not from a file; save it as TIFF and add that")
     if 2 * study.voxels[0].size > MAX_DECODED or study.shape[0] > MAX_PAGES:
         raise DataError(f"{study.name}: {study.shape} voxels are more than a case can have")
-    paths = list(dict.fromkeys(entry.image for entry in study.slices))
+    listed = study.stored.files if study.stored is not None else [entry.image for entry in study.slices]
+    paths = list(dict.fromkeys(listed))
     return CaseDescription(
         name=study.name,
         shape=study.shape,
-        spacing=study.geometry.spacing,
+        geometry=study.geometry,
         sequences=study.sequences,
         images=tuple(ImageFile(path=portable(path, root), sha256=file_sha256(path)) for path in paths),
         slices=tuple((paths.index(entry.image), entry.page) for entry in study.slices),
@@ -127,21 +151,39 @@ def load_images(case: CaseDescription, root: Path) -> Study:
     UnreadableFileError
         If a file is gone, or its bytes are not those that were added.
     """
-    pages = [_unchanged_pages(image, root / image.path, len(case.sequences)) for image in case.images]
-    slices = tuple(SliceFile(root / case.images[image].path, None, page) for image, page in case.slices)
-    wanted = (len(case.sequences), *case.shape[1:])
-    for (image, page), entry in zip(case.slices, slices, strict=True):
-        if page >= len(pages[image]) or pages[image].shape[1:] != wanted:
+    paths = [root / image.path for image in case.images]
+    for image, path in zip(case.images, paths, strict=True):
+        _check_unchanged(image, path)
+    slices = tuple(SliceFile(paths[image], None, page) for image, page in case.slices)
+    found = find_images(paths, len(case.sequences))
+    for problem in found.problems:
+        if problem.refused:
+            raise error_of(problem)
+    volume = next((header for header in found.images if header.stored is not None), None)
+    if volume is not None:
+        voxels = _of_volume(case, volume)
+    else:
+        voxels = _of_slices(case, {header.path: read_voxels(header) for header in found.images}, slices)
+    stored = None if volume is None else volume.stored
+    return Study(case.name, voxels, case.sequences, geometry=case.geometry, slices=slices, stored=stored)
+
+
+def _of_volume(case: CaseDescription, header: Header) -> Voxels:
+    if header.shape != (len(case.sequences), *case.shape):
+        raise UnreadableFileError(header.path, "does not hold the volume that case.json names")
+    return unsigned(read_voxels(header))[0]
+
+
+def _of_slices(case: CaseDescription, read: dict[Path, npt.NDArray[Any]], slices: tuple[SliceFile, ...]) -> Voxels:
+    for entry in slices:
+        channels, depth, *size = read[entry.image].shape
+        if entry.page >= depth or (channels, *size) != (len(case.sequences), *case.shape[1:]):
             raise UnreadableFileError(entry.image, "does not hold the slices that case.json names")
-    voxels = np.stack([pages[image][page] for image, page in case.slices], axis=1)
-    return Study(case.name, voxels, case.sequences, geometry=Geometry.spaced(case.spacing), slices=slices)
+    return unsigned(np.stack([read[entry.image][:, entry.page] for entry in slices], axis=1))[0]
 
 
-def _unchanged_pages(
-    image: ImageFile, path: Path, channels: int
-) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8 | np.uint16]]:
+def _check_unchanged(image: ImageFile, path: Path) -> None:
     if not path.exists():
         raise UnreadableFileError(path, "is gone; if the images were moved, say where to (relocate)")
     if file_sha256(path) != image.sha256:
         raise UnreadableFileError(path, "has changed since it was added to the project; put the old file back")
-    return read_tiff(path, channels)

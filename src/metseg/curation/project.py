@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from metseg.curation.default_model import DefaultModel, read_default_model
 from metseg.curation.description import CaseDescription, describe
 from metseg.curation.documents import read_document, unwritable, write_document
+from metseg.curation.earlier_projects import read_description
 from metseg.curation.journal import begin_journal, read_segment, segment_paths
 from metseg.curation.locking import CaseLock
 from metseg.curation.names import safe_name
@@ -105,7 +106,7 @@ class Project:
         found = []
         for folder in self._folders():
             try:
-                found.append(read_summary(folder, read_document(folder / CASE_FILE, CaseDescription)))
+                found.append(read_summary(folder, read_description(folder / CASE_FILE, self.path)))
             except UnreadableFileError as error:
                 found.append(CaseSummary(name=folder.name, shape=(0, 0, 0), problem=str(error)))
         return tuple(sorted(found, key=lambda summary: natural_key(summary.name)))
@@ -130,7 +131,7 @@ class Project:
             raise unwritable(folder, error) from error
         if not (folder / CASE_FILE).exists():
             _begin(folder, description)
-        there = read_document(folder / CASE_FILE, CaseDescription)
+        there = read_description(folder / CASE_FILE, self.path)
         if there.identity != description.identity:
             raise DataError(f"{description.name}: another study of this name is in the project already")
         return read_summary(folder, there)
@@ -195,11 +196,11 @@ class Project:
         first = _folder_name(name)
         for folder in sorted(self._folders(), key=lambda folder: folder.name != first):
             with contextlib.suppress(UnreadableFileError):
-                description = read_document(folder / CASE_FILE, CaseDescription)
+                description = read_description(folder / CASE_FILE, self.path)
                 if description.name == name:
                     return folder, description
             if folder.name == name:
-                read_document(folder / CASE_FILE, CaseDescription)
+                read_description(folder / CASE_FILE, self.path)
         raise DataError(f"{self.path}: has no case {name}")
 
     def _place_for(self, name: str) -> Path:

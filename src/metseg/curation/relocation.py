@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metseg.curation.description import CaseDescription, ImageFile, portable
-from metseg.curation.documents import file_sha256, read_document, write_document
+from metseg.curation.documents import file_sha256, write_document
+from metseg.curation.earlier_projects import read_description
 from metseg.curation.locking import CaseLock
 from metseg.curation.project import CASE_FILE, Project
 from metseg.errors import DataError, UnreadableFileError
 from metseg.events import Event, Finished, Progress, drain
-from metseg.study import suffix_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +66,13 @@ def relocating(project: Project, data: str | Path) -> Iterator[Event[Relocation]
         raise DataError(f"{top}: is no folder")
     files: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(top.rglob("*")):
-        if suffix_of(path):
-            files[path.name].append(path)
+        files[path.name].append(path)
     found: list[str] = []
     changed: list[Path] = []
     missing: list[str] = []
     folders = sorted(path.parent for path in (project.path / "cases").glob(f"*/{CASE_FILE}"))
     for done, folder in enumerate(folders):
-        description = read_document(folder / CASE_FILE, CaseDescription)
+        description = read_description(folder / CASE_FILE, project.path)
         yield Progress(done, len(folders), description.name)
         images = [_place(image, project.path, files, changed) for image in description.images]
         missing += [

@@ -283,6 +283,42 @@ def reorder(
     return turned
 
 
+def transfer(
+    mask: npt.NDArray[np.bool_], here: Geometry, there: Geometry, shape: Shape, *, tolerance: float = TOLERANCE
+) -> npt.NDArray[np.bool_]:
+    """A mask on another grid of the same voxels, of which it may cover a part only.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (z, y, x)
+        On the grid of ``here``.
+    here, there : Geometry
+        Where it is, and where the result is.
+    shape : (z, y, x)
+        Size of the result.
+    tolerance : float
+        How far voxels may be apart, in voxels.
+
+    Raises
+    ------
+    DataError
+        If the voxels of the two grids do not coincide, or something is drawn outside of the result.
+    """
+    sizes = mask.shape
+    places = corners((sizes[0], sizes[1], sizes[2]))
+    step = here.step_to(there)
+    whole = np.rint(step)
+    if np.abs(places @ (step - whole).T).max() > tolerance or (np.abs(whole[:3, :3]).sum(axis=0) != 1).any():
+        raise DataError("lies on other voxels than the image")
+    turn = whole[:3].astype(np.int64)
+    inside = (np.argwhere(mask)[:, ::-1] @ turn[:, :3].T + turn[:, 3])[:, ::-1]
+    if (inside < 0).any() or (inside >= shape).any():
+        raise DataError("has voxels outside of the image")
+    result = np.zeros(shape, np.bool_)
+    result[tuple(inside.T)] = True
+    return result
+
+
 def corners(shape: Shape) -> npt.NDArray[np.float64]:
     """The eight corner voxels (x, y, z, 1) of a box of ``shape`` (z, y, x)."""
     z, y, x = ((0, size - 1) for size in shape)

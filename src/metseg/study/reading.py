@@ -16,11 +16,13 @@ from metseg.errors import DataError, UnreadableFileError
 from metseg.study.assembly import MAX_MASK_VALUES as MAX_MASK_VALUES
 from metseg.study.assembly import Assembled, assemble, read_mask, refused
 from metseg.study.discovery import StudyFiles, find_studies
+from metseg.study.formats import reader_by_name, reader_of
 from metseg.study.geometry import Geometry
 from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile, Study, assumed_sequences
 from metseg.study.preflight import TiffHeader
 from metseg.study.rules_file import DataFolder, NameRules
 from metseg.study.sidecar import Spacing, read_spacing, sidecar_of
+from metseg.study.volumes import load_volumes
 
 #: Largest decoded size of one study, in bytes.
 MAX_STUDY: Final = 2 << 30
@@ -62,6 +64,9 @@ def load(files: StudyFiles) -> Loaded:
     files : StudyFiles
         From :func:`find_studies`.
     """
+    if files.slices and reader_of(files.slices[0].image) not in (None, reader_by_name("slice.tif")):
+        volumes, remarks = load_volumes(files)
+        return Loaded(volumes, (*files.problems, *remarks))
     problems = list(files.problems)
     groups: dict[tuple[object, ...], list[Assembled]] = defaultdict(list)
     for entry in files.slices:

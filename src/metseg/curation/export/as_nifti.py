@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ from metseg.curation.changes import Labels
 from metseg.curation.export.json_files import write_json, write_text
 from metseg.curation.export.manifest import ExportedCase, Role, SplitRule
 from metseg.curation.export.volumes import (
-    ORIENTATION,
-    require_nibabel,
+    check_placement,
+    orientation_of,
     study_from_volumes,
     unknown_spacing_remark,
     write_volume,
@@ -43,8 +42,7 @@ class NiftiLayout:
     """A BIDS-like derivative data set."""
 
     def require(self) -> None:
-        """The volumes are written by nibabel."""
-        require_nibabel()
+        """Nothing beside the base installation."""
 
     def stem(self, name: str) -> str:
         """``name`` as the label of a subject: letters and digits."""
@@ -52,6 +50,7 @@ class NiftiLayout:
 
     def remarks(self, cases: Sequence[ExportedCase], out: Path) -> list[str]:
         """Unknown spacing."""
+        check_placement(cases)
         return unknown_spacing_remark([case.name for case in cases if case.spacing is None], "most software")
 
     def write_case(
@@ -73,7 +72,7 @@ class NiftiLayout:
             path = f"{subject}/anat/{name}"
             yield name
             write_json(folder / f"{path}.json", about)
-            write_volume(folder / f"{path}.nii.gz", voxels, case.spacing)
+            write_volume(folder / f"{path}.nii.gz", voxels, case.geometry)
             made += [Made(f"{path}.json", Role.ABOUT), Made(f"{path}.nii.gz", role)]
         table = f"{subject}/anat/{subject}_space-orig_seg-lesions_dseg.tsv"
         rows = [f"{lesion.id}\tlesion {lesion.id}" for lesion in case.lesions]
@@ -98,7 +97,7 @@ class NiftiLayout:
     def read_study(self, case: ExportedCase, out: Path, images: Path) -> Study:
         """The images, as a TIFF made from the volumes."""
         channels = [out / file.path for file in case.images]
-        return replace(study_from_volumes(channels, case.stem, case.spacing, images), name=case.name)
+        return study_from_volumes(channels, case, images)
 
 
 def _suffixes(sequences: Sequence[MrSequence]) -> list[str]:
@@ -114,9 +113,9 @@ def _suffixes(sequences: Sequence[MrSequence]) -> list[str]:
 
 def _geometry(case: ExportedCase) -> dict[str, Any]:
     if case.spacing is None:
-        return {"VoxelSpacing": "unknown", "Orientation": ORIENTATION}
+        return {"VoxelSpacing": "unknown", "Orientation": orientation_of(case.geometry)}
     z, y, x = case.spacing
-    return {"VoxelSpacing": [x, y, z], "VoxelSpacingUnits": "mm", "Orientation": ORIENTATION}
+    return {"VoxelSpacing": [x, y, z], "VoxelSpacingUnits": "mm", "Orientation": orientation_of(case.geometry)}
 
 
 def _about_mask(case: ExportedCase) -> dict[str, Any]:

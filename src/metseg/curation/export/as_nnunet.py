@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from metseg.curation.changes import Labels
 from metseg.curation.export.json_files import write_json
 from metseg.curation.export.manifest import ExportedCase, Role, Side, SplitRule
 from metseg.curation.export.splitting import folds_of
-from metseg.curation.export.volumes import require_nibabel, study_from_volumes, unknown_spacing_remark, write_volume
+from metseg.curation.export.volumes import check_placement, study_from_volumes, unknown_spacing_remark, write_volume
 from metseg.curation.export.workspace import Made
 from metseg.errors import DataError
 from metseg.study import Study
@@ -34,8 +33,7 @@ class NnunetLayout:
     """A dataset folder for ``nnUNet_raw``."""
 
     def require(self) -> None:
-        """The volumes are written by nibabel."""
-        require_nibabel()
+        """Nothing beside the base installation."""
 
     def stem(self, name: str) -> str:
         """``name`` as a case identifier."""
@@ -43,6 +41,7 @@ class NnunetLayout:
 
     def remarks(self, cases: Sequence[ExportedCase], out: Path) -> list[str]:
         """The folder's name, unknown spacing, and too few patients; all cases must have the same channels."""
+        check_placement(cases)
         usual = cases[0].sequences
         for case in cases:
             if case.sequences != usual:
@@ -64,12 +63,12 @@ class NnunetLayout:
         part = _PART[case.side]
         mask = f"labels{part}/{case.stem}{ENDING}"
         yield mask
-        write_volume(folder / mask, (labels > 0).astype(np.uint8), case.spacing)
+        write_volume(folder / mask, (labels > 0).astype(np.uint8), case.geometry)
         made = [Made(mask, Role.MASK)]
         for channel, voxels in enumerate(study.voxels):
             image = f"images{part}/{case.stem}_{channel:04d}{ENDING}"
             yield image
-            write_volume(folder / image, voxels, case.spacing)
+            write_volume(folder / image, voxels, case.geometry)
             made.append(Made(image, Role.IMAGE))
         return made
 
@@ -94,7 +93,7 @@ class NnunetLayout:
     def read_study(self, case: ExportedCase, out: Path, images: Path) -> Study:
         """The images, as a TIFF made from the volumes."""
         channels = [out / file.path for file in case.images]
-        return replace(study_from_volumes(channels, case.stem, case.spacing, images), name=case.name)
+        return study_from_volumes(channels, case, images)
 
 
 def _folds(training: Sequence[ExportedCase], seed: int) -> list[dict[str, list[str]]]:

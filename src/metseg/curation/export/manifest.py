@@ -6,16 +6,28 @@ import hashlib
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from metseg.curation.documents import read_document
 from metseg.curation.kinds import Origin, Status
 from metseg.curation.state import EditStatistics, Provenance, Sha256
-from metseg.study import Sequence
+from metseg.study import Geometry, Sequence
 
 FILE = "manifest.json"
+
+#: Fields of a case that are written only if they say something.
+_OPTIONAL = ("placement", "placement_lost")
 
 
 class Layout(StrEnum):
@@ -132,6 +144,10 @@ class ExportedCase(_Value):
         Where it stood, why, since when, by whose record (a pseudonym).
     shape : (z, y, x)
     spacing : (z, y, x) in mm, or None if unknown
+    placement : Geometry or None
+        Where the voxels are, if that is known.
+    placement_lost : bool
+        Whether that was known once.
     sequences : tuple of Sequence
     sources : tuple of str
         sha256 of the image files it was made from.
@@ -158,6 +174,8 @@ class ExportedCase(_Value):
     status_by: str = ""
     shape: tuple[int, int, int]
     spacing: tuple[float, float, float] | None
+    placement: Geometry | None = None
+    placement_lost: bool = False
     sequences: tuple[Sequence, ...]
     sources: tuple[Sha256, ...]
     labels_sha256: Sha256
@@ -167,6 +185,17 @@ class ExportedCase(_Value):
     statistics: EditStatistics
     software: str
     files: tuple[ExportedFile, ...] = ()
+
+    @property
+    def geometry(self) -> Geometry:
+        """Where the voxels are, as far as it is known."""
+        return self.placement or Geometry.spaced(self.spacing)
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what is not known: manifests that know nothing of places keep their hashes."""
+        content: dict[str, Any] = handler(self)
+        return {key: value for key, value in content.items() if key not in _OPTIONAL or value}
 
     @property
     def images(self) -> tuple[ExportedFile, ...]:

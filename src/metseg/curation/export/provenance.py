@@ -97,6 +97,8 @@ def describe_case(view: CaseView, *, stem: str, patient: str, side: Side) -> Exp
         status_by=summary.status_by,
         shape=view.shape,
         spacing=description.spacing,
+        placement=description.geometry if description.geometry.is_placed else None,
+        placement_lost=description.placement_lost,
         sequences=description.sequences,
         sources=tuple(image.sha256 for image in description.images),
         labels_sha256=labels_sha256(view.labels),

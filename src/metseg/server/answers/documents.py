@@ -122,7 +122,7 @@ def as_document(result: Result, request_id: str) -> MaskDocument:
         request_id=request_id,
         model=UsedModel(name=result.model, weights_sha256=result.weights_sha256, target=result.target),
         image=ImageDocument(
-            format=result.decoded.kind,
+            format=result.decoded.format,
             shape=study.shape,
             sequences=[str(sequence) for sequence in study.sequences],
             spacing=study.geometry.spacing,

@@ -14,14 +14,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metseg.curation.export.volumes import write_volume
-from metseg.errors import MissingExtraError
 from metseg.server.answers.documents import as_document
 from metseg.server.answers.forms import GZIP, JSON, NIFTI, PNG, TIFF, ZIP, View
 from metseg.server.answers.pictures import enhanced, overlay
 from metseg.server.answers.result import Result
 from metseg.server.problems import ProblemError
 from metseg.study import MASK_ENDING, write_tiff
+from metseg.study.formats import mask_volume, stem_of
 
 #: The date of files in a zip: the same masks give the same bytes.
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
@@ -138,17 +137,9 @@ def _tiff(pages: npt.NDArray[Any], channels: bool, spacing: tuple[float, float, 
 
 
 def _volume(result: Result) -> bytes:
-    """A NIfTI of the mask, 0 and 1."""
-    frame = result.decoded.frame
-    try:
-        if frame is not None:
-            return frame.volume(result.mask)
-        with TemporaryDirectory(prefix="metseg-answer-") as folder:
-            path = Path(folder, "mask.nii.gz")
-            write_volume(path, result.mask, result.decoded.study.geometry.spacing)
-            return gzip.decompress(path.read_bytes())
-    except MissingExtraError as error:
-        raise ProblemError(406, f"this server cannot write NIfTI: {error}") from None
+    """A NIfTI of the mask, 0 and 1, on the grid of the file that was sent."""
+    study = result.decoded.study
+    return mask_volume(result.mask, study.geometry, study.stored)
 
 
 def _zip(result: Result) -> bytes:
@@ -172,7 +163,7 @@ def _zip(result: Result) -> bytes:
                 spacing=study.geometry.spacing if several else None,
                 about=result.about,
             )
-            name = image.with_name(f"{image.stem}{MASK_ENDING}")
+            name = image.with_name(f"{stem_of(image)}{MASK_ENDING}")
             _add(archive, f"{name.as_posix()}.tif", path)
             _add(archive, f"{name.as_posix()}.json", path.with_suffix(".json"))
     return content.getvalue()

@@ -2,8 +2,6 @@
 
 from metseg.server.intake.decoder import Decoder
 from metseg.server.intake.decoding import Decoded, decode
-from metseg.server.intake.kinds import Kind, kind_of
 from metseg.server.intake.limits import Limits, Refusal, Why
-from metseg.server.intake.volumes import Frame
 
-__all__ = ["Decoded", "Decoder", "Frame", "Kind", "Limits", "Refusal", "Why", "decode", "kind_of"]
+__all__ = ["Decoded", "Decoder", "Limits", "Refusal", "Why", "decode"]

@@ -9,7 +9,8 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from metseg.server.intake.limits import Refusal, Why
-from metseg.study import is_mask_name, suffix_of
+from metseg.study import is_mask_name
+from metseg.study.formats import suffix_of
 
 _MAX_MEMBERS = 8192
 _MAX_NAME = 255
@@ -41,7 +42,7 @@ def unpack(path: Path, folder: Path, most: int) -> None:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in _members(archive) if _is_wanted(member)]
             if not members:
-                raise Refusal(Why.UNREADABLE, "no TIFF slice in the zip (.tif or .tiff)")
+                raise Refusal(Why.UNREADABLE, "no image in the zip")
             left = most
             for member in members:
                 left = _extract(archive, member, folder / member.filename, left)
@@ -80,7 +81,8 @@ def _is_wanted(member: zipfile.ZipInfo) -> bool:
         return False
     if path.suffix.lower() == _SIDECAR:
         return member.file_size <= _MAX_SIDECAR
-    return bool(suffix_of(path)) and not is_mask_name(path)
+    known = bool(suffix_of(path)) or not path.suffix[1:].isalpha()  # DICOM files have any name
+    return known and not is_mask_name(path)
 
 
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, left: int) -> int:

@@ -18,7 +18,7 @@ from metseg.server.intake.decoding import Decoded, decode
 from metseg.server.intake.limits import Limits, Refusal, Why
 from metseg.study import Sequence
 
-_UPLOAD = "upload.tif"
+_UPLOAD = "sent"
 
 
 class Decoder:
@@ -131,7 +131,7 @@ def _confine(mib: int) -> None:
     """Bound this process's memory, and leave Ctrl-C to the server; importing what decodes is done by now."""
     import cv2
     import imagecodecs
-    import nibabel  # noqa: F401  (the bound counts from here)
+    import SimpleITK  # noqa: F401  (the bound counts from here)
     from PIL import Image
 
     cv2.setNumThreads(1)

@@ -5,18 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from metseg.errors import DataError, TooLargeError, UnreadableFileError
+from metseg.errors import DataError, TooLargeError, UnreadableFileError, UnsupportedFileError
 from metseg.server.intake.archives import unpack
-from metseg.server.intake.kinds import HEAD, Kind, kind_of
 from metseg.server.intake.limits import Limits, Refusal, Why
-from metseg.server.intake.pictures import read_picture
-from metseg.server.intake.volumes import Frame, read_volume
-from metseg.study import ProblemKind, Sequence, Study, StudyFiles, find_studies, load
-from metseg.study.preflight import preflight
+from metseg.study import ProblemKind, Sequence, SliceFile, Study, StudyFiles, find_studies, load
+from metseg.study.formats import HEAD, find_images, formats, reader_by_content
+
+#: What a zip of files is called, beside the names of formats.
+ZIP = "zip"
 
 #: Bytes of a zip's slices for each byte of voxels; damaged or padded files may have more than their voxels need.
 _ROOM = 4
-_WHY = {ProblemKind.TOO_LARGE: Why.TOO_LARGE, ProblemKind.SEQUENCE: Why.MISNAMED}
+_WHY = {
+    ProblemKind.TOO_LARGE: Why.TOO_LARGE,
+    ProblemKind.UNSUPPORTED: Why.UNSUPPORTED,
+    ProblemKind.SEQUENCE: Why.MISNAMED,
+}
 _ABOUT_MASKS = {ProblemKind.NO_MASK, ProblemKind.ORPHAN_MASK, ProblemKind.MASK}
 
 
@@ -26,24 +30,21 @@ class Decoded:
 
     Attributes
     ----------
-    kind : Kind
-        What it was sent as.
+    format : str
+        What it was sent as: the name of a format in lower case, or ``zip``.
     study : Study
         Its voxels; ``slices`` names the files of a zip relative to its top.
     notices : tuple of str
         What must be said of it.
-    frame : Frame or None
-        Where a NIfTI's voxels are.
     """
 
-    kind: Kind
+    format: str
     study: Study
     notices: tuple[str, ...] = ()
-    frame: Frame | None = None
 
 
 def decode(path: Path, folder: Path, limits: Limits, sequences: tuple[Sequence, ...] | None = None) -> Decoded:
-    """Read the upload at ``path``, complete or not at all.
+    """Read the upload at ``path``, complete or not at all; what it is, its first bytes say.
 
     Parameters
     ----------
@@ -64,17 +65,19 @@ def decode(path: Path, folder: Path, limits: Limits, sequences: tuple[Sequence, 
         If something that is needed is not installed.
     """
     with path.open("rb") as file:
-        kind = kind_of(file.read(HEAD))
+        head = file.read(HEAD)
     try:
-        if kind is Kind.TIFF:
-            return _tiffs(path, path.parent, kind, limits, sequences)
-        if kind is Kind.ZIP:
+        if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
             unpack(path, folder, _ROOM * limits.samples)
-            return _tiffs(folder, folder, kind, limits, sequences)
-        if kind in (Kind.PNG, Kind.JPEG):
-            return Decoded(kind, _named(read_picture(path, kind, limits), sequences))
-        study, frame, notices = read_volume(path, kind, limits)
-        return Decoded(kind, _named(study, sequences), notices, frame)
+            return _zipped(folder, limits, sequences)
+        if not head:
+            raise Refusal(Why.UNREADABLE, "the file is empty")
+        reader = reader_by_content(head)
+        if reader is None:
+            raise Refusal(Why.UNSUPPORTED, f"by its first bytes none of {formats()}, or a zip of such files")
+        upload = path.rename(path.with_name(f"upload{reader.suffixes[0]}"))
+        files = StudyFiles("upload", upload.parent, (SliceFile(upload),), sequences=sequences)
+        return _study(files, upload.parent, reader.name.lower(), limits)
     except MemoryError:
         raise Refusal(Why.TOO_LARGE, "decoding it takes more memory than there is for one upload") from None
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
@@ -82,26 +85,26 @@ def decode(path: Path, folder: Path, limits: Limits, sequences: tuple[Sequence, 
         raise Refusal(Why.UNREADABLE, f"the file is damaged ({type(error).__name__})") from None
 
 
-def _named(study: Study, sequences: tuple[Sequence, ...] | None) -> Study:
+def _zipped(folder: Path, limits: Limits, sequences: tuple[Sequence, ...] | None) -> Decoded:
+    """The one study in a folder; paths in it and in messages are relative to it."""
     try:
-        return study if sequences is None else study.with_sequences(sequences)
-    except DataError as error:
-        raise Refusal(Why.MISNAMED, str(error).removeprefix(f"{study.name}: ")) from None
-
-
-def _tiffs(source: Path, root: Path, kind: Kind, limits: Limits, sequences: tuple[Sequence, ...] | None) -> Decoded:
-    """The one study at ``source``; paths in it and in messages are relative to ``root``."""
-    try:
-        found = find_studies(source, sequences)
-        if len(found) > 1:
-            raise Refusal(Why.UNREADABLE, f"the zip holds {len(found)} studies; send one at a time")
-        _check(found[0], limits)
-        loaded = load(found[0])
+        found = find_studies(folder, sequences)
     except UnreadableFileError as error:
-        why = Why.TOO_LARGE if isinstance(error, TooLargeError) else Why.UNREADABLE
-        raise Refusal(why, _located(error.path, error.reason, root, kind)) from None
+        raise _refusal(error, folder, ZIP) from None
     except DataError as error:
-        raise Refusal(Why.UNREADABLE, str(error).replace(f"{root}/", "").replace(str(root), "the zip")) from None
+        said = str(error).replace(f"{folder}/", "").replace(str(folder), "the zip")
+        raise Refusal(Why.UNREADABLE, said) from None
+    if len(found) > 1:
+        raise Refusal(Why.UNREADABLE, f"the zip holds {len(found)} studies; send one at a time")
+    return _study(found[0], folder, ZIP, limits)
+
+
+def _study(files: StudyFiles, root: Path, kind: str, limits: Limits) -> Decoded:
+    try:
+        _check(files, limits)
+        loaded = load(files)
+    except UnreadableFileError as error:
+        raise _refusal(error, root, kind) from None
     problems = [problem for problem in loaded.problems if problem.kind not in _ABOUT_MASKS]
     for problem in problems:
         if problem.refused:
@@ -115,19 +118,27 @@ def _tiffs(source: Path, root: Path, kind: Kind, limits: Limits, sequences: tupl
 
 def _check(files: StudyFiles, limits: Limits) -> None:
     slices, samples = 0, 0
-    for entry in files.slices:
-        header = preflight(entry.image, files.channels)
-        pages, channels, rows, columns = header.shape
-        slices += pages
-        samples += pages * channels * rows * columns
+    for header in find_images([entry.image for entry in files.slices], files.channels).images:
+        channels, depth, rows, columns = header.shape
+        slices += depth
+        samples += channels * depth * rows * columns
         limits.check(slices, rows, columns, channels)
         if samples > limits.samples:
             raise Refusal(Why.TOO_LARGE, f"all slices together have more than {limits.samples} values")
 
 
-def _located(path: Path, reason: str, root: Path, kind: Kind) -> str:
+def _refusal(error: UnreadableFileError, root: Path, kind: str) -> Refusal:
+    why = Why.UNREADABLE
+    if isinstance(error, TooLargeError):
+        why = Why.TOO_LARGE
+    elif isinstance(error, UnsupportedFileError):
+        why = Why.UNSUPPORTED
+    return Refusal(why, _located(error.path, error.reason, root, kind))
+
+
+def _located(path: Path, reason: str, root: Path, kind: str) -> str:
     """The reason, with the file's place in the zip."""
-    if kind is not Kind.ZIP or not path.is_relative_to(root):
+    if kind != ZIP or not path.is_relative_to(root):
         return reason
     place = path.relative_to(root).as_posix()
     return reason if place == "." else f"{place}: {reason}"

@@ -10,8 +10,6 @@ from metseg.curation import CaseSession, CaseSummary, CaseView, Project
 from metseg.errors import CaseBusyError, DataError, MetsegError, UnreadableFileError
 from metseg.server.logs import log
 from metseg.server.problems import ProblemError
-from metseg.server.slicer.grids import Grid
-from metseg.server.slicer.placement import placed_grid
 
 #: Seconds to wait for a case that somebody else is just saving.
 _PATIENCE = 5.0
@@ -85,11 +83,6 @@ class Cases:
             raise ProblemError(
                 500, "the case cannot be written: its folder on the server is read-only or full"
             ) from error
-
-    def grid(self, case: CaseView) -> Grid:
-        """Where a case's voxels are."""
-        with _told():
-            return placed_grid(self.path, case.description)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from metseg.curation import CaseView
 from metseg.errors import UnreadableFileError
 from metseg.server.problems import ProblemError
-from metseg.server.slicer.cases import Cases
+from metseg.server.slicer.volumes import case_volume
 from metseg.study import Sequence
 
 #: Volumes that are kept: whoever is told of the next image downloads it at once.
@@ -33,16 +33,9 @@ class Volume:
 
 
 class Images:
-    """The images of a project as volumes.
+    """The images of a project as volumes."""
 
-    Parameters
-    ----------
-    cases : Cases
-        The project's.
-    """
-
-    def __init__(self, cases: Cases) -> None:
-        self._cases = cases
+    def __init__(self) -> None:
         self._kept: OrderedDict[str, Volume] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -72,4 +65,4 @@ class Images:
             study = case.study()
         except UnreadableFileError as error:
             raise ProblemError(500, f"an image file of this case on the server {error.reason}") from error
-        return self._cases.grid(case).volume(study.voxels[study.channel(Sequence.FLAIR)])
+        return case_volume(study.voxels[study.channel(Sequence.FLAIR)], study.geometry)

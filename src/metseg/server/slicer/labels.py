@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from metseg.curation import CaseSession, Corrections, EditKind, Status
+from metseg.curation import CaseDescription, CaseSession, Corrections, EditKind, Status
 from metseg.server.intake import Decoded
 from metseg.server.problems import ProblemError
 from metseg.server.slicer.forms import Asked
-from metseg.server.slicer.grids import Grid, source_header
+from metseg.server.slicer.volumes import mask_of_case
+from metseg.study.formats import is_whole
 
 #: The one segment there is.
 LESION = "lesion"
@@ -42,7 +43,7 @@ class Saved:
     voxels: int
 
 
-def drawn_mask(decoded: Decoded, segments: Sequence[str], grid: Grid) -> npt.NDArray[np.bool_]:
+def drawn_mask(decoded: Decoded, segments: Sequence[str], case: CaseDescription) -> npt.NDArray[np.bool_]:
     """Where a label that was sent says lesion, on the case's own grid.
 
     Parameters
@@ -51,32 +52,30 @@ def drawn_mask(decoded: Decoded, segments: Sequence[str], grid: Grid) -> npt.NDA
         What was sent.
     segments : sequence of str
         Names of its values 1, 2, ...; without any, every value is lesion.
-    grid : Grid
-        Of the case.
+    case : CaseDescription
+        Whose label it is.
 
     Raises
     ------
     ProblemError
         415 or 422 if it is no label for this case.
     """
-    if decoded.frame is None:
+    study = decoded.study
+    if study.stored is None or not study.stored.header:
         raise ProblemError(415, "send the label as NIfTI (.nii.gz); in Slicer: Settings, MONAI Label, File Extension")
-    if len(decoded.study.voxels) != 1:
+    if len(study.voxels) != 1:
         raise ProblemError(422, "a label has one value for each voxel; overlapping segments cannot be kept")
-    header = source_header(decoded.frame)
-    slope, intercept = header.get_slope_inter()
-    if header.get_data_dtype().kind not in "ui" or (slope, intercept) not in ((None, None), (1.0, 0.0)):
+    if not is_whole(study.stored.header):
         raise ProblemError(422, "a label is made of whole numbers (uint8 or uint16)")
     if any(notice.startswith("Values from") for notice in decoded.notices):
         raise ProblemError(422, "a label is made of whole numbers from 0 to 65535")
-    values = decoded.study.voxels[0]
+    values = study.voxels[0]
     _check_segments(values, segments)
-    place = Grid.of_upload(decoded)
-    if place is None:
+    if not study.geometry.is_placed:
         raise ProblemError(
             422, "the label does not say where it lies; save it with the image's affine (sform or qform)"
         )
-    return grid.take(values > 0, place)
+    return mask_of_case(values > 0, study.geometry, case.geometry, case.shape)
 
 
 def save_mask(session: CaseSession, mask: npt.NDArray[np.bool_], detail: dict[str, Any]) -> Saved:

@@ -12,10 +12,11 @@ from metseg.curation.kinds import DONE
 from metseg.curation.predicting import provenance_of, was_predicted
 from metseg.errors import UnreadableFileError
 from metseg.inference import Segmentation
-from metseg.server.intake import Decoded, Kind
+from metseg.server.intake import Decoded
 from metseg.server.problems import ProblemError
 from metseg.server.slicer.cases import Cases
-from metseg.server.slicer.grids import Grid, packed
+from metseg.server.slicer.volumes import case_volume, packed
+from metseg.study.formats import mask_volume
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,10 @@ class Source:
         Its study.
     case : str
         The case that it is of; empty if it is of none.
-    grid : Grid or None
-        Where its voxels are, if it is of a case.
     """
 
     decoded: Decoded
     case: str = ""
-    grid: Grid | None = None
 
     @classmethod
     def of_case(cls, cases: Cases, name: str) -> Source:
@@ -47,19 +45,17 @@ class Source:
         """
         case = cases.view(name)
         try:
-            decoded = Decoded(Kind.TIFF, case.study())
+            decoded = Decoded("case", case.study())
         except UnreadableFileError as error:
             raise ProblemError(500, f"an image file of this case on the server {error.reason}") from error
-        return cls(decoded, name, cases.grid(case))
+        return cls(decoded, name)
 
     def volume(self, mask: npt.NDArray[np.uint8]) -> bytes:
         """A mask (z, y, x) as ``.nii.gz`` on the grid of the image as the client has it."""
-        if self.grid is not None:
-            return self.grid.volume(mask)
-        if self.decoded.frame is not None:
-            return packed(self.decoded.frame.volume(mask))
         study = self.decoded.study
-        return Grid.axial(study.shape, study.geometry.spacing).volume(mask)
+        if self.case:
+            return case_volume(mask, study.geometry)
+        return packed(mask_volume(mask, study.geometry, study.stored))
 
 
 def keep(cases: Cases, name: str, model: str, segmentation: Segmentation, annotator: str) -> str:

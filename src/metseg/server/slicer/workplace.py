@@ -59,7 +59,7 @@ class Workplace:
         cases = Cases(path)
         return cls(
             cases,
-            Images(cases),
+            Images(),
             Models(path, services.catalogue),
             Samples(cases),
             Sessions(),

@@ -1,7 +1,7 @@
 """Formats of images: a reader each, behind one protocol and in one registry."""
 
 from metseg.study.formats.finding import error_of, refused
-from metseg.study.formats.nifti import mask_volume, set_place
+from metseg.study.formats.nifti import is_whole, mask_volume
 from metseg.study.formats.reader import HEAD, Acquisition, Found, Header, Reader
 from metseg.study.formats.registry import (
     GROUP,
@@ -36,7 +36,7 @@ __all__ = [
     "reader_of",
     "readers",
     "refused",
-    "set_place",
+    "is_whole",
     "stem_of",
     "suffix_of",
     "suffixes",

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from metseg.errors import DataError, UnreadableFileError, UnsupportedFileError
 from metseg.study.formats.finding import named, one_by_one
 from metseg.study.formats.reader import Found, Header
-from metseg.study.geometry import Geometry, Shape, corners, reorder
+from metseg.study.geometry import Geometry, Known, Shape, corners, reorder
 from metseg.study.ifd import open_regular
 from metseg.study.model import TRIPLET, Problem, ProblemKind, Sequence, StoredGrid
 
@@ -76,7 +76,19 @@ def is_nifti(head: bytes) -> bool:
     return head[344:348] == b"n+1\0" or head[4:12] == b"n+2\0\r\n\x1a\n"
 
 
-def mask_volume(mask: npt.NDArray[np.generic], geometry: Geometry, stored: StoredGrid | None = None) -> bytes:
+def is_whole(header: bytes) -> bool:
+    """Whether the voxels of a NIfTI with this header are whole numbers, which are not scaled."""
+    nibabel = _nibabel()
+    parsed = (nibabel.Nifti2Header if len(header) >= _HEADER_2 else nibabel.Nifti1Header)(header, check=False)
+    return parsed.get_data_dtype().kind in "ui" and parsed.get_slope_inter() in ((None, None), (1.0, 0.0))
+
+
+def mask_volume(
+    mask: npt.NDArray[np.generic],
+    geometry: Geometry,
+    stored: StoredGrid | None = None,
+    known: Known | None = None,
+) -> bytes:
     """A NIfTI of labels (z, y, x), on the grid of the source where it has one of its own.
 
     The transforms of a NIfTI source, their codes and its units are kept. Where the spacing is not known, the units and
@@ -90,6 +102,8 @@ def mask_volume(mask: npt.NDArray[np.generic], geometry: Geometry, stored: Store
         The study's.
     stored : StoredGrid, optional
         The study's.
+    known : Known, optional
+        What is said to be known of the place, if it is less than is written.
     """
     nibabel = _nibabel()
 
@@ -106,17 +120,17 @@ def mask_volume(mask: npt.NDArray[np.generic], geometry: Geometry, stored: Store
         image = (nibabel.Nifti2Image if second else nibabel.Nifti1Image)(data, None, header)
         return bytes(image.to_bytes())
     image = nibabel.Nifti1Image(data, geometry.drawn, dtype=mask.dtype)
-    set_place(image, geometry)
+    set_place(image, geometry, geometry.known if known is None else known)
     return bytes(image.to_bytes())
 
 
-def set_place(image: Any, geometry: Geometry) -> None:
+def set_place(image: Any, geometry: Geometry, known: Known) -> None:
     """Write into a NIfTI image where its voxels are, and what of that is not known."""
-    image.header.set_xyzt_units("unknown" if geometry.spacing is None else "mm")
-    code = 0 if geometry.spacing is None else 1 if geometry.is_placed else 2
+    image.header.set_xyzt_units("unknown" if known is Known.NOTHING else "mm")
+    code = 0 if geometry.known is Known.NOTHING else 1 if known is Known.PLACEMENT else 2
     image.set_sform(geometry.drawn if code else None, code=code)
     image.set_qform(geometry.drawn if code else None, code=code)
-    if geometry.spacing is None:
+    if known is Known.NOTHING:
         image.header["descrip"] = b"voxel spacing unknown, written as 1 x 1 x 1 mm"
 
 

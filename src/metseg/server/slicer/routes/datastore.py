@@ -23,6 +23,7 @@ from metseg.server.slicer.labels import LESION, LabelParameters, Saved, drawn_ma
 from metseg.server.slicer.placement import add_upload
 from metseg.server.slicer.routes.info import FINAL, ORIGINAL, Store, has_final, has_original, stock
 from metseg.server.slicer.routes.samples import file_name
+from metseg.server.slicer.volumes import case_volume
 from metseg.server.slicer.workplace import SharedWorkplace, Workplace
 
 router = APIRouter(prefix="/datastore", tags=["slicer"], form_limits=FORM_LIMITS)
@@ -145,7 +146,7 @@ def download_label(
     case = workplace.cases.view(label)
     if not (has_final if tag is Tag.FINAL else has_original)(case.summary):
         raise ProblemError(404, f"the image has no {tag} label yet")
-    return _file(workplace.cases.grid(case).volume((case.labels > 0).astype(np.uint8)), "label.nii.gz")
+    return _file(case_volume((case.labels > 0).astype(np.uint8), case.description.geometry), "label.nii.gz")
 
 
 @router.put("/label", dependencies=MULTIPART, responses=_UPLOADING)
@@ -185,7 +186,7 @@ def _add(workplace: Workplace, name: str, decoded: Decoded) -> None:
 
 
 def _save(workplace: Workplace, name: str, decoded: Decoded, told: LabelParameters, detail: dict[str, Any]) -> Saved:
-    mask = drawn_mask(decoded, told.segments, workplace.cases.grid(workplace.cases.view(name)))
+    mask = drawn_mask(decoded, told.segments, workplace.cases.view(name).description)
     with workplace.cases.session(name, told.who) as session:
         return save_mask(session, mask, detail)
 

@@ -19,9 +19,9 @@ from metseg.server.routes.uploads import UPLOAD, chosen_postprocessing, decoded_
 from metseg.server.routes.waiting import while_connected
 from metseg.server.services import Services, SharedServices
 from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, PARAMS, Asked, multipart, refused
-from metseg.server.slicer.grids import UNKNOWN_SPACING
 from metseg.server.slicer.labels import LESION
 from metseg.server.slicer.outlining import Source, keep
+from metseg.server.slicer.volumes import UNKNOWN_SPACING
 from metseg.server.slicer.workplace import SharedWorkplace, Workplace
 
 router = APIRouter(tags=["slicer"], form_limits=FORM_LIMITS)
