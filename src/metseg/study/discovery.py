@@ -16,12 +16,13 @@ from pathlib import Path
 
 from metseg.errors import DataError, UnreadableFileError
 from metseg.study.copies import without_copies
+from metseg.study.dicom_studies import DicomStudy, sort_series
+from metseg.study.formats import Found, error_of, find_images, formats, is_dicom, is_picture, is_stack
 from metseg.study.grouping import Examination, Slot, gaps, group_images
 from metseg.study.mask_matching import MaskMatching, chosen_masks, copy_problem
 from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile
 from metseg.study.name_rules import RULES
 from metseg.study.naming import FileName, Neighbours, Role, Rule, fold, read_name
-from metseg.study.preflight import page_count
 from metseg.study.rules_file import RULES_FILE, DataFolder, NameRules, rules_of
 from metseg.study.study_names import name_examinations, printable
 from metseg.study.suffixes import SUFFIXES, stem_of, suffix_of
@@ -58,6 +59,8 @@ class StudyFiles:
         Patient of another study with the same images; such patients must not be told apart by a split.
     names : tuple of FileName
         What each file is, and by which rules.
+    series : tuple of tuples of Path
+        All files of each DICOM series, whose first ones stand in ``slices``.
     problems : tuple of Problem
         What is odd about the names: gaps, duplicates, masks without image, images without mask. Problems of the
         tree that belong to no study come with the first study found.
@@ -73,6 +76,7 @@ class StudyFiles:
     labels: tuple[int, ...] | None = None
     same_as: str | None = None
     names: tuple[FileName, ...] = ()
+    series: tuple[tuple[Path, ...], ...] = ()
 
     @property
     def channels(self) -> int | None:
@@ -140,8 +144,10 @@ def find_studies(
 
 
 def _single(path: Path, rules: NameRules) -> StudyFiles:
+    if is_dicom(path):
+        return _series_of(path)
     if not suffix_of(path):
-        raise UnreadableFileError(path, f"of no format that is read, by its name ({', '.join(SUFFIXES)})")
+        raise UnreadableFileError(path, f"of no format that is read, by its name; these are: {formats()}")
     try:
         names = sorted(os.listdir(path.parent))
     except OSError:
@@ -170,6 +176,28 @@ def _single(path: Path, rules: NameRules) -> StudyFiles:
     )
 
 
+def _series_of(path: Path) -> StudyFiles:
+    """The series that a DICOM file is of."""
+    found = find_images(sorted(other for other in path.parent.iterdir() if is_dicom(other)))
+    for problem in found.problems:
+        if problem.path == path:
+            raise error_of(problem)
+    images = tuple(header for header in found.images if path in header.files)
+    return _of_dicom(sort_series(Found(images))[0])
+
+
+def _of_dicom(study: DicomStudy) -> StudyFiles:
+    return StudyFiles(
+        printable(study.name),
+        study.folder,
+        (study.entry,),
+        study.problems,
+        visit_of=None if study.visit_of is None else printable(study.visit_of),
+        named=study.named,
+        series=study.series,
+    )
+
+
 def _labels(rules: NameRules, masks: Iterable[FileName]) -> tuple[int, ...] | None:
     said = [mask.labels for mask in masks if mask.labels is not None]
     return rules.labels if rules.labels is not None else said[0] if said else None
@@ -181,6 +209,7 @@ class _Listing:
 
     top: Path
     files: list[Path] = field(default_factory=list)
+    dicom: list[Path] = field(default_factory=list)
     folders: dict[Path, tuple[str, ...]] = field(default_factory=dict)
     others: dict[Path, list[str]] = field(default_factory=dict)
     loose: list[Problem] = field(default_factory=list)
@@ -205,13 +234,26 @@ class _Listing:
             waiting += [folder / name for name in reversed(inner)]
             listing.folders[folder] = tuple(inner)
             listing._note(folder, [name for name in names if name not in set(inner)], is_leaf=not inner)
+        listing._leave_pictures()
         return listing
 
+    def _leave_pictures(self) -> None:
+        """PNG and JPEG beside files of other formats show something; they are not the images."""
+        pictures = [path for path in self.files if is_picture(path)]
+        if len(pictures) == len(self.files) and not self.dicom:
+            return
+        self.files = [path for path in self.files if not is_picture(path)]
+        for path in pictures:
+            self.others[path.parent] = sorted([*self.others[path.parent], path.name], key=natural_key)
+
     def _note(self, folder: Path, names: list[str], *, is_leaf: bool) -> None:
-        images = [folder / name for name in names if suffix_of(name)]
+        dicom = [folder / name for name in names if is_dicom(folder / name)]
+        self.dicom += dicom
+        images = [path for name in names if suffix_of(name) and (path := folder / name) not in set(dicom)]
         self.files += images
-        self.others[folder] = [name for name in names if not suffix_of(name) and not name.lower().endswith(_ABOUT)]
-        if not images and is_leaf:
+        read = {path.name for path in (*dicom, *images)}
+        self.others[folder] = [name for name in names if name not in read and not name.lower().endswith(_ABOUT)]
+        if not read and is_leaf:
             self.loose.append(Problem(folder, "no image in this folder", kind=ProblemKind.NOT_READ))
 
     def neighbours(self) -> Neighbours:
@@ -246,7 +288,7 @@ class _Tree:
     def studies(self) -> list[StudyFiles]:
         """All, in order; problems that belong to none are added to the listing's."""
         self._remark_neither()
-        examinations = group_images(self._images(), lambda path: page_count(path) > 1)
+        examinations = group_images(self._images(), is_stack)
         matching = MaskMatching(examinations)
         for name in self._names:
             if name.role is Role.MASK and not matching.add(name):
@@ -256,6 +298,10 @@ class _Tree:
         examinations.sort(key=self._place_in_tree)
         found = [self._study(examination) for examination in examinations]
         found = self._with_problems(found, examinations)
+        if self._listing.dicom:
+            series = find_images(self._listing.dicom)
+            self._listing.loose += series.problems
+            found += map(_of_dicom, sort_series(series))
         if found:
             found[0] = replace(found[0], problems=(*self._listing.loose, *found[0].problems))
             found = without_copies(found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence as Seq
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,9 @@ class DicomReader:
             try:
                 frames = frames_of(path)
             except UnreadableFileError as error:
-                kind = ProblemKind.NOT_READ if isinstance(error, UnsupportedFileError) else None
-                problems.append(refused(error, kind))
+                problem = refused(error)
+                other = isinstance(error, UnsupportedFileError)  # reports and screenshots lie beside images
+                problems.append(replace(problem, refused=False, kind=ProblemKind.NOT_READ) if other else problem)
                 continue
             for frame in frames:
                 series[frame.key].append(frame)

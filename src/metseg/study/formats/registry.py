@@ -20,6 +20,7 @@ from metseg.study.formats.pictures import JpegReader, PngReader
 from metseg.study.formats.reader import HEAD, Found, Header, Reader
 from metseg.study.formats.tiff_reader import TiffReader
 from metseg.study.ifd import open_regular
+from metseg.study.preflight import page_count
 
 #: Readers of other packages are registered under this.
 GROUP = "metseg.readers"
@@ -54,9 +55,10 @@ def suffix_of(name: str | PurePath) -> str:
 
 
 def stem_of(name: str | PurePath) -> str:
-    """A file's name without the ending that says its format: ``P_1`` of ``P_1.nii.gz``."""
+    """A file's name without the ending that says its format: ``P_1`` of ``P_1.nii.gz``; else without its last one."""
     text = PurePath(name).name
-    return text[: len(text) - len(suffix_of(text))]
+    ending = suffix_of(text)
+    return text[: len(text) - len(ending)] if ending else PurePath(text).stem
 
 
 def reader_by_name(name: str | PurePath) -> Reader | None:
@@ -84,6 +86,23 @@ def reader_of(path: Path) -> Reader | None:
     except (UnreadableFileError, OSError):
         return None
     return reader if isinstance(reader, DicomReader) else None
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file is DICOM: such files are sorted by their headers, whatever their names."""
+    return isinstance(reader_of(path), DicomReader)
+
+
+def is_picture(path: PurePath) -> bool:
+    """Whether a file is a picture by its name: such files are images only where there are no others."""
+    return isinstance(reader_by_name(path), PngReader | JpegReader)
+
+
+def is_stack(path: Path) -> bool:
+    """Whether a file holds several slices: a TIFF of several pages, and any volume."""
+    if isinstance(reader_by_name(path), TiffReader):
+        return page_count(path) > 1
+    return not is_picture(path)
 
 
 def formats() -> str:

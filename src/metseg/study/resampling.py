@@ -1,0 +1,52 @@
+"""Voxels on another grid of the patient, by where they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg.study.geometry import Geometry, Shape
+
+
+def resample(volume: npt.NDArray[Any], here: Geometry, there: Geometry, shape: Shape) -> npt.NDArray[Any]:
+    """Interpolate a volume linearly on another grid; outside of it is its lowest value.
+
+    Parameters
+    ----------
+    volume : ndarray of any real type, shape (z, y, x)
+        On the grid of ``here``.
+    here, there : Geometry
+        Where its voxels are, and where those of the result are; both must be placed.
+    shape : (z, y, x)
+        Size of the result.
+
+    Returns
+    -------
+    ndarray, shape ``shape``, of the type of ``volume``
+    """
+    import SimpleITK
+
+    image = _image(np.asarray(volume, np.float32), here)
+    grid = SimpleITK.Image(shape[2], shape[1], shape[0], SimpleITK.sitkUInt8)
+    _place(grid, there)
+    lowest = float(volume.min())
+    moved = SimpleITK.Resample(image, grid, SimpleITK.Transform(), SimpleITK.sitkLinear, lowest, SimpleITK.sitkFloat32)
+    values = SimpleITK.GetArrayFromImage(moved)
+    return values.astype(volume.dtype) if volume.dtype.kind == "f" else np.rint(values).astype(volume.dtype)
+
+
+def _image(volume: npt.NDArray[np.float32], geometry: Geometry) -> Any:
+    import SimpleITK
+
+    image = SimpleITK.GetImageFromArray(volume)
+    _place(image, geometry)
+    return image
+
+
+def _place(image: Any, geometry: Geometry) -> None:
+    origin, spacing, direction = geometry.itk
+    image.SetOrigin(origin)
+    image.SetSpacing(spacing)
+    image.SetDirection(direction)
