@@ -199,9 +199,9 @@ def test_a_wrong_path_is_a_named_error(tmp_path: Path, put: Put) -> None:
         find_studies(tmp_path / "nowhere")
     with pytest.raises(DataError, match="no image in it"):
         find_studies(tmp_path)
-    (tmp_path / "a.png").write_bytes(b"")
+    (tmp_path / "a.xyz").write_bytes(b"")
     with pytest.raises(UnreadableFileError, match="of no format that is read, by its name"):
-        find_studies(tmp_path / "a.png")
+        find_studies(tmp_path / "a.xyz")
     put("a_1_mask.tif")
     with pytest.raises(DataError, match="is a mask by its name"):
         find_studies(tmp_path / "a_1_mask.tif")

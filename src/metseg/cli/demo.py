@@ -187,19 +187,16 @@ def _write(sample: Sample, results: dict[Target, Segmentation], folder: Path) ->
 
 def _write_lesions(study: Study, sample: Sample, result: Segmentation, root: Path, folder: Path) -> list[str]:
     """Write masks and table of one target into ``folder``, and return in words what was found and how well."""
-    import numpy as np
-
     from metseg.lesions import label_lesions, lesion_table_csv, measure
     from metseg.study import write_atomically
 
     spacing = study.geometry.spacing
     source = root if sample.files is None else sample.files.folder
     folder.mkdir(parents=True, exist_ok=True)
-    mask = result.mask * np.uint8(255)
     there = sum(path.exists() for path, _ in planned_files(study, source, folder, "_mask"))
     if there:
         plain(out(), f"replacing {there} masks of an earlier demo in {folder}")
-    write_slices(study, mask, root=source, out=folder, suffix="_mask", about=result.about, overwrite=True)
+    write_slices(study, result.mask, root=source, out=folder, suffix="_mask", about=result.about, overwrite=True)
     lesions = measure(label_lesions(result.mask), spacing=spacing, probabilities=result.probabilities)
     with write_atomically(folder / "lesion_table.csv") as temporary:
         temporary.write_text(lesion_table_csv(lesions, result.target), encoding="utf-8")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    path: Annotated[Path, typer.Argument(metavar="DIR", help="A TIFF, a patient's folder, a folder of patients.")],
+    path: Annotated[Path, typer.Argument(metavar="DIR", help="An image, a patient's folder, a folder of patients.")],
     sequences: Sequences = None,
     rules: Rules = None,
     labels: Labels = None,

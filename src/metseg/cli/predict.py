@@ -26,7 +26,7 @@ from metseg.cli.options import (
     targets_of,
 )
 from metseg.cli.progress import EventBar
-from metseg.cli.slices import ExistingFiles, planned, write_slices
+from metseg.cli.slices import ExistingFiles, Form, planned, write_slices
 from metseg.errors import CheckpointError, DataError, MetsegError
 
 if TYPE_CHECKING:
@@ -40,10 +40,12 @@ if TYPE_CHECKING:
 #: Folder of the masks of what enhances, where both targets are outlined.
 ENHANCING = "enhancing_lesion"
 
+MASK_SUFFIX = "_mask"
+
 
 def predict(
     input_: Annotated[
-        Path, typer.Option("--input", metavar="FILE_OR_DIR", help="A TIFF, a patient's folder, a folder of patients.")
+        Path, typer.Option("--input", metavar="FILE_OR_DIR", help="An image, a patient's folder, a folder of patients.")
     ],
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the masks go.")],
     model: Model = DEFAULT_MODEL,
@@ -56,17 +58,23 @@ def predict(
     clahe: Clahe = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Slices per forward pass.")] = 8,
     probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="Also write <slice>_prob.tif, 0 to 255 for 0 to 1.")
+        bool, typer.Option("--probabilities", help="Also write <image>_prob, 0 to 255 for 0 to 1.")
     ] = False,
+    form: Annotated[
+        Form | None, typer.Option("--format", help="Of the masks: tiff or nifti; that of the images unless given.")
+    ] = None,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace masks of an earlier run in --output; edited ones never."),
     ] = False,
 ) -> None:
-    """Outline lesions: write <slice>_mask.tif (0 and 255) for every slice, in the input's folder structure.
+    """Outline lesions: write <image>_mask for every image, in the input's folder structure and format.
+
+    Masks of TIFF, PNG and JPEG are TIFF (0 and 255); masks of NIfTI, DICOM series, NRRD and MetaImage are NIfTI (0 and
+    1) on the image's own grid, in the place and orientation of the image. --format chooses another.
 
     With --target both, the masks of what enhances go into the folder enhancing_lesion of --output under the same
-    names. <slice>_mask.json beside each mask says its target and the network.
+    names. <image>_mask.json beside each mask says its target and the network.
 
     Masks of an earlier run are only replaced with --overwrite. Masks that were edited since, or come from elsewhere,
     are never replaced: nothing is written then.
@@ -82,7 +90,7 @@ def predict(
     targets = targets_of(target)
     with Segmenters(model, targets, device=device, batch_size=batch_size, clahe=clahe) as segmenters:
         found = _find(input_, output, sequences_of(sequences), rules)
-        run = _Run(segmenters, targets, (threshold, smallest), root, output, probabilities, overwrite)
+        run = _Run(segmenters, targets, (threshold, smallest), root, output, probabilities, overwrite, form)
         run.check_existing(found)
         with EventBar() as bar:
             for number, files in enumerate(found, start=1):
@@ -118,6 +126,7 @@ class _Run:
     output: Path
     probabilities: bool
     overwrite: bool
+    form: Form | None = None
     written: int = 0
     refused: list[Problem] = field(default_factory=list)
     remarks: list[Problem] = field(default_factory=list)
@@ -136,7 +145,7 @@ class _Run:
             path
             for folder in folders or (self.output,)
             for suffix in suffixes
-            for path in planned(found, self.root, folder, suffix)
+            for path in planned(found, self.root, folder, suffix, self.form)
         ]
         beside = {entry.image.parent.resolve() for files in found for entry in files.slices}
         ExistingFiles.among(plan, beside).check(self.output, overwrite=self.overwrite)
@@ -177,8 +186,7 @@ class _Run:
         import numpy as np
 
         out = output_of(result.target, self.targets, self.output)
-        mask = result.mask * np.uint8(255)
-        self.written += len(self._write_volume(study, mask, out, "_mask", result))
+        self.written += len(self._write_volume(study, result.mask, out, MASK_SUFFIX, result))
         if self.probabilities:
             self._write_volume(study, np.rint(result.probabilities * 255).astype(np.uint8), out, "_prob", result)
 
@@ -186,7 +194,15 @@ class _Run:
         self, study: Study, volume: npt.NDArray[np.uint8], out: Path, suffix: str, result: Segmentation
     ) -> list[Path]:
         return write_slices(
-            study, volume, root=self.root, out=out, suffix=suffix, about=result.about, overwrite=self.overwrite
+            study,
+            volume,
+            root=self.root,
+            out=out,
+            suffix=suffix,
+            form=self.form,
+            mask=suffix == MASK_SUFFIX,
+            about=result.about,
+            overwrite=self.overwrite,
         )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +15,24 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from metseg.study import Study, StudyFiles
+    from metseg.study import SliceFile, Study, StudyFiles
 
 #: Files that a message names; the others are counted.
 _NAMED = 3
+
+TIFF = (".tif", ".tiff")
+
+
+class Form(StrEnum):
+    """Formats of masks."""
+
+    TIFF = "tiff"
+    NIFTI = "nifti"
+
+    @property
+    def ending(self) -> str:
+        """Of the files' names."""
+        return ".tif" if self is Form.TIFF else ".nii.gz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +91,16 @@ def _files(paths: Collection[Path]) -> str:
     return f"{len(paths)} file{'s' * (len(paths) != 1)}"
 
 
-def planned(found: Iterable[StudyFiles], root: Path, out: Path, suffix: str) -> Iterator[Path]:
+def planned(found: Iterable[StudyFiles], root: Path, out: Path, suffix: str, form: Form | None) -> Iterator[Path]:
     """Each file that :func:`write_slices` writes for studies that were found and not yet read."""
     for files in found:
-        for image in dict.fromkeys(entry.image for entry in files.slices):
-            yield _target(image, root, out, suffix)
+        for target in _targets(files.name, files.slices, root, out, suffix, form):
+            yield target[0]
 
 
-def targets(study: Study, root: Path, out: Path, suffix: str) -> Iterator[tuple[Path, list[int]]]:
+def targets(
+    study: Study, root: Path, out: Path, suffix: str, form: Form | None = None
+) -> Iterator[tuple[Path, list[int]]]:
     """Each file to write, and the slices that go into it.
 
     Parameters
@@ -95,20 +113,38 @@ def targets(study: Study, root: Path, out: Path, suffix: str) -> Iterator[tuple[
         Folder that takes the place of ``root``.
     suffix : str
         Put behind the name of the image, such as ``_mask``.
+    form : Form, optional
+        Of the files; by default that of the images.
     """
-    if not study.slices:
-        for z in range(study.shape[0]):
-            yield out / f"{study.name}_{z + 1}{suffix}.tif", [z]
+    if study.slices:
+        yield from _targets(study.name, study.slices, root, out, suffix, form)
         return
-    pages: dict[Path, list[int]] = {}
-    for z, file in enumerate(study.slices):
-        pages.setdefault(file.image, []).append(z)
-    for image, indices in pages.items():
-        yield _target(image, root, out, suffix), indices
+    for z in range(study.shape[0]):
+        yield out / f"{study.name}_{z + 1}{suffix}.tif", [z]
 
 
-def _target(image: Path, root: Path, out: Path, suffix: str) -> Path:
-    return out / image.parent.relative_to(root) / f"{image.stem}{suffix}.tif"
+def _targets(
+    name: str, slices: Sequence[SliceFile], root: Path, out: Path, suffix: str, form: Form | None
+) -> Iterator[tuple[Path, list[int]]]:
+    """Files by the file or study that they are of, in the folder structure of the input."""
+    from metseg.study.formats import is_dicom, is_stack, stem_of
+
+    files: dict[Path, list[int]] = {}
+    for z, entry in enumerate(slices):
+        answered = form or natural_form(entry.image)
+        whole = bool(entry.others) or is_dicom(entry.image) or (answered is Form.NIFTI and not is_stack(entry.image))
+        stem = name if whole else stem_of(entry.image)
+        folder = Path(os.path.commonpath([path.parent for path in entry.images])) if whole else entry.image.parent
+        target = out / folder.relative_to(root) / f"{stem}{suffix}{answered.ending}"
+        files.setdefault(target, []).append(z)
+    yield from files.items()
+
+
+def natural_form(image: Path) -> Form:
+    """The form in which an image is answered: TIFF for slices and stacks, NIfTI for what has a place."""
+    from metseg.study.formats import is_picture, suffix_of
+
+    return Form.TIFF if is_picture(image) or suffix_of(image).lower() in TIFF else Form.NIFTI
 
 
 def write_slices(
@@ -118,17 +154,21 @@ def write_slices(
     root: Path,
     out: Path,
     suffix: str,
+    form: Form | None = None,
+    mask: bool = True,
     about: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write a volume on the study's grid slice by slice; the slices of a multi-page file go into one file again.
+    """Write a mask or probabilities on the study's grid: a file for each image file, with as many slices.
 
     Parameters
     ----------
-    study, root, out, suffix
+    study, root, out, suffix, form
         See :func:`targets`.
     volume : ndarray of uint8, shape (z, y, x)
         What to write.
+    mask : bool
+        Whether it is a mask of 0 and 1, which is written as 0 and 255 in TIFF.
     about : mapping of str to JSON values, optional
         What the sidecar of each file says.
     overwrite : bool
@@ -139,15 +179,19 @@ def write_slices(
     DataError
         If a file to write is there already and must not be replaced, see :class:`ExistingFiles`.
     """
-    from metseg.study import write_tiff
+    from metseg.study import suffix_of, write_tiff, write_volume
 
     folders = {file.image.parent.resolve() for file in study.slices}
-    plan = list(targets(study, root, out, suffix))
+    plan = list(targets(study, root, out, suffix, form))
     ExistingFiles.among((target for target, _ in plan), folders).check(out, overwrite=overwrite)
     for target, indices in plan:
         target.parent.mkdir(parents=True, exist_ok=True)
+        if suffix_of(target).lower() not in TIFF:
+            write_volume(target, volume, study, about=about)
+            continue
+        pages = volume[indices] * volume.dtype.type(255 if mask else 1)
         if len(indices) == 1:
-            write_tiff(target, volume[indices[0]], channels=False, about=about)
+            write_tiff(target, pages[0], channels=False, about=about)
         else:
-            write_tiff(target, volume[indices], channels=False, spacing=study.geometry.spacing, about=about)
+            write_tiff(target, pages, channels=False, spacing=study.geometry.spacing, about=about)
     return [target for target, _ in plan]

@@ -2,6 +2,7 @@
 
 from metseg.study.discovery import MASK_ENDING, StudyFiles, find_studies, natural_key
 from metseg.study.files import flush_folder, sweep_leftovers, write_atomically
+from metseg.study.formats.writing import is_as_written, write_volume
 from metseg.study.geometry import Geometry, Known, reorder
 from metseg.study.inspection import FileFinding, Finding, Inspection, StudyInspection, inspect
 from metseg.study.model import (
@@ -23,7 +24,7 @@ from metseg.study.rules_file import RULES_FILE, DataFolder, NameRules, parse_lab
 from metseg.study.same_images import joined
 from metseg.study.sidecar import read_pixels_hash, read_spacing, sidecar_of, write_spacing
 from metseg.study.suffixes import SUFFIXES, stem_of, suffix_of
-from metseg.study.tiff import is_as_written, read_tiff, write_tiff
+from metseg.study.tiff import read_tiff, write_tiff
 
 __all__ = [
     "MASK_ENDING",
@@ -75,4 +76,5 @@ __all__ = [
     "write_atomically",
     "write_spacing",
     "write_tiff",
+    "write_volume",
 ]

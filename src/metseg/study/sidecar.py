@@ -28,8 +28,9 @@ _MAX_MM = 1000.0
 
 
 def sidecar_of(path: Path) -> Path:
-    """Where the spacing of the TIFF at ``path`` is kept."""
-    return path.with_suffix(".json")
+    """Where that is kept which is known of the file at ``path``: ``a.json`` for ``a.tif`` and ``a.nii.gz``."""
+    plain = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    return plain.with_suffix(".json")
 
 
 def read_spacing(path: Path) -> Spacing | None:

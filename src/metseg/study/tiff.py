@@ -20,7 +20,7 @@ from metseg.errors import DataError, TooLargeError, UnreadableFileError
 from metseg.study.files import write_atomically
 from metseg.study.ifd import MAX_PAGES, open_regular
 from metseg.study.preflight import COMPRESSIONS, MAX_DECODED, Page, TiffHeader, preflight
-from metseg.study.sidecar import PIXELS_KEY, read_pixels_hash, write_sidecar
+from metseg.study.sidecar import PIXELS_KEY, write_sidecar
 
 #: Decoded bytes of neighbouring strips that are put together before they are copied into place.
 _BAND = 1 << 20
@@ -208,7 +208,7 @@ def write_tiff(
         Along (z, y, x) in mm; written beside the TIFF as ``<name>.json``, as nnU-Net does.
     about : mapping of str to JSON values, optional
         What else is written there, such as what a mask is of; the hash of the pixels is added, see
-        :func:`is_as_written`.
+        :func:`metseg.study.is_as_written`.
 
     Raises
     ------
@@ -222,7 +222,7 @@ def write_tiff(
     _check_writable(path, data, channels)
     data = data.reshape(-1, *data.shape[-3:] if channels else data.shape[-2:])
     if spacing is not None or about is not None:
-        hashed = None if about is None else {**about, PIXELS_KEY: _pixels_hash(data if channels else data[..., None])}
+        hashed = None if about is None else {**about, PIXELS_KEY: pixels_hash(data if channels else data[..., None])}
         write_sidecar(path, spacing, hashed)
     from tifffile import TiffWriter
 
@@ -242,22 +242,7 @@ def write_tiff(
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def is_as_written(path: str | Path) -> bool:
-    """Whether a TIFF holds the pixels that :func:`write_tiff` wrote together with ``about``.
-
-    ``False`` for a file that was edited since, is of another origin, or cannot be read.
-    """
-    path = Path(path)
-    stated = read_pixels_hash(path)
-    if stated is None:
-        return False
-    try:
-        return _pixels_hash(np.moveaxis(read_tiff(path), 1, -1)) == stated
-    except (UnreadableFileError, TooLargeError):
-        return False
-
-
-def _pixels_hash(pages: npt.NDArray[Any]) -> str:
+def pixels_hash(pages: npt.NDArray[Any]) -> str:
     """SHA-256 of pages (z, y, x, c): of their type, their shape and their bytes."""
     data = np.ascontiguousarray(pages, pages.dtype.newbyteorder("<"))
     found = hashlib.sha256(f"{data.dtype.name} {data.shape}".encode())
