@@ -19,35 +19,50 @@ def grid_of(shape: tuple[int, ...], *, rgb: bool) -> tuple[int, ...] | None:
     Parameters
     ----------
     shape : tuple of int
-        (y, x), (z, y, x), (z, y, x, c), (c, z, y, x) or (y, x, c), with c of 3 or 4.
+        (y, x), (z, y, x), (z, y, x, c), (c, z, y, x), (z, c, y, x) or (y, x, c), with c of 3 or 4; axes of one voxel
+        may be in front.
     rgb : bool
         napari shows the last axis as colour.
     """
-    if 0 in shape or len(shape) not in (2, 3, 4):
+    if 0 in shape:
         return None
-    if _channels_last(shape, rgb):
+    while len(shape) > 4 - rgb + (shape[-1] in _CHANNELS) and shape[0] == 1:
+        shape = shape[1:]
+    axis = _channel_axis(shape, rgb)
+    if axis is None:
+        return shape if len(shape) in (2, 3) else None
+    if axis == len(shape) - 1:
         return shape[:-1] if rgb else (*shape[:-1], 1)
-    if len(shape) < 4:
-        return shape
-    return shape[1:] if shape[0] in (1, *_CHANNELS) else None
+    return shape[1:] if axis == 0 else (shape[0], 1, *shape[2:])
 
 
 def volume_of(grid: tuple[int, ...]) -> tuple[int, int, int]:
     """The (z, y, x) that a shape of :func:`grid_of` stands for."""
     plain = grid[:-1] if len(grid) > 2 and grid[-1] == 1 else grid
+    if len(plain) == 4:
+        plain = (plain[0], *plain[2:])
     z, y, x = (1,) * (3 - len(plain)) + plain
     return z, y, x
 
 
 def as_channels(data: npt.NDArray[Any], *, rgb: bool) -> npt.NDArray[Any]:
     """Bring an image array that :func:`grid_of` can place to (c, z, y, x)."""
-    if _channels_last(data.shape, rgb):
-        return np.moveaxis(data if data.ndim == 4 else data[None], -1, 0)
-    return data.reshape((1,) * (4 - data.ndim) + data.shape)
+    while data.ndim > 4 - rgb + (data.shape[-1] in _CHANNELS) and data.shape[0] == 1:
+        data = data[0]
+    axis = _channel_axis(data.shape, rgb)
+    if axis is None:
+        return data.reshape((1,) * (4 - data.ndim) + data.shape)
+    channels = np.moveaxis(data, axis, 0)
+    return channels if channels.ndim == 4 else channels[:, None]
 
 
-def _channels_last(shape: tuple[int, ...], rgb: bool) -> bool:
-    return rgb or (len(shape) > 2 and shape[-1] in _CHANNELS)
+def _channel_axis(shape: tuple[int, ...], rgb: bool) -> int | None:
+    """Which axis the channels are along; ``None`` if there is none."""
+    if rgb or (len(shape) in (3, 4) and shape[-1] in _CHANNELS):
+        return len(shape) - 1
+    if len(shape) != 4:
+        return None
+    return next((axis for axis in (0, 1) if shape[axis] in (1, *_CHANNELS)), None)
 
 
 def as_stored(channels: npt.NDArray[Any]) -> tuple[npt.NDArray[np.uint8 | np.uint16], list[str]]:

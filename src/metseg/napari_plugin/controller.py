@@ -17,7 +17,7 @@ from metseg.napari_plugin.background import Latest
 from metseg.napari_plugin.brush_circle import without_box
 from metseg.napari_plugin.layers import KEY, SEQUENCES_KEY, Channel, Source, is_auxiliary, sequences_of
 from metseg.napari_plugin.messages import tell, tell_error
-from metseg.napari_plugin.navigation import go_to, shown_slice
+from metseg.napari_plugin.navigation import go_to, shown_slice, shows_slices
 from metseg.napari_plugin.pipeline import Outcome
 from metseg.napari_plugin.runs import Run
 from metseg.napari_plugin.state import Activity, Follower, LayerChoice, ModelChoice, SegmentationState
@@ -245,6 +245,11 @@ class Controller(Follower):
         found = map(outlines.outline_of, outlines.network_outlines(self._viewer, self._state.image))
         known = tuple((one.study, one.segmentation) for one in found if one is not None and one.segmentation)
         order = pipeline.order_from(self._state, known)
+        if not shows_slices(self._viewer, order.layer):
+            tell(
+                f"{order.layer.name}: slices are taken along the layer's own slice axis, not as they are shown. If it is "
+                "stored as x, y, z, transpose it (z first) before you segment it."
+            )
         self._run.start(Activity.RUNNING, f"Segmenting {order.layer.name}", self._show, pipeline.run, order)
 
     def cancel(self) -> None:

@@ -30,6 +30,8 @@ SEQUENCES_KEY = "metseg-sequences"
 AXES = ("z", "y", "x")
 #: Key of a copy of the labels that a lone mask file holds, in the metadata of its layer.
 MASK_FILE_KEY = "metseg-mask-file"
+#: Key of the affine of a layer's voxels in its metadata.
+AFFINE_KEY = "metseg-affine"
 
 Colour = tuple[float, float, float, float]
 
@@ -103,27 +105,31 @@ def study_layers(study: Study, *, visible: bool = True) -> list[LayerData]:
     order = [index for index in range(len(study.sequences)) if index != shown] + [shown]
     layers = [_image_layer(study, index, visible and index == shown) for index in order]
     if study.mask is not None:
-        entry = {KEY: Outline(study, study.mask.copy())}
+        entry = {KEY: Outline(study, study.mask.copy()), **placed_metadata(study.geometry)}
         extra = {"name": f"mask · {study.name}", "visible": visible, "metadata": entry}
-        layers.append((study.mask.copy(), placement(study.geometry.spacing) | _given_look() | extra, "labels"))
+        layers.append((study.mask.copy(), placement(study.geometry) | _given_look() | extra, "labels"))
     return layers
 
 
-def mask_layer(name: str, pages: npt.NDArray[np.uint8 | np.uint16], spacing: Spacing | None) -> LayerData:
-    """A mask file by itself, pages (z, 1, y, x), as layer data: 0 and 255 become 0 and 1, other labels stay.
+def mask_layer(name: str, voxels: npt.NDArray[Any], geometry: Geometry) -> LayerData:
+    """A mask file by itself, voxels (c, z, y, x), as layer data: 0 and 255 become 0 and 1, other labels stay.
 
     Raises
     ------
     DataError
-        If the pages have three channels.
+        If there are several channels, or values that are no labels.
     """
-    if pages.shape[1] != 1:
-        raise DataError(f"{name}: a mask has one channel, this file has {pages.shape[1]}")
-    labels = pages[:, 0]
+    if (voxels != voxels[:1]).any():
+        raise DataError(f"{name}: a mask has one channel, this file has {len(voxels)}")
+    labels = voxels[0]
+    if labels.dtype.kind == "f":
+        if (labels != np.rint(labels)).any():
+            raise DataError(f"{name}: a mask has whole numbers, this file has others")
+        labels = labels.astype(np.int32)
     if not np.any((labels != 0) & (labels != 255)):
         labels = (labels > 0).astype(np.uint8)
-    extra = {"name": name, "metadata": {MASK_FILE_KEY: labels.copy()}}
-    return labels, placement(spacing) | _given_look() | extra, "labels"
+    extra = {"name": name, "metadata": {MASK_FILE_KEY: labels.copy(), **placed_metadata(geometry)}}
+    return labels, placement(geometry) | _given_look() | extra, "labels"
 
 
 def proposed_look(target: Target = Target.FLAIR_ABNORMALITY, used: Iterable[npt.ArrayLike] = ()) -> dict[str, Any]:
@@ -165,15 +171,29 @@ def _image_layer(study: Study, index: int, visible: bool) -> LayerData:
         "visible": visible,
         "colormap": "gray",
         "contrast_limits": display_window(voxels),
-        "metadata": {KEY: Channel(study, index)},
+        "metadata": {KEY: Channel(study, index), **placed_metadata(study.geometry)},
     }
-    return voxels, placement(study.geometry.spacing) | extra, "image"
+    return voxels, placement(study.geometry) | extra, "image"
 
 
-def placement(spacing: Spacing | None) -> dict[str, Any]:
-    """Where an array (z, y, x) lies, as keywords of a layer."""
+def placement(geometry: Geometry) -> dict[str, Any]:
+    """Where an array (z, y, x) lies, as keywords of a layer: along its own axes, for rotated layers are slow to slice.
+
+    Layers of one direction lie on each other; the full affine is in the metadata, see :func:`placed_metadata`.
+    """
     axes: dict[str, Any] = {"axis_labels": AXES}
-    return axes if spacing is None else axes | {"scale": spacing, "units": ("mm",) * 3}
+    if geometry.spacing is None:
+        return axes
+    return axes | {
+        "scale": geometry.spacing,
+        "translate": geometry.translation or (0.0, 0.0, 0.0),
+        "units": ("mm",) * 3,
+    }
+
+
+def placed_metadata(geometry: Geometry) -> dict[str, Any]:
+    """The affine (4, 4) from voxel (x, y, z, 1) to mm (RAS+) as metadata of a layer, if it is known."""
+    return {AFFINE_KEY: geometry.affine} if geometry.is_placed else {}
 
 
 def spacing_in_mm(scale: Iterable[float], units: Iterable[Any]) -> Spacing | None:
@@ -211,7 +231,9 @@ def source_of(layer: Any) -> Source:
     """Make a study of an image layer, whoever made the layer.
 
     Layers of our reader give their whole study. Other layers may be (y, x), (z, y, x), RGB(A), or have three or
-    four channels first or last; three channels are taken for pre-contrast, FLAIR and post-contrast.
+    four channels first, second or last, see :func:`~metseg.napari_plugin.arrays.grid_of`; three channels are taken for
+    pre-contrast, FLAIR and post-contrast. Four are only read if somebody says which is which, or if napari shows them
+    as colours and the last one is the same everywhere, as transparency is.
 
     Raises
     ------
@@ -227,12 +249,16 @@ def source_of(layer: Any) -> Source:
     if grid is None:
         raise DataError(f"{layer.name}: {data.shape} is the shape of neither slices nor slices with three channels")
     voxels, notices = as_stored(as_channels(data, rgb=layer.rgb))
-    if len(voxels) == 4:
+    if len(voxels) == 4 and not layer.metadata.get(SEQUENCES_KEY):
+        if not layer.rgb or (voxels[3] != voxels[3].flat[0]).any():
+            raise DataError(f"{layer.name}: has four channels; choose under Sequences which is which")
         voxels = voxels[:3]
         notices = [*notices, "the fourth (alpha) channel is ignored"]
     sequences = layer.metadata.get(SEQUENCES_KEY) or assumed_sequences(len(voxels))
     spacing = spacing_in_mm(layer.scale, layer.units) if len(layer.scale) == len(grid) == 3 else None
-    study = Study(_plain_name(layer.name), voxels, sequences, geometry=Geometry.spaced(spacing))
+    affine = layer.metadata.get(AFFINE_KEY)
+    geometry = Geometry.spaced(spacing) if affine is None else Geometry.placed(affine)
+    study = Study(_plain_name(layer.name), voxels, sequences, geometry=geometry)
     return Source(study, grid, tuple(f"{layer.name}: {notice}" for notice in notices))
 
 
@@ -248,7 +274,13 @@ def sequences_of(layer: Any) -> tuple[Sequence, ...]:
     if grid is None:
         return ()
     channels = int(np.prod(shape)) // int(np.prod(grid))
-    return assumed_sequences(min(channels, 3))
+    return assumed_sequences(3 if channels == 4 and layer.rgb and _is_opaque(layer) else channels)
+
+
+def _is_opaque(layer: Any) -> bool:
+    """Whether the fourth channel of a layer that is shown in colours is the same everywhere."""
+    alpha = np.asarray((layer.data[0] if layer.multiscale else layer.data)[..., 3])
+    return bool((alpha == alpha.flat[0]).all())
 
 
 def _plain_name(layer_name: str) -> str:

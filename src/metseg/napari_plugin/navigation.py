@@ -48,6 +48,14 @@ def shown_slice(viewer: ViewerModel, layer: Any, grid: tuple[int, ...] | None) -
     return min(max(z, 0), grid[0] - 1)
 
 
+def shows_slices(viewer: ViewerModel, layer: Any) -> bool:
+    """Whether a view in two dimensions shows the rows and columns of a layer's slices, not another plane."""
+    dims = viewer.dims
+    if layer.ndim < 3 or dims.ndisplay != 2:
+        return True
+    return tuple(dims.displayed) == (dims.ndim - 2, dims.ndim - 1)
+
+
 def go_to(viewer: ViewerModel, layer: Labels, point: Point) -> None:
     """Show a voxel of a labels layer, without a change of zoom.
 

@@ -1,4 +1,4 @@
-"""Open TIFF slices, patient folders and folders of patients."""
+"""Open images of every format that is read, patient folders and folders of patients."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from metseg.errors import DataError
 from metseg.napari_plugin.layers import LayerData, mask_layer, study_layers
 from metseg.napari_plugin.messages import tell_problems
 from metseg.napari_plugin.patients import PATIENTS_KEY
-from metseg.study import SUFFIXES, find_studies, is_mask_name, load, read_tiff, suffix_of
+from metseg.study import Geometry, find_studies, is_mask_name, load, stem_of
+from metseg.study.formats import HEAD, header_of, read_voxels, reader_of
 from metseg.study.sidecar import read_spacing
 
-_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MOST_ENTRIES = 2000
 
 Paths = str | Path | Sequence[str | Path]
 
 
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
-    """Return :func:`read` if ``path`` looks like TIFF slices, else ``None``. Cheap; never raises."""
+    """Return :func:`read` if ``path`` looks like an image or holds one, else ``None``. Cheap; never raises."""
     try:
         entry = _one(path)
         return read if entry is not None and _looks_readable(entry) else None
@@ -43,7 +43,9 @@ def read(path: Paths) -> list[LayerData]:
     if entry is None:
         raise DataError("give one file or folder at a time")
     if is_mask_name(entry) and entry.is_file():
-        return [mask_layer(entry.stem, read_tiff(entry), read_spacing(entry))]
+        header = header_of(entry)
+        geometry = header.geometry if header.geometry.is_placed else Geometry.spaced(read_spacing(entry))
+        return [mask_layer(stem_of(entry), read_voxels(header), geometry)]
     found = find_studies(entry)
     opened = found[:1]  # more would lie on top of each other: the others are listed beside it
     loaded = [load(files) for files in opened]
@@ -51,7 +53,7 @@ def read(path: Paths) -> list[LayerData]:
     problems += [problem for result in loaded for problem in result.problems if problem not in problems]
     studies = [study for result in loaded for study in result.studies]
     if not studies:
-        raise DataError("\n".join(str(problem) for problem in problems) or f"{path}: no TIFF slices here")
+        raise DataError("\n".join(str(problem) for problem in problems) or f"{path}: no image here")
     tell_problems(problems)
     layers = [layer for study in studies for layer in study_layers(study)]
     if len(found) > 1:
@@ -78,13 +80,14 @@ def _one(path: Paths) -> Path | None:
 
 def _looks_readable(path: Path) -> bool:
     if path.is_dir():
-        return _holds_tiff(path)
-    if not suffix_of(path):
+        return _holds_images(path)
+    reader = reader_of(path)
+    if reader is None:
         return False
     with path.open("rb") as file:
-        return file.read(4) in _SIGNATURES
+        return reader.recognises(file.read(HEAD))
 
 
-def _holds_tiff(folder: Path) -> bool:
-    entries = (name for _, _, names in os.walk(folder) for name in names)
-    return any(name.lower().endswith(SUFFIXES) for name in itertools.islice(entries, _MOST_ENTRIES))
+def _holds_images(folder: Path) -> bool:
+    entries = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
+    return any(reader_of(path) is not None for path in itertools.islice(entries, _MOST_ENTRIES))

@@ -345,7 +345,11 @@ def model_options(models: tuple[ModelChoice, ...], sequences: tuple[Sequence, ..
 
 def _possible_names(sequences: tuple[Sequence, ...]) -> list[Option]:
     """What the channels may be called: as they are, and every order of the three sequences."""
-    orders = itertools.permutations(TRIPLET, len(sequences)) if sequences else ()
+    orders = (
+        itertools.permutations(TRIPLET if len(sequences) < 4 else (*TRIPLET, Sequence.T2), len(sequences))
+        if sequences
+        else ()
+    )
     names = dict.fromkeys([*([sequences] if sequences else []), *orders])
     return [
         Option(one, ", ".join("unknown" if name is Sequence.UNKNOWN else TITLES[name] for name in one)) for one in names

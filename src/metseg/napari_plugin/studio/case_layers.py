@@ -123,7 +123,7 @@ class CaseLayers:
     def _show_labels(self, below: Image, loaded: Loaded) -> CaseLabels:
         labels, title = self._labels, f"lesions · {loaded.view.name}{' (read only)' * (loaded.session is None)}"
         if labels is None:
-            where = placement(loaded.study.geometry.spacing)
+            where = placement(loaded.study.geometry)
             look = {"name": title, "opacity": _OPACITY, "colormap": lesion_colours(), **where}
             labels = self._labels = CaseLabels(loaded.view.labels, read_only=loaded.session is None, **look)
             labels.contour = _CONTOUR
@@ -157,9 +157,10 @@ def _channels(loaded: Loaded) -> Iterator[tuple[_Channel, LayerData]]:
 
 def _place(layer: Layer, loaded: Loaded, *, resized: bool) -> None:
     """Put a layer where the case lies; napari forgets the old size of a hidden layer when it is scaled."""
-    spacing = loaded.study.geometry.spacing
+    spacing, translation = loaded.study.geometry.spacing, loaded.study.geometry.translation
     scale, unit = spacing or (1.0,) * layer.ndim, "pixel" if spacing is None else "mm"
     if resized or tuple(layer.scale) != scale:
         layer.scale = scale
+    layer.translate = translation or (0.0,) * layer.ndim
     if {str(known) for known in layer.units} != {"millimeter" if unit == "mm" else unit}:
         layer.units = (unit,) * layer.ndim
