@@ -247,8 +247,8 @@ class Controller(Follower):
         order = pipeline.order_from(self._state, known)
         if not shows_slices(self._viewer, order.layer):
             tell(
-                f"{order.layer.name}: slices are taken along the layer's own slice axis, not as they are shown. If it is "
-                "stored as x, y, z, transpose it (z first) before you segment it."
+                f"{order.layer.name}: slices are taken along the layer's own slice axis, not as they are shown. If it "
+                "is stored as x, y, z, transpose it (z first) before you segment it."
             )
         self._run.start(Activity.RUNNING, f"Segmenting {order.layer.name}", self._show, pipeline.run, order)
 

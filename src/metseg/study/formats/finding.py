@@ -42,7 +42,9 @@ def one_by_one(files: Seq[Path], look: Callable[[Path], Header]) -> Found:
         try:
             header = look(path)
             if header.nbytes > MAX_IMAGE:
-                raise TooLargeError(path, f"would take more than {MAX_IMAGE >> 20} MiB when decoded")
+                channels, z, y, x = header.shape
+                size = f"{z} slices of {y} x {x} pixels, {channels} channel{'s' * (channels > 1)}"
+                raise TooLargeError(path, f"would take more than {MAX_IMAGE >> 20} MiB when decoded ({size})")
             images.append(header)
         except UnreadableFileError as error:
             problems.append(refused(error))
