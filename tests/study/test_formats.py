@@ -300,6 +300,12 @@ def test_volumes_without_a_place_have_none(tmp_path: Path, saved: Saved, kind: s
     assert read_voxels(header).shape == header.shape
 
 
+def test_the_table_in_the_documentation_is_that_of_the_registry(repository: Path) -> None:
+    from metseg.study.formats import formats_table
+
+    assert formats_table() in (repository / "docs/studies.md").read_text(encoding="utf-8")
+
+
 def test_readers_of_other_packages_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from importlib.metadata import EntryPoint
 

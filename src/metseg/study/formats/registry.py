@@ -151,3 +151,9 @@ def read_voxels(header: Header) -> npt.NDArray[Any]:
 
 def _unknown(path: Path) -> UnreadableFileError:
     return UnsupportedFileError(path, f"of no format that is read, by its name; these are: {formats()}")
+
+
+def formats_table() -> str:
+    """All formats as a table in Markdown, for the documentation."""
+    rows = [f"| {reader.name} | `{'`, `'.join(reader.suffixes)}` | {reader.about} |" for reader in readers()]
+    return "\n".join(["| format | names end in | what is read |", "| --- | --- | --- |", *rows])
