@@ -28,7 +28,7 @@ def test_slices_of_a_patient_become_a_zip_and_masks_stay_here() -> None:
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        ([("a_1.tif", b""), ("b.png", b"")], r"these are not: b\.png"),
+        ([("a_1.tif", b""), ("b.txt", b"")], r"these are not: b\.txt"),
         ([("a_1.tif", b"x"), ("a_1.tif", b"y")], r"same name: a_1\.tif"),
         ([("a_1_mask.tif", b"x"), ("a_2_mask.tif", b"y")], "all files are masks"),
         ([("a.tif", bytes(3 << 20))], "too large: 3 MiB; the server takes 2 MiB"),

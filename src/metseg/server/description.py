@@ -47,7 +47,7 @@ _PROBLEM = {
     "type": "about:blank",
     "title": "Unsupported Media Type",
     "status": 415,
-    "detail": "not a TIFF, PNG, JPEG, NIfTI (.nii, .nii.gz) or zip of TIFF slices, by its first bytes",
+    "detail": "by its first bytes none of TIFF (.tif, .tiff), NIfTI (.nii.gz, .nii), ..., or a zip of such files",
     "request_id": _ID,
 }
 

@@ -1,4 +1,4 @@
-"""What is sent to the server: one file as it is, several TIFF slices as a zip, or the sample."""
+"""What is sent to the server: one file as it is, several images as a zip, or the sample."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from metseg.errors import DataError
 from metseg.study import MASK_ENDING, SUFFIXES, Study, is_mask_name, write_tiff
 
 #: Endings of files that can be chosen; the server looks at their first bytes.
-ENDINGS = ("tif", "tiff", "png", "jpg", "jpeg", "nii", "gz", "zip")
+ENDINGS = ("gz", "zip", *(suffix.rpartition(".")[2] for suffix in SUFFIXES if suffix != ".nii.gz"))
 
 _ENDING = re.compile(rf"(\.({'|'.join(ENDINGS)}))+$", re.IGNORECASE)
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
@@ -61,7 +61,7 @@ def pack(files: Sequence[tuple[str, bytes]], limit_mib: int) -> Upload:
     Parameters
     ----------
     files : sequence of (str, bytes)
-        Names and contents; one of any kind, or several TIFF slices of one patient. Masks among those stay here.
+        Names and contents; one of any kind, or several slices or volumes of one patient. Masks among those stay here.
     limit_mib : int
         MiB that the server takes.
 
@@ -77,7 +77,7 @@ def pack(files: Sequence[tuple[str, bytes]], limit_mib: int) -> Upload:
     if others:
         named = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
         raise DataError(
-            f"several files can only be sent together if all are TIFF slices of one patient; these are not: {named}"
+            f"several files can only be sent together if all are images of one patient; these are not: {named}"
         )
     slices = [(name, content) for name, content in files if not _is_mask(name)]
     if not slices:

@@ -66,7 +66,7 @@ def upload_of(types: str, description: str) -> Any:
 
 UPLOAD = upload_of(
     UPLOAD_TYPES,
-    "TIFF (one page or many), PNG, JPEG, NIfTI (.nii, .nii.gz), or a zip of a patient's TIFF slices. "
+    "TIFF (one page or many), NIfTI, DICOM, NRRD, MetaImage, PNG, JPEG, or a zip of a patient's files. "
     "RGB is pre-contrast, FLAIR, post-contrast unless `sequences` says otherwise.",
 )
 Upload = Annotated[UploadFile, UPLOAD]

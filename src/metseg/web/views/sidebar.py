@@ -32,7 +32,7 @@ def show_sidebar() -> None:
             type=list(ENDINGS),
             accept_multiple_files=True,
             key=f"files {session.uploader}",
-            help="TIFF, PNG, JPEG, NIfTI, several TIFF slices of one patient, or a zip of them.",
+            help="TIFF, NIfTI, DICOM, NRRD, MetaImage, PNG, JPEG; several files of one patient, or a zip of them.",
             label_visibility="collapsed",
             disabled=working,
         )

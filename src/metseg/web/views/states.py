@@ -21,7 +21,7 @@ _TITLES: dict[int, str] = {
 _ADVICE: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "Start the page with METSEG_TOKEN set to the server's token.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Send fewer slices, or crop them.",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "TIFF, PNG, JPEG, NIfTI, or a zip of one patient's TIFF slices can be sent.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "TIFF, NIfTI, DICOM, NRRD, MetaImage, PNG, JPEG, or a zip of them can be sent.",
 }
 
 
@@ -64,7 +64,7 @@ def show_welcome() -> None:
         '<div class="metseg-steps">'
         "<div><b>One image</b>TIFF, PNG or JPEG. Red, green and blue are read as pre-contrast, FLAIR and "
         "post-contrast; grey as one sequence.</div>"
-        "<div><b>A study</b>A multi-page TIFF, NIfTI (.nii, .nii.gz), several TIFF slices of one patient, or a zip "
+        "<div><b>A study</b>A multi-page TIFF, NIfTI, NRRD or MetaImage, several slices or DICOM files, or a zip "
         "of them.</div>"
         "<div><b>Where it goes</b>To the server and back. It is kept in the memory of this visit only, and the "
         "server is told to forget it.</div>"
