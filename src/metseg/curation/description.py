@@ -54,6 +54,10 @@ class CaseDescription(BaseModel):
     images : tuple of ImageFile
     slices : tuple of (image, page)
         Where each slice comes from.
+    others : tuple of tuple of ImageFile
+        For each image the files of its other channels, where each has one of its own.
+    patient : str
+        Whom it is of; empty if that is its name.
     added : datetime
     """
 
@@ -68,6 +72,8 @@ class CaseDescription(BaseModel):
     sequences: Annotated[tuple[Sequence, ...], Field(min_length=1)]
     images: tuple[ImageFile, ...]
     slices: tuple[tuple[int, int], ...]
+    others: tuple[tuple[ImageFile, ...], ...] = ()
+    patient: str = ""
     added: AwareDatetime
 
     @model_validator(mode="before")
@@ -131,7 +137,20 @@ def describe(study: Study, root: Path) -> CaseDescription:
         sequences=study.sequences,
         images=tuple(ImageFile(path=portable(path, root), sha256=file_sha256(path)) for path in paths),
         slices=tuple((paths.index(entry.image), entry.page) for entry in study.slices),
+        others=_others(study, paths, root),
+        patient=study.patient,
         added=now(),
+    )
+
+
+def _others(study: Study, paths: list[Path], root: Path) -> tuple[tuple[ImageFile, ...], ...]:
+    """For each of ``paths`` the files of its other channels; empty if no image has any."""
+    others = {entry.image: entry.others for entry in study.slices if entry.others}
+    if not others:
+        return ()
+    return tuple(
+        tuple(ImageFile(path=portable(other, root), sha256=file_sha256(other)) for other in others.get(path, ()))
+        for path in paths
     )
 
 

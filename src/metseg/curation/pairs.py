@@ -109,7 +109,7 @@ def _pairs(study: Study, out: Path, z: Sequence[int] | None) -> list[_Pair]:
 
 def _stems(study: Study) -> list[str]:
     """One file name, without suffix, for each slice; readers put them in this order."""
-    stems = [entry.image.stem for entry in study.slices]
+    stems = [entry.image.stem for entry in study.slices if not entry.others]
     matches = [_NUMBERED.fullmatch(stem) for stem in stems]
     numbers = [int(match[2]) for match in matches if match]
     ordered = len(numbers) == len(stems) and all(a < b for a, b in zip(numbers, numbers[1:], strict=False))

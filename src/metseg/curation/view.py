@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from metseg.curation.case_images import read_images
 from metseg.curation.changes import Labels
-from metseg.curation.description import CaseDescription, load_images
+from metseg.curation.description import CaseDescription
 from metseg.curation.journal import read_frames
 from metseg.curation.kinds import EntryKind, Origin, Status
 from metseg.curation.predictions import Prediction, PredictionPlan, load_prediction, plan
@@ -135,7 +136,7 @@ class CaseView:
         UnreadableFileError
             If a file is gone, or is not what was added.
         """
-        return load_images(self.description, self._root)
+        return read_images(self.description, self._root)
 
     def plan_prediction(self, mask: npt.NDArray[np.generic], *, keep_hand: bool = True) -> PredictionPlan:
         """What taking over a new prediction would change.

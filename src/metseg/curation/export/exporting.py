@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import combinations
 from pathlib import Path
 
-from metseg.curation.description import CaseDescription, load_images
+from metseg.curation.case_images import read_images
+from metseg.curation.description import CaseDescription
 from metseg.curation.export.card import card
 from metseg.curation.export.croissant import croissant
 from metseg.curation.export.json_files import write_json, write_text
@@ -17,6 +20,7 @@ from metseg.curation.export.manifest import (
     Layout,
     Manifest,
     Role,
+    Side,
     SplitRule,
 )
 from metseg.curation.export.provenance import describe_case
@@ -28,6 +32,7 @@ from metseg.curation.project import Project
 from metseg.curation.record import software
 from metseg.errors import DataError
 from metseg.events import Event, Finished, Notice, Progress, drain
+from metseg.study import joined
 
 CARD, CROISSANT = "README.md", "croissant.json"
 
@@ -188,23 +193,44 @@ def _described(
     project: Project, writer: LayoutWriter, names: Sequence[str], rule: SplitRule
 ) -> Generator[Event[Export], None, list[_Chosen]]:
     stems = unique_names(names, writer.stem)
-    patients = patients_of(names, rule.patient_pattern)
-    sides = sides_of(patients.values(), rule)
-    chosen = []
+    chosen: list[_Chosen] = []
     for number, name in enumerate(names):
         yield Progress(number, len(names), f"reading {name}")
         view = project.read_case(name)
-        patient = patients[name]
-        case = describe_case(view, stem=stems[name], patient=patient, side=sides[patient])
+        case = describe_case(view, stem=stems[name], patient=name, side=Side.TRAIN)
         chosen.append(_Chosen(case, view.description))
-    return chosen
+    patients = _patients(chosen, rule)
+    sides = sides_of(patients.values(), rule)
+    settled = []
+    for entry in chosen:
+        patient = patients[entry.case.name]
+        case = entry.case.model_copy(update={"patient": patient, "side": sides[patient]})
+        settled.append(_Chosen(case, entry.description))
+    return settled
+
+
+def _patients(chosen: Sequence[_Chosen], rule: SplitRule) -> dict[str, str]:
+    """The patient of each case: by the pattern, else as it was found; the same for cases of the same images."""
+    names = [entry.case.name for entry in chosen]
+    patients = patients_of(names, rule.patient_pattern)
+    if not rule.patient_pattern:
+        patients = {entry.case.name: entry.description.patient or entry.case.name for entry in chosen}
+    files = {entry.case.name: {image.sha256 for image in entry.description.images} for entry in chosen}
+    owners: dict[str, list[str]] = defaultdict(list)
+    for name, hashes in files.items():
+        for sha256 in hashes:
+            owners[sha256].append(name)
+    shared = Counter(pair for several in owners.values() for pair in combinations(sorted(several), 2))
+    same = [pair for pair, count in shared.items() if 2 * count >= min(len(files[name]) for name in pair)]
+    of = joined(patients.values(), ((patients[one], patients[other]) for one, other in same))
+    return {name: of[patient] for name, patient in patients.items()}
 
 
 def _write_case(
     project: Project, writer: LayoutWriter, workspace: Workspace, entry: _Chosen, progress: Progress
 ) -> Generator[Event[Export], None, ExportedCase]:
     case = entry.case
-    study = load_images(entry.description, project.path)
+    study = read_images(entry.description, project.path)
     labels = labels_from_runs(case.lesions, case.shape)
     steps = writer.write_case(case, study, labels, workspace.staging())
     while True:
