@@ -21,7 +21,7 @@ from metseg.study.naming import FileName, Role
 from metseg.study.numbering import listed_slices, number_slices, slice_numbers
 from metseg.study.reading import Loaded, load, read_study
 from metseg.study.rules_file import RULES_FILE, DataFolder, NameRules, parse_labels, read_rules
-from metseg.study.same_images import joined
+from metseg.study.same_images import is_blank, joined
 from metseg.study.sidecar import read_pixels_hash, read_spacing, sidecar_of, write_spacing
 from metseg.study.suffixes import SUFFIXES, stem_of, suffix_of
 from metseg.study.tiff import read_tiff, write_tiff
@@ -54,6 +54,7 @@ __all__ = [
     "find_studies",
     "flush_folder",
     "inspect",
+    "is_blank",
     "is_mask_name",
     "listed_slices",
     "is_as_written",

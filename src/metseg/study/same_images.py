@@ -58,7 +58,7 @@ def find_twins(studies: Seq[Seq[Path]]) -> list[Twins]:
     for places_of in equal.values():
         for pair in combinations(sorted(places_of), 2):
             shared[pair].append(places_of[pair[0]])
-    return [Twins(*pair, len(paths)) for pair, paths in sorted(shared.items()) if not all(map(_is_blank, paths))]
+    return [Twins(*pair, len(paths)) for pair, paths in sorted(shared.items()) if not all(map(is_blank, paths))]
 
 
 def _sample(path: Path) -> tuple[int, bytes] | None:
@@ -83,7 +83,8 @@ def _digest(path: Path) -> bytes | None:
     return digest.digest()
 
 
-def _is_blank(path: Path) -> bool:
+def is_blank(path: Path) -> bool:
+    """Whether an image holds one value only, or cannot be read: it proves nothing."""
     try:
         pixels = read_tiff(path)
     except (DataError, UnreadableFileError):

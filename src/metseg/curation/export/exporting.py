@@ -32,7 +32,7 @@ from metseg.curation.project import Project
 from metseg.curation.record import software
 from metseg.errors import DataError
 from metseg.events import Event, Finished, Notice, Progress, drain
-from metseg.study import joined
+from metseg.study import is_blank, joined
 
 CARD, CROISSANT = "README.md", "croissant.json"
 
@@ -199,7 +199,7 @@ def _described(
         view = project.read_case(name)
         case = describe_case(view, stem=stems[name], patient=name, side=Side.TRAIN)
         chosen.append(_Chosen(case, view.description))
-    patients = _patients(chosen, rule)
+    patients = _patients(chosen, rule, project.path)
     sides = sides_of(patients.values(), rule)
     settled = []
     for entry in chosen:
@@ -209,18 +209,22 @@ def _described(
     return settled
 
 
-def _patients(chosen: Sequence[_Chosen], rule: SplitRule) -> dict[str, str]:
+def _patients(chosen: Sequence[_Chosen], rule: SplitRule, root: Path) -> dict[str, str]:
     """The patient of each case: by the pattern, else as it was found; the same for cases of the same images."""
     names = [entry.case.name for entry in chosen]
     patients = patients_of(names, rule.patient_pattern)
     if not rule.patient_pattern:
         patients = {entry.case.name: entry.description.patient or entry.case.name for entry in chosen}
-    files = {entry.case.name: {image.sha256 for image in entry.description.images} for entry in chosen}
+    files = {
+        entry.case.name: {image.sha256: root / image.path for image in entry.description.images} for entry in chosen
+    }
     owners: dict[str, list[str]] = defaultdict(list)
     for name, hashes in files.items():
         for sha256 in hashes:
             owners[sha256].append(name)
-    shared = Counter(pair for several in owners.values() for pair in combinations(sorted(several), 2))
+    several = {sha256: names for sha256, names in owners.items() if len(names) > 1}
+    telling = [names for sha256, names in several.items() if not is_blank(files[names[0]][sha256])]
+    shared = Counter(pair for names in telling for pair in combinations(sorted(names), 2))
     same = [pair for pair, count in shared.items() if 2 * count >= min(len(files[name]) for name in pair)]
     of = joined(patients.values(), ((patients[one], patients[other]) for one, other in same))
     return {name: of[patient] for name, patient in patients.items()}
