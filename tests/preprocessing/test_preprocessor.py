@@ -53,6 +53,22 @@ def test_clahe_raises_contrast_where_it_is_low() -> None:
 
 
 @pytest.mark.parametrize("normalisation", ["median", "percentile", "unit", "zscore"])
+@pytest.mark.parametrize("dtype", ["int16", "int32", "uint32", "int64", "float32", "float64"])
+def test_every_type_of_the_same_numbers_looks_the_same(normalisation: str, dtype: str) -> None:
+    config = PreprocessingConfig(normalisation=normalisation, size=None)  # type: ignore[arg-type]
+    stored = VOXELS.astype(np.uint16) * 77
+    expected = Preprocessor(config, stored).images([2, 4])
+    np.testing.assert_array_equal(Preprocessor(config, stored.astype(dtype)).images([2, 4]), expected)
+
+
+@pytest.mark.parametrize("offset", [-32768.0, 1e6, 1e9, 1e12])
+def test_numbers_far_from_zero_are_windowed_exactly(offset: float) -> None:
+    config = PreprocessingConfig(size=None)
+    expected = Preprocessor(config, VOXELS).plain(3)
+    np.testing.assert_allclose(Preprocessor(config, VOXELS.astype(np.float64) + offset).plain(3), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("normalisation", ["median", "percentile", "unit", "zscore"])
 @pytest.mark.parametrize("factor", [1, 257])
 def test_eight_and_sixteen_bits_look_the_same(normalisation: str, factor: int) -> None:
     config = PreprocessingConfig(normalisation=normalisation, size=None)  # type: ignore[arg-type]

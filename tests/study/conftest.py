@@ -15,6 +15,8 @@ import tifffile
 Image = npt.NDArray[Any]
 
 JXL = {"compression": "jpegxl", "compressionargs": {"lossless": True}}
+J2K = {"compression": "jpeg2000", "compressionargs": {"level": 0}}
+WEBP = {"compression": "webp", "compressionargs": {"lossless": True}}
 _STRUCTS = {"B": (1, "B"), "s": (2, "s"), "H": (3, "H"), "I": (4, "I"), "Q": (16, "Q")}
 
 
@@ -78,6 +80,31 @@ def _kinds() -> dict[str, tuple[Image, dict[str, Any]]]:
         "jpeg xl rgb": (rgb, JXL | {"photometric": "rgb"}),
         "jpeg xl 16 bit": (deep, JXL),
         "no description": (stack, {"metadata": None}),
+        "int8": (grey.astype("int8"), {"compression": "zlib", "predictor": True}),
+        "int16": ((deep.astype("int32") - 32768).astype("int16"), {"rowsperstrip": 7}),
+        "int16 big-endian": (deep.astype("int16"), {"byteorder": ">", "compression": "lzw", "predictor": True}),
+        "int32 stack": (stack.astype("int32") * -70000, {"compression": "zlib", "predictor": True}),
+        "uint32": (deep.astype("uint32") * 65537, {"tile": (16, 16)}),
+        "int64": (deep.astype("int64") << 40, {}),
+        "uint64": (deep.astype("uint64") << 40, {"byteorder": ">"}),
+        "float16": (grey.astype("float16") / 7, {"compression": "zlib", "predictor": True}),
+        "float32": (deep.astype("float32") / 7, {}),
+        "float32 predictor tiles": (
+            deep.astype("float32") / 7,
+            {"tile": (16, 32), "compression": "zlib", "predictor": 3},
+        ),
+        "float32 big-endian predictor": (
+            deep.astype("float32") / 7,
+            {"byteorder": ">", "compression": "zstd", "predictor": 3},
+        ),
+        "float64 rgb": (rgb.astype("float64") / 7, {"photometric": "rgb", "compression": "lzma", "predictor": 3}),
+        "zstd": (deep, {"compression": "zstd", "predictor": True, "rowsperstrip": 13}),
+        "lzma stack": (stack, {"compression": "lzma"}),
+        "jpeg 2000": (deep, J2K | {"tile": (16, 32)}),
+        "jpeg 2000 rgb": (rgb, J2K | {"photometric": "rgb"}),
+        "webp": (rgb, WEBP | {"photometric": "rgb", "tile": (16, 32)}),
+        "jpeg xl float": (deep.astype("float32") / 7, JXL),
+        "planes of 16 bit": (rgb.astype("uint16") * 77, {"photometric": "rgb", "planarconfig": "separate"}),
     }
 
 

@@ -14,8 +14,8 @@ from scipy import ndimage
 from metseg.curation.changes import Labels
 from metseg.errors import DataError, UnreadableFileError
 from metseg.lesions import label_lesions
-from metseg.study import MASK_ENDING, SUFFIXES, Study, read_tiff
-from metseg.study.reading import MAX_MASK_VALUES
+from metseg.study import MASK_ENDING, SUFFIXES, Study
+from metseg.study.masks import NEARLY_ALL, lesions, mask_header, read_mask_pages
 
 _HIGHEST = int(np.iinfo(np.uint16).max)
 
@@ -133,13 +133,11 @@ def _masks_in(folder: Path) -> dict[str, Path]:
 
 
 def _read_mask(path: Path, image: Path, pages: int, size: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    values = read_tiff(path)
-    if values.shape != (pages, 1, *size):
-        wanted = (pages, 1, *size)
-        raise UnreadableFileError(
-            path, f"does not fit {image.name}: (pages, channels, y, x) is {values.shape}, not {wanted}"
-        )
-    distinct = np.count_nonzero(np.bincount(values.ravel()))
-    if distinct > MAX_MASK_VALUES:
-        raise UnreadableFileError(path, f"not a mask: it has {distinct} distinct values")
-    return np.asarray(values[:, 0] != 0)
+    header = mask_header(path, pages)
+    shape, wanted = (header.shape[0], *header.shape[2:]), (pages, *size)
+    if shape != wanted:
+        raise UnreadableFileError(path, f"does not fit {image.name}: (pages, y, x) is {shape}, not {wanted}")
+    [mask], problems = lesions([read_mask_pages(header)])
+    if mask is None or mask.mean() > NEARLY_ALL:
+        raise UnreadableFileError(path, problems[0].reason)
+    return mask.view(np.bool_)

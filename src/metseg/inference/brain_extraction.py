@@ -26,6 +26,7 @@ from metseg.preprocessing import (
     head_voxels,
     likely_flips,
     likeness,
+    raise_padding,
     stripped_brain,
 )
 from metseg.study import Sequence, Study
@@ -72,7 +73,7 @@ def find_brain(
     config = preprocessing.brain
     if config is None:
         return None
-    volume = study.voxels[_extracted_channel(study, preprocessing)]
+    volume = raise_padding(study.voxels[_extracted_channel(study, preprocessing)])
     stripped = stripped_brain(volume)
     if stripped is not None:
         return BrainGrid.fit(stripped, config, "stripped")

@@ -1,4 +1,4 @@
-"""Arrays from layers we did not make: which axis is what, and integers that a study can hold."""
+"""Arrays from layers we did not make: which axis is what, and numbers that a study can hold."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import DataError
+from metseg.study.stored_values import fill_non_finite
 
 _CHANNELS = (3, 4)
-_TOP = np.iinfo(np.uint16).max
 
 
 def grid_of(shape: tuple[int, ...], *, rgb: bool) -> tuple[int, ...] | None:
@@ -65,28 +65,15 @@ def _channel_axis(shape: tuple[int, ...], rgb: bool) -> int | None:
     return next((axis for axis in (0, 1) if shape[axis] in (1, *_CHANNELS)), None)
 
 
-def as_stored(channels: npt.NDArray[Any]) -> tuple[npt.NDArray[np.uint8 | np.uint16], list[str]]:
-    """Bring voxels of any real dtype to uint8 or uint16, and say what was changed.
-
-    Integers that fit are kept as they are; anything else is stretched over the 16-bit range, all channels alike.
-    """
-    if channels.dtype in (np.uint8, np.uint16):
-        return np.ascontiguousarray(channels, channels.dtype.newbyteorder("=")), []
+def as_stored(channels: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], list[str]]:
+    """Bring voxels to a type that a study can hold, and say what was changed: any real one, all values finite."""
     if channels.dtype == bool:
         return channels.astype(np.uint8), []
     notices: list[str] = []
     if np.iscomplexobj(channels):
         channels, notices = np.abs(channels), ["complex values are shown by their magnitude"]
-    if np.issubdtype(channels.dtype, np.integer) and channels.min() >= 0 and channels.max() <= _TOP:
-        return channels.astype(np.uint16), notices
-    values = channels.astype(np.float64)
-    finite = np.isfinite(values)
-    if not finite.any():
+    stored = np.array(channels, channels.dtype.newbyteorder("="))
+    lost = fill_non_finite(stored)
+    if lost is None:
         raise DataError("the layer holds no finite value")
-    low, high = float(values[finite].min()), float(values[finite].max())
-    if not finite.all():
-        notices = [*notices, "values that are not finite are taken for the lowest"]
-        values = np.where(finite, values, low)
-    stretched = np.rint((values - low) * (_TOP / (high - low) if high > low else 0.0))
-    notices = [*notices, f"{channels.dtype} values {low:g} to {high:g} are stretched to 16 bit"]
-    return stretched.astype(np.uint16), notices
+    return stored, [*notices, "values that are not finite are taken for the lowest"] if lost else notices

@@ -111,23 +111,8 @@ def study_layers(study: Study, *, visible: bool = True) -> list[LayerData]:
     return layers
 
 
-def mask_layer(name: str, voxels: npt.NDArray[Any], geometry: Geometry) -> LayerData:
-    """A mask file by itself, voxels (c, z, y, x), as layer data: 0 and 255 become 0 and 1, other labels stay.
-
-    Raises
-    ------
-    DataError
-        If there are several channels, or values that are no labels.
-    """
-    if (voxels != voxels[:1]).any():
-        raise DataError(f"{name}: a mask has one channel, this file has {len(voxels)}")
-    labels = voxels[0]
-    if labels.dtype.kind == "f":
-        if (labels != np.rint(labels)).any():
-            raise DataError(f"{name}: a mask has whole numbers, this file has others")
-        labels = labels.astype(np.int32)
-    if not np.any((labels != 0) & (labels != 255)):
-        labels = (labels > 0).astype(np.uint8)
+def mask_layer(name: str, labels: npt.NDArray[Any], geometry: Geometry) -> LayerData:
+    """A mask file by itself, integers (z, y, x) of :func:`metseg.study.masks.labels_of`, as layer data."""
     extra = {"name": name, "metadata": {MASK_FILE_KEY: labels.copy(), **placed_metadata(geometry)}}
     return labels, placement(geometry) | _given_look() | extra, "labels"
 

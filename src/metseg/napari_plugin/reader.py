@@ -13,6 +13,8 @@ from metseg.napari_plugin.messages import tell_problems
 from metseg.napari_plugin.patients import PATIENTS_KEY
 from metseg.study import Geometry, find_studies, is_mask_name, load, stem_of
 from metseg.study.formats import HEAD, header_of, read_voxels, reader_of
+from metseg.study.masks import MaskPages, labels_of, mask_header, read_mask_pages
+from metseg.study.preflight import TiffHeader
 from metseg.study.sidecar import read_spacing
 
 _MOST_ENTRIES = 2000
@@ -45,7 +47,13 @@ def read(path: Paths) -> list[LayerData]:
     if is_mask_name(entry) and entry.is_file():
         header = header_of(entry)
         geometry = header.geometry if header.geometry.is_placed else Geometry.spaced(read_spacing(entry))
-        return [mask_layer(stem_of(entry), read_voxels(header), geometry)]
+        if isinstance(header.details, TiffHeader):
+            page = read_mask_pages(mask_header(entry))
+        else:
+            page = MaskPages.of(entry, read_voxels(header))
+        labels, problems = labels_of(page)
+        tell_problems(problems)
+        return [mask_layer(stem_of(entry), labels, geometry)]
     found = find_studies(entry)
     opened = found[:1]  # more would lie on top of each other: the others are listed beside it
     loaded = [load(files) for files in opened]

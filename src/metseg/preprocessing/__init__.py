@@ -15,6 +15,7 @@ from metseg.preprocessing.config import BrainConfig, Clahe, ClaheConfig, Preproc
 from metseg.preprocessing.display import display_window
 from metseg.preprocessing.enhancement import apply_clahe
 from metseg.preprocessing.grid import Grid
+from metseg.preprocessing.padding import raise_padding
 from metseg.preprocessing.preprocessor import Preprocessor, neighbourhood, network_input
 
 __all__ = [
@@ -36,5 +37,6 @@ __all__ = [
     "likeness",
     "neighbourhood",
     "network_input",
+    "raise_padding",
     "stripped_brain",
 ]

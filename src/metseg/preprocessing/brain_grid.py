@@ -14,6 +14,7 @@ from metseg.errors import DataError
 from metseg.preprocessing.bias_field import correct_bias
 from metseg.preprocessing.brain_shape import MIN_VOLUME_SLICES, USUAL_FLIPS, Flips, likely_flips
 from metseg.preprocessing.config import BrainConfig
+from metseg.preprocessing.padding import raise_padding
 from metseg.preprocessing.resampling import resample
 
 Triple = tuple[int, int, int]
@@ -134,6 +135,7 @@ class BrainGrid:
     def _laid_channel(self, channel: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
         box = _slices(self.start, self.stop)
         brain = self.brain[box]
+        channel = raise_padding(channel)
         values = channel[box].astype(np.float32)
         if self.source == "stripped":
             values -= min(float(channel.flat[0]), float(values[brain].min()))

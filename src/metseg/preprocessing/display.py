@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from metseg.preprocessing.brain_shape import head_voxels
+from metseg.preprocessing.padding import raise_padding
 
 #: Voxels along the longer side of a slice, and slices, that are looked at.
 _SIDE, _SLICES = 64, 32
@@ -46,6 +47,7 @@ def display_window(volume: npt.NDArray[Any]) -> tuple[float, float]:
     if not finite.size:
         return 0.0, 1.0
     small = np.nan_to_num(small, nan=float(finite.min()), posinf=float(finite.max()), neginf=float(finite.min()))
+    small = raise_padding(small)
     interior = _interior(small)
     values = interior if interior.size >= _FEWEST else finite
     low, middle, high = (float(value) for value in np.percentile(values, (_WINDOW[0], 50.0, _WINDOW[1])))

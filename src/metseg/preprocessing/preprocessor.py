@@ -11,12 +11,16 @@ import numpy.typing as npt
 from metseg.preprocessing.config import PreprocessingConfig
 from metseg.preprocessing.enhancement import apply_clahe
 from metseg.preprocessing.grid import Grid
+from metseg.preprocessing.padding import raise_padding
 
 #: Above this share of the window a voxel counts as head when z-scoring.
 _HEAD = 0.05
 
 #: Above this share of the percentile window a voxel counts as head when looking for its median.
 _BRIGHT = 0.1
+
+#: Voxels that differ by less than this share of the largest, or are larger, are windowed in float64.
+_COARSEST, _MOST = 1e-3, 1e30
 
 
 def neighbourhood(z: int, depth: int, neighbours: int) -> list[int]:
@@ -51,15 +55,15 @@ class Preprocessor:
     ----------
     config : PreprocessingConfig
         What to do.
-    voxels : ndarray of uint8 or uint16, shape (c, z, y, x)
-        The volume, channels in the order of ``config.sequences``.
+    voxels : ndarray of any real type, shape (c, z, y, x)
+        The volume, channels in the order of ``config.sequences``. Padding far below air counts as air.
     """
 
     def __init__(self, config: PreprocessingConfig, voxels: npt.NDArray[np.generic]) -> None:
         self.config = config
         self.grid = Grid.fit(voxels.shape[2:], config.size, config.multiple)
-        self._voxels = voxels
-        self._low, self._range = _windows(voxels, config)
+        self._voxels = raise_padding(voxels)
+        self._low, self._range = _windows(self._voxels, config)
         self._head = self._head_statistics() if config.normalisation == "zscore" else None
 
     def enhanced(self, z: int) -> npt.NDArray[np.float32]:
@@ -69,7 +73,7 @@ class Preprocessor:
 
     def plain(self, z: int) -> npt.NDArray[np.float32]:
         """Slice ``z`` after the window alone on the file's own grid, float32 (c, y, x) in [0, 1]."""
-        windowed = (self._voxels[:, z].astype(np.float32) - self._low) / self._range
+        windowed = (self._voxels[:, z].astype(self._low.dtype) - self._low) / self._range
         return np.asarray(np.clip(windowed, 0, 1), np.float32)
 
     def views(self, z: int) -> npt.NDArray[np.float32]:
@@ -128,19 +132,28 @@ class Preprocessor:
 
 
 def _windows(
-    voxels: npt.NDArray[np.generic], config: PreprocessingConfig
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Lower end and width of each channel's intensity window, float32 (c, 1, 1)."""
+    voxels: npt.NDArray[Any], config: PreprocessingConfig
+) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]:
+    """Lower end and width of each channel's intensity window, (c, 1, 1); the same whatever type holds the voxels."""
     bounds = (0.0, 100.0) if config.normalisation == "unit" else config.percentiles
-    low, high = np.stack([np.percentile(channel, bounds) for channel in voxels], axis=1).astype(np.float32)
+    precise = voxels.astype(np.float64, copy=False) if voxels.dtype.kind == "f" else voxels
+    low, high = np.stack([np.percentile(channel, bounds) for channel in precise], axis=1).astype(_precision(voxels))
     if config.normalisation == "median":
         ends = zip(voxels, low.tolist(), high.tolist(), strict=True)
         high = np.array(
-            [_above_median(channel, bottom, top, config.median_level) for channel, bottom, top in ends], np.float32
+            [_above_median(channel, bottom, top, config.median_level) for channel, bottom, top in ends], low.dtype
         )
     flat = high <= low
     high[flat] = np.maximum(low[flat], [channel.max() for channel in voxels[flat]]) if flat.any() else high[flat]
-    return low[:, None, None], np.maximum(high - low, 1e-6)[:, None, None].astype(np.float32)
+    return low[:, None, None], np.maximum(high - low, 1e-6)[:, None, None].astype(low.dtype)
+
+
+def _precision(voxels: npt.NDArray[Any]) -> np.dtype[np.floating]:
+    """float32, or float64 for voxels that differ by too little of their size for float32."""
+    low, high = float(voxels.min()), float(voxels.max())
+    peak = max(abs(low), abs(high))
+    exact = voxels.dtype.itemsize <= 2 or (high - low >= _COARSEST * peak and peak < _MOST)
+    return np.dtype(np.float32 if exact else np.float64)
 
 
 def _above_median(channel: npt.NDArray[Any], low: float, high: float, level: float) -> float:

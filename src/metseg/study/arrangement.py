@@ -8,15 +8,29 @@ somewhere else, or gone.
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _SLICE_AXES = "ZIQTR?"
 _PIXELS = re.compile(r"<(?:\w+:)?Pixels\b([^<>]{0,4096})>")
-_ATTRIBUTE = re.compile(r'\b(SizeC|SizeZ|SizeT|DimensionOrder)\s*=\s*["\']([^"\']{1,16})["\']')
+_ATTRIBUTE = re.compile(
+    r'\b(SizeC|SizeZ|SizeT|DimensionOrder|PhysicalSize[XYZ](?:Unit)?)\s*=\s*["\']([^"\']{1,32})["\']'
+)
+#: No head has as many sequences: what is declared as more channels of one time point are slices.
+_MOST_CHANNELS = 4
+#: Length in mm of the units that ImageJ and OME write.
+_MILLIMETRES = {
+    **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-6),
+    **dict.fromkeys(("um", "\u00b5m", "\u03bcm", "\\u00b5m", "micron", "microns", "micrometer", "micrometre"), 1e-3),
+    **dict.fromkeys(("mm", "millimeter", "millimetre", "millimeters", "millimetres"), 1.0),
+    **dict.fromkeys(("cm", "centimeter", "centimetre"), 10.0),
+    **dict.fromkeys(("dm", "decimeter", "decimetre"), 100.0),
+    **dict.fromkeys(("m", "meter", "metre"), 1000.0),
+    **dict.fromkeys(("in", "inch", "inches", '"'), 25.4),
+}
 
 
 class ArrangementError(ValueError):
@@ -37,15 +51,21 @@ class Arrangement:
         Whether the channels of one slice follow each other.
     slice_distance : float or None
         In the unit of ``unit``, where ImageJ states it.
-    unit : str
-        ImageJ's unit of length; empty if none is stated.
+    unit : float or None
+        ImageJ's unit of length in mm, in which the resolution of the pages is given, too.
+    spacing : tuple of float or None
+        (z, y, x) in mm, where OME states all three.
+    remarks : tuple of str
+        What was declared and is taken for something else.
     """
 
     slices: int
     channels: int = 1
     channels_fastest: bool = True
     slice_distance: float | None = None
-    unit: str = ""
+    unit: float | None = None
+    spacing: tuple[float, float, float] | None = None
+    remarks: tuple[str, ...] = ()
 
     def place(self, page: int) -> tuple[int, int]:
         """Slice and channel of ``page``, counted from 0."""
@@ -55,7 +75,7 @@ class Arrangement:
 
 
 def arrange(
-    description: str, pages: int, samples: int, shape: tuple[int, int], taken: Collection[int] = (1, 3)
+    description: str, pages: int, samples: int, shape: tuple[int, int], named: int | None = None
 ) -> Arrangement:
     """Order the pages as ``description`` says; one after the other if it says nothing.
 
@@ -67,8 +87,8 @@ def arrange(
         Pages in the file, channels within each.
     shape : (int, int)
         Size of a page along (y, x).
-    taken : collection of int
-        Numbers of channels that are read.
+    named : int, optional
+        Number of channels that is read beside 1 and 3.
 
     Raises
     ------
@@ -77,17 +97,15 @@ def arrange(
     """
     text = description.lstrip("\ufeff \t\r\n")
     if text.startswith("ImageJ="):
-        return _imagej(text, pages, samples, taken)
+        return _imagej(text, pages, samples, named)
     if text.startswith("{"):
-        return _tifffile(text, pages, samples, shape, taken)
+        return _tifffile(text, pages, samples, shape, named)
     if text.startswith("<") and "<OME" in text:
-        return _ome(text, pages, samples, taken)
+        return _ome(text, pages, samples, named)
     return Arrangement(pages)
 
 
-def _resolve(
-    axes: list[tuple[str, int]], pages: int, samples: int, taken: Collection[int], program: str
-) -> Arrangement:
+def _resolve(axes: list[tuple[str, int]], pages: int, samples: int, named: int | None, program: str) -> Arrangement:
     """Arrangement of page axes given slowest first, as (letter, length)."""
     declared = math.prod(length for _, length in axes)
     if declared != pages:
@@ -95,13 +113,18 @@ def _resolve(
     axes = [(letter, length) for letter, length in axes if length != 1]
     names = "".join("C" if letter == "C" else "Z" if letter in _SLICE_AXES else "X" for letter, _ in axes)
     channels = math.prod(length for letter, length in axes if letter == "C")
-    if names not in ("", "Z", "C", "ZC", "CZ") or (channels != 1 and (channels not in taken or samples != 1)):
+    if names == "C" and channels != named and (channels > _MOST_CHANNELS or samples != 1 or named == 1):
+        return Arrangement(pages, remarks=(f"{program} declares {pages} channels of one slice: taken for slices",))
+    if names not in ("", "Z", "C", "ZC", "CZ") or (channels not in (1, 3, named) or (channels != 1 != samples)):
         what = " x ".join(f"{length} {letter if letter != '?' else '(unnamed)'}" for letter, length in axes)
-        raise ArrangementError(f"{program} declares pages of {what}: only slices of 1 or 3 channels are read")
+        raise ArrangementError(
+            f"{program} declares pages of {what}: only slices of 1 or 3 channels are read unless their sequences are "
+            "named; save slices with the axes ZYX"
+        )
     return Arrangement(pages // channels, channels, channels_fastest=names != "CZ")
 
 
-def _imagej(text: str, pages: int, samples: int, taken: Collection[int]) -> Arrangement:
+def _imagej(text: str, pages: int, samples: int, named: int | None) -> Arrangement:
     fields = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
     def number(name: str) -> int:
@@ -117,18 +140,17 @@ def _imagej(text: str, pages: int, samples: int, taken: Collection[int]) -> Arra
     frames = number("frames")
     if slices * channels * frames == 1:
         slices = pages
-    if samples == channels:
+    if samples == channels and slices * frames == pages:
         channels = 1
-    found = _resolve([("T", frames), ("Z", slices), ("C", channels)], pages, samples, taken, "ImageJ")
-    return Arrangement(
-        found.slices,
-        found.channels,
+    found = _resolve([("T", frames), ("Z", slices), ("C", channels)], pages, samples, named, "ImageJ")
+    return replace(
+        found,
         slice_distance=_positive(fields.get("spacing", "")),
-        unit=fields.get("unit", "").strip(),
+        unit=_MILLIMETRES.get(fields.get("unit", "").strip().casefold()),
     )
 
 
-def _tifffile(text: str, pages: int, samples: int, shape: tuple[int, int], taken: Collection[int]) -> Arrangement:
+def _tifffile(text: str, pages: int, samples: int, shape: tuple[int, int], named: int | None) -> Arrangement:
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError):
@@ -144,7 +166,7 @@ def _tifffile(text: str, pages: int, samples: int, shape: tuple[int, int], taken
         raise ArrangementError(f"tifffile declares the shape {_short(sizes)}, which its pages do not have")
     if math.prod(leading) == 1:
         return Arrangement(pages)
-    return _resolve(list(zip(letters.upper(), leading, strict=False)), pages, samples, taken, "tifffile")
+    return _resolve(list(zip(letters.upper(), leading, strict=False)), pages, samples, named, "tifffile")
 
 
 def _leading(sizes: list[int], samples: int, shape: tuple[int, int]) -> list[int] | None:
@@ -163,11 +185,11 @@ def _short(sizes: list[int]) -> str:
     return " x ".join(str(size) for size in sizes[:8])
 
 
-def _ome(text: str, pages: int, samples: int, taken: Collection[int]) -> Arrangement:
+def _ome(text: str, pages: int, samples: int, named: int | None) -> Arrangement:
     images = _PIXELS.findall(text)
     if len(images) != 1:
         raise ArrangementError(f"OME-TIFF with {len(images)} images: only one image a file is read")
-    fields = dict(_ATTRIBUTE.findall(images[0]))
+    fields = {key: html.unescape(value) for key, value in _ATTRIBUTE.findall(images[0])}
     order = fields.get("DimensionOrder", "XYZCT")
     sizes = {letter: fields.get(f"Size{letter}", "1") for letter in "CZT"}
     if sorted(order) != sorted("XYCZT") or not all(re.fullmatch(r"[1-9][0-9]{0,8}", size) for size in sizes.values()):
@@ -175,7 +197,19 @@ def _ome(text: str, pages: int, samples: int, taken: Collection[int]) -> Arrange
     lengths = {letter: int(size) for letter, size in sizes.items()}
     if lengths["C"] == samples:
         lengths["C"] = 1
-    return _resolve([(letter, lengths[letter]) for letter in reversed(order[2:])], pages, samples, taken, "OME")
+    found = _resolve([(letter, lengths[letter]) for letter in reversed(order[2:])], pages, samples, named, "OME")
+    return replace(found, spacing=_physical_size(fields))
+
+
+def _physical_size(fields: dict[str, str]) -> tuple[float, float, float] | None:
+    lengths: list[float] = []
+    for axis in "ZYX":
+        size = _positive(fields.get(f"PhysicalSize{axis}", ""))
+        unit = _MILLIMETRES.get(fields.get(f"PhysicalSize{axis}Unit", "um").casefold())
+        if size is None or unit is None:
+            return None
+        lengths.append(size * unit)
+    return lengths[0], lengths[1], lengths[2]
 
 
 def _positive(text: str) -> float | None:

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import TooLargeError, UnreadableFileError
 from metseg.study.discovery import StudyFiles
+from metseg.study.masks import MaskPages, mask_header, read_mask_pages
 from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile
 from metseg.study.preflight import TiffHeader, preflight
-from metseg.study.tiff import read_into, read_tiff
+from metseg.study.stored_values import show_palette
+from metseg.study.tiff import read_into
 
 #: Slices, rows, columns.
 _Grid = tuple[int, int, int]
-
-#: More distinct values than this are a picture, not a mask.
-MAX_MASK_VALUES: Final = 32
 
 #: Which sequence's grid is kept where no two files agree, and no mask decides.
 _REFERENCE = (Sequence.FLAIR, Sequence.POST, Sequence.PRE, Sequence.T2)
@@ -82,9 +81,11 @@ class Assembled:
             part = out[first : first + header.shape[1]]
             if header.dtype == out.dtype:
                 read_into(header, part.swapaxes(0, 1))
+                show_palette(header, part)
             else:
                 own = np.empty(header.shape, header.dtype)
                 read_into(header, own)
+                show_palette(header, own)
                 part[...] = own.swapaxes(0, 1)
             first += header.shape[1]
 
@@ -101,7 +102,7 @@ def assemble(files: StudyFiles, entry: SliceFile, problems: list[Problem]) -> As
     headers: dict[int, TiffHeader] = {}
     for index, path in enumerate(entry.images):
         try:
-            header = preflight(path, files.channels)
+            header = _image_header(path, entry.mask, 1 if entry.others else files.channels)
             if entry.others and header.shape[1] != 1:
                 raise UnreadableFileError(
                     path, f"has {header.shape[1]} channels, where each sequence has a file of its own"
@@ -151,46 +152,46 @@ def _mask_grid(entry: SliceFile) -> _Grid | None:
     if entry.mask is None:
         return None
     try:
-        shape = preflight(entry.mask).shape
+        shape = mask_header(entry.mask).shape
     except UnreadableFileError:
         return None
     return (shape[0], *shape[2:])
 
 
-def read_mask(
-    image: Assembled, labels: tuple[int, ...] | None, problems: list[Problem]
-) -> npt.NDArray[np.uint8] | None:
-    """0/1 mask of ``image``, (z, y, x); ``None`` if there is none that can be trusted.
-
-    Several masks are united; if one of them cannot be used, none is. Where ``labels`` are given, only these values
-    are lesion.
-    """
-    drawn: npt.NDArray[np.uint8] | None = None
+def read_masks(image: Assembled, problems: list[Problem]) -> tuple[MaskPages, ...] | None:
+    """The masks of ``image``; ``None`` if there is none, or one that cannot be read or is of another size."""
+    header = image.headers[0]
+    slices, _, *size = header.shape
+    read: list[MaskPages] = []
     for path in image.entry.masks:
         try:
-            values = _mask_values(path, image.headers[0])
+            stored = mask_header(path, slices)
+            if [stored.shape[0], *stored.shape[2:]] != [slices, *size]:
+                reason = f"the mask is {_size(stored)} but its image {header.path.name} is {_size(header)}; "
+                raise UnreadableFileError(path, reason + "the image is read without a mask")
+            read.append(read_mask_pages(stored))
         except UnreadableFileError as error:
             problems.append(refused(error, ProblemKind.MASK))
             return None
-        inside = values != 0 if labels is None else np.isin(values, labels)
-        drawn = inside.view(np.uint8) if drawn is None else drawn | inside.view(np.uint8)
-    return drawn
+    return tuple(read) or None
 
 
-def _mask_values(path: Path, header: TiffHeader) -> npt.NDArray[Any]:
-    """Values of the mask at ``path``, (z, y, x)."""
-    stored = preflight(path)
-    if stored.shape[1] != 1:
-        raise UnreadableFileError(path, f"a mask has one channel, this file has {stored.shape[1]}")
-    slices, _, *size = header.shape
-    if stored.shape != (slices, 1, *size):
-        reason = f"the mask is {_size(stored)} but its image {header.path.name} is {_size(header)}; "
-        raise UnreadableFileError(path, reason + "the image is read without a mask")
-    values = read_tiff(path)[:, 0]
-    distinct = np.count_nonzero(np.bincount(values.ravel()))
-    if distinct > MAX_MASK_VALUES:
-        raise UnreadableFileError(path, f"not a mask: it has {distinct} distinct values")
-    return values
+def _image_header(path: Path, mask: Path | None, channels: int | None) -> TiffHeader:
+    """The header of an image; colour planes are slices if its mask has as many."""
+    header = preflight(path, channels)
+    if header.planes != "channels" or channels is not None or mask is None:
+        return header
+    try:
+        drawn = preflight(mask)
+        if drawn.planes is not None:
+            pixels = np.empty(drawn.shape, drawn.dtype)
+            read_into(drawn, pixels)
+            as_slices = drawn.planes == "slices" or bool((pixels != pixels[:, :1]).any())
+        else:
+            as_slices = drawn.shape[0] > 1
+    except UnreadableFileError:  # reported where masks are read
+        return header
+    return preflight(path, 1) if as_slices else header
 
 
 def refused(error: UnreadableFileError, kind: ProblemKind | None = None) -> Problem:

@@ -24,6 +24,7 @@ MAX_PAGES = 4096
 MAX_ENTRIES_PER_PAGE = 1024
 MAX_ENTRIES = 131_072
 MAX_TEXT = 1 << 20
+MAX_BLOB = 1 << 16
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _UNSIGNED = {1: "u1", 3: "u2", 4: "u4", 16: "u8"}
@@ -187,6 +188,21 @@ class Directory:
             return ""
         data = self.file.read(entry.where, entry.count, f"the description of page {self.page}")
         return data.split(b"\0", 1)[0].decode("utf-8", "replace")
+
+    def blob(self, tag: int) -> bytes:
+        """The bytes of ``tag``; empty if it is absent.
+
+        Raises
+        ------
+        UnreadableFileError
+            If they are no bytes, or more than a JPEG's tables can be.
+        """
+        entry = self.entries.get(tag)
+        if entry is None:
+            return b""
+        if entry.type not in (1, 7) or entry.count > MAX_BLOB:
+            raise self.error("damaged: the JPEG tables cannot be")
+        return self.file.read(entry.where, entry.count, f"the JPEG tables of page {self.page}")
 
     def ratio(self, tag: int) -> float | None:
         """The value of a rational ``tag``; ``None`` if it is absent or no positive number."""

@@ -58,7 +58,7 @@ class StudyInspection(_Frozen):
     channels : int
         Channels of a slice.
     dtype : str
-        ``uint8`` or ``uint16``; empty if nothing could be read.
+        Name of the voxels' type; empty if nothing could be read.
     sequences : tuple of str
         Which sequence each channel is.
     spacing : tuple of float or None

@@ -158,8 +158,8 @@ class Study:
     ----------
     name : str
         Patient or file name.
-    voxels : ndarray, shape (c, z, y, x), uint8 or uint16
-        Intensities as stored in the files.
+    voxels : ndarray of any real type, shape (c, z, y, x)
+        Intensities as stored in the files, all finite.
     sequences : tuple of Sequence, length c
         Which sequence each channel is.
     mask : ndarray of uint8, shape (z, y, x), or None
@@ -175,7 +175,7 @@ class Study:
     """
 
     name: str
-    voxels: npt.NDArray[np.uint8 | np.uint16]
+    voxels: npt.NDArray[Any]
     sequences: tuple[Sequence, ...]
     mask: npt.NDArray[np.uint8] | None = None
     geometry: Geometry = field(default_factory=Geometry)
@@ -186,6 +186,8 @@ class Study:
     def __post_init__(self) -> None:
         if self.voxels.ndim != 4 or 0 in self.voxels.shape:
             raise DataError(f"{self.name}: voxels must be (c, z, y, x), not {self.voxels.shape}")
+        if self.voxels.dtype.kind not in "uif":
+            raise DataError(f"{self.name}: voxels must be whole or real numbers, not {self.voxels.dtype}")
         if len(self.sequences) != self.voxels.shape[0]:
             raise DataError(f"{self.name}: {len(self.sequences)} sequences for {self.voxels.shape[0]} channels")
         if self.mask is not None and self.mask.shape != self.voxels.shape[1:]:
@@ -221,7 +223,7 @@ class Study:
             if sequence is not Sequence.FLAIR and np.array_equal(channel, flair)
         )
 
-    def select(self, wanted: Seq[Sequence] = TRIPLET) -> npt.NDArray[np.uint8 | np.uint16]:
+    def select(self, wanted: Seq[Sequence] = TRIPLET) -> npt.NDArray[Any]:
         """Voxels of the wanted sequences, shape (len(wanted), z, y, x); missing ones replaced as in :meth:`channel`."""
         return self.voxels[[self.channel(sequence) for sequence in wanted]]
 

@@ -6,18 +6,20 @@ lie inside the file, do not overlap, and are exactly as many as the declared siz
 
 from __future__ import annotations
 
-import itertools
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import UnreadableFileError
 from metseg.study.arrangement import Arrangement, ArrangementError, arrange
+from metseg.study.codecs import COMPRESSIONS, PICTURES, PREDICTED
 from metseg.study.ifd import ByteOrder, Directory, TiffFileHandle, open_regular
+from metseg.study.pageformat import PALETTE, RGB, WHITE_IS_ZERO, PageFormat, page_format, page_palette
 
 #: Largest decoded size of one file, in bytes.
 MAX_DECODED: Final = 256 << 20
@@ -25,41 +27,10 @@ MAX_DECODED: Final = 256 << 20
 MAX_SEGMENT: Final = 32 << 20
 #: Most strips or tiles in one file.
 MAX_SEGMENTS: Final = 1 << 17
-#: Compressions that are decoded, by TIFF number.
-COMPRESSIONS: Final = {
-    1: "none",
-    5: "LZW",
-    8: "deflate",
-    32946: "deflate",
-    32773: "PackBits",
-    50002: "JPEG XL",
-    52546: "JPEG XL",
-}
 
-_FORMATS = {1: "unsigned integer", 2: "signed integer", 3: "floating point", 4: "untyped", 5: "complex", 6: "complex"}
-_PHOTOMETRICS = {
-    0: "white is stored as zero (an inverted grey scale)",
-    3: "colours come from a palette",
-    4: "a transparency mask",
-    5: "CMYK colours",
-    6: "YCbCr colours",
-    8: "CIELab colours",
-}
-_SUPPORTED = "only 8- and 16-bit unsigned integers are read"
-
-
-@dataclass(frozen=True, slots=True)
-class PageFormat:
-    """What all pages of a file must have in common."""
-
-    height: int
-    width: int
-    samples: int
-    bits: int
-
-    def __str__(self) -> str:
-        channels = "1 channel" if self.samples == 1 else f"{self.samples} channels"
-        return f"{self.height} x {self.width}, {channels}, {self.bits} bit"
+_PREVIEW, _TRANSPARENCY = 1, 4
+#: Voxels smaller than this (mm) are the default of a program for microscopes.
+_SMALLEST = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +46,13 @@ class Page:
     segment: tuple[int, int]
     tiled: bool
     planar: bool
-    compression: int
+    compression: str
     predictor: int
+    reversed_bits: bool = False
+    jpeg_tables: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class TiffHeader:
     """What a TIFF declares.
 
@@ -96,7 +69,13 @@ class TiffHeader:
     pages : tuple of Page
         Where the pixels are.
     spacing : tuple of float or None
-        (z, y, x) in mm, if ImageJ states all three; TIFF's own resolution is made for paper and not used.
+        (z, y, x) in mm, if ImageJ or OME states all three; TIFF's own resolution is made for paper and not used.
+    palette : ndarray of uint16, shape (n, 3), or None
+        Red, green and blue of each stored number.
+    planes : {"channels", "slices"} or None
+        What the colour planes of a page were taken for that tifffile wrote, where they may be either.
+    remarks : tuple of str
+        What must be said of how the file is read.
     """
 
     path: Path
@@ -105,17 +84,22 @@ class TiffHeader:
     arrangement: Arrangement
     pages: tuple[Page, ...]
     spacing: tuple[float, float, float] | None = None
+    palette: npt.NDArray[np.uint16] | None = None
+    planes: Literal["channels", "slices"] | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """Size of the decoded array along (page, c, y, x)."""
-        channels = self.format.samples * self.arrangement.channels
-        return self.arrangement.slices, channels, self.format.height, self.format.width
+        form = self.format
+        if self.planes == "slices":
+            return form.samples, 1, form.height, form.width
+        return self.arrangement.slices, form.channels * self.arrangement.channels, form.height, form.width
 
     @property
-    def dtype(self) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
+    def dtype(self) -> np.dtype[Any]:
         """Type of the decoded array."""
-        return np.dtype(np.uint8) if self.format.bits == 8 else np.dtype(np.uint16)
+        return self.format.dtype
 
     @property
     def nbytes(self) -> int:
@@ -131,7 +115,7 @@ def preflight(path: str | Path, channels: int | None = None) -> TiffHeader:
     path : str or Path
         The file.
     channels : int, optional
-        A number of channels that is taken beside 1 and 3, where it is known which sequences they are.
+        How many there are, where it is known which sequences they are; taken beside 1 and 3.
 
     Raises
     ------
@@ -143,7 +127,7 @@ def preflight(path: str | Path, channels: int | None = None) -> TiffHeader:
     path = Path(path)
     with open_regular(path) as file:
         try:
-            return _header(TiffFileHandle(path, file), {1, 3} if channels is None else {1, 3, channels})
+            return _header(TiffFileHandle(path, file), channels)
         except OSError as error:
             raise UnreadableFileError(path, f"cannot be read: {error.strerror or error}") from error
 
@@ -157,93 +141,108 @@ def page_count(path: Path, most: int = 2) -> int:
         return 1
 
 
-def _header(file: TiffFileHandle, taken: set[int]) -> TiffHeader:
-    directories = file.directories()
+def _header(file: TiffFileHandle, named: int | None) -> TiffHeader:
+    remarks: list[str] = []
+    directories = _slices(file, remarks)
     first = next(directories)
-    form = _format(first, taken)
-    pages: list[Page] = []
-    segments = 0
-    for directory in itertools.chain([first], directories):
-        here = _format(directory, taken)
+    form = page_format(first, named)
+    palette = page_palette(first)
+    _check_size(first, form, 1)
+    pages = [_page(first, form)]
+    segments = len(pages[0].offsets)
+    for directory in directories:
+        here = page_format(directory, named)
         if here != form:
             raise file.error(f"page {directory.page} is {here}, but page 1 is {form}: the pages do not fit together")
-        decoded = here.height * here.width * here.samples * here.bits // 8 * directory.page
-        if decoded > MAX_DECODED:
-            what = f"{here}, {directory.page} page{'s or more' if directory.page > 1 else ''}"
-            raise file.too_large(f"would take more than {MAX_DECODED >> 20} MiB when decoded ({what})")
+        other = page_palette(directory)
+        if palette is not None and other is not None and not np.array_equal(palette, other):
+            raise directory.error("its colours come from another palette than those of page 1")
+        _check_size(directory, here, len(pages) + 1)
         page = _page(directory, here)
         segments += len(page.offsets)
         if segments > MAX_SEGMENTS:
             raise file.too_large(f"more than {MAX_SEGMENTS} strips or tiles")
         pages.append(page)
     _check_overlap(file, pages)
+    text = first.text(270)
     try:
-        arrangement = arrange(first.text(270), len(pages), form.samples, (form.height, form.width), taken)
+        arrangement = arrange(text, len(pages), form.samples, (form.height, form.width), named)
     except ArrangementError as error:
         raise file.error(str(error)) from error
-    return TiffHeader(file.path, file.byteorder, form, arrangement, tuple(pages), _imagej_spacing(first, arrangement))
+    spacing = _spacing(first, arrangement)
+    if spacing is not None and min(spacing) < _SMALLEST:
+        voxel = " x ".join(f"{length:g}" for length in spacing)
+        remarks.append(f"states voxels of {voxel} mm, which no MRI has; the spacing is not known")
+        spacing = None
+    planes = _ambiguous_planes(form, pages, text, named)
+    if planes == "slices":
+        form = replace(form, alpha=False, photometric=1)
+    remarks += [*arrangement.remarks, *_remarks(form, planes)]
+    return TiffHeader(
+        file.path, file.byteorder, form, arrangement, tuple(pages), spacing, palette, planes, tuple(remarks)
+    )
 
 
-def _format(directory: Directory, taken: set[int]) -> PageFormat:
-    width = directory.number(256, "the width")
-    height = directory.number(257, "the height")
-    samples = directory.number(277, "the number of channels", 1)
-    photometric = directory.number(262, "the photometric interpretation")
-    if not width or not height:
-        raise directory.error(f"the image is empty ({height} x {width})")
-    bits = _same(directory, 258, "the bits of a pixel", samples, 1)
-    kind = _same(directory, 339, "the sample format", samples, 1)
-    if kind != 1 or bits not in (8, 16):
-        raise directory.error(f"{bits}-bit {_FORMATS.get(kind, 'unknown')} pixels; {_SUPPORTED}")
-    if photometric not in (1, 2):
-        colours = _PHOTOMETRICS.get(photometric, "an unknown colour space")
-        raise directory.error(f"{colours}; only grey and RGB are read")
-    if samples == 4 and photometric == 2:
-        raise directory.error("4 channels (RGB with transparency); save it without the transparency channel")
-    if samples not in taken or (photometric == 2 and samples != 3):
-        raise directory.error(f"{samples} channels; only 1 or 3 are read unless their sequences are named")
-    _check_extras(directory, samples - (3 if photometric == 2 else 1))
-    return PageFormat(height, width, samples, bits)
+def _slices(file: TiffFileHandle, remarks: list[str]) -> Iterator[Directory]:
+    """Directories of slices; small copies and transparency masks after the first are left out with a remark."""
+    left_out = 0
+    for directory in file.directories():
+        if not directory.number(254, "the kind of page", 0) & (_PREVIEW | _TRANSPARENCY):
+            yield directory
+        elif directory.page == 1:
+            raise directory.error("is a preview or a transparency mask, not a slice")
+        else:
+            left_out += 1
+    if left_out:
+        what = "1 page that is a preview" if left_out == 1 else f"{left_out} pages that are previews"
+        remarks.append(f"{what} or a transparency mask: left out")
 
 
-def _same(directory: Directory, tag: int, name: str, samples: int, default: int) -> int:
-    if tag not in directory:
-        return default
-    values = directory.array(tag, name)
-    if len(values) not in (1, samples):
-        raise directory.error(f"damaged: {name} has {len(values)} values for {samples} channels")
-    if len(set(values.tolist())) != 1:
-        raise directory.error(f"{name} differs between channels")
-    return int(values[0])
+def _check_size(directory: Directory, form: PageFormat, pages: int) -> None:
+    if form.height * form.width * form.samples * form.dtype.itemsize * pages > MAX_DECODED:
+        what = f"{form}, {pages} page{'s or more' if pages > 1 else ''}"
+        raise directory.file.too_large(f"would take more than {MAX_DECODED >> 20} MiB when decoded ({what})")
 
 
-def _check_extras(directory: Directory, extra: int) -> None:
-    kinds = directory.array(338, "the kind of extra channels").tolist() if 338 in directory else []
-    if len(kinds) not in (0, extra):
-        raise directory.error(f"damaged: {len(kinds)} extra channels declared where there are {extra}")
-    if any(kinds):
-        raise directory.error("a channel is transparency; save it without")
-    plain = {
-        266: ("the bits of a byte are reversed (fill order 2)", 1),
-        32997: ("a page has depth (a volume inside one page)", 1),
-        274: ("the image is marked as rotated or mirrored; save it upright", 1),
-    }
-    for tag, (reason, value) in plain.items():
-        if directory.number(tag, reason, value) != value:
-            raise directory.error(reason)
-    if directory.number(254, "the kind of page", 0) & ~2:
-        raise directory.error("is a preview or a transparency mask, not a slice")
+def _ambiguous_planes(
+    form: PageFormat, pages: list[Page], text: str, named: int | None
+) -> Literal["channels", "slices"] | None:
+    """What three or four colour planes are: tifffile writes a stack of so many slices in the same way."""
+    if len(pages) > 1 or not pages[0].planar or form.photometric != RGB or not text.startswith('{"shape": ['):
+        return None
+    return "slices" if named == 1 or (form.samples == 4 and named is None) else "channels"
+
+
+def _remarks(form: PageFormat, planes: str | None) -> list[str]:
+    said: list[str] = []
+    if planes is not None:
+        what = "slices" if planes == "slices" else "channels of one slice"
+        said.append(
+            f"{form.samples} colour planes, as tifffile writes a stack of {form.samples} slices: taken for "
+            f"{what}; photometric='minisblack' says slices, planarconfig='contig' channels"
+        )
+    if form.alpha:
+        said.append("its transparency channel says nothing and was left out")
+    if form.photometric == PALETTE:
+        said.append("colours come from a palette: taken for a scale of grey")
+    if form.photometric == WHITE_IS_ZERO:
+        said.append("white is stored as zero: its grey values were turned round, as the TIFF standard says")
+    return said
 
 
 def _page(directory: Directory, form: PageFormat) -> Page:
-    compression = directory.number(259, "the compression", 1)
+    number = directory.number(259, "the compression", 1)
     predictor = directory.number(317, "the predictor", 1)
     planar = directory.number(284, "the planar configuration", 1)
-    if compression not in COMPRESSIONS:
+    if number not in COMPRESSIONS:
         readable = ", ".join(dict.fromkeys(COMPRESSIONS.values()))
-        raise directory.error(f"compression {compression} is not read; save it with one of: {readable}")
-    if predictor not in (1, 2) or (predictor == 2 and COMPRESSIONS[compression] not in ("LZW", "deflate")):
-        raise directory.error(f"predictor {predictor} with compression {COMPRESSIONS[compression]} is not read")
+        raise directory.error(f"compression {number} is not read; save it with one of: {readable}")
+    compression = COMPRESSIONS[number]
+    foreseen = compression in PREDICTED and not form.packed and predictor in ((2, 3) if form.kind == "f" else (2,))
+    if predictor != 1 and not foreseen:
+        raise directory.error(f"predictor {predictor} with compression {compression} is not read")
+    if compression in PICTURES and form.bits < 8:
+        raise directory.error(f"damaged: {form.bits}-bit pixels cannot be compressed as {compression}")
     if planar not in (1, 2):
         raise directory.error(f"damaged: planar configuration {planar} does not exist")
     tiled = 322 in directory or 324 in directory
@@ -259,7 +258,7 @@ def _page(directory: Directory, form: PageFormat) -> Page:
             raise directory.error("damaged: strips of 0 rows cannot be")
     separate = planar == 2 and form.samples > 1
     number = math.ceil(form.height / high) * math.ceil(form.width / wide) * (form.samples if separate else 1)
-    pixel = form.bits // 8 * (1 if separate else form.samples)
+    pixel = form.dtype.itemsize * (1 if separate else form.samples)
     if high * wide * pixel > MAX_SEGMENT or number * high * wide * pixel > 2 * MAX_DECODED:
         raise directory.too_large(f"a strip or tile takes more than {MAX_SEGMENT >> 20} MiB when decoded")
     if number > MAX_SEGMENTS:
@@ -267,7 +266,9 @@ def _page(directory: Directory, form: PageFormat) -> Page:
     offsets = directory.array(324 if tiled else 273, "the list of strips or tiles", number)
     counts = directory.array(325 if tiled else 279, "the list of strip or tile sizes", number)
     _check_segments(directory, offsets, counts, 2 * high * wide * pixel + 1024)
-    return Page(offsets, counts, (high, wide), tiled, separate, compression, predictor)
+    reversed_bits = directory.number(266, "the order of bits", 1) == 2
+    tables = directory.blob(347) if compression == "JPEG" else b""
+    return Page(offsets, counts, (high, wide), tiled, separate, compression, predictor, reversed_bits, tables)
 
 
 def _check_segments(
@@ -292,10 +293,10 @@ def _check_overlap(file: TiffFileHandle, pages: list[Page]) -> None:
         raise file.error("damaged: two strips or tiles share the same bytes")
 
 
-def _imagej_spacing(first: Directory, arrangement: Arrangement) -> tuple[float, float, float] | None:
-    if arrangement.unit.lower() not in ("mm", "millimeter", "millimetre"):
+def _spacing(first: Directory, arrangement: Arrangement) -> tuple[float, float, float] | None:
+    if arrangement.spacing is not None:
+        return arrangement.spacing
+    unit, per_x, per_y = arrangement.unit, first.ratio(282), first.ratio(283)
+    if arrangement.slice_distance is None or unit is None or per_x is None or per_y is None:
         return None
-    per_x, per_y = first.ratio(282), first.ratio(283)
-    if arrangement.slice_distance is None or per_x is None or per_y is None:
-        return None
-    return arrangement.slice_distance, 1 / per_y, 1 / per_x
+    return arrangement.slice_distance * unit, unit / per_y, unit / per_x

@@ -7,21 +7,22 @@ from collections.abc import Iterable
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import DataError, UnreadableFileError
-from metseg.study.assembly import MAX_MASK_VALUES as MAX_MASK_VALUES
-from metseg.study.assembly import Assembled, assemble, read_mask, refused
+from metseg.study.assembly import Assembled, assemble, read_masks, refused
 from metseg.study.discovery import StudyFiles, find_studies
 from metseg.study.formats import reader_by_name, reader_of
 from metseg.study.geometry import Geometry
-from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile, Study, assumed_sequences
+from metseg.study.masks import MaskPages, lesions
+from metseg.study.model import Problem, ProblemKind, Sequence, Study, assumed_sequences
 from metseg.study.preflight import TiffHeader
 from metseg.study.rules_file import DataFolder, NameRules
 from metseg.study.sidecar import Spacing, read_spacing, sidecar_of
+from metseg.study.stored_values import fill_non_finite
 from metseg.study.volumes import load_volumes
 
 #: Largest decoded size of one study, in bytes.
@@ -125,7 +126,7 @@ def _unlike(header: TiffHeader, usual: TiffHeader) -> Problem:
 
 def _describe(header: TiffHeader) -> str:
     _, channels, y, x = header.shape
-    return f"{y} x {x}, {channels} channel{'s' if channels > 1 else ''}, {header.format.bits} bit"
+    return f"{y} x {x}, {channels} channel{'s' if channels > 1 else ''}, {header.format.sort}"
 
 
 def _read_group(files: StudyFiles, group: list[Assembled], problems: list[Problem]) -> Study | None:
@@ -142,28 +143,34 @@ def _read_group(files: StudyFiles, group: list[Assembled], problems: list[Proble
         problems.append(_misnamed(files, first, said))
         return None
     voxels = np.empty((first.channels, total, height, width), first.dtype)
-    mask: npt.NDArray[np.uint8] | None = None
-    slices: list[SliceFile] = []
     read: list[Assembled] = []
+    drawn: list[tuple[MaskPages, ...] | None] = []
+    done = 0
     for image in group:
-        here = slice(len(slices), len(slices) + image.depth)
+        here = slice(done, done + image.depth)
         try:
             image.read_into(voxels[:, here])
         except UnreadableFileError as error:
             problems.append(refused(error))
             continue
-        drawn = read_mask(image, files.labels, problems)
-        if drawn is not None:
-            mask = np.zeros((total, height, width), np.uint8) if mask is None else mask
-            mask[here] = drawn
-        entry = image.entry if drawn is not None else replace(image.entry, mask=None, more_masks=())
-        slices += [replace(entry, page=page) for page in range(image.depth)]
+        done = here.stop
         read.append(image)
-    if not slices:
+        drawn.append(read_masks(image, problems))
+    if not read:
         return None
-    if len(slices) < total:
-        voxels = np.ascontiguousarray(voxels[:, : len(slices)])
-        mask = None if mask is None else np.ascontiguousarray(mask[: len(slices)])
+    if done < total:
+        voxels = np.ascontiguousarray(voxels[:, :done])
+    problems += _remarks(read)
+    if not _make_finite(voxels, read[0].entry.image, problems):
+        return None
+    mask, trusted = _lesions(files, read, drawn, (done, height, width), problems)
+    entries = [
+        image.entry if used else replace(image.entry, mask=None, more_masks=())
+        for image, used in zip(read, trusted, strict=True)
+    ]
+    slices = [
+        replace(entry, page=page) for entry, image in zip(entries, read, strict=True) for page in range(image.depth)
+    ]
     spacing = _spacing(files, read, problems)
     voxels, sequences = _named(files, first, voxels, said, problems)
     geometry = Geometry.spaced(spacing)
@@ -175,10 +182,10 @@ def _read_group(files: StudyFiles, group: list[Assembled], problems: list[Proble
 def _named(
     files: StudyFiles,
     first: Assembled,
-    voxels: npt.NDArray[np.uint8 | np.uint16],
+    voxels: npt.NDArray[Any],
     said: tuple[Sequence, ...] | None,
     problems: list[Problem],
-) -> tuple[npt.NDArray[np.uint8 | np.uint16], tuple[Sequence, ...]]:
+) -> tuple[npt.NDArray[Any], tuple[Sequence, ...]]:
     """Which sequence each channel is; a single sequence that was saved in colours becomes one channel."""
     by_name = first.sequences
     if said is not None:
@@ -197,6 +204,58 @@ def _named(
         )
         problems.append(Problem(first.entry.image, reason, kind=ProblemKind.SEQUENCE))
     return voxels, sequences
+
+
+def _remarks(images: list[Assembled]) -> list[Problem]:
+    """What is said of how images are read, once for all of them."""
+    said: dict[str, list[Path]] = defaultdict(list)
+    for header in (header for image in images for header in image.headers):
+        for remark in header.remarks:
+            said[remark].append(header.path)
+    return [
+        Problem(paths[0], reason + _as_others(len(paths)), kind=ProblemKind.FORMAT) for reason, paths in said.items()
+    ]
+
+
+def _as_others(files: int) -> str:
+    return f" (as {files - 1} other file{'s' * (files > 2)} of the study)" if files > 1 else ""
+
+
+def _make_finite(voxels: npt.NDArray[Any], path: Path, problems: list[Problem]) -> bool:
+    """Fill voxels without a finite value; ``False`` if a channel has no other."""
+    lost = fill_non_finite(voxels)
+    if lost is None:
+        problems.append(Problem(path, "holds no finite value", refused=True, kind=ProblemKind.UNREADABLE))
+    elif lost:
+        reason = f"{lost} voxels without a finite value were given the lowest one"
+        problems.append(Problem(path, reason, kind=ProblemKind.FORMAT))
+    return lost is not None
+
+
+def _lesions(
+    files: StudyFiles,
+    images: list[Assembled],
+    drawn: list[tuple[MaskPages, ...] | None],
+    shape: tuple[int, int, int],
+    problems: list[Problem],
+) -> tuple[npt.NDArray[np.uint8] | None, list[bool]]:
+    """The mask of a study, if there is any, and which images have one that can be trusted.
+
+    Several masks of an image are united; if one of them cannot be used, none is.
+    """
+    masks, remarks = lesions([page for pages in drawn for page in pages or ()], files.labels)
+    problems += remarks
+    waiting, every = iter(masks), np.zeros(shape, np.uint8)
+    trusted: list[bool] = []
+    done = 0
+    for image, pages in zip(images, drawn, strict=True):
+        found = [next(waiting) for _ in pages or ()]
+        own = [mask for mask in found if mask is not None]
+        trusted.append(bool(own) and len(own) == len(found))
+        if trusted[-1]:
+            every[done : done + image.depth] = np.bitwise_or.reduce(own)
+        done += image.depth
+    return (every if any(trusted) else None), trusted
 
 
 def _misnamed(files: StudyFiles, image: Assembled, said: Seq[Sequence]) -> Problem:

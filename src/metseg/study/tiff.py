@@ -1,6 +1,6 @@
 """Read and write MRI slices and stacks as TIFF.
 
-:mod:`metseg.study.preflight` checks the headers, and the strips are handed straight to the codecs of `imagecodecs`.
+:mod:`metseg.study.preflight` checks the headers, and the strips are handed straight to :mod:`metseg.study.codecs`.
 A general TIFF reader would parse the headers a second time by its own rules, and pad, cut or
 guess where a strip does not fit; here a strip that does not decode to exactly its declared size is an error.
 """
@@ -8,7 +8,6 @@ guess where a strip does not fit; here a strip that does not decode to exactly i
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,35 +16,36 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import DataError, TooLargeError, UnreadableFileError
+from metseg.study.codecs import PICTURES, decode_bytes, decode_picture
 from metseg.study.files import write_atomically
-from metseg.study.ifd import MAX_PAGES, open_regular
-from metseg.study.preflight import COMPRESSIONS, MAX_DECODED, Page, TiffHeader, preflight
+from metseg.study.ifd import MAX_PAGES, ByteOrder, open_regular
+from metseg.study.pageformat import WHITE_IS_ZERO, PageFormat
+from metseg.study.preflight import MAX_DECODED, Page, TiffHeader, preflight
 from metseg.study.sidecar import PIXELS_KEY, write_sidecar
 
 #: Decoded bytes of neighbouring strips that are put together before they are copied into place.
 _BAND = 1 << 20
 
-#: Compressions whose strips and tiles are pictures with headers of their own.
-_PICTURES = tuple(number for number, name in COMPRESSIONS.items() if name == "JPEG XL")
-
-Voxels = npt.NDArray[np.uint8 | np.uint16]
+Voxels = npt.NDArray[Any]
 
 
 def read_tiff(path: str | Path, channels: int | None = None) -> Voxels:
-    """Read a TIFF of 8- or 16-bit unsigned pixels with 1 or 3 channels, or as many as are named.
+    """Read a TIFF of pixels of any real type with 1 or 3 channels, or as many as are named.
 
     Parameters
     ----------
     path : str or Path
-        Uncompressed, LZW, deflate, PackBits or JPEG XL; strips or tiles; TIFF or BigTIFF; at most 256 MiB decoded.
+        Uncompressed or with one of :data:`metseg.study.codecs.COMPRESSIONS`; strips or tiles; TIFF or BigTIFF; at
+        most 256 MiB decoded.
     channels : int, optional
-        A number of channels that is taken beside 1 and 3.
+        How many there are, where it is known; taken beside 1 and 3.
 
     Returns
     -------
-    ndarray, shape (page, c, y, x), uint8 or uint16
-        Exactly what the file declares. Channels that ImageJ, OME or tifffile put on pages
-        of their own are gathered into ``c``.
+    ndarray, shape (page, c, y, x), of the type that is stored
+        Exactly what the file declares: pixels of fewer bits than a byte or two are unpacked, YCbCr is RGB, and
+        white that is stored as zero is the largest number; of a palette it is the stored numbers. Channels that
+        ImageJ, OME or tifffile put on pages of their own are gathered into ``c``; transparency is left out.
 
     Raises
     ------
@@ -85,7 +85,10 @@ def read_into(header: TiffHeader, out: Voxels) -> None:
     with open_regular(header.path) as file:
         for number, page in enumerate(header.pages):
             z, channel = header.arrangement.place(number)
-            target = out[z] if header.format.samples > 1 else out[z, channel : channel + 1]
+            if header.planes == "slices":
+                target = out[:, 0]
+            else:
+                target = out[z] if header.format.channels > 1 else out[z, channel : channel + 1]
             try:
                 _read_page(file, header, page, target)
             except MemoryError as error:
@@ -97,90 +100,69 @@ def read_into(header: TiffHeader, out: Voxels) -> None:
 
 def _read_page(file: BinaryIO, header: TiffHeader, page: Page, out: Voxels) -> None:
     """Decode one page into ``out`` (c, y, x), a tile or a band of strips at a time."""
-    samples, height, width = out.shape
+    form = header.format
+    channels = 1 if page.planar else form.samples
     high, wide = page.segment
-    channels = 1 if page.planar else samples
-    row = wide * channels * header.dtype.itemsize
-    down, across = -(-height // high), -(-width // wide)
-    band = 1 if page.tiled else max(1, _BAND // (high * row))
-    for plane in range(samples if page.planar else 1):
+    down, across = -(-form.height // high), -(-form.width // wide)
+    band = 1 if page.tiled else max(1, _BAND // (high * wide * channels * form.dtype.itemsize))
+    opacity: set[int | float] = set()
+    for plane in range(form.samples if page.planar else 1):
         for place in range(0, down * across, band):
             y, x = place // across * high, place % across * wide
             number = min(band, down * across - place)
-            rows = [high] if page.tiled else [min(high, height - y - high * strip) for strip in range(number)]
+            rows = [high] if page.tiled else [min(high, form.height - y - high * strip) for strip in range(number)]
             first = plane * down * across + place
-            shapes = [(count, wide, channels) for count in rows]
-            pixels = _segments(file, page, first, shapes, header.dtype.newbyteorder(header.byteorder))
-            if page.predictor == 2:
-                pixels = _undo_differences(pixels)
-            pixels = np.moveaxis(pixels[: height - y, : width - x], -1, 0)
-            out[plane : plane + channels, y : y + pixels.shape[1], x : x + pixels.shape[2]] = pixels
+            pixels = _segments(file, page, form, header.byteorder, first, [(count, wide, channels) for count in rows])
+            if form.photometric == WHITE_IS_ZERO:
+                pixels = ~pixels if not form.packed else pixels ^ pixels.dtype.type((1 << form.bits) - 1)
+            pixels = np.moveaxis(pixels[: form.height - y, : form.width - x], -1, 0)
+            if form.alpha and plane + channels == form.samples:
+                opacity.update(np.unique(pixels[-1]).tolist())
+                if len(opacity) > 1:
+                    raise ValueError("it is partly transparent; save it without the transparency channel")
+                pixels = pixels[:-1]
+            out[plane : plane + len(pixels), y : y + pixels.shape[1], x : x + pixels.shape[2]] = pixels
 
 
 def _segments(
-    file: BinaryIO, page: Page, first: int, shapes: list[tuple[int, int, int]], dtype: np.dtype[Any]
+    file: BinaryIO, page: Page, form: PageFormat, byteorder: ByteOrder, first: int, shapes: list[tuple[int, int, int]]
 ) -> Voxels:
     """Decode consecutive strips or tiles, each of which must have its shape (y, x, c); one below the other."""
     last = first + len(shapes)
-    decode = _decode_picture if page.compression in _PICTURES else _decode_bytes
-    parts: list[bytes | bytearray] = []
+    parts: list[Voxels] = []
     for offset, count, shape in zip(
         page.offsets[first:last].tolist(), page.counts[first:last].tolist(), shapes, strict=True
     ):
         file.seek(offset)
+        data = file.read(count)
         try:
-            parts.append(decode(page.compression, file.read(count), shape, dtype))
+            if page.compression in PICTURES:
+                photometric = 1 if page.planar else form.photometric
+                parts.append(decode_picture(page.compression, data, shape, form.dtype, photometric, page.jpeg_tables))
+            else:
+                parts.append(_unpacked(data, page, form, byteorder, shape))
         except ValueError as error:
             part = "tile" if page.tiled else "strip"
             raise ValueError(f"{part} {first + len(parts) + 1} {error}") from error
-    data = parts[0] if len(parts) == 1 else b"".join(parts)
-    stored = dtype.newbyteorder("=") if page.compression in _PICTURES else dtype
-    pixels = np.frombuffer(data, stored).reshape(-1, *shapes[0][1:])
-    return np.asarray(pixels.astype(dtype.newbyteorder("="), copy=False))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _decode_bytes(
-    compression: int, data: bytes, shape: tuple[int, int, int], dtype: np.dtype[Any]
-) -> bytes | bytearray:
-    """Unpack a strip or tile; one byte more than it may have shows that it is too long, and takes no memory."""
+def _unpacked(data: bytes, page: Page, form: PageFormat, byteorder: ByteOrder, shape: tuple[int, int, int]) -> Voxels:
+    """Pixels (y, x, c) of one strip or tile of coded bytes."""
     import imagecodecs
 
-    size = math.prod(shape) * dtype.itemsize
-    match COMPRESSIONS[compression]:
-        case "deflate":
-            decoded = imagecodecs.deflate_decode(data, out=size + 1)
-        case "LZW":
-            decoded = imagecodecs.lzw_decode(data, out=size + 1)
-        case "PackBits":
-            decoded = imagecodecs.packbits_decode(data, out=size + 1)
-        case _:
-            decoded = data
-    if len(decoded) != size:
-        raise ValueError(f"holds {len(decoded)} bytes instead of {size}")
-    return decoded
-
-
-def _decode_picture(compression: int, data: bytes, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> bytes:
-    """Decode a strip or tile that is a picture of its own, with a size and type of its own: it must be this one.
-
-    The codec compares them with ``out`` before it decodes a pixel.
-    """
-    import imagecodecs
-
-    out: Voxels = np.empty(shape[:2] if shape[2] == 1 else shape, dtype.newbyteorder("="))
-    try:
-        imagecodecs.jpegxl_decode(data, out=out, numthreads=1)
-    except Exception as error:  # the codec's own, unrelated to ValueError or not
-        raise ValueError(f"is damaged or of another size or type ({error})") from error
-    return out.tobytes()
-
-
-def _undo_differences(pixels: Voxels) -> Voxels:
-    """Undo TIFF's horizontal predictor (TIFF 6.0, section 14) along x of (y, x, c)."""
-    import imagecodecs
-
-    undone: Voxels = imagecodecs.delta_decode(pixels, axis=1)
-    return undone
+    row = -(-shape[1] * shape[2] * form.bits // 8)
+    coded = bytes(imagecodecs.bitorder_decode(data)) if page.reversed_bits else data
+    decoded = decode_bytes(page.compression, coded, shape[0] * row)
+    if form.packed:
+        unpacked: Voxels = imagecodecs.packints_decode(decoded, form.dtype, form.bits, runlen=shape[1] * shape[2])
+        return unpacked.reshape(shape)
+    stored = form.dtype if page.predictor == 3 else form.dtype.newbyteorder(byteorder)
+    pixels: Voxels = np.frombuffer(decoded, stored).reshape(shape)
+    if page.predictor == 3:
+        pixels = imagecodecs.floatpred_decode(pixels, axis=1)
+    pixels = pixels.astype(form.dtype, copy=False)
+    return imagecodecs.delta_decode(pixels, axis=1) if page.predictor == 2 else pixels
 
 
 def write_tiff(
@@ -199,7 +181,7 @@ def write_tiff(
     ----------
     path : str or Path
         File to create or replace; its folder must exist.
-    pages : array of uint8 or uint16, shape (y, x), (z, y, x), (y, x, 3) or (z, y, x, 3)
+    pages : array of integers or floats, shape (y, x), (z, y, x), (y, x, 3) or (z, y, x, 3)
         One page for each z.
     channels : bool, optional
         Whether the last axis holds three channels. By default it does if there are four axes, or three
@@ -233,7 +215,7 @@ def write_tiff(
                     page,
                     photometric="rgb" if channels else "minisblack",
                     compression="zlib",
-                    predictor=True,
+                    predictor=data.dtype.kind == "f" or data.dtype.itemsize <= 4,
                     metadata=None,
                     software=False,
                     maxworkers=1,
@@ -251,8 +233,8 @@ def pixels_hash(pages: npt.NDArray[Any]) -> str:
 
 
 def _check_writable(path: Path, data: npt.NDArray[Any], channels: bool) -> None:
-    if data.dtype.kind != "u" or data.dtype.itemsize not in (1, 2):
-        raise DataError(f"{path}: {data.dtype} cannot be written; convert to uint8 or uint16 first")
+    if data.dtype.kind not in "uif" or data.dtype.itemsize > 8:
+        raise DataError(f"{path}: {data.dtype} cannot be written; convert to integers or float32 first")
     axes = data.ndim - int(channels)
     if axes not in (2, 3) or 0 in data.shape or (channels and data.shape[-1] != 3):
         raise DataError(f"{path}: an array of shape {data.shape} is neither slices nor slices of three channels")

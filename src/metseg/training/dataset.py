@@ -21,7 +21,7 @@ from metseg.events import Notice, Progress
 from metseg.inference import find_brain, locate_brain
 from metseg.lesions import Target, label_lesions
 from metseg.preprocessing import BrainGrid, PreprocessingConfig, Preprocessor
-from metseg.study import DataFolder, Sequence, Study, StudyFiles, find_studies, joined, load
+from metseg.study import DataFolder, ProblemKind, Sequence, Study, StudyFiles, find_studies, joined, load
 from metseg.synthetic import insert_metastases
 from metseg.training.augmentation import Augmentation, Pair
 from metseg.training.config import TrainingConfig
@@ -145,6 +145,8 @@ def load_masked(patients: Iterable[StudyFiles]) -> Generator[Notice, None, list[
     for files in patients:
         loaded = load(files)
         yield from (Notice(f"refused: {problem}") for problem in loaded.problems if problem.refused)
+        about_masks = [one for one in loaded.problems if one.kind is ProblemKind.MASK and not one.refused]
+        yield from (Notice(f"remark: {one}") for one in about_masks)
         studies += [study for study in loaded.studies if masked_slices(study)]
     return studies
 

@@ -13,7 +13,9 @@ from metseg.errors import TooLargeError
 from metseg.study.formats.finding import one_by_one
 from metseg.study.formats.reader import Found, Header
 from metseg.study.geometry import Geometry
+from metseg.study.model import Problem, ProblemKind
 from metseg.study.preflight import TiffHeader, preflight
+from metseg.study.stored_values import show_palette
 from metseg.study.tiff import read_into
 
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -42,6 +44,7 @@ class TiffReader:
         except MemoryError as error:
             raise TooLargeError(header.path, "not enough memory") from error
         read_into(tiff, voxels.swapaxes(0, 1))
+        show_palette(tiff, voxels)
         return voxels
 
 
@@ -54,5 +57,6 @@ def _header(tiff: TiffHeader) -> Header:
         tiff.dtype,
         Geometry.spaced(tiff.spacing),
         tuple((0, page) for page in range(slices)),
+        problems=tuple(Problem(tiff.path, remark, kind=ProblemKind.FORMAT) for remark in tiff.remarks),
         details=tiff,
     )

@@ -1,0 +1,158 @@
+"""Unpack one strip or tile of a TIFF with `imagecodecs`: to exactly what its header declares, or not at all."""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+#: Compressions that are decoded, by TIFF number.
+COMPRESSIONS: Final = {
+    1: "none",
+    5: "LZW",
+    7: "JPEG",
+    8: "deflate",
+    32946: "deflate",
+    32773: "PackBits",
+    33004: "JPEG 2000",
+    33005: "JPEG 2000",
+    34712: "JPEG 2000",
+    34925: "LZMA",
+    34926: "ZSTD",
+    34927: "WebP",
+    50000: "ZSTD",
+    50001: "WebP",
+    50002: "JPEG XL",
+    52546: "JPEG XL",
+}
+#: Compressions whose strips and tiles are pictures with a size, a type and colours of their own.
+PICTURES: Final = frozenset({"JPEG", "JPEG 2000", "JPEG XL", "WebP"})
+#: Compressions that a predictor may stand before.
+PREDICTED: Final = frozenset({"LZW", "deflate", "LZMA", "ZSTD"})
+
+#: More scans or tiles than any image of this size needs only keep the decoder busy.
+_MAX_SCANS, _MAX_TILES = 64, 1024
+_GREY, _RGB, _YCBCR = 1, 2, 6
+#: What may follow the coded pixels of a JPEG scan: neither a stuffed zero nor a restart.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_END_OF_IMAGE, _START_OF_SCAN = 0xD9, 0xDA
+_ADOBE_OR_JFIF = re.compile(rb"\xff\xe0..JFIF|\xff\xee..Adobe", re.DOTALL)
+_SIZ = re.compile(rb"\xff\x4f\xff\x51")
+
+
+def decode_bytes(compression: str, data: bytes, size: int) -> bytes | bytearray:
+    """Unpack bytes; one more than there may be shows that they are too many, and takes no memory.
+
+    Raises
+    ------
+    ValueError
+        If they are not ``size`` bytes.
+    Exception
+        Whatever the codec raises.
+    """
+    import imagecodecs
+
+    match compression:
+        case "deflate":
+            decoded = imagecodecs.deflate_decode(data, out=size + 1)
+        case "LZW":
+            decoded = imagecodecs.lzw_decode(data, out=size + 1)
+        case "PackBits":
+            decoded = imagecodecs.packbits_decode(data, out=size + 1)
+        case "ZSTD":
+            decoded = imagecodecs.zstd_decode(data, out=size + 1)
+        case "LZMA":
+            decoded = imagecodecs.lzma_decode(data, out=size + 1)
+        case _:
+            decoded = data
+    if len(decoded) != size:
+        raise ValueError(f"holds {len(decoded)} bytes instead of {size}")
+    return decoded
+
+
+def decode_picture(
+    compression: str, data: bytes, shape: tuple[int, int, int], dtype: np.dtype[Any], photometric: int, tables: bytes
+) -> npt.NDArray[Any]:
+    """Decode a picture, which must have this shape (y, x, c) and type; the codecs compare them before the first pixel.
+
+    Parameters
+    ----------
+    photometric : int
+        TIFF's photometric interpretation: JPEG's YCbCr becomes RGB.
+    tables : bytes
+        JPEG tables that all strips share.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged or of another size or type.
+    """
+    import imagecodecs
+
+    out = np.empty(shape[:2] if shape[2] == 1 else shape, dtype.newbyteorder("="))
+    try:
+        match compression:
+            case "JPEG":
+                _check_jpeg(data)
+                colours, wanted = _jpeg_colours(data, shape[2], photometric)
+                imagecodecs.jpeg8_decode(data, tables=tables or None, colorspace=colours, outcolorspace=wanted, out=out)
+            case "JPEG 2000":
+                _check_jpeg_2000(data, shape)
+                imagecodecs.jpeg2k_decode(data, out=out, numthreads=1)
+            case "WebP":
+                imagecodecs.webp_decode(data, hasalpha=shape[2] == 4, out=out)
+            case _:
+                imagecodecs.jpegxl_decode(data, out=out, numthreads=1)
+    except Exception as error:  # the codec's own, unrelated to ValueError or not
+        raise ValueError(f"is damaged or of another size or type ({error})") from error
+    return out.reshape(shape)
+
+
+def _jpeg_colours(data: bytes, samples: int, photometric: int) -> tuple[int | None, int | None]:
+    """JPEG's colour space, where it does not say so itself, and the one wanted."""
+    if samples == 1:
+        return None, _GREY
+    if photometric == _YCBCR:
+        return None, _RGB
+    return (None if _ADOBE_OR_JFIF.search(data) else _RGB), _RGB
+
+
+def _check_jpeg(data: bytes) -> None:
+    """Walk from marker to marker: where one is missing or spurious the codec would make up the rest of the picture."""
+    place, scans = 2, 0
+    while True:
+        if len(data) < place + 4 and data[place : place + 2] != b"\xff\xd9":
+            raise ValueError("cut short")
+        if data[place] != 0xFF or 0 < data[place + 1] < 0xC0:
+            raise ValueError("a marker is missing")
+        kind = data[place + 1]
+        if kind == 0xFF:
+            place += 1
+            continue
+        if kind == _END_OF_IMAGE:
+            break
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        if kind == _START_OF_SCAN:
+            scans += 1
+            found = _MARKER.search(data, place)
+            if found is None or scans > _MAX_SCANS:
+                raise ValueError("cut short" if found is None else "too many scans")
+            place = found.start()
+    if data[place + 2 :].strip(b"\0\xff"):
+        raise ValueError("it ends before its bytes do")
+
+
+def _check_jpeg_2000(data: bytes, shape: tuple[int, int, int]) -> None:
+    """Compare the declared size, before the codec makes room for every tile that is declared."""
+    headers = [match.end() for match in _SIZ.finditer(data)]
+    if not headers:
+        raise ValueError("no JPEG 2000 code stream")
+    for start in headers:
+        x, y, left, top, wide, high, _, _, channels = struct.unpack_from(">8IH", data[start : start + 38], 4)
+        if (y - top, x - left, channels) != shape or not wide or not high:
+            raise ValueError(f"{channels} channels of {y - top} x {x - left}")
+        if -(-(y - top) // high) * -(-(x - left) // wide) > _MAX_TILES:
+            raise ValueError("too many tiles")
