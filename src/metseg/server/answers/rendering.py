@@ -109,11 +109,21 @@ def _png(result: Result, view: View, z: int) -> bytes:
         picture = overlay(result, z)
     else:
         pages, channels = _pages(result, view, slice(z, z + 1))
+        pages = _of_a_picture(pages)
         picture = pages[0] if channels else pages[0][..., None]
     done, content = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))
     if not done:
         raise RuntimeError("OpenCV could not write a PNG")
     return content.tobytes()
+
+
+def _of_a_picture(pages: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Numbers that a PNG can hold: other types than uint8 and uint16 are stretched over 16 bits."""
+    if pages.dtype in (np.uint8, np.uint16):
+        return pages
+    values = pages.astype(np.float64)
+    low, span = values.min(), np.ptp(values) or 1.0
+    return np.asarray(np.rint((values - low) * (np.iinfo(np.uint16).max / span)), np.uint16)
 
 
 def _pages(result: Result, view: View, part: slice = slice(None)) -> tuple[npt.NDArray[Any], bool]:
