@@ -246,3 +246,27 @@ def test_an_ensemble_says_how_far_its_members_are_apart(checkpoint: Checkpoint, 
     assert straight is not None
     assert around is not None
     np.testing.assert_allclose(straight, around[..., ::-1], atol=0.02)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "int32", "float32", "float64"])
+def test_the_same_head_of_any_type_has_the_same_mask(checkpoint: Checkpoint, study: Study, dtype: str) -> None:
+    with Segmenter(checkpoint, device="cpu") as segmenter:
+        expected = segmenter.segment(dataclasses.replace(study, voxels=study.voxels.astype(np.uint16)))
+        got = segmenter.segment(dataclasses.replace(study, voxels=study.voxels.astype(dtype)))
+    np.testing.assert_array_equal(got.mask, expected.mask)
+    np.testing.assert_array_equal(got.probabilities, expected.probabilities)
+
+
+@pytest.mark.parametrize(
+    ("value", "offset", "dtype"), [(-1024, 0, "int16"), (-32768, 0, "int16"), (0, 32768, "uint16")]
+)
+def test_padding_does_not_change_the_mask(
+    checkpoint: Checkpoint, study: Study, value: int, offset: int, dtype: str
+) -> None:
+    corners = np.add.outer(np.arange(96), np.arange(96)) < 40
+    plain = np.where(corners, study.voxels.min(axis=(1, 2, 3), keepdims=True), study.voxels)
+    padded = np.where(corners, value, study.voxels.astype(np.int32) + offset).astype(dtype)
+    with Segmenter(checkpoint, device="cpu") as segmenter:
+        expected = segmenter.segment(dataclasses.replace(study, voxels=plain))
+        got = segmenter.segment(dataclasses.replace(study, voxels=padded))
+    np.testing.assert_array_equal(got.mask, expected.mask)

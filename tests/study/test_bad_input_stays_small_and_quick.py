@@ -41,7 +41,8 @@ def loaded(path):
         return f"{type(error).__name__}: {error}"
 
 imagecodecs.deflate_decode, imagecodecs.lzw_decode, imagecodecs.packbits_decode, imagecodecs.delta_decode
-imagecodecs.jpegxl_decode
+imagecodecs.jpegxl_decode, imagecodecs.jpeg8_decode, imagecodecs.jpeg2k_decode, imagecodecs.webp_decode
+imagecodecs.zstd_decode, imagecodecs.lzma_decode
 for what, path in json.load(sys.stdin):
     receive, send = os.pipe()
     start = time.monotonic()
@@ -82,13 +83,14 @@ def _compressed(code: int, size: int) -> bytes:
     if code == 32773:
         runs, rest = divmod(size, 128)
         return b"\x81\0" * runs + (bytes([(1 - rest) % 256, 0]) if rest else b"")
-    return imagecodecs.lzw_encode(bytes(size)) if code == 5 else zlib.compress(bytes(size), 1)
+    encode = {5: imagecodecs.lzw_encode, 50000: imagecodecs.zstd_encode, 34925: imagecodecs.lzma_encode}
+    return encode[code](bytes(size)) if code in encode else zlib.compress(bytes(size), 1)
 
 
 def _bomb(code: int) -> bytes:
-    """Decodes to 1 GiB of zeros (LZW: 32 MiB, for want of a quick encoder)."""
+    """Decodes to 1 GiB of zeros (32 to 128 MiB, for want of a quick encoder)."""
     if code != 8:
-        return _compressed(code, 1 << (30 if code == 32773 else 25))
+        return _compressed(code, 1 << {32773: 30, 5: 25}.get(code, 27))
     encoder = zlib.compressobj(9, zlib.DEFLATED, -15)
     return b"\x78\xda" + (encoder.compress(bytes(1 << 20)) + encoder.flush(zlib.Z_FULL_FLUSH)) * 1024
 
@@ -100,7 +102,7 @@ def bad_files(tmp_path_factory: pytest.TempPathFactory, make_tiff, plain_fields)
     def put(name: str, content: bytes) -> None:
         (folder / f"{name}.tif").write_bytes(content)
 
-    for code, name in ((5, "lzw"), (8, "deflate"), (32773, "packbits")):
+    for code, name in ((5, "lzw"), (8, "deflate"), (32773, "packbits"), (50000, "zstd"), (34925, "lzma")):
         encoded = _bomb(code)
         fields = {"t259": ("H", code), "t279": ("I", len(encoded))}
         put(f"{name} bomb in a small image", make_tiff([plain_fields(**fields)], encoded))
@@ -115,6 +117,25 @@ def bad_files(tmp_path_factory: pytest.TempPathFactory, make_tiff, plain_fields)
         fields = {"t259": ("H", 50002), "t279": ("I", len(encoded))}
         put(f"{name} jpeg xl in a small image", make_tiff([plain_fields(128, 128, **fields)], encoded))
         put(f"{name} jpeg xl in an image of 16 MiB", make_tiff([plain_fields(4096, 4096, **fields)], encoded))
+    tile = np.zeros((16, 16), np.uint8)
+    for code, name, encode in (
+        (7, "jpeg", imagecodecs.jpeg8_encode),
+        (34712, "jpeg 2000", lambda pixels: imagecodecs.jpeg2k_encode(pixels, level=0)),
+        (50001, "webp", lambda pixels: imagecodecs.webp_encode(np.stack([pixels] * 3, -1), lossless=True)),
+    ):
+        for pixels, size in ((tile, "small"), (np.zeros((8192, 8192), np.uint8), "huge")):
+            encoded = encode(pixels)
+            fields = {"t259": ("H", code), "t279": ("I", len(encoded))}
+            if code == 50001:
+                fields |= {"t277": ("H", 3), "t262": ("H", 2), "t258": ("H", [8, 8, 8])}
+            put(f"{size} {name} in a small image", make_tiff([plain_fields(128, 128, **fields)], encoded))
+            put(f"{size} {name} in an image of 9 MiB", make_tiff([plain_fields(3072, 1024, **fields)], encoded))
+    encoded = bytearray(imagecodecs.jpeg2k_encode(np.zeros((255, 256), np.uint8), level=0, codecformat="j2k"))
+    encoded[24:32] = b"\0\0\0\1" * 2
+    fields = {"t259": ("H", 34712), "t279": ("I", len(encoded))}
+    put("jpeg 2000 of 65280 tiles", make_tiff([plain_fields(256, 255, **fields)], bytes(encoded)))
+    fields = {"t262": ("H", 3), "t258": ("H", 16), "t320": ("H", [0] * (3 << 16)), "t279": ("I", 256)}
+    put("a palette without pixels", make_tiff([plain_fields(4096, 4096, **fields)], bytes(256)))
     strip = _compressed(8, 32 << 20)
     pages, pixels = [], b""
     for page in range(8):
@@ -153,7 +174,7 @@ def bad_files(tmp_path_factory: pytest.TempPathFactory, make_tiff, plain_fields)
 
     with (folder / "sparse 8 GiB.tif").open("wb") as sparse:
         sparse.truncate(8 << 30)
-    tifffile.imwrite(folder / "floats.tif", np.zeros((4, 8, 8), np.float32))
+    tifffile.imwrite(folder / "complex.tif", np.zeros((4, 8, 8), np.complex64))
     put("empty", b"")
     put("text", b"slice of a head\n" * 1000)
     return sorted(folder.iterdir())

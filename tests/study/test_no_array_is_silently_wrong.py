@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from metseg.errors import UnreadableFileError
 from metseg.study import read_tiff
@@ -105,6 +106,21 @@ def test_mutants_are_read_as_declared_or_refused(tmp_path: Path, kinds, write_ki
             assert got.shape[1] in (1, 3)
     assert refused > 1000
     assert read > 1000
+
+
+@pytest.mark.parametrize("options", [{}, {"tile": (16, 16)}, {"photometric": "ycbcr"}])
+def test_mutants_of_jpeg_are_whole_or_refused(tmp_path: Path, options: dict) -> None:
+    random = np.random.default_rng(7)
+    pixels = np.repeat(random.integers(0, 255, (40, 48, 1), np.uint8), 3 if "photometric" in options else 1, -1)
+    path, seed = tmp_path / "mutant.tif", tmp_path / "seed.tif"
+    tifffile.imwrite(seed, pixels.squeeze(), compression="jpeg", **({"photometric": "minisblack"} | options))
+    original, read = seed.read_bytes(), 0
+    for _ in range(MUTANTS_OF_EACH):
+        rewrite(path, mutant(original, random))
+        got = read_or_refuse(path)
+        read += got is not None
+        assert got is None or got.shape[1] in (1, 3)
+    assert read
 
 
 def test_changed_bytes_in_the_header_never_change_how_many_slices_there_are(tmp_path: Path, kinds, write_kind) -> None:
