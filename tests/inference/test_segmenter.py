@@ -264,7 +264,8 @@ def test_padding_does_not_change_the_mask(
     checkpoint: Checkpoint, study: Study, value: int, offset: int, dtype: str
 ) -> None:
     corners = np.add.outer(np.arange(96), np.arange(96)) < 40
-    plain = np.where(corners, study.voxels.min(axis=(1, 2, 3), keepdims=True), study.voxels)
+    air = study.voxels[..., ~corners].min(axis=(1, 2))[:, None, None, None]
+    plain = np.where(corners, air, study.voxels)
     padded = np.where(corners, value, study.voxels.astype(np.int32) + offset).astype(dtype)
     with Segmenter(checkpoint, device="cpu") as segmenter:
         expected = segmenter.segment(dataclasses.replace(study, voxels=plain))

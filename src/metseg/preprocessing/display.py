@@ -42,7 +42,7 @@ def display_window(volume: npt.NDArray[Any]) -> tuple[float, float]:
         or those of all finite voxels where no head stands out.
     """
     step = max(1, max(volume.shape[1:]) // _SIDE)
-    small = np.asarray(volume[:: max(1, len(volume) // _SLICES), ::step, ::step], np.float32)
+    small = np.asarray(volume[:: max(1, len(volume) // _SLICES), ::step, ::step], np.float64)
     finite = small[np.isfinite(small)]
     if not finite.size:
         return 0.0, 1.0
@@ -59,12 +59,12 @@ def display_window(volume: npt.NDArray[Any]) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + 1.0)
 
 
-def _interior(volume: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _interior(volume: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Intensities of the brain and of little else."""
     head = head_voxels(volume)
     area = head.sum(axis=(1, 2))
     padded = np.pad(head, ((0, 0), (1, 1), (1, 1)))
     depth = np.stack([ndimage.distance_transform_edt(plane) for plane in padded])[:, 1:-1, 1:-1]
     depth[area < _FULL * area.max()] = 0
-    interior: npt.NDArray[np.float32] = volume[depth > _DEPTH * depth.max()]
+    interior: npt.NDArray[np.float64] = volume[depth > _DEPTH * depth.max()]
     return interior
