@@ -133,9 +133,9 @@ def test_names_must_be_sequences_and_as_many_as_channels(
     masks_of: Any, metseg: Any, write_patient: Any, tmp_path: Path
 ) -> None:
     patient = write_patient(tmp_path / "a", slices=1)
-    wrong = masks_of(patient, "--sequences", "t2")
+    wrong = masks_of(patient, "--sequences", "t9")
     assert wrong.status == 2
-    assert "'t2' is no sequence" in wrong.err
+    assert "'t9' is no sequence" in wrong.err
     fewer = masks_of(patient, "--sequences", "post-contrast,flair")
     assert fewer.status == 1
     assert "has 3 channels, and 2 are named (post-contrast, flair)" in fewer.err

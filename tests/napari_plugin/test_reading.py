@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from metseg.curation import export_pairs
-from metseg.napari_plugin.patients import PATIENTS_KEY
+from metseg.napari_plugin.layers import PATIENTS_KEY
 from metseg.napari_plugin.reader import get_reader, read
 from metseg.study import Study, write_tiff
 

@@ -48,9 +48,13 @@ TITLES = {
     Sequence.PRE: "pre-contrast",
     Sequence.FLAIR: "FLAIR",
     Sequence.POST: "post-contrast",
+    Sequence.T2: "T2",
     Sequence.OTHER: "other",
     Sequence.UNKNOWN: "image",
 }
+
+#: Key of the other patients of a folder, in the metadata of the image layers of the one that was opened.
+PATIENTS_KEY = "metseg-patients"
 
 #: Of layers, whose names are cut where they are long.
 _SHORT = TITLES | {Sequence.PRE: "pre", Sequence.POST: "post"}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from metseg.napari_plugin import outlines
 from metseg.napari_plugin.background import Latest
-from metseg.napari_plugin.layers import KEY, Channel, LayerData, Outline, study_layers
+from metseg.napari_plugin.layers import KEY, PATIENTS_KEY, Channel, LayerData, Outline, study_layers
 from metseg.napari_plugin.messages import tell_error, tell_problems
 from metseg.napari_plugin.state import Follower, SegmentationState
 from metseg.study import Problem, StudyFiles, load
@@ -14,9 +14,6 @@ from metseg.study import Problem, StudyFiles, load
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
-
-#: Key of the other patients of a folder, in the metadata of the image layers of the one that was opened.
-PATIENTS_KEY = "metseg-patients"
 
 
 class Patients(Follower):

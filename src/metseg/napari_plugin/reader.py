@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from metseg.errors import DataError
-from metseg.napari_plugin.layers import LayerData, mask_layer, study_layers
+from metseg.napari_plugin.layers import PATIENTS_KEY, LayerData, mask_layer, study_layers
 from metseg.napari_plugin.messages import tell_problems
-from metseg.napari_plugin.patients import PATIENTS_KEY
 from metseg.study import Geometry, find_studies, is_mask_name, load, stem_of
 from metseg.study.formats import HEAD, header_of, read_voxels, reader_of
 from metseg.study.masks import MaskPages, labels_of, mask_header, read_mask_pages

@@ -85,6 +85,13 @@ def chosen_masks(slot: Slot, problems: list[Problem]) -> tuple[Path, ...]:
         if closeness > closest:
             reason = f"is another mask beside {masks[0].path.name}, and was left out"
             problems.append(Problem(mask.path, reason, kind=ProblemKind.DUPLICATE))
+    folders = {name.path.parent for name in slot.files.values()}
+    if beside := [mask for mask in masks if mask.path.parent in folders]:
+        for mask in masks:
+            if mask not in beside:
+                reason = f"is another mask of what {beside[0].path.name} beside its image is of, and was left out"
+                problems.append(Problem(mask.path, reason, kind=ProblemKind.DUPLICATE))
+        masks = beside
     originals = [mask for mask in masks if not mask.copy] or masks[:1]
     for mask in masks:
         if mask not in originals:

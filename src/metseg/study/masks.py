@@ -26,6 +26,8 @@ Mask = npt.NDArray[np.uint8]
 
 #: More distinct values than this are a picture, unless they are labels of solid pieces or grey edges.
 MAX_MASK_VALUES: Final = 32
+#: What programs write for lesion where a mask is a picture of black and white.
+_WHITES: Final = (255, 65535)
 
 #: Share of neighbouring labelled pixels that have the same label in a file of labels.
 _SOLID = 0.8
@@ -245,8 +247,9 @@ def labels_of(page: MaskPages) -> tuple[npt.NDArray[Any], list[Problem]]:
     [mask], problems = lesions([page])
     if mask is None:
         raise UnreadableFileError(page.path, problems[0].reason)
-    small = _kind(page.values) is _Kind.LABELS or page.values.max() <= MAX_MASK_VALUES
-    if small and page.values.dtype.kind in "ui" and page.values.min() >= 0:
+    largest = page.values.max()
+    numbered = largest <= MAX_MASK_VALUES or (largest not in _WHITES and np.unique(page.values).size == 2)
+    if (numbered or _kind(page.values) is _Kind.LABELS) and page.values.dtype.kind in "ui" and page.values.min() >= 0:
         return np.where(mask, page.values, page.values.dtype.type(0)), problems
     return mask, problems
 
