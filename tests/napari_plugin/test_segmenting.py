@@ -465,7 +465,6 @@ def test_run_says_why_it_cannot(viewer: Any, open_widget: Callable[[], Any], stu
         ((40, 50), {}, (40, 50), "used in place"),
         ((3, 40, 50), {}, (3, 40, 50), "used in place"),
         ((40, 50, 3), {"rgb": True}, (40, 50), ""),
-        ((2, 40, 50, 4), {"rgb": True}, (2, 40, 50), "alpha"),
         ((2, 40, 50, 3), {"rgb": False}, (2, 40, 50, 1), ""),
         ((3, 2, 40, 50), {}, (2, 40, 50), ""),
     ],
