@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,13 +56,15 @@ WritePatient = Callable[..., Path]
 
 @pytest.fixture
 def write_patient(head: Study) -> WritePatient:
-    """Write slices of a synthetic head as a patient's folder, with or without masks."""
+    """Write slices of a synthetic head as a patient's folder, with or without masks; each name has noise of its own."""
 
     def write(folder: Path, *, slices: int = 10, masks: bool = True, channel: int | None = None) -> Path:
         folder.mkdir(parents=True)
         assert head.mask is not None
+        noise = np.random.default_rng(zlib.crc32(folder.name.encode())).integers(0, 3, head.voxels.shape, np.uint8)
+        voxels = np.where((head.voxels > 0) & (head.voxels < 254), head.voxels + noise, head.voxels)
         for z in range(slices):
-            pixels = head.voxels[:, z].transpose(1, 2, 0) if channel is None else head.voxels[channel, z]
+            pixels = voxels[:, z].transpose(1, 2, 0) if channel is None else voxels[channel, z]
             write_tiff(folder / f"{folder.name}_{z + 1}.tif", np.ascontiguousarray(pixels))
             if masks:
                 write_tiff(folder / f"{folder.name}_{z + 1}_mask.tif", head.mask[z] * np.uint8(255))
