@@ -87,8 +87,10 @@ def test_bad_files_are_named_and_the_page_goes_on(app: AppTest) -> None:
     assert "not a format that is taken" in app.error[0].value
     app = send(app, ("large.tif", bytes(5 << 20)))
     assert "too large" in app.error[0].value
-    app = send(app, ("a_1.tif", b"x"), ("b.png", b"y"))
+    app = send(app, ("a_1.tif", b"x"), ("b.zip", b"y"))
     assert "these are not" in app.error[0].value
+    app = send(app, ("a_1.tif", b"x"), ("b.png", b"y"))
+    assert "a\\_1.tif\\: not a TIFF file" in app.error[0].value
     assert session(app).results == {}
 
 

@@ -22,9 +22,12 @@ def as_markdown(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Text with a capital at its beginning and a full stop at its end."""
+    """Text with a capital at its beginning, unless that is the name of a file, and a full stop at its end."""
     text = text.strip()
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+    first = text.split(maxsplit=1)[0].rstrip(".,;!?") if text else ""
+    if not any(mark in first for mark in "._/:"):
+        text = text[:1].upper() + text[1:]
+    return text + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def sequence_names(answer: Answer) -> list[str]:

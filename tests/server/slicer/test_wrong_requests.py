@@ -89,6 +89,21 @@ def test_names_as_slicer_gives_them_stay_within_the_project(slicer: TestClient, 
     assert len({Path(file.path).name.casefold() for file in images}) == len(names)
 
 
+@pytest.mark.parametrize(("name", "spacing"), [("head_1", (3.0, 0.9, 1.1)), ("head_3", None)])
+def test_a_place_that_was_made_up_does_not_become_a_known_one(
+    slicer: TestClient, project: Project, name: str, spacing: tuple[float, float, float] | None
+) -> None:
+    volume = slicer.get("/datastore/image", params={"image": name}).content
+    answer = slicer.put("/datastore/image", params={"image": "again"}, files={"file": volume})
+    assert answer.status_code == 200, answer.text
+    geometry = project.read_case("again").description.geometry
+    assert not geometry.is_placed
+    assert geometry.spacing == (None if spacing is None else pytest.approx(spacing))
+    assert slicer.get("/datastore/image?image=again").content == volume
+    answer = slicer.put("/datastore/image?image=again", files={"file": volume})
+    assert answer.status_code == 200, answer.text
+
+
 def test_another_image_of_a_name_is_refused(slicer: TestClient) -> None:
     volume = slicer.get("/datastore/image?image=head_2").content
     answer = slicer.put("/datastore/image?image=head_1", files={"file": volume})

@@ -13,7 +13,8 @@ from metseg.curation.names import safe_name
 from metseg.errors import DataError
 from metseg.server.intake import Decoded
 from metseg.server.problems import ProblemError
-from metseg.study import read_study, write_tiff
+from metseg.study import Geometry, Study, read_study, write_tiff
+from metseg.study.formats import without_made_up_place
 
 _LONGEST = 80
 
@@ -37,7 +38,7 @@ def add_upload(project: Project, name: str, decoded: Decoded) -> None:
     except OSError as error:
         raise DataError(f"{folder}: {error.strerror}") from error
     stem = _file_name(name)
-    voxels, geometry = decoded.study.voxels, decoded.study.geometry
+    voxels, geometry = decoded.study.voxels, _known_geometry(decoded.study)
     pages = voxels[0] if len(voxels) == 1 else voxels.transpose(1, 2, 3, 0)
     path = folder / f"{stem}.tif"
     write_tiff(path, pages, channels=len(voxels) > 1, spacing=geometry.spacing)
@@ -49,8 +50,15 @@ def _file_name(name: str) -> str:
     return f"{safe_name(name, _LONGEST - 20) or 'image'}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
+def _known_geometry(study: Study) -> Geometry:
+    """Where an upload lies; of one that this server made up a place for, no more than was known before."""
+    header = b"" if study.stored is None else study.stored.header
+    return without_made_up_place(study.geometry, study.shape, header)
+
+
 def _check_same(project: Project, name: str, decoded: Decoded) -> None:
     case, study = project.read_case(name), decoded.study
-    same = case.shape == study.shape and case.description.geometry.is_same(study.geometry, study.shape)
+    there, here = (Geometry.placed(one.drawn) for one in (case.description.geometry, study.geometry))
+    same = case.shape == study.shape and there.is_same(here, study.shape)
     if not same or not np.array_equal(case.study().voxels, study.voxels):
         raise ProblemError(409, f"the project has another image {name!r} already; give this one another name")

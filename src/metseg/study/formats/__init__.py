@@ -1,7 +1,7 @@
 """Formats of images: a reader each, behind one protocol and in one registry."""
 
 from metseg.study.formats.finding import error_of, refused
-from metseg.study.formats.nifti import is_whole, mask_volume
+from metseg.study.formats.nifti import is_whole, mask_volume, without_made_up_place
 from metseg.study.formats.reader import HEAD, Acquisition, Found, Header, Reader
 from metseg.study.formats.registry import (
     GROUP,
@@ -48,4 +48,5 @@ __all__ = [
     "stem_of",
     "suffix_of",
     "suffixes",
+    "without_made_up_place",
 ]

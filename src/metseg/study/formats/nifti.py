@@ -29,6 +29,8 @@ _MILLIMETRES = {"mm": 1.0, "meter": 1e3, "micron": 1e-3}
 _GZIP = b"\x1f\x8b"
 #: Two transforms that put a corner of the volume farther apart than this are not the same.
 _CONFLICT_MM = 0.1
+#: The code of a transform that is not the scanner's.
+_MADE_UP = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +129,41 @@ def mask_volume(
 def set_place(image: Any, geometry: Geometry, known: Known) -> None:
     """Write into a NIfTI image where its voxels are, and what of that is not known."""
     image.header.set_xyzt_units("unknown" if known is Known.NOTHING else "mm")
-    code = 0 if geometry.known is Known.NOTHING else 1 if known is Known.PLACEMENT else 2
+    code = 0 if geometry.known is Known.NOTHING else 1 if known is Known.PLACEMENT else _MADE_UP
     image.set_sform(geometry.drawn if code else None, code=code)
     image.set_qform(geometry.drawn if code else None, code=code)
     if known is Known.NOTHING:
         image.header["descrip"] = b"voxel spacing unknown, written as 1 x 1 x 1 mm"
+
+
+def without_made_up_place(geometry: Geometry, shape: Shape, header: bytes) -> Geometry:
+    """What is known of voxels that came back from a program for which :func:`mask_volume` made up a place.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        As it was read.
+    shape : (z, y, x)
+        Size.
+    header : bytes
+        Of the NIfTI, see :class:`metseg.study.model.StoredGrid`; empty for other formats.
+
+    Returns
+    -------
+    Geometry
+        Of no more than the spacing, or of nothing, if the header says that the place is not the scanner's, and it is
+        the one that is made up; else as it was.
+    """
+    if not header or not geometry.is_placed:
+        return geometry
+    nibabel = _nibabel()
+
+    kind = nibabel.Nifti2Header if len(header) >= _HEADER_2 else nibabel.Nifti1Header
+    fields = kind(header, check=False)
+    if {int(fields["qform_code"]), int(fields["sform_code"])} != {_MADE_UP}:
+        return geometry
+    less = Geometry() if _unit(fields) == "unknown" else Geometry.spaced(geometry.spacing)
+    return less if Geometry.placed(less.drawn).is_same(geometry, shape) else geometry
 
 
 @contextmanager
