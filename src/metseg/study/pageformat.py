@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -23,7 +24,7 @@ _BITS = {"u": (1, 2, 4, 8, 10, 12, 14, 16, 32, 64), "i": (8, 16, 32, 64), "f": (
 _PHOTOMETRICS = {4: "a transparency mask", 5: "CMYK colours", 8: "CIELab colours"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PageFormat:
     """What all pages of a file must have in common.
 
@@ -43,13 +44,13 @@ class PageFormat:
         """Samples that are no transparency."""
         return self.samples - self.alpha
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[Any]:
         """Type of the decoded pixels: unsigned integers of fewer bits are unpacked."""
         size = max(1, 1 << (self.bits - 1).bit_length() >> 3)
         return np.dtype(f"{self.kind}{size}")
 
-    @property
+    @cached_property
     def packed(self) -> bool:
         """Whether pixels do not begin on a byte of their own."""
         return self.bits < 8 * self.dtype.itemsize
