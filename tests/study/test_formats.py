@@ -264,7 +264,7 @@ def test_a_nifti_that_says_no_place_has_none(tmp_path: Path, units: int, known: 
         ("a.nii", nifti((4, 4, 4, 5)), UnsupportedFileError, "series of 5"),
         (
             "a.nii.gz",
-            gzip.compress(nifti()[:40] + struct.pack("<8h", 3, 9999, 9999, 9999, 1, 1, 1, 1) + nifti()[56:]),
+            gzip.compress(nifti()[:40] + struct.pack("<8h", 3, 9999, 9999, 9999, 1, 1, 1, 1) + nifti()[56:], mtime=0),
             TooLargeError,
             "MiB",
         ),
