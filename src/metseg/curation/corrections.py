@@ -14,7 +14,7 @@ from scipy import ndimage
 from metseg.curation.changes import Labels
 from metseg.errors import DataError, UnreadableFileError
 from metseg.lesions import label_lesions
-from metseg.study import MASK_ENDING, SUFFIXES, Study
+from metseg.study import MASK_ENDING, Study, suffixes
 from metseg.study.masks import NEARLY_ALL, lesions, mask_header, read_mask_pages
 
 _HIGHEST = int(np.iinfo(np.uint16).max)
@@ -123,7 +123,7 @@ def _masks_in(folder: Path) -> dict[str, Path]:
     for name in names:
         path = folder / name
         stem = path.stem.casefold()
-        if path.suffix.lower() not in SUFFIXES or not stem.endswith(MASK_ENDING) or name.startswith("."):
+        if path.suffix.lower() not in suffixes() or not stem.endswith(MASK_ENDING) or name.startswith("."):
             continue
         image = stem.removesuffix(MASK_ENDING)
         if image in found:

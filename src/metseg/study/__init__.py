@@ -2,6 +2,7 @@
 
 from metseg.study.discovery import MASK_ENDING, StudyFiles, find_studies, natural_key
 from metseg.study.files import flush_folder, sweep_leftovers, write_atomically
+from metseg.study.formats import stem_of, suffix_of, suffixes
 from metseg.study.formats.writing import is_as_written, write_volume
 from metseg.study.geometry import Geometry, Known, reorder
 from metseg.study.inspection import FileFinding, Finding, Inspection, StudyInspection, inspect
@@ -23,12 +24,10 @@ from metseg.study.reading import Loaded, load, read_study
 from metseg.study.rules_file import RULES_FILE, DataFolder, NameRules, parse_labels, read_rules
 from metseg.study.same_images import is_blank, joined
 from metseg.study.sidecar import read_pixels_hash, read_spacing, sidecar_of, write_spacing
-from metseg.study.suffixes import SUFFIXES, stem_of, suffix_of
 from metseg.study.tiff import read_tiff, write_tiff
 
 __all__ = [
     "MASK_ENDING",
-    "SUFFIXES",
     "RULES_FILE",
     "TRIPLET",
     "DataFolder",
@@ -73,6 +72,7 @@ __all__ = [
     "slice_numbers",
     "stem_of",
     "suffix_of",
+    "suffixes",
     "sweep_leftovers",
     "write_atomically",
     "write_spacing",

@@ -10,19 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from metseg.errors import TooLargeError, UnreadableFileError
+from metseg.errors import UnreadableFileError
 from metseg.study.discovery import StudyFiles
+from metseg.study.formats import refused
 from metseg.study.masks import MaskPages, mask_header, read_mask_pages
-from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile
+from metseg.study.model import REFERENCE_ORDER, Problem, ProblemKind, Sequence, SliceFile
 from metseg.study.preflight import TiffHeader, preflight
 from metseg.study.stored_values import show_palette
 from metseg.study.tiff import read_into
 
 #: Slices, rows, columns.
 _Grid = tuple[int, int, int]
-
-#: Which sequence's grid is kept where no two files agree, and no mask decides.
-_REFERENCE = (Sequence.FLAIR, Sequence.POST, Sequence.PRE, Sequence.T2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +128,7 @@ def _of_one_grid(
     if len(set(grids.values())) == 1:
         return list(grids)
     counts = Counter(grids.values())
-    preferred = [grids[index] for wanted in _REFERENCE for index in grids if named and named[index] is wanted]
+    preferred = [grids[index] for wanted in REFERENCE_ORDER for index in grids if named and named[index] is wanted]
     best = max(counts, key=lambda grid: (grid == _mask_grid(entry), counts[grid], -_rank(preferred, grid)))
     kept = [index for index, grid in grids.items() if grid == best]
     for index in grids:
@@ -192,12 +190,6 @@ def _image_header(path: Path, mask: Path | None, channels: int | None) -> TiffHe
     except UnreadableFileError:  # reported where masks are read
         return header
     return preflight(path, 1) if as_slices else header
-
-
-def refused(error: UnreadableFileError, kind: ProblemKind | None = None) -> Problem:
-    """The problem that a file with ``error`` is."""
-    usual = ProblemKind.TOO_LARGE if isinstance(error, TooLargeError) else ProblemKind.UNREADABLE
-    return Problem(error.path, error.reason, refused=True, kind=kind or usual)
 
 
 def _size(header: TiffHeader) -> str:

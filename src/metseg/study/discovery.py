@@ -17,7 +17,18 @@ from pathlib import Path
 from metseg.errors import DataError, UnreadableFileError
 from metseg.study.copies import without_copies
 from metseg.study.dicom_studies import DicomStudy, sort_series
-from metseg.study.formats import Found, error_of, find_images, formats, is_dicom, is_picture, is_stack
+from metseg.study.formats import (
+    Found,
+    error_of,
+    find_images,
+    formats,
+    is_dicom,
+    is_picture,
+    is_stack,
+    stem_of,
+    suffix_of,
+    suffixes,
+)
 from metseg.study.grouping import Examination, Slot, gaps, group_images
 from metseg.study.mask_matching import MaskMatching, chosen_masks, copy_problem
 from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile
@@ -25,7 +36,6 @@ from metseg.study.name_rules import RULES
 from metseg.study.naming import FileName, Neighbours, Role, Rule, fold, read_name
 from metseg.study.rules_file import RULES_FILE, DataFolder, NameRules, rules_of
 from metseg.study.study_names import name_examinations, printable
-from metseg.study.suffixes import SUFFIXES, stem_of, suffix_of
 
 MASK_ENDING = "_mask"
 
@@ -139,7 +149,7 @@ def find_studies(
     found = _Tree(listing, asked).studies()
     if not found:
         reasons = [str(problem) for problem in listing.loose if problem.path != path or problem.refused]
-        raise DataError("\n".join([f"{path}: no image in it ({', '.join(SUFFIXES)})", *reasons[:10]]))
+        raise DataError("\n".join([f"{path}: no image in it ({', '.join(suffixes())})", *reasons[:10]]))
     return [replace(study, sequences=said) for study in found]
 
 

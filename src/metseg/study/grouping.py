@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
+from metseg.study.formats import stem_of
 from metseg.study.model import Problem, ProblemKind, Sequence
 from metseg.study.naming import FileName, fold
 from metseg.study.numbering import split_numbers
-from metseg.study.suffixes import stem_of
 
 #: The order of channels, where each has a file of its own.
 ORDER = (Sequence.PRE, Sequence.FLAIR, Sequence.POST, Sequence.T2, Sequence.OTHER, Sequence.UNKNOWN)

@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from metseg.study.formats import stem_of
 from metseg.study.grouping import Examination, Slot
 from metseg.study.model import Problem, ProblemKind
 from metseg.study.naming import FileName, fold
-from metseg.study.suffixes import stem_of
 
 _DIGITS = re.compile(r"[0-9]+")
 _BESIDE = " _.-()[]"

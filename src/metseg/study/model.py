@@ -30,6 +30,10 @@ class Sequence(StrEnum):
 TRIPLET: tuple[Sequence, ...] = (Sequence.PRE, Sequence.FLAIR, Sequence.POST)
 
 
+#: Whose grid a study has whose files lie on several: that of the first of these that is there.
+REFERENCE_ORDER: tuple[Sequence, ...] = (Sequence.FLAIR, Sequence.POST, Sequence.PRE, Sequence.T2)
+
+
 def assumed_sequences(channels: int) -> tuple[Sequence, ...]:
     """Which sequences the channels of a file are taken for that does not say so."""
     return TRIPLET if channels == len(TRIPLET) else (Sequence.UNKNOWN,) * channels

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePath
 
+from metseg.study.formats import stem_of, suffix_of
 from metseg.study.model import Sequence
 from metseg.study.naming import FileName, Neighbours, Role, Rule, fold
 from metseg.study.sequence_names import sequence_in, sequence_of
-from metseg.study.suffixes import stem_of, suffix_of
 
 _SEPARATOR = r"[ _.\-]"
 #: Words that mark a mask wherever they end a name.

@@ -14,9 +14,9 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
+from metseg.study.formats import stem_of
 from metseg.study.model import Sequence
 from metseg.study.sequence_names import channel_names
-from metseg.study.suffixes import stem_of
 
 
 class Role(StrEnum):

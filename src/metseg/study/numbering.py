@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import PurePath
 
+from metseg.study.formats import stem_of
 from metseg.study.model import Study
-from metseg.study.suffixes import stem_of
 
 _DIGITS = re.compile(r"[0-9]+")
 _LONGEST = 18

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import DataError, UnreadableFileError
-from metseg.study.assembly import Assembled, assemble, read_masks, refused
+from metseg.study.assembly import Assembled, assemble, read_masks
 from metseg.study.discovery import StudyFiles, find_studies
-from metseg.study.formats import reader_by_name, reader_of
+from metseg.study.formats import reader_by_name, reader_of, refused
 from metseg.study.geometry import Geometry
 from metseg.study.masks import MaskPages, lesions
 from metseg.study.model import Problem, ProblemKind, Sequence, Study, assumed_sequences

@@ -32,10 +32,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from metseg.errors import DataError
+from metseg.study.formats import suffix_of
 from metseg.study.model import Sequence
 from metseg.study.naming import FileName, Neighbours, Role, Rule
 from metseg.study.sequence_names import sequence_of
-from metseg.study.suffixes import suffix_of
 
 _FIELD = re.compile(r"\{([a-z_]+)\}|(\*\*)|(\*)|(\?)")
 _FIELDS = ("patient", "visit", "sequence", "slice", "lesion", "any")

@@ -15,14 +15,9 @@ from metseg.study.discovery import StudyFiles
 from metseg.study.formats import Header, find_images, header_of, read_voxels, refused
 from metseg.study.geometry import reorder
 from metseg.study.intensities import unsigned
-from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile, Study, assumed_sequences
+from metseg.study.masks import MAX_MASK_VALUES
+from metseg.study.model import REFERENCE_ORDER, Problem, ProblemKind, Sequence, SliceFile, Study, assumed_sequences
 from metseg.study.resampling import resample
-
-#: More distinct values than this are a picture, not a mask.
-MAX_MASK_VALUES = 32
-
-#: On whose grid a study of several files is.
-_REFERENCE = (Sequence.FLAIR, Sequence.POST, Sequence.PRE, Sequence.T2)
 
 
 def load_volumes(files: StudyFiles) -> tuple[tuple[Study, ...], list[Problem]]:
@@ -106,7 +101,7 @@ def _volume(files: StudyFiles, entry: SliceFile, headers: list[Header], problems
 
 def _rank(header: Header) -> int:
     sequence = header.sequences[0] if header.sequences else Sequence.UNKNOWN
-    return _REFERENCE.index(sequence) if sequence in _REFERENCE else len(_REFERENCE)
+    return REFERENCE_ORDER.index(sequence) if sequence in REFERENCE_ORDER else len(REFERENCE_ORDER)
 
 
 def _fits(header: Header, reference: Header, problems: list[Problem]) -> bool:

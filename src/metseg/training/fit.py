@@ -34,7 +34,7 @@ from metseg.training.dataset import (
 from metseg.training.evaluation import Evaluation, evaluate
 from metseg.training.prepared_cache import PreparedCache
 from metseg.training.prepared_study import PreparedStudy
-from metseg.training.split import Joined, Split, make_folds, make_split, read_split, write_split
+from metseg.training.split import Joined, Split, make_folds, make_split, read_split, same_image_groups, write_split
 from metseg.training.trainer import Trainer
 from metseg.training.transfer import load_parent
 
@@ -197,12 +197,9 @@ def _remark_patients(
     if left := sorted(set(patients) - set(chosen.train) - set(chosen.held_out)):
         many = f"{len(left)} patients are" if len(left) > 1 else "1 patient is"
         yield Notice(f"{many} in the data but not named in {file}, and not used: {', '.join(left)}")
-    groups: dict[str, list[str]] = {}
-    for name in patients:
-        groups.setdefault(joined.get(name, name), []).append(name)
-    for names in groups.values():
+    for names in same_image_groups(patients, joined).values():
         if len(names) > 1:
-            yield Notice(f"{', '.join(sorted(names))} hold the same images: they stay on one side of the split")
+            yield Notice(f"{', '.join(names)} hold the same images: they stay on one side of the split")
 
 
 def _without_held_out(

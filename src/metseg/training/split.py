@@ -31,7 +31,7 @@ def make_split(patients: Iterable[str], held_out: float, seed: int, joined: Join
 
     Patients with one name in ``joined`` count as one.
     """
-    groups = _groups(patients, joined)
+    groups = same_image_groups(patients, joined)
     names = sorted(groups)
     count = min(max(round(len(names) * held_out), 1), len(names) - 1) if held_out else 0
     return _holding_out(groups, np.random.default_rng(seed).permutation(names)[:count].tolist())
@@ -57,7 +57,7 @@ def make_folds(patients: Iterable[str], folds: int, seed: int, joined: Joined | 
     DataError
         If there are fewer patients than folds.
     """
-    groups = _groups(patients, joined)
+    groups = same_image_groups(patients, joined)
     names = sorted(groups)
     if len(names) < folds:
         raise DataError(f"{len(names)} patients cannot be held out in {folds} folds; choose fewer folds")
@@ -65,7 +65,7 @@ def make_folds(patients: Iterable[str], folds: int, seed: int, joined: Joined | 
     return [_holding_out(groups, part.tolist()) for part in parts]
 
 
-def _groups(patients: Iterable[str], joined: Joined | None) -> dict[str, list[str]]:
+def same_image_groups(patients: Iterable[str], joined: Joined | None) -> dict[str, list[str]]:
     """Patients that count as one, under the first name of each."""
     members: dict[str, list[str]] = {}
     for name in sorted(set(patients)):

@@ -16,10 +16,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from metseg.errors import DataError
-from metseg.study import MASK_ENDING, SUFFIXES, Study, is_mask_name, write_tiff
+from metseg.study import MASK_ENDING, Study, is_mask_name, suffixes, write_tiff
 
 #: Endings of files that can be chosen; the server looks at their first bytes.
-ENDINGS = ("gz", "zip", *(suffix.rpartition(".")[2] for suffix in SUFFIXES if suffix != ".nii.gz"))
+ENDINGS = ("gz", "zip", *(suffix.rpartition(".")[2] for suffix in suffixes() if suffix != ".nii.gz"))
 
 _ENDING = re.compile(rf"(\.({'|'.join(ENDINGS)}))+$", re.IGNORECASE)
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
@@ -73,7 +73,7 @@ def pack(files: Sequence[tuple[str, bytes]], limit_mib: int) -> Upload:
     if len(files) == 1:
         name, content = files[0]
         return _within(Upload(_stem(name), content, PurePath(name).name), limit_mib)
-    others = [name for name, _ in files if not name.lower().endswith(SUFFIXES)]
+    others = [name for name, _ in files if not name.lower().endswith(suffixes())]
     if others:
         named = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
         raise DataError(
