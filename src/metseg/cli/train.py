@@ -124,6 +124,14 @@ def train(
         int | None, typer.Option(min=1, help="Steps of an epoch, in place of one pass.", **_LENGTH)
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="Slices per step (16).", **_LENGTH)] = None,
+    compile_network: Annotated[
+        bool | None,
+        typer.Option(
+            "--compile/--no-compile",
+            help="Let torch compile the network: minutes before the first step, then shorter ones; needs a C++ compiler.",
+            **_LENGTH,
+        ),
+    ] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of the decoder (0.001).", **_LENGTH)] = None,
     encoder_learning_rate: Annotated[float | None, typer.Option(help="Of the encoder (0.0003).", **_LENGTH)] = None,
     loss: Annotated[
@@ -162,6 +170,7 @@ def train(
         epochs=epochs,
         steps_per_epoch=steps_per_epoch,
         batch_size=batch_size,
+        compile=compile_network,
         learning_rate=learning_rate,
         encoder_learning_rate=encoder_learning_rate,
         held_out=held_out,

@@ -155,6 +155,8 @@ class TrainingConfig(BaseModel):
         Epochs between validations; the last epoch is always validated.
     steps_per_epoch : int or None
         Instead of one pass over the slices with lesion.
+    compile : bool
+        Whether torch compiles the network for the steps; needs a C++ compiler on a CPU, and minutes before the first.
     seed : int
         Decides a random split (not folds), order, augmentation and random weights.
     data_source : str
@@ -197,6 +199,7 @@ class TrainingConfig(BaseModel):
     synthetic_heads: Annotated[int, Field(ge=0, le=200)] = 0
     simulated_lesions: Annotated[float, Field(ge=0, le=10)] = 0.0
     validate_every: Annotated[int, Field(ge=1)] = 1
+    compile: bool = False
     seed: int = 0
     data_source: str = ""
     licence: str = ""

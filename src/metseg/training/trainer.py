@@ -98,6 +98,9 @@ class Trainer:
         self._dtype = None if dtype == torch.float16 else dtype  # fp16 would need loss scaling
         if device == "cpu" and self._dtype is not None:
             _depthwise_in_full_precision(self._network)
+        self._forward: Callable[[torch.Tensor], torch.Tensor] = (
+            torch.compile(self._network) if config.compile else self._network
+        )
 
     @property
     def averaged(self) -> SegmentationNetwork:
@@ -152,7 +155,7 @@ class Trainer:
         if images.ndim == 4:
             images = images.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.partition(":")[0], self._dtype, enabled=self._dtype is not None):
-            logits = self._network(images)
+            logits = self._forward(images)
         loss = self._loss(*(tensor.flatten(0, -4) for tensor in (logits, masks)))
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
