@@ -196,7 +196,7 @@ def _write_lesions(study: Study, sample: Sample, result: Segmentation, root: Pat
     there = sum(path.exists() for path, _ in planned_files(study, source, folder, "_mask"))
     if there:
         plain(out(), f"replacing {there} masks of an earlier demo in {folder}")
-    write_slices(study, result.mask, root=source, out=folder, suffix="_mask", about=result.about, overwrite=True)
+    write_slices(study, result.mask, root=source, out=folder, suffix="_mask", about=result.provenance, overwrite=True)
     lesions = measure(label_lesions(result.mask), spacing=spacing, probabilities=result.probabilities)
     with write_atomically(folder / "lesion_table.csv") as temporary:
         temporary.write_text(lesion_table_csv(lesions, result.target), encoding="utf-8")

@@ -201,7 +201,7 @@ class _Run:
             suffix=suffix,
             form=self.form,
             mask=suffix == MASK_SUFFIX,
-            about=result.about,
+            about=result.provenance,
             overwrite=self.overwrite,
         )
 

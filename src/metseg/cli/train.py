@@ -128,7 +128,7 @@ def train(
         bool | None,
         typer.Option(
             "--compile/--no-compile",
-            help="Let torch compile the network: minutes before the first step, then shorter ones; needs a C++ compiler.",
+            help="Let torch compile the network: minutes before the first step, shorter steps; needs a C++ compiler.",
             **_LENGTH,
         ),
     ] = None,

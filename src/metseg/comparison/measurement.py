@@ -19,7 +19,7 @@ from metseg.comparison.result import LearningCurve, ModelResult, PatientResult
 from metseg.comparison.surfaces import SurfaceAgreement, compare_surfaces
 from metseg.errors import DataError
 from metseg.events import Notice, Progress
-from metseg.inference import Segmenter
+from metseg.inference import Segmenter, open_segmenter
 from metseg.metrics import ScanScore, score_scan, summarise
 from metseg.study import Sequence, StudyFiles
 from metseg.training.dataset import load_masked
@@ -81,7 +81,7 @@ def measure_model(
     patients : dict of str to list of StudyFiles
         Files by patient.
     device : str
-        See :class:`metseg.inference.Segmenter`.
+        See :func:`metseg.inference.open_segmenter`.
     done, total : int
         Patients scored before, and of all models together, for the progress.
 
@@ -97,10 +97,10 @@ def measure_model(
         names = [name for name in patients if contender.speaker(name) == index]
         if not names:
             continue
-        checkpoint = load_checkpoint(model).with_clahe(contender.cards[index].clahe)
+        checkpoint = load_checkpoint(model)
         hashes.append(checkpoint.sha256)
         curves += read_curve(checkpoint.path.parent)
-        with Segmenter(checkpoint, device=device) as segmenter:
+        with open_segmenter(checkpoint, device=device, clahe=contender.cards[index].clahe) as segmenter:
             for name in names:
                 yield Progress(done, total, f"{contender.entry.name}: {name}")
                 if name == names[0]:

@@ -4,7 +4,9 @@ from metseg.inference.backend import Backend, BackendFactory, DeviceMemoryError,
 from metseg.inference.brain_extraction import extract_brain, find_brain, locate_brain
 from metseg.inference.chosen import Segmenters
 from metseg.inference.devices import available_devices, resolve_device
-from metseg.inference.segmenter import Segmentation, Segmenter
+from metseg.inference.opening import open_segmenter
+from metseg.inference.segmentation import Segmentation
+from metseg.inference.segmenter import Segmenter
 
 __all__ = [
     "Backend",
@@ -19,5 +21,6 @@ __all__ = [
     "extract_brain",
     "find_brain",
     "locate_brain",
+    "open_segmenter",
     "resolve_device",
 ]

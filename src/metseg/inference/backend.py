@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
@@ -17,9 +18,22 @@ class DeviceMemoryError(MetsegError):
 
 
 class Backend(Protocol):
-    """A network on a device."""
+    """A network on a device.
+
+    Attributes
+    ----------
+    device : str
+        Where it runs.
+    remark : str
+        What a user should know of how it was chosen; usually empty.
+    """
 
     device: str
+    remark: str
+
+    @property
+    def name(self) -> str:
+        """What runs the network, in which version and precision."""
 
     def probabilities(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Probability of lesion, float32 (n, height, width), of float32 (n, c, height, width) in [0, 1].
@@ -49,8 +63,13 @@ class EnsembleBackend(Backend, Protocol):
 
 BackendFactory = Callable[[Checkpoint, str], Backend]
 
+#: Names of the backends; ``auto`` takes OpenVINO on x86 CPUs where it is installed, else PyTorch.
+BACKENDS = ("auto", "torch", "openvino")
+#: The one that ``auto`` in this process means, whatever is installed.
+ENVIRONMENT = "METSEG_BACKEND"
 
-def backend_factory(name: str) -> BackendFactory:
+
+def backend_factory(name: str = "auto") -> BackendFactory:
     """The factory ``(checkpoint, device) -> Backend`` called ``name``.
 
     Raises
@@ -58,8 +77,39 @@ def backend_factory(name: str) -> BackendFactory:
     MetsegError
         If there is no such backend.
     """
+    if name == "auto":
+        name = os.environ.get(ENVIRONMENT, name)
+    if name == "auto":
+        return _fastest
     if name == "torch":
         from metseg.inference.torch_backend import TorchBackend
 
         return TorchBackend
-    raise MetsegError(f"no backend is called {name!r}; there is: torch")
+    if name == "openvino":
+        from metseg.inference.openvino_backend import OpenVinoBackend
+
+        return OpenVinoBackend
+    raise MetsegError(f"no backend is called {name!r}; there are: {', '.join(BACKENDS)}")
+
+
+def preparation(factory: BackendFactory, checkpoint: Checkpoint, device: str) -> str:
+    """What ``factory`` does once for a network, which takes a while; empty if nothing."""
+    from metseg.inference import openvino_backend
+
+    if factory in (_fastest, openvino_backend.OpenVinoBackend) and openvino_backend.must_convert(checkpoint, device):
+        return f"preparing {checkpoint.card.name} for this processor (once)"
+    return ""
+
+
+def _fastest(checkpoint: Checkpoint, device: str) -> Backend:
+    from metseg.inference import openvino_backend
+    from metseg.inference.torch_backend import TorchBackend
+
+    if not openvino_backend.can_use(device):
+        return TorchBackend(checkpoint, device)
+    try:
+        return openvino_backend.OpenVinoBackend(checkpoint, device)
+    except openvino_backend.ConversionError as error:
+        backend = TorchBackend(checkpoint, device)
+        backend.remark = f"{error}; PyTorch is used"
+        return backend

@@ -7,8 +7,9 @@ from types import TracebackType
 from typing import Self
 
 from metseg import DEFAULT_MODEL
-from metseg.checkpoints import choose_models, load_checkpoint
+from metseg.checkpoints import choose_models
 from metseg.inference.devices import resolve_device
+from metseg.inference.opening import open_segmenter
 from metseg.inference.segmenter import Segmenter
 from metseg.lesions import Target
 from metseg.study import Sequence
@@ -81,6 +82,5 @@ class Segmenters:
 
     def _segmenter(self, name: str) -> Segmenter:
         if name not in self._open:
-            checkpoint = load_checkpoint(name).with_clahe(self._clahe)
-            self._open[name] = Segmenter(checkpoint, device=self._device, batch_size=self._batch_size)
+            self._open[name] = open_segmenter(name, device=self._device, batch_size=self._batch_size, clahe=self._clahe)
         return self._open[name]

@@ -3,91 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from metseg import __version__
 from metseg.checkpoints import Checkpoint, misfit
 from metseg.errors import MetsegError
 from metseg.events import Event, Finished, Notice, Progress, Warned, drain
-from metseg.inference.backend import Backend, BackendFactory, DeviceMemoryError, EnsembleBackend, backend_factory
+from metseg.inference.backend import (
+    Backend,
+    BackendFactory,
+    DeviceMemoryError,
+    EnsembleBackend,
+    backend_factory,
+    preparation,
+)
 from metseg.inference.brain_extraction import find_brain
 from metseg.inference.devices import resolve_device
+from metseg.inference.segmentation import Segmentation
 from metseg.inference.threads import THREADS
-from metseg.lesions import PostprocessingConfig, Target, continue_lesions, guided_filter, mask_from_probabilities
+from metseg.lesions import PostprocessingConfig, continue_lesions, guided_filter, mask_from_probabilities
 from metseg.networks import EnsembleSpec
-from metseg.preprocessing import BrainGrid, Clahe, PreprocessingConfig, Preprocessor
+from metseg.preprocessing import BrainGrid, PreprocessingConfig, Preprocessor
 from metseg.study import Sequence, Study
 
 Planes = npt.NDArray[np.float32]
 
 #: Probabilities nearer to 0 or 1 than this have no finite logit in fp32.
 _LEAST = np.float32(1e-6)
-
-
-@dataclass(frozen=True, eq=False)
-class Segmentation:
-    """A network's answer, with all that is needed to make it again.
-
-    Attributes
-    ----------
-    probabilities : ndarray of float32, shape (z, y, x)
-        Probability of lesion, on the study's grid.
-    mask : ndarray of uint8, shape (z, y, x)
-        1 inside lesions.
-    preprocessing, postprocessing
-        The exact configurations used.
-    model, weights_sha256 : str
-        Name and hash of the weights.
-    target : Target
-        What is inside the mask.
-    device : str
-        Where the last batch ran.
-    disagreement : ndarray of float32, shape (z, y, x), or None
-        Of an ensemble: how far its members' own probabilities are apart, the largest less the smallest, before
-        refinement and calibration. ``None`` of a single network, or from a backend that cannot say.
-    brain : BrainGrid or None
-        Where the brain was found, if ``preprocessing`` asks for it; nothing outside is lesion.
-    clahe_average : bool
-        The probabilities are the mean of those of plain slices and of those that ``preprocessing`` equalised.
-    """
-
-    probabilities: npt.NDArray[np.float32]
-    mask: npt.NDArray[np.uint8]
-    preprocessing: PreprocessingConfig
-    postprocessing: PostprocessingConfig
-    model: str
-    weights_sha256: str
-    device: str
-    disagreement: npt.NDArray[np.float32] | None = None
-    target: Target = Target.FLAIR_ABNORMALITY
-    brain: BrainGrid | None = None
-    clahe_average: bool = False
-
-    @property
-    def clahe(self) -> Clahe:
-        """Which slices the network was shown."""
-        return Clahe.of(self.preprocessing, averaged=self.clahe_average)
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What the sidecar of the mask says of it, as JSON values."""
-        return {
-            "target": str(self.target),
-            "model": self.model,
-            "weights_sha256": self.weights_sha256,
-            "threshold": self.postprocessing.threshold,
-            "smallest": self.postprocessing.smallest,
-            "peak": self.postprocessing.peak,
-            "clahe": str(self.clahe),
-            "brain": None if self.brain is None else self.brain.source,
-            "metseg": __version__,
-        }
 
 
 class Segmenter:
@@ -114,7 +60,7 @@ class Segmenter:
         *,
         device: str = "auto",
         batch_size: int = 16,
-        backend: str | BackendFactory = "torch",
+        backend: str | BackendFactory = "auto",
     ) -> None:
         if batch_size < 1:
             raise MetsegError(f"the batch size must be at least 1, not {batch_size}")
@@ -185,6 +131,7 @@ class Segmenter:
         differences: list[Planes] = []
         total = voxels.shape[1]
         done = 0
+        yield from self._prepare(total)
         yield Progress(0, total, study.name)
         while done < total:
             z = range(done, min(done + self.batch_size, total))
@@ -204,14 +151,16 @@ class Segmenter:
         probabilities = _restored(planes, preprocessor, brain)
         yield Finished(
             Segmentation(
-                probabilities,
-                mask_from_probabilities(probabilities, postprocessing),
-                preprocessing,
-                postprocessing,
-                card.name,
-                self.checkpoint.sha256,
-                self._device,
-                _restored(np.concatenate(differences), preprocessor, brain) if differences else None,
+                study=study,
+                probabilities=probabilities,
+                mask=mask_from_probabilities(probabilities, postprocessing),
+                preprocessing=preprocessing,
+                postprocessing=postprocessing,
+                model=card.name,
+                weights_sha256=self.checkpoint.sha256,
+                device=self._device,
+                backend="" if self._backend is None else self._backend.name,
+                disagreement=_restored(np.concatenate(differences), preprocessor, brain) if differences else None,
                 target=card.target,
                 brain=brain,
                 clahe_average=card.inference.clahe_average,
@@ -250,6 +199,19 @@ class Segmenter:
         if isinstance(self.checkpoint.card.network, EnsembleSpec) and isinstance(backend, EnsembleBackend):
             return list(backend.with_disagreement(images))
         return [backend.probabilities(images)]
+
+    def _prepare(self, total: int) -> Iterator[Progress | Notice]:
+        """Open the network, and say what takes long or turned out otherwise."""
+        if self._backend is None:
+            if what := preparation(self._open, self.checkpoint, self._device):
+                yield Progress(0, total, what)
+            try:
+                self._ready()
+            except DeviceMemoryError as error:
+                yield self._retreat(error)
+                return
+            if self._ready().remark:
+                yield Notice(self._ready().remark)
 
     def _ready(self) -> Backend:
         if self._backend is None:

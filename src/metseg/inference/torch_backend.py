@@ -17,6 +17,7 @@ from metseg.networks import Ensemble
 from metseg.networks.ensemble import mean_logit
 
 Answer = TypeVar("Answer")
+_PRECISION = {None: "f32", torch.float16: "f16", torch.bfloat16: "bf16"}
 Question = Callable[[torch.nn.Module, torch.Tensor], Answer]
 
 
@@ -29,6 +30,8 @@ class TorchBackend:
         Weights and spec.
     device : str
         A device that :func:`metseg.inference.available_devices` names.
+    full_precision : bool
+        Compute in fp32 wherever it runs.
 
     Raises
     ------
@@ -36,15 +39,21 @@ class TorchBackend:
         If the weights alone do not fit.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: str) -> None:
+    def __init__(self, checkpoint: Checkpoint, device: str, *, full_precision: bool = False) -> None:
         self.device = device
-        self._dtype = autocast_dtype(device)
+        self.remark = ""
+        self._dtype = None if full_precision else autocast_dtype(device)
         try:
             self._network: torch.nn.Module | None = (
                 checkpoint.network().to(device).to(memory_format=torch.channels_last)
             )
         except (torch.OutOfMemoryError, RuntimeError) as error:
             raise _memory_error(error, device) from None
+
+    @property
+    def name(self) -> str:
+        """PyTorch's version, and the precision of the convolutions."""
+        return f"torch {torch.__version__.partition('+')[0]} {_PRECISION[self._dtype]}"
 
     def probabilities(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """See :class:`metseg.inference.Backend`; of several classes the likeliest counts."""

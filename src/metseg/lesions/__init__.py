@@ -5,10 +5,11 @@ from metseg.lesions.continuation import Continuation, continue_lesions
 from metseg.lesions.measurement import Lesion, measure
 from metseg.lesions.postprocessing import PostprocessingConfig, mask_from_probabilities
 from metseg.lesions.refinement import GuidedFilter, guided_filter
-from metseg.lesions.table import lesion_table_csv
+from metseg.lesions.table import LESION_COLUMNS, lesion_records, lesion_table_csv
 from metseg.lesions.target import Target, TargetChoice
 
 __all__ = [
+    "LESION_COLUMNS",
     "Continuation",
     "GuidedFilter",
     "Lesion",
@@ -19,6 +20,7 @@ __all__ = [
     "guided_filter",
     "label_lesions",
     "largest_lesion_centre",
+    "lesion_records",
     "lesion_table_csv",
     "mask_from_probabilities",
     "measure",

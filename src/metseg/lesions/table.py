@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 from metseg.lesions.measurement import Lesion
 
-_COLUMNS = (
+#: Names of the columns.
+LESION_COLUMNS = (
     "lesion",
     "first_slice",
     "last_slice",
@@ -23,6 +24,9 @@ _COLUMNS = (
     "touches_border",
     "target",
 )
+
+#: Digits behind the point where they are not two.
+_DIGITS = {"volume_mm3": 1, "mean_probability": 4}
 
 
 def lesion_table_csv(lesions: Iterable[Lesion], target: str = "") -> str:
@@ -42,24 +46,40 @@ def lesion_table_csv(lesions: Iterable[Lesion], target: str = "") -> str:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for lesion in lesions:
-        writer.writerow(
-            [
-                lesion.id,
-                *lesion.slices,
-                lesion.n_voxels,
-                _rounded(lesion.volume_mm3, 1),
-                _rounded(lesion.diameter_px, 2),
-                _rounded(lesion.diameter_mm, 2),
-                _rounded(lesion.mean_probability, 4),
-                *(_rounded(place, 2) for place in lesion.centroid),
-                "yes" if lesion.touches_border else "no",
-                target,
-            ]
-        )
+    writer.writerow(LESION_COLUMNS)
+    for record in lesion_records(lesions, target):
+        writer.writerow([_cell(name, value) for name, value in record.items()])
     return text.getvalue()
 
 
-def _rounded(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:.{digits}f}"
+def lesion_records(lesions: Iterable[Lesion], target: str = "") -> list[dict[str, object]]:
+    """Lesions as one dictionary each, with the keys :data:`LESION_COLUMNS`; what is not known is ``None``."""
+    return [
+        dict(
+            zip(
+                LESION_COLUMNS,
+                (
+                    lesion.id,
+                    *lesion.slices,
+                    lesion.n_voxels,
+                    lesion.volume_mm3,
+                    lesion.diameter_px,
+                    lesion.diameter_mm,
+                    lesion.mean_probability,
+                    *lesion.centroid,
+                    lesion.touches_border,
+                    str(target),
+                ),
+                strict=True,
+            )
+        )
+        for lesion in lesions
+    ]
+
+
+def _cell(name: str, value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.{_DIGITS.get(name, 2)}f}"
+    return value

@@ -115,7 +115,7 @@ def run(order: Order) -> Iterator[Event[tuple[Outcome, ...]] | Failed]:
 def _run(order: Order) -> Iterator[Event[tuple[Outcome, ...]]]:
     keep_llvm_apart()
     from metseg.checkpoints import load_checkpoint
-    from metseg.inference import Segmenter
+    from metseg.inference import open_segmenter
 
     yield Progress(0, 0, "loading the network")
     source = source_of(order.layer)
@@ -128,7 +128,7 @@ def _run(order: Order) -> Iterator[Event[tuple[Outcome, ...]]]:
             yield Notice(f"{known.model} has seen this image already: its probabilities are used again.")
             segmentation = rederive(known, network.postprocessing)
         else:
-            with Segmenter(checkpoint, device=order.device, batch_size=SLICES_AT_ONCE) as segmenter:
+            with open_segmenter(checkpoint, device=order.device, batch_size=SLICES_AT_ONCE) as segmenter:
                 segmentation = yield from relay(segmenter.stream(source.study, network.postprocessing))
         outcomes.append(Outcome(order.layer, source, segmentation, largest_lesion_centre(segmentation.mask)))
     yield Finished(tuple(outcomes))

@@ -52,6 +52,6 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     spacing = spacing_in_mm(attributes.get("scale", ()), attributes.get("units") or ())
     entry = (attributes.get("metadata") or {}).get(KEY)
     segmentation = entry.segmentation if isinstance(entry, Outline) else None
-    about = None if segmentation is None else segmentation.about
+    about = None if segmentation is None else segmentation.provenance
     write_tiff(target, pages, channels=False, spacing=spacing, about=about)
     return [str(target)] + ([str(target.with_suffix(".json"))] if spacing or about else [])

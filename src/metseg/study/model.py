@@ -245,6 +245,10 @@ class Study:
         """
         return replace(self, sequences=tuple(sequences))
 
+    def with_geometry(self, geometry: Geometry) -> Study:
+        """This study with another geometry."""
+        return replace(self, geometry=geometry)
+
     def named_for(self, wanted: Seq[Sequence]) -> Study:
         """This study with its only channel, if of unknown sequence, named as the only sequence that is wanted."""
         lone = len(wanted) == 1 and self.sequences == (Sequence.UNKNOWN,)

@@ -18,7 +18,7 @@ from metseg.checkpoints import Checkpoint, InferenceConfig, load_checkpoint, rep
 from metseg.checkpoints.store import FILE_NAME
 from metseg.errors import DataError
 from metseg.events import Event, Finished, Notice, Progress
-from metseg.inference import Segmenter
+from metseg.inference import Segmenter, open_segmenter
 from metseg.metrics import Reliability, pool_reliability
 from metseg.networks import EnsembleSpec, NetworkSpec
 from metseg.study import StudyFiles
@@ -182,7 +182,7 @@ def calibrate(
     runs : sequence of Path
         Folders that hold ``fold_0``, ``fold_1``, …
     device : str
-        See :class:`metseg.inference.Segmenter`.
+        See :func:`metseg.inference.open_segmenter`.
 
     Yields
     ------
@@ -206,7 +206,7 @@ def calibrate(
     for files, group in groupby(plan, key=lambda row: row[0]):
         with ExitStack() as stack:
             segmenters = [
-                stack.enter_context(Segmenter(_uncalibrated(file, model.card.inference), device=device))
+                stack.enter_context(open_segmenter(_uncalibrated(file, model.card.inference), device=device))
                 for file in files
             ]
             for _, name in group:

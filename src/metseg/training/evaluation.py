@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from metseg.checkpoints import Checkpoint
 from metseg.events import Event, Finished, Notice, Progress
-from metseg.inference import Segmenter
+from metseg.inference import Segmenter, open_segmenter
 from metseg.lesions import PostprocessingConfig
 from metseg.metrics import ScanScore, Summary, score_scan, summarise
 from metseg.preprocessing import Clahe, PreprocessingConfig
@@ -70,7 +70,7 @@ def evaluate(
     patients : iterable of str, optional
         Just these.
     device : str
-        See :class:`metseg.inference.Segmenter`.
+        See :func:`metseg.inference.open_segmenter`.
     postprocessing : optional
         In place of the card's.
     flair_alone : bool
@@ -86,7 +86,7 @@ def evaluate(
     flair_alone = flair_alone and Sequence.FLAIR in checkpoint.card.preprocessing.sequences
     chosen = chosen_patients(data, patients, sequences)
     scores: dict[str, list[ScanScore]] = {}
-    with Segmenter(checkpoint, device=device) as segmenter:
+    with open_segmenter(checkpoint, device=device) as segmenter:
         for done, (name, files) in enumerate(chosen):
             yield Progress(done, len(chosen), f"scoring {name}")
             for setting, score in (yield from _score(segmenter, name, files, postprocessing, flair_alone)):

@@ -14,7 +14,7 @@ from scipy import ndimage
 from metseg.checkpoints import Checkpoint
 from metseg.errors import DataError
 from metseg.events import Event, Finished, Notice, Progress
-from metseg.inference import Segmenter
+from metseg.inference import open_segmenter
 from metseg.lesions import PostprocessingConfig
 from metseg.metrics import CONFIDENCE, Interval, match_lesions, mean_interval
 from metseg.study import Study, StudyFiles
@@ -262,7 +262,7 @@ def score_simulated(
     data, patients, seed, config
         See :func:`simulate_heads`.
     device : str
-        See :class:`metseg.inference.Segmenter`.
+        See :func:`metseg.inference.open_segmenter`.
     postprocessing : optional
         In place of the card's.
 
@@ -278,7 +278,7 @@ def score_simulated(
     """
     lesions: list[SimulatedLesion] = []
     false: dict[str, int] = {}
-    with Segmenter(checkpoint, device=device) as segmenter:
+    with open_segmenter(checkpoint, device=device) as segmenter:
         for event in simulate_heads(data, patients, seed=seed, config=config):
             if not isinstance(event, SimulatedHead):
                 yield event

@@ -79,5 +79,5 @@ def result_of(decoded: Decoded, segmentation: Segmentation, model: str, notices:
         segmentation.postprocessing,
         segmentation.clahe,
         segmentation.target,
-        segmentation.about,
+        segmentation.provenance,
     )

@@ -49,7 +49,7 @@ class Loaded:
 
     def group(self, device: str) -> Group:
         """The network on ``device``."""
-        return self.groups.setdefault(device, Group(lambda: backend_factory("torch")(self.checkpoint, device)))
+        return self.groups.setdefault(device, Group(lambda: backend_factory()(self.checkpoint, device)))
 
 
 class Catalogue:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from metseg.checkpoints import Checkpoint
 from metseg.errors import MetsegError
 from metseg.events import Finished, Notice, Progress
-from metseg.inference import Backend, Segmentation, Segmenter
+from metseg.inference import Backend, Segmentation, open_segmenter
 from metseg.lesions import PostprocessingConfig
 from metseg.server.engine.batching import Cancelled, Group, Images, ModelThread
 from metseg.server.engine.catalogue import Loaded
@@ -207,7 +207,7 @@ class Engine:
             return _SharedBackend(device, work.model.group(device), self._thread, work)
 
         checkpoint = work.model.checkpoint
-        with Segmenter(checkpoint, device=self._device, batch_size=self._batch, backend=shared) as segmenter:
+        with open_segmenter(checkpoint, device=self._device, batch_size=self._batch, backend=shared) as segmenter:
             for event in segmenter.stream(work.study, work.postprocessing):
                 if work.cancelled.is_set():
                     raise Cancelled("the request was given up")
@@ -224,11 +224,18 @@ class Engine:
 class _SharedBackend:
     """A network of the model thread, as one study sees it."""
 
+    remark = ""
+
     def __init__(self, device: str, group: Group, thread: ModelThread, work: Work) -> None:
         self.device = device
         self._group = group
         self._thread = thread
         self._work = work
+
+    @property
+    def name(self) -> str:
+        """Of the backend behind it, once that is open."""
+        return "" if self._group.backend is None else self._group.backend.name
 
     def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
         if self._work.cancelled.is_set():

@@ -1,0 +1,138 @@
+"""``Segmentation``: a network's answer, with what it was made with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg import __version__
+from metseg.errors import DataError
+from metseg.lesions import LESION_COLUMNS, PostprocessingConfig, Target, label_lesions, lesion_records, measure
+from metseg.preprocessing import BrainGrid, Clahe, PreprocessingConfig
+from metseg.study import Study, is_as_written, suffix_of, write_tiff, write_volume
+
+if TYPE_CHECKING:
+    import pandas
+
+_NIFTI = (".nii.gz", ".nii")
+_TIFF = (".tif", ".tiff")
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """A network's answer, with all that is needed to make it again.
+
+    Attributes
+    ----------
+    study : Study
+        What was segmented.
+    probabilities : ndarray of float32, shape (z, y, x)
+        Probability of lesion, on the study's grid.
+    mask : ndarray of uint8, shape (z, y, x)
+        1 inside lesions.
+    preprocessing, postprocessing
+        The exact configurations used.
+    model, weights_sha256 : str
+        Name and hash of the weights.
+    target : Target
+        What is inside the mask.
+    device : str
+        Where the last batch ran.
+    backend : str
+        What ran the network: its name, version and precision.
+    disagreement : ndarray of float32, shape (z, y, x), or None
+        Of an ensemble: how far its members' own probabilities are apart, the largest less the smallest, before
+        refinement and calibration. ``None`` of a single network, or from a backend that cannot say.
+    brain : BrainGrid or None
+        Where the brain was found, if ``preprocessing`` asks for it; nothing outside is lesion.
+    clahe_average : bool
+        The probabilities are the mean of those of plain slices and of those that ``preprocessing`` equalised.
+    """
+
+    study: Study
+    probabilities: npt.NDArray[np.float32]
+    mask: npt.NDArray[np.uint8]
+    preprocessing: PreprocessingConfig
+    postprocessing: PostprocessingConfig
+    model: str
+    weights_sha256: str
+    device: str
+    backend: str
+    disagreement: npt.NDArray[np.float32] | None = None
+    target: Target = Target.FLAIR_ABNORMALITY
+    brain: BrainGrid | None = None
+    clahe_average: bool = False
+
+    @property
+    def clahe(self) -> Clahe:
+        """Which slices the network was shown."""
+        return Clahe.of(self.preprocessing, averaged=self.clahe_average)
+
+    @cached_property
+    def lesions(self) -> pandas.DataFrame:
+        """Every lesion with its size: one row each, columns as in ``metseg demo``'s lesion table.
+
+        Slices and centroids count from 0; volumes and diameters in mm are missing where the spacing is not known.
+        """
+        import pandas
+
+        found = measure(label_lesions(self.mask), spacing=self.study.geometry.spacing, probabilities=self.probabilities)
+        return pandas.DataFrame(lesion_records(found, self.target), columns=list(LESION_COLUMNS))
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What the mask was made with, as JSON values: target, model, hash of its weights, settings, version."""
+        return {
+            "target": str(self.target),
+            "model": self.model,
+            "weights_sha256": self.weights_sha256,
+            "threshold": self.postprocessing.threshold,
+            "smallest": self.postprocessing.smallest,
+            "peak": self.postprocessing.peak,
+            "clahe": str(self.clahe),
+            "brain": None if self.brain is None else self.brain.source,
+            "backend": self.backend,
+            "metseg": __version__,
+        }
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the mask, and its provenance beside it as ``<name>.json``.
+
+        Parameters
+        ----------
+        path : str or Path
+            ``.nii`` or ``.nii.gz`` (0 and 1, on the grid of the study's file) or ``.tif`` (0 and 255); its folder is
+            made.
+        overwrite : bool
+            Replace a mask that was written by this function and not edited since.
+
+        Returns
+        -------
+        Path
+            ``path``.
+
+        Raises
+        ------
+        DataError
+            If the ending is another, or the file is there and must not be replaced.
+        """
+        path = Path(path)
+        ending = suffix_of(path).lower()
+        if ending not in {*_TIFF, *_NIFTI}:
+            raise DataError(f"{path}: a mask is saved as {', '.join([*_NIFTI, *_TIFF])}, not as {ending or 'a folder'}")
+        if path.exists() and not (overwrite and is_as_written(path)):
+            advice = "was edited since, or comes from elsewhere" if overwrite else "overwrite=True replaces it"
+            raise DataError(f"{path}: is there already; {advice}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if ending in _NIFTI:
+            write_volume(path, self.mask, self.study, about=self.provenance)
+        else:
+            pages = self.mask * np.uint8(255)
+            spacing = self.study.geometry.spacing
+            write_tiff(path, pages, channels=False, spacing=spacing, about=self.provenance)
+        return path

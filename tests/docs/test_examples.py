@@ -1,0 +1,75 @@
+"""The scripts of docs/examples, each run as a user runs it, on a synthetic head."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK
+
+from metseg.lesions import Target
+from metseg.study import Geometry, Sequence, write_volume
+from metseg.synthetic import synthetic_study
+
+
+@pytest.fixture(scope="module")
+def patients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one patient: post-contrast T1 and its reference mask, as NIfTI."""
+    folder = tmp_path_factory.mktemp("patients")
+    head = synthetic_study(seed=4, slices=12, size=96, target=Target.ENHANCING_LESION)
+    study = head.only(Sequence.POST).with_geometry(Geometry.spaced((5.0, 2.0, 2.0)))
+    assert study.mask is not None
+    write_volume(folder / "P1_t1c.nii.gz", study.voxels[0], study)
+    write_volume(folder / "P1_t1c_mask.nii.gz", study.mask, study)
+    return folder
+
+
+def run(repository: Path, name: str, *arguments: Path) -> str:
+    """What the script prints."""
+    script = repository / "docs" / "examples" / name
+    command = [sys.executable, str(script), *map(str, arguments)]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_one_file_gives_a_mask_in_its_place_and_a_table(repository: Path, patients: Path, tmp_path: Path) -> None:
+    printed = run(repository, "segment_file.py", patients / "P1_t1c.nii.gz", tmp_path / "out")
+    image, mask = (
+        SimpleITK.ReadImage(str(path)) for path in (patients / "P1_t1c.nii.gz", tmp_path / "out" / "mask.nii.gz")
+    )
+    np.testing.assert_allclose(mask.GetOrigin(), image.GetOrigin(), atol=1e-4)
+    np.testing.assert_allclose(mask.GetDirection(), image.GetDirection(), atol=1e-6)
+    rows = (tmp_path / "out" / "lesions.csv").read_text().splitlines()
+    assert printed.startswith(f"enhancing lesion by metastases: {len(rows) - 1} lesions in ")
+    assert len(rows) > 1
+
+
+def test_an_array_gives_what_its_file_gives(repository: Path, patients: Path, tmp_path: Path) -> None:
+    run(repository, "segment_file.py", patients / "P1_t1c.nii.gz", tmp_path)
+    count = len((tmp_path / "lesions.csv").read_text().splitlines()) - 1
+    assert run(repository, "segment_array.py", patients / "P1_t1c.nii.gz").startswith(f"{count} lesions, ")
+
+
+def test_many_patients_are_segmented_and_what_is_refused_is_listed(
+    repository: Path, patients: Path, tmp_path: Path
+) -> None:
+    printed = run(repository, "many_patients.py", patients, tmp_path / "out")
+    assert (tmp_path / "out" / "P1_mask.nii.gz").exists()
+    assert printed.splitlines()[-1] == "0 files refused"
+
+
+def test_scores_are_given_lesion_by_lesion(repository: Path, patients: Path) -> None:
+    printed = run(repository, "score_against_reference.py", patients)
+    assert "metastases" in printed.splitlines()[0]
+    assert any("sensitivity" in line for line in printed.splitlines())
+
+
+def test_slices_are_listed_by_uncertainty(repository: Path, patients: Path) -> None:
+    rows = run(repository, "slices_to_review.py", patients / "P1_t1c.nii.gz").splitlines()
+    bits = [float(row.split(": ")[1].split(" ")[0]) for row in rows]
+    assert len(rows) == 5
+    assert bits == sorted(bits, reverse=True)

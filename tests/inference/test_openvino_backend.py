@@ -1,0 +1,127 @@
+"""OpenVINO: converted once, checked against PyTorch, and the same answers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from metseg.checkpoints import Checkpoint, combine, load_checkpoint, save_checkpoint
+from metseg.errors import MetsegError
+from metseg.events import Notice, Progress, drain
+from metseg.inference import open_segmenter, openvino_conversion
+from metseg.inference.backend import ENVIRONMENT
+from metseg.inference.openvino_backend import OpenVinoBackend, can_use
+from metseg.inference.openvino_conversion import compile_network, convert_network
+from metseg.networks import NetworkSpec, build_network
+from metseg.networks.registry import ArchitectureName
+from metseg.study import Study
+
+pytestmark = pytest.mark.skipif(not can_use("cpu"), reason="OpenVINO is not installed, or this is no x86 processor")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of these tests' own, and ``auto`` means what it means to a user."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.delenv(ENVIRONMENT, raising=False)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Checkpoint:
+    """A trained network, whose probabilities mean something."""
+    return load_checkpoint("attention_unet")
+
+
+def test_it_is_the_default_on_the_cpu_and_gives_the_mask_of_pytorch(shipped: Checkpoint, head: Study) -> None:
+    events: list[object] = []
+    with open_segmenter(shipped, device="cpu") as segmenter:
+        found = drain(segmenter.stream(head), events.append)
+        again: list[object] = []
+        drain(segmenter.stream(head), again.append)
+    with open_segmenter(shipped, device="cpu", backend="torch") as segmenter:
+        expected = segmenter.segment(head)
+    assert found.backend.startswith("openvino ")
+    assert expected.backend.startswith("torch ")
+    assert found.provenance["backend"] == found.backend
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=0.05)
+    assert (found.mask != expected.mask).sum() <= 0.01 * expected.mask.sum()
+    prepared = [event for event in events if isinstance(event, Progress) and event.what.startswith("preparing")]
+    assert len(prepared) == 1
+    assert not any(isinstance(event, Progress) and event.what.startswith("preparing") for event in again)
+
+
+def test_a_network_is_converted_once(shipped: Checkpoint, cache: Path) -> None:
+    OpenVinoBackend(shipped, "cpu")
+    (graph,) = cache.rglob("network.xml")
+    written = graph.stat().st_mtime_ns
+    assert openvino_conversion.is_converted(shipped)
+    OpenVinoBackend(shipped, "cpu")
+    assert graph.stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("architecture", ["unet3d", "nested_unet"])
+def test_networks_answer_alike_on_any_number_of_slices_of_any_size(architecture: ArchitectureName) -> None:
+    torch.manual_seed(0)
+    network = build_network(NetworkSpec.of(architecture), encoder_weights="bundled").eval()
+    converted = convert_network(network, 3)
+    compiled = compile_network(converted, full_precision=True)
+    for count, side in ((1, 64), (5, 96), (9, 64)):
+        batch = np.random.default_rng(count).random((count, 3, side, side), np.float32)
+        with torch.inference_mode():
+            expected = network(torch.from_numpy(batch)).sigmoid().amax(dim=1).numpy()
+        np.testing.assert_allclose(compiled.run(batch)[0], expected, atol=1e-3)
+
+
+def test_an_ensembles_disagreement_is_known(shipped: Checkpoint, head: Study, tmp_path: Path) -> None:
+    first = load_checkpoint("attention_unet_first")
+    both = load_checkpoint(save_checkpoint(tmp_path / "both", *combine([shipped, first], "both")))
+    answers = []
+    for backend in ("openvino", "torch"):
+        with open_segmenter(both, device="cpu", backend=backend) as segmenter:
+            answers.append(segmenter.segment(head).disagreement)
+    ours, torchs = answers
+    assert ours is not None
+    assert torchs is not None
+    assert torchs.max() > 0.1
+    assert np.abs(ours - torchs).mean() < 0.005
+
+
+def test_a_form_that_answers_otherwise_is_not_used_and_that_is_said(
+    head: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(1)
+    other = build_network(NetworkSpec.of("attention_unet"))
+    monkeypatch.setattr(
+        openvino_conversion, "convert_network", lambda _network, channels: convert_network(other, channels)
+    )
+    for _ in range(2):  # converted and checked, then known from the cache
+        events: list[object] = []
+        with open_segmenter("attention_unet_first", device="cpu") as segmenter:
+            found = drain(segmenter.stream(head), events.append)
+        assert found.backend.startswith("torch ")
+        said = [event.text for event in events if isinstance(event, Notice)]
+        assert any("OpenVINO form" in text and text.endswith("PyTorch is used") for text in said)
+
+
+def test_nothing_is_reported_to_the_makers_of_openvino() -> None:
+    code = (
+        "import sys; from metseg.inference.openvino_conversion import load_openvino; load_openvino();"
+        "assert sys.modules['openvino_telemetry'] is None; print('quiet')"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "quiet\n"
+
+
+def test_a_backend_is_refused_where_it_cannot_run(shipped: Checkpoint) -> None:
+    with pytest.raises(MetsegError, match="x86 CPUs"):
+        OpenVinoBackend(shipped, "cuda")
+    with pytest.raises(MetsegError, match="auto, torch, openvino"):
+        open_segmenter(shipped, backend="abacus")
