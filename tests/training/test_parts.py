@@ -19,7 +19,7 @@ from metseg.training.augmentation import Augmentation
 from metseg.training.dataset import EpochPlan, Place, TrainingSlices, prepare
 from metseg.training.ema import moving_average
 from metseg.training.losses import UNKNOWN, SegmentationLoss
-from metseg.training.prepared_study import PreparedStudy, masked_slices
+from metseg.training.prepared_study import PreparedStudy
 
 STILL = AugmentationConfig(brightness=0, contrast=0, gamma=0, noise=0, clahe=0, missing_sequence=0)
 
@@ -221,8 +221,8 @@ def test_training_sees_what_inference_sees() -> None:
 def test_slices_without_a_mask_of_their_own_are_not_trained_on() -> None:
     study = synthetic_study(1, slices=8, size=96)
     files = tuple(SliceFile(Path(f"{z}.tif"), Path(f"{z}_mask.tif") if z != 1 else None) for z in range(8))
-    assert masked_slices(replace(study, slices=files)) == [0, 2, 3, 4, 5, 6, 7]
-    assert masked_slices(replace(study, mask=None)) == []
+    assert replace(study, slices=files).masked_slices == [0, 2, 3, 4, 5, 6, 7]
+    assert replace(study, mask=None).masked_slices == []
     ready = prepare(replace(study, slices=files), PreprocessingConfig(size=None))
     assert ready is not None
     assert ready.masked == (0, 2, 3, 4, 5, 6, 7)

@@ -23,7 +23,6 @@ from metseg.inference import Segmenter, open_segmenter
 from metseg.metrics import ScanScore, score_scan, summarise
 from metseg.study import Sequence, StudyFiles
 from metseg.training.dataset import load_masked
-from metseg.training.prepared_study import masked_slices
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -159,7 +158,7 @@ def _measure_patient(
         started = time.perf_counter()
         segmentation = segmenter.segment(study)
         seconds += time.perf_counter() - started
-        z = masked_slices(study)
+        z = study.masked_slices
         reference, predicted = study.mask[z], np.ascontiguousarray(segmentation.mask[z])
         score = score_scan(
             study.name,

@@ -216,6 +216,13 @@ class Study:
         return 0
 
     @property
+    def masked_slices(self) -> list[int]:
+        """Slices that have a mask of their own; all of them if the study was never a file."""
+        if self.mask is None:
+            return []
+        return [z for z in range(self.shape[0]) if not self.slices or self.slices[z].mask is not None]
+
+    @property
     def stand_ins(self) -> tuple[Sequence, ...]:
         """Sequences whose channel is a copy of FLAIR, the TCGA-LGG slices' stand-in for what was not acquired."""
         if Sequence.FLAIR not in self.sequences:

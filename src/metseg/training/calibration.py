@@ -23,7 +23,6 @@ from metseg.metrics import Reliability, pool_reliability
 from metseg.networks import EnsembleSpec, NetworkSpec
 from metseg.study import StudyFiles
 from metseg.training.dataset import Folders, load_masked, masked_patients
-from metseg.training.prepared_study import masked_slices
 
 #: Logits are counted in bins of this width, which moves the likelihood by less than a millionth.
 _WIDTH = 0.01
@@ -294,7 +293,7 @@ def _count(segmenters: list[Segmenter], files: list[StudyFiles]) -> Generator[No
     for study in (yield from load_masked(files)):
         if study.mask is None:
             continue
-        z = masked_slices(study)
+        z = study.masked_slices
         answers = [segmenter.segment(study).probabilities[z] for segmenter in segmenters]
         counts += LogitCounts.of(study.mask[z], np.mean(answers, axis=0))
     return counts

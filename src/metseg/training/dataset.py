@@ -27,7 +27,7 @@ from metseg.training.augmentation import Augmentation, Pair
 from metseg.training.config import TrainingConfig
 from metseg.training.losses import UNKNOWN
 from metseg.training.prepared_cache import PreparedCache
-from metseg.training.prepared_study import PreparedStudy, masked_slices
+from metseg.training.prepared_study import PreparedStudy
 
 #: Folders of patients; of a patient who is in several the first counts.
 Folders = Path | DataFolder | abc.Sequence[Path | DataFolder]
@@ -60,7 +60,7 @@ def prepare(
     ``known`` are the slices whose mask counts, if not all that have one. Where ``config`` asks for the brain it is
     looked for, unless it is given.
     """
-    z = masked_slices(study) if known is None else list(known)
+    z = study.masked_slices if known is None else list(known)
     if not z or study.mask is None:
         return None
     voxels, mask = study.select([Sequence(name) for name in config.sequences]), study.mask
@@ -84,7 +84,7 @@ def prepare_simulated(
     Only those slices of the copy count as masked that hold one of them: the others are in the head itself.
     """
     insertion = insert_metastases(study, seed, target=Target.of_sequences(config.sequences))
-    kept = tuple(z for z in masked_slices(study) if insertion.labels[z].any())
+    kept = tuple(z for z in study.masked_slices if insertion.labels[z].any())
     return prepare(insertion.study, config, patient, kept, brain) if kept else None
 
 
@@ -147,7 +147,7 @@ def load_masked(patients: Iterable[StudyFiles]) -> Generator[Notice, None, list[
         yield from (Notice(f"refused: {problem}") for problem in loaded.problems if problem.refused)
         about_masks = [one for one in loaded.problems if one.kind is ProblemKind.MASK and not one.refused]
         yield from (Notice(f"remark: {one}") for one in about_masks)
-        studies += [study for study in loaded.studies if masked_slices(study)]
+        studies += [study for study in loaded.studies if study.masked_slices]
     return studies
 
 
@@ -257,7 +257,7 @@ def prepare_single_slices(
     for done, (name, files) in enumerate(patients.items()):
         yield Progress(done, len(patients), f"reading slices of {name}")
         for study in (yield from load_masked(files)):
-            ready = [prepare(study.slice(z), config, name) for z in masked_slices(study)]
+            ready = [prepare(study.slice(z), config, name) for z in study.masked_slices]
             prepared += [replace(entry, replayed=True) for entry in ready if entry is not None]
     return prepared
 

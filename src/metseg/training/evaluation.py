@@ -15,7 +15,6 @@ from metseg.metrics import ScanScore, Summary, score_scan, summarise
 from metseg.preprocessing import Clahe, PreprocessingConfig
 from metseg.study import Sequence, Study, StudyFiles
 from metseg.training.dataset import Channels, Folders, chosen_patients, load_masked
-from metseg.training.prepared_study import masked_slices
 
 
 class Evaluation(BaseModel):
@@ -121,7 +120,7 @@ def _score(
     for study in (yield from load_masked(files)):
         if study.mask is None:
             continue
-        z = masked_slices(study)
+        z = study.masked_slices
         reference = study.mask[z]
         settings: dict[str, Study] = {"all sequences": study}
         if flair_alone and Sequence.FLAIR in study.sequences and len(study.sequences) > 1:

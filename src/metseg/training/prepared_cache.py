@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from metseg.errors import DataError
 from metseg.preprocessing import PreprocessingConfig
 from metseg.study import Study, write_atomically
-from metseg.training.prepared_study import PreparedStudy, masked_slices
+from metseg.training.prepared_study import PreparedStudy
 
 #: Raised when the same study and configuration give other arrays than before.
 _FORMAT = 1
@@ -75,7 +75,7 @@ class PreparedCache:
             _FORMAT,
             config.model_dump(mode="json", exclude={"neighbours"}),
             [sequence.value for sequence in study.sequences],
-            masked_slices(study),
+            study.masked_slices,
             study.voxels.shape,
             str(study.voxels.dtype),
             study.geometry.spacing,

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import torch
 
 from metseg.preprocessing import neighbourhood, network_input
-from metseg.study import Study
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +65,3 @@ class PreparedStudy:
 def _widened(half: npt.NDArray[np.float16]) -> npt.NDArray[np.float32]:
     """The same numbers as float32; torch does it twenty times as fast as NumPy."""
     return np.asarray(torch.from_numpy(half).float().numpy(), np.float32)
-
-
-def masked_slices(study: Study) -> list[int]:
-    """Slices that have a mask of their own; all of them if the study was never a file."""
-    if study.mask is None:
-        return []
-    if not study.slices:
-        return list(range(study.shape[0]))
-    return [z for z, file in enumerate(study.slices) if file.mask is not None]

@@ -20,7 +20,6 @@ from metseg.metrics import CONFIDENCE, Interval, match_lesions, mean_interval
 from metseg.study import Study, StudyFiles
 from metseg.synthetic import Insertion, MetastasisConfig, insert_metastases
 from metseg.training.dataset import Folders, chosen_patients, load_masked
-from metseg.training.prepared_study import masked_slices
 
 #: Bounds between the classes of diameters, mm; the first and last class are open.
 DIAMETERS = (5.0, 10.0, 15.0)
@@ -236,7 +235,7 @@ def _simulated(
         insertion = insert_metastases(study, seed, config)
         if not insertion.lesions:
             yield Notice(f"{study.name}: no room for a lesion")
-        yield SimulatedHead(study, insertion, tuple(masked_slices(study)))
+        yield SimulatedHead(study, insertion, tuple(study.masked_slices))
 
 
 def score_simulated(
