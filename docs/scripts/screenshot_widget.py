@@ -10,7 +10,7 @@ from pathlib import Path
 
 import napari
 import numpy as np
-from window import PLUGIN, open_widget, segment, settle
+from window import PLUGIN, open_widget, segment, settle, wait_until
 
 IMAGES = Path(__file__).resolve().parents[1] / "images"
 
@@ -31,6 +31,7 @@ def main() -> None:
         if layer.name.startswith("mask"):
             layer.visible = False
     outline = segment(viewer, widget)
+    wait_until(lambda: not widget.scoring.busy, "scoring")
     largest = int(np.argmax((np.asarray(outline.data) > 0).sum(axis=(1, 2))))
     viewer.dims.set_current_step(0, largest)
     viewer.reset_view(margin=0.02)

@@ -157,10 +157,10 @@ def test_labels_that_do_not_fit_are_refused(viewer: Any, tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
-def test_the_sample_is_a_head_with_its_mask(viewer: Any) -> None:
+def test_the_sample_is_a_head_with_a_mask_of_each_target(viewer: Any) -> None:
     viewer.open_sample("napari-metseg", "synthetic-head")
     kinds = [layer.name.partition(" ")[0] for layer in viewer.layers]
-    assert kinds == ["pre", "post", "FLAIR", "mask"]
+    assert kinds == ["pre", "post", "FLAIR", "mask", "mask"]
     assert viewer.layers[-1].data.any()
 
 

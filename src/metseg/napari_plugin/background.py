@@ -8,9 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.qt.threading import WorkerBase, create_worker
+from qtpy.QtCore import QTimer
 
 #: Milliseconds that a process which wants to end waits for its threads: an import of torch, or a network's few slices.
 _PATIENCE = 60_000
+#: Milliseconds of rest before a moved slider or a brush stroke is acted on, so that undo holds one step for it.
+_REST = 150
 
 
 def start(worker: WorkerBase) -> None:
@@ -82,6 +85,15 @@ class Latest:
         elif self._waiting is None:
             self._done(result)
         self._start()
+
+
+def resting(action: Callable[[], object]) -> QTimer:
+    """A timer that calls ``action`` once when it was started and then left alone for a moment."""
+    timer = QTimer()
+    timer.setSingleShot(True)
+    timer.setInterval(_REST)
+    timer.timeout.connect(action)
+    return timer
 
 
 def _attempt(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, Exception | None]:

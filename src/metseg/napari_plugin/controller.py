@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
-from qtpy.QtCore import QTimer
 
 from metseg.errors import MetsegError
 from metseg.napari_plugin import exporting, outlines, pipeline
-from metseg.napari_plugin.background import Latest
+from metseg.napari_plugin.background import Latest, resting
 from metseg.napari_plugin.brush_circle import without_box
 from metseg.napari_plugin.layers import KEY, SEQUENCES_KEY, Channel, Source, is_auxiliary, sequences_of
 from metseg.napari_plugin.messages import tell, tell_error
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from metseg.inference import Segmentation
-
-#: Milliseconds of rest before a moved slider or a brush stroke is acted on, so that undo holds one step for it.
-_REST = 150
 
 
 class Controller(Follower):
@@ -56,8 +52,8 @@ class Controller(Follower):
         self._files = Latest(self._on_model_file, self._on_model_file_failed)
         self._rederivations = Latest(self._on_rederived, tell_error)
         self._reviews = Latest(self._on_reviewed, tell_error)
-        self._rederive_soon = _resting(self.rederive)
-        self._review_soon = _resting(self.review)
+        self._rederive_soon = resting(self.rederive)
+        self._review_soon = resting(self.review)
         self.follow(viewer.layers.events, ("inserted", "removed", "reordered"), self._on_layers)
         self.follow(state.events, ("model",), self._take_model_defaults)
         self.follow(state.events, ("automatic",), self._take_model_defaults)
@@ -393,11 +389,3 @@ def _title(layer: Labels) -> str:
 
 def _is_untouched_reference(layer: Labels) -> bool:
     return outlines.is_reference(layer) and not outlines.is_edited(layer)
-
-
-def _resting(action: Any) -> QTimer:
-    timer = QTimer()
-    timer.setSingleShot(True)
-    timer.setInterval(_REST)
-    timer.timeout.connect(action)
-    return timer

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import colorsys
 import weakref
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +38,7 @@ Colour = tuple[float, float, float, float]
 #: Colour of what a network proposes, of what a mask file holds, and of any further label.
 _PROPOSED = {Target.FLAIR_ABNORMALITY: (1.0, 0.62, 0.10, 1.0), Target.ENHANCING_LESION: (1.0, 0.25, 0.25, 1.0)}
 _GIVEN, _FURTHER = (0.20, 0.85, 0.95, 1.0), (0.90, 0.35, 0.75, 1.0)
+_GIVEN_ENHANCING = (0.45, 0.95, 0.45, 1.0)
 #: Of further results on one image, in this order; told apart with any kind of colour vision (Okabe and Ito 2008).
 _OTHERS: tuple[Colour, ...] = ((0.0, 0.62, 0.45, 1.0), (0.94, 0.89, 0.26, 1.0), (0.0, 0.45, 0.70, 1.0))
 #: Colours nearer to each other than this, in RGB from 0 to 1, count as one.
@@ -87,12 +88,15 @@ class Outline:
         The run that made it; ``None`` for an outline that was read from a file.
     image : weak reference or None
         The image layer it was made for.
+    target : Target or None
+        What is outlined, where that is known.
     """
 
     study: Study
     proposal: npt.NDArray[np.uint8]
     segmentation: Segmentation | None = None
     image: weakref.ref[Any] | None = None
+    target: Target | None = None
 
 
 def study_layers(study: Study, *, visible: bool = True) -> list[LayerData]:
@@ -109,10 +113,24 @@ def study_layers(study: Study, *, visible: bool = True) -> list[LayerData]:
     order = [index for index in range(len(study.sequences)) if index != shown] + [shown]
     layers = [_image_layer(study, index, visible and index == shown) for index in order]
     if study.mask is not None:
-        entry = {KEY: Outline(study, study.mask.copy()), **placed_metadata(study.geometry)}
-        extra = {"name": f"mask · {study.name}", "visible": visible, "metadata": entry}
-        layers.append((study.mask.copy(), placement(study.geometry) | _given_look() | extra, "labels"))
+        layers.append(_study_mask_layer(study, study.mask, None, visible))
     return layers
+
+
+def target_layers(studies: Mapping[Target, Study]) -> list[LayerData]:
+    """Layer data tuples of one examination with a mask for each target; the studies are alike but for the mask."""
+    layers = study_layers(replace(next(iter(studies.values())), mask=None))
+    masks = ((target, study, study.mask) for target, study in studies.items())
+    return layers + [_study_mask_layer(study, mask, target) for target, study, mask in masks if mask is not None]
+
+
+def _study_mask_layer(
+    study: Study, mask: npt.NDArray[np.uint8], target: Target | None, visible: bool = True
+) -> LayerData:
+    entry = {KEY: Outline(study, mask.copy(), target=target), **placed_metadata(study.geometry)}
+    name = f"mask · {study.name}" if target is None else f"mask ({target}) · {study.name}"
+    extra = {"name": name, "visible": visible, "metadata": entry}
+    return mask.copy(), placement(study.geometry) | _given_look(target) | extra, "labels"
 
 
 def mask_layer(name: str, labels: npt.NDArray[Any], geometry: Geometry) -> LayerData:
@@ -143,8 +161,8 @@ def _free_colour(preferred: Colour, used: Iterable[npt.ArrayLike]) -> Colour:
     return free[0] if free else candidates[int(np.argmax(away))]
 
 
-def _given_look() -> dict[str, Any]:
-    return {"opacity": 0.4, "colormap": _colours(_GIVEN)}
+def _given_look(target: Target | None = None) -> dict[str, Any]:
+    return {"opacity": 0.4, "colormap": _colours(_GIVEN_ENHANCING if target is Target.ENHANCING_LESION else _GIVEN)}
 
 
 def _colours(lesion: tuple[float, ...]) -> Any:

@@ -39,9 +39,11 @@ def outline_of(layer: Any) -> Outline | None:
 
 
 def target_of(layer: Labels) -> Target | None:
-    """What the network outlines that made the layer; ``None`` if none did."""
+    """What the layer outlines; ``None`` if that is not known."""
     entry = outline_of(layer)
-    return None if entry is None or entry.segmentation is None else entry.segmentation.target
+    if entry is None:
+        return None
+    return entry.target if entry.segmentation is None else entry.segmentation.target
 
 
 def volume(layer: Labels) -> npt.NDArray[np.integer[Any]]:

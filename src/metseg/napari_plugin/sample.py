@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from metseg.napari_plugin.layers import LayerData, study_layers
+from metseg.napari_plugin.layers import LayerData, target_layers
 
 
 def synthetic_head() -> list[LayerData]:
-    """A synthetic head with lesions and their true outline, as layers."""
-    from metseg.synthetic import synthetic_study
+    """A synthetic head with lesions and the true outline of each target, as layers."""
+    from metseg.synthetic import synthetic_targets
 
-    return study_layers(synthetic_study(seed=0))
+    return target_layers(synthetic_targets(seed=0))

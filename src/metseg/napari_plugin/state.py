@@ -12,6 +12,7 @@ from psygnal import SignalGroupDescriptor
 from metseg import DEFAULT_MODEL
 from metseg.events import Progress
 from metseg.lesions import TargetChoice
+from metseg.metrics import ScanScore, SizeClass
 from metseg.preprocessing import Clahe
 from metseg.study import Sequence, StudyFiles
 
@@ -87,6 +88,14 @@ class LayerChoice:
     title: str
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """Scores of an outline against a reference mask, after which ``scan`` is named, and its lesions by size."""
+
+    scan: ScanScore
+    sizes: tuple[SizeClass, ...]
+
+
 @dataclass
 class SegmentationState:
     """The state that view, controller and preview share. Every field has a signal in ``events``.
@@ -123,6 +132,8 @@ class SegmentationState:
         How the chosen outline came about: network and threshold, or reference mask, and what was edited by hand.
     reference : bool
         The chosen outline is a reference mask as it was read.
+    agreement : Agreement or None
+        Of the chosen outline with a reference mask of the image; None if there is none, or that is it.
     edited : bool
         The chosen outline holds a person's work.
     confirmed : bool or None
@@ -161,6 +172,7 @@ class SegmentationState:
     notices: tuple[str, ...] = ()
     origin: str = ""
     reference: bool = False
+    agreement: Agreement | None = None
     edited: bool = False
     confirmed: bool | None = None
     outdated: bool = False

@@ -12,6 +12,8 @@ from metseg.napari_plugin.dialogs import ask_folder, ask_model_file, confirm_rep
 from metseg.napari_plugin.outline_display import OutlineDisplay
 from metseg.napari_plugin.patients import Patients
 from metseg.napari_plugin.preview import Preview
+from metseg.napari_plugin.scores_section import ScoresSection
+from metseg.napari_plugin.scoring import Scoring
 from metseg.napari_plugin.sections import EnhanceSection, InputSection, OutlineSection, ResultSection, RunSection
 from metseg.napari_plugin.session import SessionWidget
 from metseg.napari_plugin.state import Follower, SegmentationState
@@ -40,6 +42,7 @@ class SegmentationWidget(SessionWidget):
         self.preview = Preview(napari_viewer, self.state)
         self.display = OutlineDisplay(self.state)
         self.patients = Patients(napari_viewer, self.state)
+        self.scoring = Scoring(self.state)
         self.input = InputSection(self.state, self._open_model, self.controller.name_channels, self.patients.open)
         self.enhance = EnhanceSection(self.state)
         self.outline = OutlineSection(self.state)
@@ -47,7 +50,8 @@ class SegmentationWidget(SessionWidget):
         self.result = ResultSection(
             self.state, self.controller.outline_anew, self.controller.confirm_slice, self._export
         )
-        self._parts = (self.input, self.enhance, self.outline, self.run, self.result)
+        self.scores = ScoresSection(self.state)
+        self._parts = (self.input, self.enhance, self.outline, self.run, self.scores, self.result)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(Column(self._parts))
@@ -60,6 +64,7 @@ class SegmentationWidget(SessionWidget):
             self.preview.abandon,
             self.display.close,
             self.patients.close,
+            self.scoring.close,
         )
 
     def close_session(self) -> None:
