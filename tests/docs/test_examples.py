@@ -15,7 +15,6 @@ from metseg.lesions import Target
 from metseg.study import Geometry, Sequence, write_volume
 from metseg.synthetic import synthetic_study
 
-
 pytestmark = pytest.mark.usefixtures("two_targets")
 
 
