@@ -3,11 +3,13 @@
 #
 # Needs Python 3.11 or newer and make; the rest is installed into .venv from the package index.
 # PYTHON=python3.12 make test   chooses another interpreter.
+# make test SLOW=1      runs what takes long, too, as CI does.
 # make test WORKERS=4           runs the tests in four processes at once; each wants a processor and 2 GB.
 
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
+SLOW ?=
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/.installed
 
@@ -40,9 +42,9 @@ types: $(STAMP)
 
 # Types are checked beside the tests; what mypy has to say comes after them.
 test: style
-	@echo "$(BIN)/mypy, and beside it $(BIN)/python -m pytest --numprocesses=$(WORKERS)"
+	@echo "$(BIN)/mypy, and beside it $(BIN)/python -m pytest --numprocesses=$(WORKERS) $(if $(SLOW),--slow)"
 	@$(BIN)/mypy >$(VENV)/types.txt 2>&1 & types=$$!; \
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS); tests=$$?; \
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) $(if $(SLOW),--slow); tests=$$?; \
 	wait $$types; types=$$?; cat $(VENV)/types.txt; exit $$((tests | types))
 
 format: $(STAMP)

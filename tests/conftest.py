@@ -40,6 +40,20 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--slow`` runs the tests that are marked ``slow``, too."""
+    parser.addoption("--slow", action="store_true", help="run the tests that are marked slow, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip slow tests unless they are asked for."""
+    if not config.getoption("slow"):
+        skipped = pytest.mark.skip(reason="slow: make test SLOW=1")
+        for item in items:
+            if item.get_closest_marker("slow") is not None:
+                item.add_marker(skipped)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Give workers whole rooms and modules, those with most tests first: what their fixtures start is started once."""
