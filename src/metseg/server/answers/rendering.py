@@ -171,7 +171,7 @@ def _zip(result: Result) -> bytes:
                 volume if several else volume[0],
                 channels=False,
                 spacing=study.geometry.spacing if several else None,
-                about=result.provenance,
+                about=result.about,
             )
             name = image.with_name(f"{stem_of(image)}{MASK_ENDING}")
             _add(archive, f"{name.as_posix()}.tif", path)
