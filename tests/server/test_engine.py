@@ -12,7 +12,7 @@ import pytest
 
 from metseg.checkpoints import load_checkpoint
 from metseg.inference import Segmenter
-from metseg.server.engine import BusyError, Cancelled, Catalogue, Engine, ModelThread
+from metseg.server.engine import BusyError, Cancelled, Catalogue, Engine, ModelThread, Work
 from metseg.study import Study
 
 Batches = list[tuple[int, int]]
@@ -141,3 +141,27 @@ def test_only_so_many_models_stay_loaded_and_each_answers_for_itself(running: Ru
     assert len(set(answers[::2])) == len(set(answers[1::2])) == 1
     assert answers[0] != answers[1]
     assert len(catalogue.loaded) <= 2
+
+
+def test_the_rest_of_a_study_is_estimated_while_it_runs(
+    running: Running, head: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, catalogue, engine, _ = running
+    monkeypatch.setattr("metseg.events._SHORTEST", 0.0)
+    told: list[float | None] = []
+
+    class Kept(Work):
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if name == "seconds_left":
+                told.append(value)  # type: ignore[arg-type]  # seconds, or None
+
+    monkeypatch.setattr("metseg.server.engine.queue.Work", Kept)
+    model = catalogue.get(None)
+    long = Study("long", np.concatenate([head.voxels] * 4, axis=1), head.sequences)
+    _, future = engine.start(long, model, model.checkpoint.card.postprocessing)
+    future.result(60)
+    estimates = [seconds for seconds in told if seconds is not None]
+    assert estimates
+    assert min(estimates) > 0
+    assert told[-1] is None, "nothing is left"

@@ -40,6 +40,7 @@ def test_a_job_ends_with_what_predict_answers(client: TestClient, stack: bytes) 
     job = client.get(place).json()
     assert (job["done"], job["total"]) == (10, 10)
     assert job["expires_in"] > 0
+    assert job["seconds_left"] is None
     for accept, query in (("image/tiff", {}), ("application/zip", {}), ("image/png", {"view": "overlay", "slice": 3})):
         asked: Any = {"headers": {"accept": accept}, "params": query}
         direct = client.post(

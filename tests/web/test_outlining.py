@@ -17,11 +17,12 @@ from metseg.errors import MetsegError
 from metseg.events import Finished, Notice, Progress, drain
 from metseg.study import Study
 from metseg.web.client import JSON, NIFTI, TIFF, Address, Client, RefusedError, ServerDownError
-from metseg.web.documents import Answer
-from metseg.web.outlining import outline
+from metseg.web.documents import Answer, State
+from metseg.web.outlining import JobProgress, outline
 from metseg.web.report import as_report
 from metseg.web.uploads import Upload, pack_study
 from metseg.web.views.volume import isotropic
+from metseg.web.views.waiting import progress_in_words
 
 
 def test_a_result_is_what_the_api_answers_and_what_was_sent(
@@ -120,3 +121,16 @@ def _stack(depth: int) -> bytes:
     content = io.BytesIO()
     tifffile.imwrite(content, pages, photometric="minisblack")
     return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("progress", "text"),
+    [
+        (JobProgress(0, 36, State.QUEUED), "Waiting for the network: other studies are before this one"),
+        (JobProgress(8, 36, State.RUNNING), "small: 8 of 36 slices"),
+        (JobProgress(8, 36, State.RUNNING, 21.0), "small: 8 of 36 slices, about 20 s left"),
+        (JobProgress(36, 36, State.FINISHED), "Fetching the outlines"),
+    ],
+)
+def test_the_page_says_how_long_the_rest_takes(progress: JobProgress, text: str) -> None:
+    assert progress_in_words(progress, "small") == text

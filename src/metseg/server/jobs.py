@@ -56,6 +56,7 @@ class Job:
             state=state,
             done=self.work.progress.done,
             total=self.work.progress.total,
+            seconds_left=self.work.seconds_left if state is JobState.RUNNING else None,
             problem=None if self.problem is None else self.problem.detail,
             expires_in=left,
         )

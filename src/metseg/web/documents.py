@@ -66,12 +66,13 @@ class State(StrEnum):
 
 
 class Job(_Document):
-    """A study on its way; ``done`` of ``total`` slices are ready."""
+    """A study on its way; ``done`` of ``total`` slices are ready, the rest takes ``seconds_left`` if that is known."""
 
     id: str
     state: State
     done: int
     total: int
+    seconds_left: float | None
     problem: str | None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 
 import tifffile
@@ -27,6 +28,13 @@ class OutliningError(MetsegError):
     """The server took the study, but did not bring it to an end."""
 
 
+@dataclass(frozen=True, slots=True)
+class JobProgress(Progress):
+    """Slices that are ready; ``what`` is the job's state, ``seconds_left`` how long it still takes if that is known."""
+
+    seconds_left: float | None = None
+
+
 def outline(client: Client, upload: Upload, model: str, clahe: str = "") -> Generator[Event[Result], None, None]:
     """Send ``upload``, wait until ``model`` has outlined it, and fetch all that is shown.
 
@@ -47,7 +55,7 @@ def outline(client: Client, upload: Upload, model: str, clahe: str = "") -> Gene
     Yields
     ------
     Event
-        A Notice whenever the page must wait, Progress in slices, Finished with the result.
+        A Notice whenever the page must wait, JobProgress in slices, Finished with the result.
 
     Raises
     ------
@@ -59,12 +67,12 @@ def outline(client: Client, upload: Upload, model: str, clahe: str = "") -> Gene
     job = yield from _start(client, upload, model, clahe)
     try:
         while job.state in (State.QUEUED, State.RUNNING):
-            yield Progress(job.done, job.total, job.state)
+            yield JobProgress(job.done, job.total, job.state, job.seconds_left)
             time.sleep(_POLL)
             job = client.job(job)
         if job.state is not State.FINISHED:
             raise OutliningError(job.problem or f"the server has given the study up ({job.state})")
-        yield Progress(job.total, job.total, job.state)
+        yield JobProgress(job.total, job.total, job.state)
         yield Finished(_fetch(client, job, upload))
     finally:
         client.forget(job)

@@ -110,6 +110,7 @@ class JobDocument(BaseModel):
     state: JobState
     done: int = Field(description="Slices that are ready.")
     total: int = Field(description="Slices of the study.")
+    seconds_left: float | None = Field(description="How long a running job still takes, as soon as it can be said.")
     problem: str | None = Field(description="Why it failed.")
     expires_in: float | None = Field(description="Seconds until a finished job is forgotten.")
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from metseg.checkpoints import Checkpoint
 from metseg.errors import MetsegError
-from metseg.events import Finished, Notice, Progress
+from metseg.events import Finished, Notice, Progress, RemainingTime
 from metseg.inference import Backend, Segmentation, open_segmenter
 from metseg.lesions import PostprocessingConfig
 from metseg.server.engine.batching import Cancelled, Group, Images, ModelThread
@@ -82,6 +82,8 @@ class Work:
         How probabilities become a mask.
     progress : Progress
         How far it is.
+    seconds_left : float or None
+        How long it still takes, estimated; None until that can be said.
     notices : list of str
         What must be said of it.
     """
@@ -92,6 +94,7 @@ class Work:
     progress: Progress
     notices: list[str] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
+    seconds_left: float | None = None
 
 
 class Engine:
@@ -206,14 +209,14 @@ class Engine:
         def shared(checkpoint: Checkpoint, device: str) -> Backend:
             return _SharedBackend(device, work.model.group(device), self._thread, work)
 
-        checkpoint = work.model.checkpoint
+        checkpoint, remaining = work.model.checkpoint, RemainingTime()
         with open_segmenter(checkpoint, device=self._device, batch_size=self._batch, backend=shared) as segmenter:
             for event in segmenter.stream(work.study, work.postprocessing):
                 if work.cancelled.is_set():
                     raise Cancelled("the request was given up")
                 match event:
                     case Progress():
-                        work.progress = event
+                        work.progress, work.seconds_left = event, remaining.seconds(event)
                     case Notice(text):
                         work.notices.append(text)
                     case Finished(result):

@@ -9,10 +9,10 @@ from html import escape
 import streamlit as st
 
 from metseg.errors import MetsegError
-from metseg.events import Finished, Notice, Progress
+from metseg.events import Finished, Notice, seconds_in_words
 from metseg.web.client import BusyError, Client, ServerDownError
 from metseg.web.documents import State
-from metseg.web.outlining import outline
+from metseg.web.outlining import JobProgress, outline
 from metseg.web.server import own_server_is_starting
 from metseg.web.session import current
 from metseg.web.views.states import show_down, show_problem
@@ -69,9 +69,9 @@ def outline_missing(client: Client) -> None:
         try:
             with closing(outline(client, upload, model, session.clahe)) as events:
                 for event in events:
-                    if isinstance(event, Progress):
+                    if isinstance(event, JobProgress):
                         done = event.done / max(event.total, 1)
-                        bar.progress((number + done) / len(missing), _progress(event, which))
+                        bar.progress((number + done) / len(missing), progress_in_words(event, which))
                     elif isinstance(event, Notice):
                         bar.progress(number / len(missing), f":material/hourglass_top: {as_markdown(event.text)}")
                     elif isinstance(event, Finished):
@@ -89,12 +89,14 @@ def _why_not_starting(down: ServerDownError, waited: float) -> str:
         return str(ended)
 
 
-def _progress(event: Progress, model: str) -> str:
+def progress_in_words(event: JobProgress, model: str) -> str:
+    """How far a job is, and how long the rest takes if that is known."""
     if event.what == State.QUEUED:
         return "Waiting for the network: other studies are before this one"
     if event.what == State.FINISHED:
         return "Fetching the outlines"
-    return f"{as_markdown(model)}: {event.done} of {event.total} slices"
+    left = "" if event.seconds_left is None else f", {seconds_in_words(event.seconds_left)} left"
+    return f"{as_markdown(model)}: {event.done} of {event.total} slices{left}"
 
 
 def _cancel() -> None:
