@@ -100,7 +100,7 @@ def play(url: str, model: str, truth: dict[str, np.ndarray]) -> tuple[str, dict[
         mask = volume_in(parts_of(answer)["image"])
         drawn = truth[name].transpose(2, 1, 0).astype(np.uint8)
         label = gzip.compress(nibabel.Nifti1Image(drawn, mask.affine).to_bytes())
-        told = {"label_info": [{"name": "lesion", "idx": 1}], "client_id": WHO}
+        told = {"label_info": [{"name": info["labels"][0], "idx": 1}], "client_id": WHO}
         form = {"params": (None, json.dumps(told)), "label": ("label.nii.gz", label, "application/gzip")}
         saved = client.put("/datastore/label", params={"image": name}, files=form).raise_for_status().json()
     print(saved, flush=True)

@@ -152,7 +152,7 @@ def test_a_list_of_an_older_version_still_tells_that_records_are_lost(
 
 
 def _as_older_versions_wrote(folder: Path) -> None:
-    """Take out of journal and cache what version 0.1 did not know: reviewed slices."""
+    """Take out of journal and cache what version 0.1 did not know: reviewed slices, and the target in the cache."""
     newest = segment_paths(folder)[-1]
     [frame] = read_segment(newest).frames
     assert frame.record.base is not None
@@ -161,7 +161,8 @@ def _as_older_versions_wrote(folder: Path) -> None:
     assert b"reviewed" not in encode(record)
     newest.write_bytes(encode(record))
     cached = json.loads((folder / "state.json").read_text())
-    del cached["summary"]["reviewed"]
+    for name in ("reviewed", "target"):
+        del cached["summary"][name]
     summary = json.dumps(cached["summary"], separators=(",", ":"), ensure_ascii=False)
     cached |= {"bytes": newest.stat().st_size, "sha256": hashlib.sha256(summary.encode()).hexdigest()}
     (folder / "state.json").write_text(json.dumps(cached))

@@ -16,6 +16,7 @@ from metseg.curation.kinds import Status
 from metseg.curation.recovery import recover
 from metseg.curation.state import CaseState
 from metseg.errors import DataError, MetsegError, UnreadableFileError
+from metseg.lesions import Target
 
 FILE = "state.json"
 
@@ -39,6 +40,8 @@ class CaseSummary(BaseModel):
         Last edit.
     reviewed : int
         Slices that somebody has looked at since the newest prediction.
+    target : Target or None
+        What the newest prediction outlines; None if there is none.
     problem : str
         Why the case cannot be opened; empty if it can. The rest is then not known.
     """
@@ -57,7 +60,12 @@ class CaseSummary(BaseModel):
     model: str = ""
     edited: AwareDatetime | None = None
     reviewed: int = 0
+    target: Target | None = None
     problem: str = ""
+
+
+#: Fields that summaries of older versions lack.
+_ADDED = {"reviewed", "target"}
 
 
 class _Cached(BaseModel):
@@ -79,8 +87,8 @@ class _Cached(BaseModel):
 
 
 def _digest(summary: CaseSummary) -> str:
-    """Hash of a summary; of one without ``reviewed``, as older versions wrote them, as they did it."""
-    missing = {"reviewed"} - summary.model_fields_set
+    """Hash of a summary; of one of an older version as that made it."""
+    missing = _ADDED - summary.model_fields_set
     return hashlib.sha256(summary.model_dump_json(exclude=missing).encode()).hexdigest()
 
 
@@ -100,6 +108,7 @@ def summarise(case: CaseDescription, state: CaseState) -> CaseSummary:
         model=state.prediction.provenance.model if state.prediction else "",
         edited=state.statistics.last,
         reviewed=len(state.reviewed or ()),
+        target=state.prediction.provenance.target if state.prediction else None,
     )
 
 
@@ -110,7 +119,7 @@ def read_summary(folder: Path, case: CaseDescription) -> CaseSummary:
         cached = read_document(folder / FILE, _Cached)
         here = newest.name, newest.stat().st_size, case.name
         known = cached.segment, cached.bytes, cached.summary.name
-        if known == here and "reviewed" in cached.summary.model_fields_set:
+        if known == here and cached.summary.model_fields_set >= _ADDED:
             return cached.summary
     except (UnreadableFileError, IndexError, OSError):
         pass

@@ -25,6 +25,7 @@ from monailabel.client import MONAILabelClient
 from monailabel.client.client import MONAILabelClientException
 
 WHO = "rater-7"
+SEGMENT = {"name": "FLAIR abnormality", "idx": 1}
 #: A box that is painted: x, y, z and sizes.
 BOX = (5, 30, 2, 6, 4, 3)
 
@@ -66,7 +67,7 @@ class Desk:
     def save(self, image: str, label: sitk.Image, **params: Any) -> dict[str, Any]:
         path = self.folder / "label_in.nii.gz"
         sitk.WriteImage(label, str(path))
-        return self.client.save_label(image, str(path), params=params or {"label_info": [{"name": "lesion", "idx": 1}]})
+        return self.client.save_label(image, str(path), params=params or {"label_info": [SEGMENT]})
 
 
 def refused(work: Any, *args: Any, **kwargs: Any) -> str:
@@ -120,9 +121,7 @@ def look_at_a_case(desk: Desk) -> dict[str, Any]:
         "sample": sample,
         "params": params,
         "apart": [same_place(image, mask), same_place(image, label)],
-        "wrong segment": refused(
-            desk.save, sample["id"], painted(label * 0, 2), label_info=[{"name": "lesion"}, {"name": "x"}]
-        ),
+        "wrong segment": refused(desk.save, sample["id"], painted(label * 0, 2), label_info=[SEGMENT, {"name": "x"}]),
         "saved": desk.save(sample["id"], corrected),
         "again": same_place(corrected, desk.label(sample["id"])),
         "next": desk.client.next_sample("uncertainty", {}),

@@ -78,7 +78,7 @@ def _client(path: Path, weights: Path, **settings: object) -> Iterator[TestClien
 @pytest.fixture
 def serve(project: Project, weights: Path) -> Serve:
     """Make a client of a server of its own over the project, with further settings."""
-    return lambda **settings: _client(project.path, weights, **settings)
+    return lambda weights=weights, **settings: _client(project.path, weights, **settings)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ import email.policy
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -21,6 +23,7 @@ from metseg.curation import EditKind, Project, Status
 BOUNDARY = "----------lImIt_of_THE_fIle_eW_$"
 WHO = "user-xyz"
 
+Serve = Callable[..., AbstractContextManager[TestClient]]
 VolumeIn = Callable[[bytes], nibabel.Nifti1Image]
 AsUpload = Callable[[np.ndarray, np.ndarray | None], bytes]
 
@@ -79,7 +82,7 @@ def test_next_sample_segment_correct_submit(
     body, headers = body_of({"params": json.dumps(params)}, {})
     answer = slicer.post(f"/infer/small?image={sample['id']}", content=body, headers=headers)
     parts = parts_of(answer.headers["content-type"], answer.content)
-    assert json.loads(parts["params"][1])["label_names"] == {"lesion": 1}
+    assert json.loads(parts["params"][1])["label_names"] == {"FLAIR abnormality": 1}
     assert (parts["image"][0] or "").endswith(".nii.gz")
     mask = volume_in(parts["image"][1])
     assert np.allclose(mask.affine, volume_in(image).affine)
@@ -87,7 +90,7 @@ def test_next_sample_segment_correct_submit(
     # "Submit Label"
     drawn = np.asarray(mask.dataobj).copy()
     drawn[10:20, 10:20, 3] ^= 1
-    fields = {"params": json.dumps({"label_info": [{"name": "lesion", "idx": 1}], "client_id": WHO})}
+    fields = {"params": json.dumps({"label_info": [{"name": info["labels"][0], "idx": 1}], "client_id": WHO})}
     body, headers = body_of(fields, {"label": ("/tmp/slicer/tmp1.nii.gz", as_upload(drawn, mask.affine))})
     answer = slicer.put(f"/datastore/label?image={sample['id']}", content=body, headers=headers)
     assert (answer.status_code, answer.json()["label"]) == (200, sample["id"])
@@ -112,7 +115,7 @@ def test_a_case_comes_with_what_was_drawn_in_it(slicer: TestClient, project: Pro
         labels[2, 5:9, 5:9] = 1
         case.commit(labels, EditKind.STROKE)
     listed = slicer.get("/datastore/?output=all").json()["objects"]["head_1"]["labels"]["original"]["info"]
-    assert list(listed["params"]["label_names"]) == ["lesion"]
+    assert list(listed["params"]["label_names"]) == ["FLAIR abnormality"]
     answer = slicer.get("/datastore/label?label=head_1&tag=original")
     assert 'filename="label.nii.gz"' in answer.headers["content-disposition"]
     assert np.array_equal(np.asarray(volume_in(answer.content).dataobj).transpose(2, 1, 0), labels > 0)
@@ -141,3 +144,23 @@ def test_a_volume_that_was_loaded_from_disk(
     assert saved["voxels"] == np.count_nonzero(project.read_case("MRHead").labels) == np.asarray(mask.dataobj).sum()
     assert slicer.delete(f"/session/{made['session_id']}").status_code == 200
     assert slicer.get(f"/session/{made['session_id']}").status_code == 404
+
+
+def test_segments_are_named_after_their_target(serve: Serve, two_targets_folder: Path) -> None:
+    """Slicer offers one segment a target, and names what a network outlined, and what was stored, after its own."""
+    with serve(weights=two_targets_folder, model="auto") as client:
+        info = client.get("/info/").json()
+        assert sorted(info["labels"]) == ["FLAIR abnormality", "enhancing lesion"]
+        assert info["models"]["metastases"]["labels"] == {"enhancing lesion": 1}
+        assert info["models"]["best"]["labels"] == {"FLAIR abnormality": 1}
+        assert set(info["models"]["auto"]["labels"]) == set(info["labels"])
+        for image, model, target in (
+            ("head_1", "metastases", "enhancing lesion"),
+            ("head_2", "best", "FLAIR abnormality"),
+            ("head_3", "auto", "FLAIR abnormality"),
+        ):
+            answer = client.post(f"/infer/{model}?image={image}&output=json", files={"params": (None, "{}")})
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["label_names"] == {target: 1}
+            listed = client.get("/datastore/?output=all").json()["objects"][image]["labels"]["original"]["info"]
+            assert listed["params"]["label_names"] == {target: 1}

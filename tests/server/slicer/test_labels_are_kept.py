@@ -164,11 +164,24 @@ def test_a_label_that_does_not_fit_is_refused(
     assert project.read_case("head_1").status is Status.TODO
 
 
-def test_other_segments_than_lesion_are_refused(
-    send: Send, project: Project, mask: np.ndarray, as_upload: AsUpload
+@pytest.mark.parametrize("name", ["FLAIR abnormality", "enhancing lesion", "lesion"])
+def test_other_segments_than_those_of_targets_are_refused(
+    send: Send, project: Project, mask: np.ndarray, as_upload: AsUpload, name: str
 ) -> None:
-    names = [{"name": "background", "idx": 1}, {"name": "lesion", "idx": 2}, {"name": "Segment_1", "idx": 3}]
+    names = [{"name": "background", "idx": 1}, {"name": name, "idx": 2}, {"name": "Segment_1", "idx": 3}]
     assert send(as_upload(mask * 2, AFFINE), label_info=names).status_code == 422
     assert send(as_upload(mask, AFFINE), label_info="lesion").status_code == 422
     assert project.read_case("head_1").status is Status.TODO
     assert send(as_upload(mask, AFFINE), label_info=names).status_code == 200
+
+
+def test_two_targets_in_one_case_are_refused(
+    send: Send, project: Project, mask: np.ndarray, as_upload: AsUpload
+) -> None:
+    names = [{"name": "FLAIR abnormality", "idx": 1}, {"name": "enhancing lesion", "idx": 2}]
+    both = mask.copy()
+    both[tuple(np.argwhere(mask)[0])] = 2
+    answer = send(as_upload(both, AFFINE), label_info=names)
+    assert (answer.status_code, "one target" in answer.json()["detail"]) == (422, True)
+    assert project.read_case("head_1").status is Status.TODO
+    assert send(as_upload(mask * 2, AFFINE), label_info=names).status_code == 200

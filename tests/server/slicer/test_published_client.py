@@ -70,7 +70,8 @@ def test_a_person_at_slicer_with_the_published_client(
 def _check_case(told: dict[str, Any], project: Project, url: str, folder: Path) -> None:
     info, case = told["info"], told["case"]
     assert "config" not in info  # Slicer's extension 0.8.5 takes that for an old server
-    assert info["labels"] == ["lesion"]
+    assert info["labels"][0] == "FLAIR abnormality"
+    assert info["models"]["small"]["labels"] == {"FLAIR abnormality": 1}
     assert info["models"]["small"]["type"] == "segmentation"
     assert info["datastore"] == {"total": 3, "completed": 2, "label_tags": {"original": 2, "final": 2}}
     assert {name: list(one["labels"]) for name, one in told["datastore"]["objects"].items()} == {
@@ -81,7 +82,7 @@ def _check_case(told: dict[str, Any], project: Project, url: str, folder: Path) 
     assert case["sample"]["id"] == "head_1"
     assert case["next"] == {}
     assert case["params"]["stored"]
-    assert case["params"]["label_names"] == {"lesion": 1}
+    assert case["params"]["label_names"] == {"FLAIR abnormality": 1}
     assert max(case["apart"]) < 1e-4
     assert case["again"] < 1e-4
     assert np.array_equal(np.load(folder / "mask.npy"), _predicted(project, url))

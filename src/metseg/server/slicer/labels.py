@@ -11,13 +11,14 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from metseg.curation import CaseDescription, CaseSession, Corrections, EditKind, Status
+from metseg.lesions import Target
 from metseg.server.intake import Decoded
 from metseg.server.problems import ProblemError
 from metseg.server.slicer.forms import Asked
 from metseg.server.slicer.volumes import mask_of_case
 from metseg.study.formats import is_whole
 
-#: The one segment there is.
+#: Name of a segment of which nobody knows what it outlines; else segments are named after their target.
 LESION = "lesion"
 #: Names that Slicer's extension gives to what is no lesion; it leaves them out of what it sends.
 _NO_LABELS = ("background", "foreground_scribbles", "background_scribbles")
@@ -122,9 +123,15 @@ class LabelParameters(Asked):
 def _check_segments(values: npt.NDArray[np.generic], segments: Sequence[str]) -> None:
     if not segments:
         return
-    for value in np.unique(values[values != 0]).tolist():
-        name = segments[value - 1] if value <= len(segments) else f"value {value}"
-        if name.casefold() != LESION:
+    known = {name.casefold() for name in (*Target, LESION)}
+    drawn = [
+        segments[value - 1] if value <= len(segments) else f"value {value}" for value in np.unique(values[values != 0])
+    ]
+    for name in drawn:
+        if name.casefold() not in known:
             raise ProblemError(
-                422, f"segment {name[:40]!r} is drawn in; move it into {LESION!r}, or remove it: nothing was stored"
+                422,
+                f"segment {name[:40]!r} is drawn in; move it into that of a target, or remove it: nothing was stored",
             )
+    if len({name.casefold() for name in drawn} - {LESION}) > 1:
+        raise ProblemError(422, "a case holds one target, but two segments are drawn in; empty one: nothing was stored")

@@ -13,6 +13,7 @@ from metseg.networks import EnsembleSpec
 from metseg.server.engine import Catalogue, Loaded, UnknownModelError
 from metseg.server.logs import log
 from metseg.server.problems import ProblemError
+from metseg.server.slicer.labels import LESION
 from metseg.study import Sequence
 
 
@@ -66,6 +67,10 @@ class Models:
         listed.sort(key=lambda offer: offer.name != self._catalogue.default)
         adopted = self._adopted_offer({offer.name for offer in listed})
         return listed if adopted is None else [adopted, *listed]
+
+    def segments(self) -> tuple[str, ...]:
+        """Names of the segments that the models outline, each once: their targets."""
+        return tuple(dict.fromkeys(str(offer.card.target) for offer in self.offers())) or (LESION,)
 
     def get(self, name: str, sequences: tuple[Sequence, ...] = ()) -> Loaded:
         """The model ``name``, loaded; ``auto`` is the one that fits the sequences. Blocks.

@@ -107,7 +107,10 @@ class SavedLabel(BaseModel):
 def datastore(workplace: SharedWorkplace, output: Output = Output.STATS) -> Store | Stock:
     """How much is done; or every image with its labels."""
     cases = workplace.cases.listed()
-    return stock(cases) if output is Output.STATS else Stock(objects={case.name: _stored(case) for case in cases})
+    if output is Output.STATS:
+        return stock(cases)
+    usual = LESION if workplace.models.automatic else workplace.models.segments()[0]
+    return Stock(objects={case.name: _stored(case, case.target or usual) for case in cases})
 
 
 @router.get("/image", response_class=Response, responses={**_VOLUME, **refused(401, 403, 404, 422, 500)})
@@ -196,8 +199,8 @@ def _digest(upload: UploadFile) -> str:
     return hashlib.file_digest(upload.file, "sha256").hexdigest()  # type: ignore[arg-type]  # a spooled file is one
 
 
-def _stored(case: CaseSummary) -> StoredImage:
-    names = {"label_names": {LESION: 1}}
+def _stored(case: CaseSummary, segment: str) -> StoredImage:
+    names = {"label_names": {segment: 1}}
     told = {"params": names, "status": case.status, "model": case.model, "lesions": case.lesions, "voxels": case.voxels}
     labels = {
         tag: Stored(info={"name": "label.nii.gz", **told})

@@ -19,7 +19,6 @@ from metseg.server.routes.uploads import UPLOAD, chosen_postprocessing, decoded_
 from metseg.server.routes.waiting import while_connected
 from metseg.server.services import Services, SharedServices
 from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, PARAMS, Asked, multipart, refused
-from metseg.server.slicer.labels import LESION
 from metseg.server.slicer.outlining import Source, keep
 from metseg.server.slicer.volumes import UNKNOWN_SPACING
 from metseg.server.slicer.workplace import SharedWorkplace, Workplace
@@ -67,7 +66,7 @@ class InferenceParameters(Asked):
 class Outline(BaseModel):
     """What is said of a mask."""
 
-    label_names: dict[str, int] = {LESION: 1}
+    label_names: dict[str, int] = Field(description="The mask's values by segment, which is named after its target.")
     model: str
     weights_sha256: str
     target: str = Field(description="What it outlines.")
@@ -162,6 +161,7 @@ def _answer(
     if spacing is None:
         said.append(UNKNOWN_SPACING)
     outline = Outline(
+        label_names={segmentation.target: 1},
         model=model.name,
         weights_sha256=segmentation.weights_sha256,
         target=segmentation.target,

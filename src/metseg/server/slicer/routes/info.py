@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import APIRouter
@@ -10,7 +11,6 @@ from pydantic import BaseModel, Field
 from metseg import DEFAULT_MODEL, __version__
 from metseg.curation import CaseSummary, Status
 from metseg.server.slicer.forms import refused
-from metseg.server.slicer.labels import LESION
 from metseg.server.slicer.models import Offer
 from metseg.server.slicer.samples import Strategy
 from metseg.server.slicer.training import TrainingOptions
@@ -33,7 +33,7 @@ class DescribedModel(Described):
     """A model."""
 
     type: str = "segmentation"
-    labels: dict[str, int] = {LESION: 1}
+    labels: dict[str, int] = Field(description="Value of each segment in its mask.")
     dimension: int = 3
 
 
@@ -51,7 +51,7 @@ class Info(BaseModel):
     name: str = "metseg"
     description: str = "Lesions in brain MRI. For research; every outline must be checked by a person."
     version: str = __version__
-    labels: list[str] = [LESION]
+    labels: list[str] = Field(description="Segments: what the models outline.")
     models: dict[str, DescribedModel]
     trainers: dict[str, Described]
     strategies: dict[str, Described]
@@ -63,10 +63,12 @@ class Info(BaseModel):
 @router.get("/info/", responses=refused(401, 403, 500))
 def info(workplace: SharedWorkplace) -> Info:
     """Models, labels, strategies and trainers, and how much is done."""
-    offers = workplace.models.offers()
+    offers, segments = workplace.models.offers(), workplace.models.segments()
     last = workplace.trainings.last
     return Info(
-        models=_automatic(workplace.models.automatic) | {offer.name: _model(offer) for offer in offers},
+        labels=list(segments),
+        models=(_automatic(segments) if workplace.models.automatic else {})
+        | {offer.name: _model(offer) for offer in offers},
         trainers={
             offer.name: Described(
                 description=f"Train {offer.name} further on the approved images of the project",
@@ -99,15 +101,16 @@ def has_original(case: CaseSummary) -> bool:
     return case.status is not Status.TODO or case.voxels > 0
 
 
-def _automatic(offered: bool) -> dict[str, DescribedModel]:
+def _automatic(segments: Iterable[str]) -> dict[str, DescribedModel]:
     description = "the network that fits the sequences of the image, by what it outlines"
-    return {DEFAULT_MODEL: DescribedModel(description=description)} if offered else {}
+    return {DEFAULT_MODEL: DescribedModel(description=description, labels=dict.fromkeys(segments, 1))}
 
 
 def _model(offer: Offer) -> DescribedModel:
     card = offer.card
     sequences = ", ".join(card.preprocessing.sequences)
     return DescribedModel(
+        labels={card.target: 1},
         description=f"{card.network.title}; outlines: {card.target}; sequences: {sequences}",
         config={
             "threshold": card.postprocessing.threshold,
