@@ -17,7 +17,7 @@ import pytest
 from metseg.curation import EditKind, Project, Status
 from metseg.events import EpochFinished, Finished, StepFinished, from_json
 from metseg.retraining import Gate, RetrainingConfig, command_arguments, read_config, read_gate
-from metseg.study import read_study
+from metseg.study import Sequence, read_study
 
 SHORT = ("--epochs", "1", "--steps-per-epoch", "1", "--held-out", "0.4", "--device", "cpu")
 
@@ -82,8 +82,21 @@ def test_a_person_reads_the_decision_and_adopts_only_what_passed(
 def test_other_programs_give_the_same_settings_and_read_every_event(
     metseg: Any, project: Path, small: Path, tmp_path: Path
 ) -> None:
+    said: dict[str, Any] = {
+        "rules": tmp_path / "rules.toml",
+        "labels": (1, 3),
+        "sequences": (Sequence.FLAIR, Sequence.POST),
+    }
+    said["rules"].write_text("labels = [2]\n")
     config = RetrainingConfig(
-        project=project, parent=str(small), out=tmp_path / "run", epochs=1, steps_per_epoch=1, held_out=0.4, seed=3
+        project=project,
+        parent=str(small),
+        out=tmp_path / "run",
+        epochs=1,
+        steps_per_epoch=1,
+        held_out=0.4,
+        seed=3,
+        **said,
     )
     done = metseg(*command_arguments(config), "--device", "cpu")
     assert done.status == 0, done.err

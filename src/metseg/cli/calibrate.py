@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from metseg.cli.console import out, plain
-from metseg.cli.options import Data, Device, Labels, Model, Rules, data_of
+from metseg.cli.options import Data, Device, Labels, Model, Rules, Sequences, data_of
 from metseg.cli.progress import follow
 
 
@@ -24,6 +24,7 @@ def calibrate(
             show_default=False,
         ),
     ] = None,
+    sequences: Sequences = None,
     rules: Rules = None,
     labels: Labels = None,
     device: Device = "auto",
@@ -39,7 +40,7 @@ def calibrate(
 
     checkpoint = load_checkpoint(model)
     result = follow(
-        run(checkpoint, data_of(data, rules, labels), runs=runs or (), device=device),
+        run(checkpoint, data_of(data, rules, labels, sequences), runs=runs or (), device=device),
         f"calibrating {checkpoint.card.name}",
     )
     rows = [

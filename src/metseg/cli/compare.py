@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from metseg.cli.console import err, out, plain
-from metseg.cli.options import Clahe, Data, Device, Labels, Rules, data_of
+from metseg.cli.options import Clahe, Data, Device, Labels, Rules, Sequences, data_of
 from metseg.cli.progress import follow
 
 
@@ -28,6 +28,7 @@ def compare(
     all_: Annotated[
         bool, typer.Option("--all", help="Also patients that a model was trained on; the report marks them.")
     ] = False,
+    sequences: Sequences = None,
     rules: Rules = None,
     labels: Labels = None,
     clahe: Clahe = None,
@@ -44,7 +45,7 @@ def compare(
     from metseg.comparison.tables import agreement_table
     from metseg.training.dataset import masked_patients
 
-    source = data_of(data, rules, labels)
+    source = data_of(data, rules, labels, sequences)
     patients = sorted(masked_patients(source)) if all_ else patient
     entries = find_entries(model) if model else installed_entries()
     comparison = follow(run(entries, source, out_, patients=patients, device=device, clahe=clahe), "comparing")

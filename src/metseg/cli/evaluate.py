@@ -22,7 +22,6 @@ from metseg.cli.options import (
     Threshold,
     data_of,
     postprocessing_of,
-    sequences_of,
     targets_of,
 )
 from metseg.cli.progress import follow
@@ -31,7 +30,6 @@ from metseg.errors import DataError
 if TYPE_CHECKING:
     from metseg.checkpoints import Checkpoint
     from metseg.lesions import Target
-    from metseg.study import Sequence
     from metseg.training.dataset import Folders
 
 _PICTURES = (".png", ".svg", ".pdf")
@@ -73,8 +71,8 @@ def evaluate(
     if froc is not None and froc.suffix.lower() not in _PICTURES:
         raise DataError(f"{froc}: a picture ends in {', '.join(_PICTURES)}")
 
-    named, source = sequences_of(sequences), data_of(data, rules, labels)
-    checkpoint = load_checkpoint(_chosen(model, source, targets_of(target), named)).with_clahe(clahe)
+    source = data_of(data, rules, labels, sequences)
+    checkpoint = load_checkpoint(_chosen(model, source, targets_of(target))).with_clahe(clahe)
     events = run(
         checkpoint,
         source,
@@ -82,7 +80,6 @@ def evaluate(
         device=device,
         postprocessing=postprocessing_of(checkpoint, threshold, smallest),
         flair_alone=flair_alone,
-        sequences=named,
     )
     evaluation = follow(events, f"evaluating {checkpoint.card.name}")
     title = f"{evaluation.model}: {checkpoint.card.target}, CLAHE {evaluation.clahe}"
@@ -101,7 +98,7 @@ def evaluate(
         )
 
 
-def _chosen(model: str, data: Folders, targets: tuple[Target, ...], sequences: tuple[Sequence, ...] | None) -> str:
+def _chosen(model: str, data: Folders, targets: tuple[Target, ...]) -> str:
     """The network to score: ``auto`` chooses by the sequences of the first patient with masks that can be read.
 
     Raises
@@ -117,7 +114,7 @@ def _chosen(model: str, data: Folders, targets: tuple[Target, ...], sequences: t
         raise DataError("the masks are of one target: give --target flair-abnormality or enhancing-lesion")
     if model != DEFAULT_MODEL:
         return choose_models(model, (), targets)[0]
-    for patient in masked_patients(data, sequences).values():
+    for patient in masked_patients(data).values():
         for study in (study for files in patient for study in load(files).studies):
             name = choose_models(model, study.sequences, targets)[0]
             plain(err(), f"--model {model}: {name}, by the sequences of {study.name} ({', '.join(study.sequences)})")

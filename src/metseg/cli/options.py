@@ -71,15 +71,23 @@ Labels = Annotated[
 ]
 
 
-def data_of(folder: Path, rules: Path | None, labels: str | None = None) -> Path | DataFolder:
-    """The folder with what ``--rules`` and ``--labels`` say of it."""
-    from metseg.study import RULES_FILE, DataFolder, NameRules, parse_labels, read_rules
+def data_of(
+    folder: Path, rules: Path | None, labels: str | None = None, sequences: str | None = None
+) -> Path | DataFolder:
+    """The folder with what ``--rules``, ``--labels`` and ``--sequences`` say of it."""
+    from metseg.study import DataFolder, read_rules
 
-    if rules is None and labels is None:
+    if rules is None and labels is None and sequences is None:
         return folder
-    there = folder / RULES_FILE
-    said = read_rules(rules or there) if rules is not None or there.is_file() else NameRules()
-    return DataFolder(folder, said.with_labels(None if labels is None else parse_labels(labels)))
+    said = None if rules is None else read_rules(rules)
+    return DataFolder(folder, said, sequences_of(sequences)).with_labels(labels_of(labels))
+
+
+def labels_of(text: str | None) -> tuple[int, ...] | None:
+    """The values of masks that ``--labels`` names."""
+    from metseg.study import parse_labels
+
+    return None if text is None else parse_labels(text)
 
 
 def sequences_of(text: str | None) -> tuple[Sequence, ...] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metseg.cli.console import err, out, plain
-from metseg.cli.options import Device
+from metseg.cli.options import Device, Labels, Rules, Sequences, labels_of, sequences_of
 from metseg.cli.progress import follow
 from metseg.cli.project import Folder
 from metseg.cli.stopping import print_events, stopping_cleanly
@@ -29,6 +29,9 @@ def retrain(
         list[Path] | None,
         typer.Option(metavar="DIR", help="Patients with masks that are shown again beside the new; may be repeated."),
     ] = None,
+    sequences: Sequences = None,
+    rules: Rules = None,
+    labels: Labels = None,
     replay: Annotated[float, typer.Option(min=0, max=0.95, help="Share of the examples that come from --data.")] = 0.5,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the new slices with lesion.")] = 5,
     steps_per_epoch: Annotated[
@@ -79,6 +82,9 @@ def retrain(
         project=project,
         parent=parent,
         data=tuple(data or ()),
+        rules=rules,
+        labels=labels_of(labels),
+        sequences=sequences_of(sequences),
         out=out_,
         replay=replay,
         epochs=epochs,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metseg.cli.console import err, out, plain
-from metseg.cli.options import Data, Device, Labels, Rules, Smallest, Threshold, data_of, postprocessing_of
+from metseg.cli.options import Data, Device, Labels, Rules, Sequences, Smallest, Threshold, data_of, postprocessing_of
 from metseg.cli.progress import EventBar, follow
 from metseg.errors import DataError
 
@@ -64,6 +64,7 @@ def simulate(
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the scores here.")] = None,
     threshold: Threshold = None,
     smallest: Smallest = None,
+    sequences: Sequences = None,
     rules: Rules = None,
     labels: Labels = None,
     device: Device = "auto",
@@ -80,7 +81,7 @@ def simulate(
         )
     if json is not None and score is None:
         raise DataError("--json writes scores; choose a model with --score")
-    source = data_of(data, rules, labels)
+    source = data_of(data, rules, labels, sequences)
     if out_ is not None:
         if out_.resolve().is_relative_to(data.resolve()):
             raise DataError(

@@ -62,9 +62,15 @@ def train(
             **_WHO,
         ),
     ] = None,
+    background_rules: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="As --rules, for --background; may hold labels.", **_WHO)
+    ] = None,
     single_slices: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Slices with masks that are no volume, trained on beside the others.", **_WHO),
+    ] = None,
+    single_slices_rules: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="As --rules, for --single-slices; may hold labels.", **_WHO)
     ] = None,
     cache: Annotated[
         Path | None,
@@ -194,8 +200,8 @@ def train(
                 resume=resume,
                 device=device,
                 split=split,
-                background=background,
-                single_slices=single_slices,
+                background=None if background is None else data_of(background, background_rules),
+                single_slices=None if single_slices is None else data_of(single_slices, single_slices_rules),
                 cache=cache,
                 command=command,
             )

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from metseg.checkpoints import Checkpoint
 from metseg.errors import UnreadableFileError
 from metseg.networks import EnsembleSpec
-from metseg.study import write_atomically
+from metseg.study import DataFolder, Sequence, read_rules, write_atomically
 from metseg.training import TrainingConfig
 
 FILE = "retraining.json"
@@ -31,6 +31,8 @@ class RetrainingConfig(BaseModel):
         Name or path of the single network that is trained further.
     data : tuple of Path
         Folders of patients with masks that are shown again, so that they are not forgotten.
+    rules, labels, sequences : Path, tuple of int, tuple of Sequence, or None
+        What is said of the files in ``data``: a rules file, values of masks that are lesion, a name for each channel.
     out : Path
         Where everything goes; new or empty.
     replay : float
@@ -58,6 +60,9 @@ class RetrainingConfig(BaseModel):
     project: Folder
     parent: str
     data: tuple[Folder, ...] = ()
+    rules: Folder | None = None
+    labels: tuple[int, ...] | None = None
+    sequences: tuple[Sequence, ...] | None = None
     out: Folder
     replay: Annotated[float, Field(ge=0, lt=1)] = 0.5
     epochs: Annotated[int, Field(ge=1)] = 5
@@ -68,6 +73,18 @@ class RetrainingConfig(BaseModel):
     tolerance: Annotated[float, Field(ge=0, le=0.1)] = 0.0
     least_patients: Annotated[int, Field(ge=1)] = 3
     seed: int = 0
+
+    @property
+    def folders(self) -> tuple[DataFolder, ...]:
+        """``data`` with what is said of it.
+
+        Raises
+        ------
+        DataError
+            If the rules cannot be read.
+        """
+        rules = None if self.rules is None else read_rules(self.rules)
+        return tuple(DataFolder(folder, rules, self.sequences).with_labels(self.labels) for folder in self.data)
 
 
 def read_config(out: Path) -> RetrainingConfig | None:
@@ -90,6 +107,9 @@ def read_config(out: Path) -> RetrainingConfig | None:
 def command_arguments(config: RetrainingConfig, *, resume: bool = False) -> list[str]:
     """The arguments of ``metseg`` that do this retraining and tell every event as JSON."""
     options: dict[str, object] = {
+        "--rules": config.rules,
+        "--labels": ",".join(map(str, config.labels or ())),
+        "--sequences": ",".join(config.sequences or ()),
         "--replay": config.replay,
         "--epochs": config.epochs,
         "--steps-per-epoch": config.steps_per_epoch,

@@ -23,6 +23,7 @@ from metseg.retraining.gate import FILE as GATE
 from metseg.retraining.gate import Gate, GateRow, ModelScores, Source, decide, read_gate, remarks_on
 from metseg.retraining.patients import Patients, share_out
 from metseg.retraining.report import write_gate
+from metseg.study import DataFolder
 from metseg.training import card_scores, evaluate, train, write_split
 from metseg.training.dataset import masked_patients
 from metseg.training.fit import SPLIT
@@ -44,9 +45,9 @@ class _Task:
     device: str
 
     @property
-    def folders(self) -> Sequence[Path]:
+    def folders(self) -> Sequence[Path | DataFolder]:
         """Where patients are; the corrected masks go before those they correct."""
-        return (self.config.out / EXPORT, *self.config.data)
+        return (self.config.out / EXPORT, *self.config.folders)
 
 
 def retrain(
@@ -119,7 +120,7 @@ def _prepared(config: RetrainingConfig, parent: Checkpoint, device: str) -> Gene
     """Take the snapshot and settle who is trained on."""
     manifest = yield from _snapshot(config)
     corrected = masked_patients(config.out / EXPORT)
-    original = masked_patients(config.data) if config.data else {}
+    original = masked_patients(config.folders) if config.data else {}
     patients = share_out(manifest.cases, corrected, original, parent.card.training, config.patient_pattern)
     yield from map(Notice, patients.remarks)
     judges = {patients.patients[name] for name in patients.split.held_out}

@@ -133,7 +133,8 @@ def find_studies(
         If ``path`` is a file of another kind.
     """
     if isinstance(path, DataFolder):
-        return find_studies(path.path, sequences, path.rules if rules is None else rules)
+        said = path.sequences if sequences is None else sequences
+        return find_studies(path.path, said, path.rules if rules is None else rules)
     path = Path(path)
     try:
         is_folder = path.is_dir()

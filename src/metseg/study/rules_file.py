@@ -91,21 +91,31 @@ class NameRules:
 
 @dataclass(frozen=True, slots=True)
 class DataFolder:
-    """A folder, or a file, and what a user says of the names in it: taken wherever a folder of studies is.
+    """A folder, or a file, and what a user says of the files in it: taken wherever a folder of studies is.
 
     Attributes
     ----------
     path : Path
         The folder.
-    rules : NameRules
+    rules : NameRules or None
         Asked before the usual rules, and instead of a :data:`RULES_FILE` in the folder.
+    sequences : tuple of Sequence or None
+        Which sequence each channel of the files is.
     """
 
     path: Path
-    rules: NameRules
+    rules: NameRules | None = None
+    sequences: tuple[Sequence, ...] | None = None
 
     def __str__(self) -> str:
         return str(self.path)
+
+    def with_labels(self, labels: Seq[int] | None) -> DataFolder:
+        """This folder, with other values of masks that are lesion, if any are given."""
+        if labels is None:
+            return self
+        said = rules_of(self.path) if self.rules is None else self.rules
+        return replace(self, rules=said.with_labels(labels))
 
 
 def rules_of(folder: Path) -> NameRules:
