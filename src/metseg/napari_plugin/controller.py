@@ -17,9 +17,10 @@ from metseg.napari_plugin.brush_circle import without_box
 from metseg.napari_plugin.layers import KEY, SEQUENCES_KEY, Channel, Source, is_auxiliary, sequences_of
 from metseg.napari_plugin.messages import tell, tell_error
 from metseg.napari_plugin.navigation import go_to, shown_slice, shows_slices
+from metseg.napari_plugin.network_choices import NetworkChoices
 from metseg.napari_plugin.pipeline import Outcome
 from metseg.napari_plugin.runs import Run
-from metseg.napari_plugin.state import Activity, Follower, LayerChoice, ModelChoice, SegmentationState
+from metseg.napari_plugin.state import Activity, Follower, LayerChoice, SegmentationState
 from metseg.study import Sequence
 
 if TYPE_CHECKING:
@@ -48,8 +49,7 @@ class Controller(Follower):
         self._names = Follower()
         self._run = Run(state)
         self._painted: Labels | None = None
-        self._searches = Latest(self._on_choices, self._on_search_failed)
-        self._files = Latest(self._on_model_file, self._on_model_file_failed)
+        self._networks = NetworkChoices(state, pipeline.find_choices, tell_error)
         self._rederivations = Latest(self._on_rederived, tell_error)
         self._reviews = Latest(self._on_reviewed, tell_error)
         self._rederive_soon = resting(self.rederive)
@@ -65,12 +65,12 @@ class Controller(Follower):
         self.follow(viewer.dims.events, ("current_step", "ndisplay", "order"), self._show_confirmed)
         self.follow(state.events, ("threshold", "smallest"), self._on_postprocessing)
         self._on_layers()
-        self._searches.submit(pipeline.find_choices)
+        self._networks.find()
 
     @property
     def busy(self) -> bool:
         """Whether anything is under way or about to be."""
-        threads = (self._run, self._searches, self._files, self._rederivations, self._reviews)
+        threads = (self._run, self._networks, self._rederivations, self._reviews)
         timers = (self._rederive_soon, self._review_soon)
         return any(thread.busy for thread in threads) or any(timer.isActive() for timer in timers)
 
@@ -80,7 +80,8 @@ class Controller(Follower):
         self._watch.unfollow()
         self._names.unfollow()
         self._run.close()
-        for latest in (self._searches, self._files, self._rederivations, self._reviews):
+        self._networks.close()
+        for latest in (self._rederivations, self._reviews):
             latest.forget()
         for timer in (self._rederive_soon, self._review_soon):
             timer.stop()
@@ -89,28 +90,7 @@ class Controller(Follower):
 
     def add_model_file(self, path: str) -> None:
         """Read the network in ``path`` in a thread, offer it beside the shipped ones, and choose it."""
-        self._state.opening = path
-        self._files.submit(pipeline.model_from_file, path)
-
-    def _on_model_file(self, choice: ModelChoice) -> None:
-        others = tuple(known for known in self._state.models if known.key != choice.key)
-        self._state.models = (*others, choice)
-        self._state.model = choice.key
-        self._state.opening = ""
-
-    def _on_model_file_failed(self, error: Exception) -> None:
-        self._state.opening = ""
-        tell_error(error)
-
-    def _on_choices(self, found: tuple[tuple[ModelChoice, ...], tuple[str, ...]]) -> None:
-        models, self._state.devices = found
-        self._state.models = (*models, *self._state.models)
-        self._state.searching = False
-        self._state.model = self._state.model or pipeline.preferred(models)
-
-    def _on_search_failed(self, error: Exception) -> None:
-        self._state.searching = False
-        tell_error(error)
+        self._networks.add_file(path)
 
     def _on_image(self) -> None:
         image = self._state.image

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QApplication
 from scipy import ndimage
 
 from metseg.curation import EditKind, Project, Provenance
-from metseg.napari_plugin.studio.tools import Edge
+from metseg.napari_plugin.studio.tool_state import Edge
 from metseg.study import read_study, write_tiff
 
 SHAPE = (8, 64, 64)
@@ -60,7 +60,7 @@ class Opened:
     @property
     def said(self) -> str:
         """What the widget shows of the last tool."""
-        return str(self.message.done.text() or self.message.refusal.text())
+        return str(self.message.refusal.text() or self.message.done.text().strip())
 
     def last_record(self) -> Any:
         """The newest one on the disk."""

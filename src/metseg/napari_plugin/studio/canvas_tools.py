@@ -11,7 +11,8 @@ import numpy as np
 from metseg.curation.tools import Stroke
 from metseg.napari_plugin.state import Follower
 from metseg.napari_plugin.studio.canvas_picture import CanvasLine, CanvasPicture
-from metseg.napari_plugin.studio.tools import OnCanvas, Tools, Voxel
+from metseg.napari_plugin.studio.tool_state import OnCanvas
+from metseg.napari_plugin.studio.tools import Tools, Voxel
 from metseg.napari_plugin.studio.trace import Trace
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,12 +14,13 @@ import numpy.typing as npt
 from metseg.curation import EditKind, PredictionPlan, Provenance, Status
 from metseg.errors import CaseBusyError, DataError
 from metseg.events import Event
-from metseg.napari_plugin import messages, pipeline
+from metseg.napari_plugin import messages
 from metseg.napari_plugin.background import Latest
 from metseg.napari_plugin.brush_circle import without_box
+from metseg.napari_plugin.network_choices import NetworkChoices
 from metseg.napari_plugin.pipeline import Failed
 from metseg.napari_plugin.runs import Run
-from metseg.napari_plugin.state import Activity, Follower, ModelChoice
+from metseg.napari_plugin.state import Activity, Follower
 from metseg.napari_plugin.studio import navigation, projects
 from metseg.napari_plugin.studio.case_labels import Forecast
 from metseg.napari_plugin.studio.cases import Cases
@@ -55,14 +57,13 @@ class Studio(Follower):
         self._cases = Cases(viewer, self.own_layers, self.state, self._shortcuts, self.tell, self.tell_error)
         self._run = Run(self.state)
         self._listings = Latest(self._on_listed, self._on_listing_failed)
-        self._networks = Latest(self._on_networks, self._on_networks_failed)
-        self._files = Latest(self._on_model_file, self._on_model_file_failed)
+        self._networks = NetworkChoices(self.state, found_choices, self.tell_error)
         self._closings: list[Callable[[], object]] = []
 
     @property
     def busy(self) -> bool:
         """Whether any thread works or anything waits to be written."""
-        threads = (self._run, self._listings, self._networks, self._files, self._cases)
+        threads = (self._run, self._listings, self._networks, self._cases)
         return any(thread.busy for thread in threads)
 
     def add_closing(self, action: Callable[[], object]) -> None:
@@ -77,9 +78,10 @@ class Studio(Follower):
         self._closings.clear()
         self._cases.end()
         self._run.close()
-        for latest in (self._listings, self._networks, self._files):
-            latest.forget()
+        self._listings.forget()
+        self._networks.close()
         self._shortcuts.close()
+        gc.unfreeze()
 
     # Projects
 
@@ -298,33 +300,11 @@ class Studio(Follower):
     def find_networks(self) -> None:
         """Look up networks and devices in a thread, once."""
         if not self.state.models and not self.state.searching:
-            self.state.searching = True
-            self._networks.submit(found_choices)
+            self._networks.find()
 
     def add_model_file(self, path: str) -> None:
         """Read the network in ``path`` in a thread, offer it beside the others, and choose it."""
-        self.state.opening = path
-        self._files.submit(pipeline.model_from_file, path)
-
-    def _on_networks(self, found: tuple[tuple[ModelChoice, ...], tuple[str, ...]]) -> None:
-        models, self.state.devices = found
-        self.state.models = (*models, *self.state.models)
-        self.state.model = self.state.model or pipeline.preferred(models)
-        self.state.searching = False
-
-    def _on_networks_failed(self, error: Exception) -> None:
-        self.state.searching = False
-        self.tell_error(error)
-
-    def _on_model_file(self, choice: ModelChoice) -> None:
-        others = tuple(known for known in self.state.models if known.key != choice.key)
-        self.state.models = (*others, choice)
-        self.state.model = choice.key
-        self.state.opening = ""
-
-    def _on_model_file_failed(self, error: Exception) -> None:
-        self.state.opening = ""
-        self.tell_error(error)
+        self._networks.add_file(path)
 
     # Keys, places, messages
 

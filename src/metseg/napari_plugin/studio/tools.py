@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from psygnal import SignalGroupDescriptor
 
 from metseg.curation import ToolName, drawn_slices, tools
 from metseg.curation.tools import Change, Stroke, ToolError
 from metseg.errors import MetsegError
 from metseg.napari_plugin.state import Follower
 from metseg.napari_plugin.studio.stroke_target import lesion_under
+from metseg.napari_plugin.studio.tool_state import Edge, OnCanvas, ToolState
 from metseg.napari_plugin.studio.tool_words import NO_EDGE, sentence, summary
 
 if TYPE_CHECKING:
@@ -26,58 +24,6 @@ if TYPE_CHECKING:
 STEP = 0.15
 
 Voxel = tuple[int, int, int]
-
-
-class OnCanvas(StrEnum):
-    """Which tool has the mouse on the canvas."""
-
-    NONE = "none"
-    BRUSH = "brush"
-    ERASER = "eraser"
-    SPLIT = "split"
-    RULER = "ruler"
-
-
-class Edge(StrEnum):
-    """How far *grow* and *shrink* move an edge: a pixel in one slice or in all, or to the network's next contour."""
-
-    SLICE = "this slice"
-    ALL = "all slices"
-    CONTOUR = "contour"
-
-
-@dataclass
-class ToolState:
-    """What the tools' panel and the lesion table share. Every field has a signal in ``events``.
-
-    Attributes
-    ----------
-    on_canvas : OnCanvas
-        Which tool has the mouse.
-    redraw, neighbours
-        Of the guided brush, see :func:`metseg.curation.tools.guided_brush`.
-    edge : Edge
-        Of *grow* and *shrink*.
-    only : (float, float), or None
-        Lowest and highest intensity of what a brush may draw on.
-    chosen : tuple of int
-        Lesions selected in the table, the current one first.
-    message : str
-        What the last tool did, or why it did nothing.
-    refused : bool
-        Whether it did nothing.
-    """
-
-    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
-
-    on_canvas: OnCanvas = OnCanvas.NONE
-    redraw: bool = False
-    neighbours: int = 0
-    edge: Edge = Edge.SLICE
-    only: tuple[float, float] | None = None
-    chosen: tuple[int, ...] = ()
-    message: str = ""
-    refused: bool = False
 
 
 class Tools(Follower):
@@ -389,7 +335,7 @@ def _probabilities(case: OpenCase) -> npt.NDArray[np.float32] | None:
 
 
 def _there(case: OpenCase, lesion: int) -> bool:
-    return bool((case.labels.data == lesion).any())
+    return any((plane == lesion).any() for plane in case.labels.data)
 
 
 def _needed(case: OpenCase) -> npt.NDArray[np.float32]:
