@@ -47,11 +47,14 @@ def model(qapp: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Each test begins with the settings that a new user has."""
+    """Each test begins with the settings that a new user has, in English."""
     from qtpy.QtCore import QSettings
+
+    from metseg.napari_plugin.studio.settings import settings
 
     folder = tmp_path_factory.mktemp("settings")
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(folder))
+    settings().setValue("language", "en")
 
 
 @pytest.fixture
@@ -154,3 +157,17 @@ def drag() -> Callable[..., None]:
 
     drag.event = event  # type: ignore[attr-defined]
     return drag
+
+
+@pytest.fixture
+def widget(viewer: Any, project: Project, patiently: Wait) -> Iterator[Any]:
+    """The studio in a real window, with case ``ada`` open."""
+    _, widget = viewer.window.add_plugin_dock_widget("napari-metseg", "Correction studio")
+    studio = widget.studio
+    studio.find_networks = lambda: None
+    studio.open_project(project.path)
+    patiently(lambda: studio.state.project is not None)
+    studio.open_case("ada")
+    patiently(lambda: not studio.busy)
+    yield widget
+    widget.close_session()

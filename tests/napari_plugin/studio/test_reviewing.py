@@ -224,7 +224,7 @@ def test_approving_asks_while_slices_remain_that_nobody_looked_at(
     press(panel, "A")
     left = ", ".join(str(z + 1) for z in sorted(first[1:]))
     assert not question.isHidden()
-    assert question.text.text() == (f"2 of 3 slices that matter were not looked at: {left}. Approve all the same?")
+    assert question.text.text() == (f"Not looked at: 2 of 3 slices that matter ({left}). Approve all the same?")
     assert panel.state.status is Status.PREDICTED
     qtbot.keyClick(question.look, Qt.Key.Key_Escape)
     assert question.isHidden()
@@ -238,7 +238,7 @@ def test_approving_asks_while_slices_remain_that_nobody_looked_at(
     patiently(lambda: settled(panel))
     assert question.isHidden(), "it went on looking"
     press(panel, "A")
-    assert question.text.text().startswith("1 of 3 slices that matter was not looked at")
+    assert question.text.text().startswith("Not looked at: 1 of 3 slices that matter")
     question.anyway.click()
     patiently(lambda: panel.state.case is not None and panel.state.case.name == "ada" and settled(panel))
     approved = project.read_case("bob")
@@ -253,7 +253,7 @@ def test_a_case_that_no_network_predicted_asks_for_every_slice(viewer: Any, make
     panel.state.case.labels.paint((2, 40, 30), 1)
     patiently(lambda: panel.state.reviewed == {2} and settled(panel))
     press(panel, "A")
-    assert panel.buttons.unseen.text.text().startswith("5 of 6 slices were not looked at: 1, 2, 4, 5, 6.")
+    assert panel.buttons.unseen.text.text().startswith("Not looked at: 5 of 6 slices (1, 2, 4, 5, 6).")
 
 
 @pytest.mark.parametrize("drawn", [False, True])

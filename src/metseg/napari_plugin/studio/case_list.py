@@ -23,6 +23,8 @@ from metseg.curation import CaseSummary, ReviewQueue, Status
 from metseg.curation.kinds import DONE
 from metseg.curation.queue import QueueEntry
 from metseg.napari_plugin.studio.colours import STATUS, VERMILION, Colours
+from metseg.napari_plugin.studio.status_names import status_name
+from metseg.napari_plugin.translations import translate
 
 _FEWEST_ROWS, _ROWS_SHOWN = 3, 6
 _MARGIN, _DOT, _BAR, _GAP = 8, 7, 40, 8
@@ -83,7 +85,10 @@ def rows_of(
     most = max((entry.benefit.rank for entry in waiting if entry.benefit is not None), default=0.0)
     return (
         *(_waiting_row(now[entry.case.name], entry, most, (left or {}).get(entry.case.name)) for entry in waiting),
-        *(CaseRow(name, Status.TODO, 0, "cannot be opened", problem, problem=True) for name, problem in broken.items()),
+        *(
+            CaseRow(name, Status.TODO, 0, translate("studio", "cannot be opened"), problem, problem=True)
+            for name, problem in broken.items()
+        ),
         *(_done_row(case) for case in cases if case.name not in broken and case.status in DONE),
     )
 
@@ -91,11 +96,15 @@ def rows_of(
 def _waiting_row(case: CaseSummary, entry: QueueEntry, most: float, left: int | None) -> CaseRow:
     benefit = entry.benefit
     if benefit is None:
-        note = "not predicted" if not case.model else case.status.value
+        note = translate("studio", "not predicted") if not case.model else status_name(case.status)
         return CaseRow(case.name, case.status, 0, note, f"{case.name}\n{case.status.value}; {case.shape[0]} slices")
     share = math.sqrt(benefit.rank / most) if most > 0 else 0.0
     leading = benefit.leading if left is None else left
-    note = f"{leading} slice{'s' * (leading != 1)}" if leading else "nothing left"
+    if not leading:
+        note = translate("studio", "nothing left")
+    else:
+        note = translate("studio", "1 slice") if leading == 1 else translate("studio", "{count} slices")
+        note = note.format(count=leading)
     tip = (
         f"{case.name}\n{case.status.value} by {case.model or 'hand'}, {_lesions(case)}\n"
         f"look at {leading} of {case.shape[0]} slices; expected Dice as it is: {benefit.dice:.2f}"
@@ -109,7 +118,11 @@ def _done_row(case: CaseSummary) -> CaseRow:
     by = f" by {case.status_by}" if case.status_by else ""
     reason = f": {case.reason}" if case.reason else ""
     return CaseRow(
-        case.name, case.status, 0, case.status.value, f"{case.name}\n{case.status.value}{by}{reason}\n{_lesions(case)}"
+        case.name,
+        case.status,
+        0,
+        status_name(case.status),
+        f"{case.name}\n{case.status.value}{by}{reason}\n{_lesions(case)}",
     )
 
 

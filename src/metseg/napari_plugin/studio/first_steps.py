@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 from metseg.curation import Status
 from metseg.napari_plugin.studio.buttons import button, stand_out
 from metseg.napari_plugin.studio.panel import Panel
+from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.project_panel import ProjectPanel
@@ -32,12 +33,22 @@ class FirstSteps(Panel):
     """
 
     def __init__(self, studio: Studio, project: ProjectPanel, proposing: Proposing, reviewing: Reviewing) -> None:
-        super().__init__("First steps", studio)
+        super().__init__(translate("studio", "First steps"), studio)
         self._proposing, self._reviewing = proposing, reviewing
-        self.make = button("", "Choose a folder of images, then a new, empty one for the project.", project.make.click)
-        self.open = button("Open …", "Open the folder of a project.", project.open.click)
+        self.make = button(
+            "",
+            translate("studio", "Choose a folder of images, then a new, empty one for the project."),
+            project.make.click,
+        )
+        self.open = button(
+            translate("studio", "Open …"), translate("studio", "Open the folder of a project."), project.open.click
+        )
         self.predict = button("", "", self._predict)
-        self.review = button("Open the first case", "Open the case that is worth most.", reviewing.next_case)
+        self.review = button(
+            translate("studio", "Open the first case"),
+            translate("studio", "Open the case that is worth most."),
+            reviewing.next_case,
+        )
         self.marks = [QLabel(str(number)) for number in (1, 2, 3)]
         rows: tuple[tuple[QPushButton, ...], ...] = ((self.make, self.open), (self.predict,), (self.review,))
         for mark, buttons in zip(self.marks, rows, strict=True):
@@ -73,15 +84,28 @@ class FirstSteps(Panel):
             mark.setText("✓" if number < step else str(number))
         for one in (self.make, self.open):
             one.setVisible(step <= 1 or one is self.make)
-        self.make.setText("New project …" if step <= 1 else "Another project …")
+        self.make.setText(
+            translate("studio", "New project …") if step <= 1 else translate("studio", "Another project …")
+        )
         unedited = len(self._proposing.unedited())
-        self.predict.setText("Predict this case" if state.case is not None else f"Predict {unedited or 'all'} cases")
+        if state.case is not None:
+            self.predict.setText(translate("studio", "Predict this case"))
+        elif unedited:
+            self.predict.setText(translate("studio", "Predict {count} cases").format(count=unedited))
+        else:
+            self.predict.setText(translate("studio", "Predict all cases"))
         obstacle = self._proposing.obstacle if state.case is None else self._proposing.case_obstacle
         self.predict.setEnabled(not obstacle and (unedited > 0 or state.case is not None))
-        self.predict.setToolTip(obstacle or "Let the network outline the lesions; corrections come after.")
+        self.predict.setToolTip(
+            obstacle or translate("studio", "Let the network outline the lesions; corrections come after.")
+        )
         waiting = bool(self._reviewing.waiting_cases())
         self.review.setEnabled(state.case is None and waiting)
-        self.review.setToolTip("Open the case that is worth most." if waiting else "No case waits for review.")
+        self.review.setToolTip(
+            translate("studio", "Open the case that is worth most.")
+            if waiting
+            else translate("studio", "No case waits for review.")
+        )
         for number, one in ((1, self.make), (2, self.predict), (3, self.review)):
             stand_out(one, number == step and one.isEnabled())
 

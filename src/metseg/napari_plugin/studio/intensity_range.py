@@ -9,13 +9,12 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout
 from superqt import QLabeledRangeSlider
 
 from metseg.napari_plugin.controls import Part
+from metseg.napari_plugin.translations import translate
 from metseg.preprocessing import display_window
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.state import StudioState
-    from metseg.napari_plugin.studio.tools import ToolState
-
-_TIP = "Brushes, napari's own too, draw only on intensities within this range of the image that the tools look at."
+    from metseg.napari_plugin.studio.tool_state import ToolState
 
 
 class IntensityRange(Part["ToolState"]):
@@ -31,11 +30,16 @@ class IntensityRange(Part["ToolState"]):
     def __init__(self, studio: StudioState, tools: ToolState) -> None:
         super().__init__(tools)
         self._studio = studio
-        self.box = QCheckBox("Draw only within")
-        self.box.setToolTip(_TIP)
+        self.box = QCheckBox(translate("studio", "Draw only within"))
+        tip = translate(
+            "studio",
+            "Brushes, napari's own too, draw only on intensities within this range of the image that "
+            "the tools look at.",
+        )
+        self.box.setToolTip(tip)
         self.box.toggled.connect(self._on_changed)
         self.slider = QLabeledRangeSlider(Qt.Orientation.Horizontal)
-        self.slider.setToolTip(_TIP)
+        self.slider.setToolTip(tip)
         self.slider.valueChanged.connect(self._on_changed)
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QLineEdit, QVBoxLayout
 
 from metseg.napari_plugin.controls import Hint, Part
 from metseg.napari_plugin.studio.state import StudioState
+from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
     from metseg.curation import Note
@@ -30,7 +31,7 @@ class NotesBox(Part[StudioState]):
         self.known = Hint()
         self.line = QLineEdit()
         self.line.setMaxLength(_LONGEST)
-        self.line.setPlaceholderText("Note on this case, kept with Return")
+        self.line.setPlaceholderText(translate("studio", "Note on this case, kept with Return"))
         self.line.returnPressed.connect(self._keep)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

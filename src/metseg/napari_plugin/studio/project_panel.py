@@ -8,7 +8,6 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QToolButton, QWidget
 
-from metseg.curation import Status
 from metseg.napari_plugin.controls import Hint, Part
 from metseg.napari_plugin.dialogs import ask_folder
 from metseg.napari_plugin.state import Activity
@@ -16,6 +15,8 @@ from metseg.napari_plugin.studio import colours
 from metseg.napari_plugin.studio.buttons import WorkBar, button
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.state import Saved, StudioState
+from metseg.napari_plugin.studio.status_names import status_name
+from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
@@ -41,34 +42,46 @@ class ProjectPanel(Panel):
         self.more.setObjectName("fold")
         self.more.setCheckable(True)
         self.more.setChecked(True)
-        self.more.setToolTip("Open or make a project; say who you are.")
+        self.more.setToolTip(translate("studio", "Open or make a project; say who you are."))
         self.more.toggled.connect(self._fold)
-        self.project = _Name("No project is open")
+        self.project = _Name(translate("studio", "No project is open"))
         self.by = QLabel()
         self.by.setObjectName("hint")
-        self.open = button("Open …", "Open the folder of a project.", self._open)
-        self.make = button("New …", "Make a project of a folder of images; they stay where they are.", self._make)
+        self.open = button(
+            translate("studio", "Open …"), translate("studio", "Open the folder of a project."), self._open
+        )
+        self.make = button(
+            translate("studio", "New …"),
+            translate("studio", "Make a project of a folder of images; they stay where they are."),
+            self._make,
+        )
         self.annotator = QLineEdit()
-        self.annotator.setPlaceholderText("Annotator: a pseudonym")
+        self.annotator.setPlaceholderText(translate("studio", "Annotator: a pseudonym"))
         self.annotator.setMaxLength(_LONGEST_NAME)
-        self.annotator.setToolTip("Written into the journal of cases that you open from now on.")
+        self.annotator.setToolTip(translate("studio", "Written into the journal of cases that you open from now on."))
         self.annotator.textEdited.connect(lambda text: setattr(self.state, "annotator", text.strip()))
         self.setup = _row(self.annotator, self.open, self.make)
-        self.case = _Name("No case is open")
+        self.case = _Name(translate("studio", "No case is open"))
         self.case.setObjectName("caseName")
         self.status = QLabel()
         self.close_case = QToolButton()
         self.close_case.setText("✕")
         self.close_case.setObjectName("openModel")
-        self.close_case.setToolTip("Save and close this case.")
+        self.close_case.setToolTip(translate("studio", "Save and close this case."))
         self.close_case.clicked.connect(lambda: studio.close_case())
         self.saved = SavedLine(studio)
         self.refused = Hint("notice")
         self.look = button(
-            "Look at it, read-only", "Show the case as it is on the disk. Nothing can be changed.", self._look
+            translate("studio", "Look at it, read-only"),
+            translate("studio", "Show the case as it is on the disk. Nothing can be changed."),
+            self._look,
         )
         self.messages = Hint("notice")
-        self.dismiss = button("Dismiss", "I have read this.", lambda: setattr(self.state, "messages", ()))
+        self.dismiss = button(
+            translate("studio", "Dismiss"),
+            translate("studio", "I have read this."),
+            lambda: setattr(self.state, "messages", ()),
+        )
         self.work = WorkBar(studio.cancel)
         fold = _row(self.project, self.by)
         held = QWidget()
@@ -108,13 +121,17 @@ class ProjectPanel(Panel):
             one.setVisible(self.state.project is not None)
 
     def _open(self) -> None:
-        folder = ask_folder(self, "Open the folder of a project")
+        folder = ask_folder(self, translate("studio", "Open the folder of a project"))
         if folder is not None:
             self.studio.open_project(folder)
 
     def _make(self) -> None:
-        data = ask_folder(self, "Images: a patient's folder, or a folder of patients")
-        folder = None if data is None else ask_folder(self, "A new, empty folder for the project", str(data.parent))
+        data = ask_folder(self, translate("studio", "Images: a patient's folder, or a folder of patients"))
+        folder = (
+            None
+            if data is None
+            else ask_folder(self, translate("studio", "A new, empty folder for the project"), str(data.parent))
+        )
         if data is not None and folder is not None:
             self.studio.create_project(folder, data)
 
@@ -127,7 +144,11 @@ class ProjectPanel(Panel):
             "" if project is None else project.path.name, "" if project is None else str(project.path)
         )
         annotator = self.state.annotator
-        self.by.setText(f"by {annotator[:_LONGEST_SHOWN]}" if annotator else "no annotator named")
+        self.by.setText(
+            translate("studio", "by {name}").format(name=annotator[:_LONGEST_SHOWN])
+            if annotator
+            else translate("studio", "no annotator named")
+        )
         with QSignalBlocker(self.annotator):
             if self.annotator.text().strip() != self.state.annotator:
                 self.annotator.setText(self.state.annotator)
@@ -135,7 +156,7 @@ class ProjectPanel(Panel):
     def _show_case(self) -> None:
         state = self.state
         if state.opening_case:
-            self.case.show_name(f"Opening {state.opening_case} …", "")
+            self.case.show_name(translate("studio", "Opening {case} …").format(case=state.opening_case), "")
         elif state.case is None:
             self.case.show_name("", "")
         else:
@@ -172,7 +193,7 @@ class SavedLine(Part[StudioState]):
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-        self.again = button("Save again", "Try once more.", studio.save_again)
+        self.again = button(translate("studio", "Save again"), translate("studio", "Try once more."), studio.save_again)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
@@ -220,22 +241,20 @@ class _Name(QLabel):
 def saved_words(state: StudioState) -> str:
     """Whether what was drawn is on the disk, in words."""
     if state.case is not None and not state.editable:
-        return "Read only: nothing can be changed here"
+        return translate("studio", "Read only: nothing can be changed here")
     match state.saved:
         case Saved.SAVED:
-            return "All changes saved"
+            return translate("studio", "All changes saved")
         case Saved.SAVING:
-            return "Saving …"
+            return translate("studio", "Saving …")
         case Saved.FAILED:
-            return f"NOT saved: {state.problem}"
+            return translate("studio", "NOT saved: {problem}").format(problem=state.problem)
     return ""
 
 
 def status_words(state: StudioState) -> str:
     """Where the open case stands, in words."""
-    if state.case is None:
-        return ""
-    return "to do" if state.status is Status.TODO else str(state.status)
+    return "" if state.case is None else status_name(state.status)
 
 
 def _row(*widgets: QWidget) -> QWidget:

@@ -20,8 +20,10 @@ from metseg.napari_plugin.studio.reviewing import Reviewing
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 from metseg.napari_plugin.studio.slice_strip import SliceStrip, Strip
 from metseg.napari_plugin.studio.state import StudioState
+from metseg.napari_plugin.studio.status_names import status_name
 from metseg.napari_plugin.studio.thin_bar import ThinBar
 from metseg.napari_plugin.studio.thumbnails import as_html, thumbnail
+from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.open_case import OpenCase
@@ -37,14 +39,18 @@ class QueuePanel(Panel):
     """
 
     def __init__(self, studio: Studio) -> None:
-        super().__init__("Review", studio)
+        super().__init__("", studio)
         self.reviewing = Reviewing(studio)
         colours = Colours.of(studio.viewer.theme)
         self.summary = QLabel()
         self.summary.setObjectName("hint")
         self.summary.setWordWrap(True)
-        self.previous_case = _arrow("‹", "Open the case before in this order (Shift-W).", self.reviewing.previous_case)
-        self.next_case = _arrow("›", "Open the case that follows in this order (W).", self.reviewing.next_case)
+        self.previous_case = _arrow(
+            "‹", translate("studio", "Open the case before in this order (Shift-W)."), self.reviewing.previous_case
+        )
+        self.next_case = _arrow(
+            "›", translate("studio", "Open the case that follows in this order (W)."), self.reviewing.next_case
+        )
         top = QWidget()
         row = QHBoxLayout(top)
         row.setContentsMargins(0, 0, 0, 0)
@@ -54,7 +60,7 @@ class QueuePanel(Panel):
         row.addWidget(self.next_case)
         self.bar = ThinBar(colours)
         self.cases = CaseList(studio.open_case, self._show_problem, colours)
-        self.cases.setToolTip("Most benefit first. Double click to open.")
+        self.cases.setToolTip(translate("studio", "Most benefit first. Double click to open."))
         self.problem = Hint("notice")
         self.strip = SliceStrip(self._go_to, colours, self._slice_tip)
         self.left = Hint()
@@ -132,25 +138,28 @@ class QueuePanel(Panel):
         first = () if plan is None else plan.first
         shown = self.studio.shown_slice
         self.strip.show_strip(Strip(case.shape[0], gains, first, state.reviewed, shown, case.numbers))
-        here = "" if shown is None else f"Slice {case.numbers[shown]}. "
+        here = "" if shown is None else translate("studio", "Slice {number}.").format(number=case.numbers[shown]) + " "
         self.left.say(here + self._left_line(case))
 
     def _left_line(self, case: OpenCase) -> str:
         state, reviewing = self.state, self.reviewing
         if state.status in DONE:
-            return f"This case is {state.status.value}{': ' + state.reason if state.reason else ''}. {_seen(reviewing)}"
+            standing = translate("studio", "This case is {status}").format(status=status_name(state.status))
+            return f"{standing}{': ' + state.reason if state.reason else ''}. {_seen(reviewing)}"
         if reviewing.plan is None:
             return (
-                "Looking at the slices …"
+                translate("studio", "Looking at the slices …")
                 if reviewing.looking
-                else "No network has predicted this case: nothing is known of it."
+                else translate("studio", "No network has predicted this case: nothing is known of it.")
             )
         left = reviewing.left
         if not left:
-            return "Nothing that matters is left to check. Approve the case, or look at the rest."
+            return translate("studio", "Nothing that matters is left to check. Approve the case, or look at the rest.")
         coming = [z for z in left if z != self.studio.shown_slice]
-        then = f"; next is slice {case.numbers[coming[0]]}" if coming else "; this is the last"
-        return f"{_seen(reviewing)}{then}."
+        if not coming:
+            return f"{_seen(reviewing)}; {translate('studio', 'this is the last')}."
+        then = translate("studio", "next is slice {number}").format(number=case.numbers[coming[0]])
+        return f"{_seen(reviewing)}; {then}."
 
     def _recolour(self) -> None:
         colours = Colours.of(self.studio.viewer.theme)
@@ -164,7 +173,8 @@ def _seen(reviewing: Reviewing) -> str:
     if reviewing.plan is None:
         return ""
     total = len(reviewing.plan.first)
-    return f"{total - len(reviewing.left)} of {total} slices that matter looked at"
+    seen = total - len(reviewing.left)
+    return translate("studio", "{seen} of {total} slices that matter looked at").format(seen=seen, total=total)
 
 
 class ReviewButtons(QWidget):
@@ -173,15 +183,26 @@ class ReviewButtons(QWidget):
     def __init__(self, reviewing: Reviewing) -> None:
         super().__init__()
         self._reviewing = reviewing
-        self.next = button("Next slice", "Count this slice as looked at and go to the one that is worth most.")
-        self.back = button("Back", "Go back to the slice looked at before.")
-        self.approve = button("Approve, open next", "This case is correct as it is. Open the next one.")
-        self.reject = button("Reject …", "This case cannot be used. You are asked why.")
+        self.next = button(
+            translate("studio", "Next slice"),
+            translate("studio", "Count this slice as looked at and go to the one that is worth most."),
+        )
+        self.back = button(translate("studio", "Back"), translate("studio", "Go back to the slice looked at before."))
+        self.approve = button(
+            translate("studio", "Approve, open next"),
+            translate("studio", "This case is correct as it is. Open the next one."),
+        )
+        self.reject = button(
+            translate("studio", "Reject …"), translate("studio", "This case cannot be used. You are asked why.")
+        )
         self.next.clicked.connect(reviewing.next_slice)
         self.back.clicked.connect(reviewing.previous_slice)
         self.approve.clicked.connect(reviewing.approve)
         self.reject.clicked.connect(self.ask_reason)
-        self.reopen = button("Reopen", "Take the approval or rejection back: the case stands where it stood before.")
+        self.reopen = button(
+            translate("studio", "Reopen"),
+            translate("studio", "Take the approval or rejection back: the case stands where it stood before."),
+        )
         self.reopen.clicked.connect(reviewing.reopen)
         self.question = RejectQuestion(reviewing)
         self.unseen = UnseenQuestion(reviewing)
@@ -246,10 +267,15 @@ def progress_line(progress: ReviewProgress) -> str:
     done = sum(progress.cases[status] for status in DONE)
     total = sum(progress.cases.values())
     slices, all_slices = progress.slices
-    return f"{done} of {total} case{'s' * (total != 1)} done, {slices:,} of {all_slices:,} slices looked at"
+    told = translate("studio", "{done} of {cases} cases done, {seen} of {slices} slices looked at")
+    return told.format(done=done, cases=total, seen=f"{slices:,}", slices=f"{all_slices:,}")
 
 
 def _empty_line(no_project: bool, listing: bool) -> str:
     if listing:
-        return "Looking at the cases …"
-    return "Open a project, and its cases appear here." if no_project else "There is no case in this project yet."
+        return translate("studio", "Looking at the cases …")
+    return (
+        translate("studio", "Open a project, and its cases appear here.")
+        if no_project
+        else translate("studio", "There is no case in this project yet.")
+    )

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QPushButton, QT
 
 from metseg.napari_plugin.controls import Hint, reveal
 from metseg.napari_plugin.studio.buttons import button
+from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.reviewing import Reviewing
@@ -25,12 +26,12 @@ class RejectQuestion(QWidget):
         super().__init__()
         self._reviewing = reviewing
         self.reason = QLineEdit()
-        self.reason.setPlaceholderText("Why? For example: movement, no FLAIR, not this patient")
+        self.reason.setPlaceholderText(translate("studio", "Why? For example: movement, no FLAIR, not this patient"))
         self.reason.returnPressed.connect(self._reject)
         self.reason.textChanged.connect(lambda text: self.confirm.setEnabled(bool(text.strip())))
-        self.confirm = QPushButton("Reject")
+        self.confirm = QPushButton(translate("studio", "Reject"))
         self.confirm.clicked.connect(self._reject)
-        cancel = QPushButton("Cancel")
+        cancel = QPushButton(translate("studio", "Cancel"))
         cancel.clicked.connect(self.hide)
         row = QHBoxLayout()
         row.setSpacing(6)
@@ -76,12 +77,20 @@ class UnseenQuestion(QWidget):
         self._asked: tuple[object, tuple[int, ...]] | None = None
         self._before: QWidget | None = None
         self.text = Hint("notice")
-        self.look = button("Look  (⏎)", "Show the first of the slices that were not looked at (Return).", self._look)
-        self.anyway = button("Approve anyway", "They stay marked as not looked at.", self._approve)
+        self.look = button(
+            translate("studio", "Look (⏎)"),
+            translate("studio", "Show the first of the slices that were not looked at (Return)."),
+            self._look,
+        )
+        self.anyway = button(
+            translate("studio", "Approve anyway"),
+            translate("studio", "They stay marked as not looked at."),
+            self._approve,
+        )
         self.cancel = QToolButton()
         self.cancel.setText("✕")
         self.cancel.setObjectName("openModel")
-        self.cancel.setToolTip("Change nothing (Esc).")
+        self.cancel.setToolTip(translate("studio", "Change nothing (Esc)."))
         self.cancel.clicked.connect(self.hide)
         row = QHBoxLayout()
         row.setSpacing(6)
@@ -145,9 +154,12 @@ def _unseen_line(reviewing: Reviewing, numbers: list[int]) -> str:
     """How many slices were not looked at, and which: the first few."""
     count = len(numbers)
     if reviewing.plan is None:
-        total, kind = len(reviewing.case.numbers) if reviewing.case else count, "slices"
+        total = len(reviewing.case.numbers) if reviewing.case else count
+        told = translate("studio", "Not looked at: {count} of {total} slices ({which}). Approve all the same?")
     else:
-        total, kind = len(reviewing.plan.first), "slices that matter"
-    more = f" and {count - _MOST_NAMED} more" if count > _MOST_NAMED else ""
-    which = f"{', '.join(map(str, numbers[:_MOST_NAMED]))}{more}"
-    return f"{count} of {total} {kind} {'was' if count == 1 else 'were'} not looked at: {which}. Approve all the same?"
+        total = len(reviewing.plan.first)
+        told = translate(
+            "studio", "Not looked at: {count} of {total} slices that matter ({which}). Approve all the same?"
+        )
+    which = ", ".join(map(str, numbers[:_MOST_NAMED])) + ", …" * (count > _MOST_NAMED)
+    return told.format(count=count, total=total, which=which)

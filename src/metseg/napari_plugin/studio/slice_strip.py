@@ -11,6 +11,7 @@ from qtpy.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, Q
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from metseg.napari_plugin.studio.colours import GREEN, Colours
+from metseg.napari_plugin.translations import translate
 
 _HEIGHT, _BASE, _MARK = 40, 3, 7
 
@@ -44,10 +45,12 @@ class Strip:
     def describe(self, z: int) -> str:
         """One slice in words."""
         if z in self.reviewed:
-            return f"slice {self.numbers[z]}: looked at, or drawn on"
-        gain = self.gains.get(z, 0.0)
-        worth = f"worth {100 * gain:.1f} % of Dice" if gain >= 0.0005 else "hardly anything to gain"
-        return f"slice {self.numbers[z]}: {worth}"
+            told = translate("studio", "slice {number}: looked at, or drawn on")
+        elif self.gains.get(z, 0.0) >= 0.0005:
+            told = translate("studio", "slice {number}: worth {gain} % of Dice")
+        else:
+            told = translate("studio", "slice {number}: hardly anything to gain")
+        return told.format(number=self.numbers[z], gain=f"{100 * self.gains.get(z, 0.0):.1f}")
 
 
 class SliceStrip(QWidget):

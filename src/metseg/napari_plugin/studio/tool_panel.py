@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtCore import QT_TRANSLATE_NOOP, QSignalBlocker, Qt
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
 
 from metseg.curation import ToolName
@@ -16,7 +16,9 @@ from metseg.napari_plugin.studio.intensity_range import IntensityRange
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.renumbering import ask_number
 from metseg.napari_plugin.studio.shortcuts import Shortcut
-from metseg.napari_plugin.studio.tools import Edge, OnCanvas, Tools, ToolState
+from metseg.napari_plugin.studio.tool_state import Edge, OnCanvas, ToolState
+from metseg.napari_plugin.studio.tools import Tools
+from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
@@ -24,26 +26,49 @@ if TYPE_CHECKING:
 _MOST_NEIGHBOURS = 5
 _ARROW = 34
 _DELETE = "Delete"
+#: A space without which a label would be lower than with words.
+_EMPTY_LINE = "\u00a0"
 
-_BRUSH = (
+_BRUSH = QT_TRANSLATE_NOOP(
+    "studio",
     "Draw once along a lesion: it is outlined along the network's contour and the image's edge. "
-    "With Shift held, what you draw over is taken away. The brush is as thick as napari's ([ and ])."
+    "With Shift held, what you draw over is taken away. The brush is as thick as napari's ([ and ]).",
 )
-_ERASER = "Draw once over what is no lesion: it is taken away up to where the rest looks different."
-_SPLIT = "Click into both parts of a lesion: it is cut at the narrowest place between them."
-_RULER = "Drag on the canvas: how far it is from there to here, in mm where the voxel size is known."
-_SEPARATE = "Every piece of the selected lesion that hangs together gets its own number."
-_GROW = "Move the selected lesion's edge outwards, as far as chosen beside it."
-_SHRINK = "Move the selected lesion's edge inwards, as far as chosen beside it."
-_EDGE = (
+_ERASER = QT_TRANSLATE_NOOP(
+    "studio", "Draw once over what is no lesion: it is taken away up to where the rest looks different."
+)
+_SPLIT = QT_TRANSLATE_NOOP(
+    "studio", "Click into both parts of a lesion: it is cut at the narrowest place between them."
+)
+_RULER = QT_TRANSLATE_NOOP(
+    "studio", "Drag on the canvas: how far it is from there to here, in mm where the voxel size is known."
+)
+_SEPARATE = QT_TRANSLATE_NOOP("studio", "Every piece of the selected lesion that hangs together gets its own number.")
+_GROW = QT_TRANSLATE_NOOP(
+    "studio",
+    "Move the selected lesion's edge outwards, as far as chosen beside it. "
+    "Held, the key shows what would change; Escape leaves it.",
+)
+_SHRINK = QT_TRANSLATE_NOOP(
+    "studio",
+    "Move the selected lesion's edge inwards, as far as chosen beside it. "
+    "Held, the key shows what would change; Escape leaves it.",
+)
+_EDGE = QT_TRANSLATE_NOOP(
+    "studio",
     "How far Grow and Shrink move the edge of the selected lesion: by a pixel in this slice or in all ({pixel}), "
-    "or to the network's next contour."
+    "or to the network's next contour.",
 )
-_INTERPOLATE = "Redraw the selected lesion between the nearest slices before and after this one that you drew."
-_MERGE = "The lesions selected in the table get the number of the current one."
-_RENUMBER = "Give the selected lesion another number."
-_NEIGHBOURS = "In how many slices above and below a stroke outlines the lesion too, as long as it looks alike there."
-_REDRAW = "What the lesion has beyond the new outline, in that slice, is taken away."
+_INTERPOLATE = QT_TRANSLATE_NOOP(
+    "studio", "Redraw the selected lesion between the nearest slices before and after this one that you drew."
+)
+_MERGE = QT_TRANSLATE_NOOP("studio", "The lesions selected in the table get the number of the current one.")
+_RENUMBER = QT_TRANSLATE_NOOP("studio", "Give the selected lesion another number.")
+_NEIGHBOURS = QT_TRANSLATE_NOOP(
+    "studio", "In how many slices above and below a stroke outlines the lesion too, as long as it looks alike there."
+)
+_REMOVE = QT_TRANSLATE_NOOP("studio", "Remove the lesions selected in the table.")
+_REDRAW = QT_TRANSLATE_NOOP("studio", "What the lesion has beyond the new outline, in that slice, is taken away.")
 
 
 class ToolPanel(Panel):
@@ -55,37 +80,43 @@ class ToolPanel(Panel):
     """
 
     def __init__(self, studio: Studio) -> None:
-        super().__init__("Correct", studio)
+        super().__init__(translate("studio", "Correct"), studio)
         self.tools = tools = Tools.of(studio)
         self.canvas = CanvasTools(studio, tools)
         studio.add_closing(self.canvas.unfollow)
-        self.brush = self._toggle("Guided brush", "G", OnCanvas.BRUSH, _BRUSH)
-        self.eraser = self._toggle("Guided eraser", "R", OnCanvas.ERASER, _ERASER)
-        self.split = self._toggle("Split", "S", OnCanvas.SPLIT, _SPLIT)
+        self.brush = self._toggle(QT_TRANSLATE_NOOP("studio", "Guided brush"), "G", OnCanvas.BRUSH, _BRUSH)
+        self.eraser = self._toggle(QT_TRANSLATE_NOOP("studio", "Guided eraser"), "R", OnCanvas.ERASER, _ERASER)
+        self.split = self._toggle(QT_TRANSLATE_NOOP("studio", "Split"), "S", OnCanvas.SPLIT, _SPLIT)
         self.preview = EdgePreview(studio, tools)
-        self.ruler = self._toggle("Measure", "Shift-M", OnCanvas.RULER, _RULER)
-        self.grow = self._held_button("Grow", "U", ToolName.GROW, tools.grow, _GROW)
-        self.shrink = self._held_button("Shrink", "D", ToolName.SHRINK, tools.shrink, _SHRINK)
-        self.interpolate = self._button("Interpolate", "I", tools.interpolate, _INTERPOLATE)
-        self.separate = self._button("Separate", "", tools.separate, _SEPARATE)
-        self.merge = self._button("Merge", "", tools.merge, _MERGE)
-        self.delete = self._button("Delete", _DELETE, tools.delete, "Remove the lesions selected in the table.")
-        self.renumber = self._button(
-            "Renumber …", "", lambda: ask_number(self, tools), "Give the selected lesion another number."
+        self.ruler = self._toggle(QT_TRANSLATE_NOOP("studio", "Measure"), "Shift-M", OnCanvas.RULER, _RULER)
+        self.grow = self._held_button(QT_TRANSLATE_NOOP("studio", "Grow"), "U", ToolName.GROW, tools.grow, _GROW)
+        self.shrink = self._held_button(
+            QT_TRANSLATE_NOOP("studio", "Shrink"), "D", ToolName.SHRINK, tools.shrink, _SHRINK
         )
-        self.undo = self._button("↶", "", tools.undo, "Take the last change back (Ctrl+Z).")
-        self.redo = self._button("↷", "", tools.redo, "Make it again (Ctrl+Shift+Z).")
+        self.interpolate = self._button(
+            QT_TRANSLATE_NOOP("studio", "Interpolate"), "I", tools.interpolate, _INTERPOLATE
+        )
+        self.separate = self._button(QT_TRANSLATE_NOOP("studio", "Separate"), "", tools.separate, _SEPARATE)
+        self.merge = self._button(QT_TRANSLATE_NOOP("studio", "Merge"), "", tools.merge, _MERGE)
+        self.delete = self._button(QT_TRANSLATE_NOOP("studio", "Delete"), _DELETE, tools.delete, _REMOVE)
+        self.renumber = self._button(
+            QT_TRANSLATE_NOOP("studio", "Renumber …"), "", lambda: ask_number(self, tools), _RENUMBER
+        )
+        self.undo = self._button(
+            "↶", "", tools.undo, QT_TRANSLATE_NOOP("studio", "Take the last change back (Ctrl+Z).")
+        )
+        self.redo = self._button("↷", "", tools.redo, QT_TRANSLATE_NOOP("studio", "Make it again (Ctrl+Shift+Z)."))
         for one, name in ((self.undo, "Undo"), (self.redo, "Redo")):
             one.setAccessibleName(name)
-        self.redraw = QCheckBox("Redraw")
-        self.redraw.setToolTip(_REDRAW)
+        self.redraw = QCheckBox(translate("studio", "Redraw"))
+        self.redraw.setToolTip(translate("studio", _REDRAW))
         self.redraw.toggled.connect(lambda on: setattr(tools.state, "redraw", on))
         self.neighbours = QSpinBox()
         self.neighbours.setRange(0, _MOST_NEIGHBOURS)
-        self.neighbours.setSpecialValueText("this slice")
+        self.neighbours.setSpecialValueText(translate("studio", "this slice"))
         self.neighbours.setPrefix("± ")
-        self.neighbours.setSuffix(" slices")
-        self.neighbours.setToolTip(_NEIGHBOURS)
+        self.neighbours.setSuffix(translate("studio", " slices"))
+        self.neighbours.setToolTip(translate("studio", _NEIGHBOURS))
         self.neighbours.valueChanged.connect(lambda value: setattr(tools.state, "neighbours", value))
         self.only = IntensityRange(self.state, tools.state)
         studio.add_shortcut(Shortcut("Shift-Right", "copy the lesion to the next slice", lambda: tools.copy(1)))
@@ -112,7 +143,7 @@ class ToolPanel(Panel):
 
     def _held_button(self, title: str, key: str, name: ToolName, act: Callable[[], object], tip: str) -> QPushButton:
         """A button whose key shows what would change while it is held, and does it when it is let go."""
-        button = self._plain(title, tip + " Held, the key shows what would change; Escape leaves it.")
+        button = self._plain(title, tip)
         button.clicked.connect(lambda: act())
         what = title.lower()
 
@@ -121,7 +152,7 @@ class ToolPanel(Panel):
                 button.click()
 
         self.studio.add_shortcut(Shortcut(key, what, lambda: self.preview.begin(name), released))
-        self.studio.show_key(button, title, what)
+        self.studio.show_key(button, translate("studio", title), what)
         return button
 
     def _pressable(self, title: str, key: str, tip: str) -> QPushButton:
@@ -129,13 +160,13 @@ class ToolPanel(Panel):
         if key:
             name = title.lower()
             self.studio.add_shortcut(Shortcut(key, name, lambda: self._press(button, key)))
-            self.studio.show_key(button, title, name)
+            self.studio.show_key(button, translate("studio", title), name)
         return button
 
     def _plain(self, title: str, tip: str) -> QPushButton:
-        button = QPushButton(title)
+        button = QPushButton(translate("studio", title))
         button.setObjectName("tool")
-        button.setToolTip(tip)
+        button.setToolTip(translate("studio", tip))
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys with the canvas
         return button
 
@@ -155,7 +186,7 @@ class ToolPanel(Panel):
         line.setContentsMargins(0, 0, 0, 0)
         line.addWidget(self.neighbours, 1)
         line.addWidget(self.redraw)
-        self.add_row("Brush outlines", options)
+        self.add_row(translate("studio", "Brush outlines"), options)
         third = QWidget()
         line = QHBoxLayout(third)
         line.setContentsMargins(0, 0, 0, 0)
@@ -188,19 +219,25 @@ class ToolPanel(Panel):
         case = self.state.case
         seen = case is not None and case.prediction is not None
         tip = (
-            "The contour that adds or removes at least 15 % of the lesion."
+            translate("studio", "The contour that adds or removes at least 15 % of the lesion.")
             if seen
-            else "No network has seen this case."
+            else translate("studio", "No network has seen this case.")
         )
         options = [
-            Option(edge, edge, tip if edge is Edge.CONTOUR else "", seen or edge is not Edge.CONTOUR) for edge in Edge
+            Option(Edge.SLICE, translate("studio", "this slice")),
+            Option(Edge.ALL, translate("studio", "all slices")),
+            Option(Edge.CONTOUR, translate("studio", "contour"), tip, seen),
         ]
         self.edge.offer(options, self.tools.state.edge)
-        self.edge.setToolTip(_EDGE.format(pixel=_pixel(None if case is None else case.study.geometry.spacing)))
+        self.edge.setToolTip(
+            translate("studio", _EDGE).format(pixel=_pixel(None if case is None else case.study.geometry.spacing))
+        )
 
 
 class ToolMessage(Part[ToolState]):
     """What the last tool did, or why it did nothing; for a place that is seen whichever tab is in front.
+
+    It keeps its line while a case is open, so that nothing below moves with each stroke.
 
     Parameters
     ----------
@@ -209,6 +246,7 @@ class ToolMessage(Part[ToolState]):
 
     def __init__(self, studio: Studio) -> None:
         super().__init__(Tools.of(studio).state)
+        self._studio = studio
         self.done = Hint()
         self.refusal = Hint("notice")
         column = QVBoxLayout(self)
@@ -216,13 +254,16 @@ class ToolMessage(Part[ToolState]):
         column.addWidget(self.done)
         column.addWidget(self.refusal)
         self.follow(self.state.events, ("message", "refused"), self._show)
+        self.follow(studio.state.events, ("case",), self._show)
         self._show()
 
     def _show(self) -> None:
         state = self.state
-        self.done.say("" if state.refused else state.message)
+        self.done.setText(state.message or _EMPTY_LINE)
+        self.done.setVisible(not state.refused)
         self.refusal.say(state.message if state.refused else "")
-        self.setVisible(bool(state.message) and self.parentWidget() is not None)
+        needed = bool(state.message) or self._studio.state.case is not None
+        self.setVisible(needed and self.parentWidget() is not None)
 
 
 def _pixel(spacing: tuple[float, float, float] | None) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
+from metseg.napari_plugin import translations
 from metseg.napari_plugin.controls import Column
 from metseg.napari_plugin.session import SessionWidget
 from metseg.napari_plugin.state import Follower
@@ -28,6 +29,7 @@ from metseg.napari_plugin.studio.surfaces import Surfaces
 from metseg.napari_plugin.studio.tool_panel import ToolMessage, ToolPanel
 from metseg.napari_plugin.studio.viewing import Viewing
 from metseg.napari_plugin.style import style_sheet
+from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -52,6 +54,7 @@ class StudioWidget(SessionWidget):
 
     def __init__(self, napari_viewer: ViewerModel, state: StudioState | None = None) -> None:
         super().__init__()
+        translations.install(translations.languages())
         self.studio = Studio(napari_viewer, state)
         self.project = ProjectPanel(self.studio)
         self.queue = QueuePanel(self.studio)
@@ -76,6 +79,13 @@ class StudioWidget(SessionWidget):
             Tab.RETRAIN: (self.retrain,),
             Tab.KEYS: (self.keys,),
         }
+        titles = {
+            Tab.REVIEW: translate("studio", "Review"),
+            Tab.PREDICT: translate("studio", "Predict"),
+            Tab.EXPORT: translate("studio", "Export"),
+            Tab.RETRAIN: translate("studio", "Retrain"),
+            Tab.KEYS: translate("studio", "Keys"),
+        }
         self.tabs = QTabWidget()
         self.tabs.setObjectName("studioTabs")
         self.tabs.setDocumentMode(True)
@@ -83,7 +93,7 @@ class StudioWidget(SessionWidget):
         if bar is not None:
             bar.setDrawBase(False)
         for tab, held in panels.items():
-            self.tabs.addTab(Column(held), tab)
+            self.tabs.addTab(Column(held), titles[tab])
         self.tabs.currentChanged.connect(self._on_tab)
         self._header = QWidget()
         top = QVBoxLayout(self._header)

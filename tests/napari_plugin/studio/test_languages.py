@@ -1,0 +1,73 @@
+"""The studio in another language, as a proof that its texts can be translated."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metseg.curation import Project
+from metseg.napari_plugin import studio as package
+from metseg.napari_plugin import translations
+
+SOURCES = Path(package.__file__).parent
+GERMAN = Path(translations.__file__).with_name("de.ts")
+
+
+@pytest.fixture
+def german(qapp: Any) -> Iterator[None]:
+    from metseg.napari_plugin.studio.settings import settings
+
+    settings().setValue("language", "de")
+    yield
+    translations.install(["en"])
+
+
+def test_header_and_review_speak_the_language_that_was_set(
+    german: None, viewer: Any, project: Project, patiently: Any
+) -> None:
+    _, widget = viewer.window.add_plugin_dock_widget("napari-metseg", "Correction studio")
+    studio = widget.studio
+    studio.find_networks = lambda: None
+    assert widget.steps.make.text() == "Neues Projekt …"
+    assert widget.tabs.tabText(0) == "Prüfen"
+    studio.open_project(project.path)
+    patiently(lambda: studio.state.project is not None and not studio.busy)
+    studio.open_case("ada")
+    patiently(lambda: not studio.busy)
+    assert widget.project.saved.text.text() == "Alle Änderungen gespeichert"
+    assert widget.project.status.text() == "offen"
+    assert widget.queue.summary.text() == "0 von 2 Fällen fertig, 0 von 12 Schichten angesehen"
+    assert widget.queue.buttons.next.text() == "Nächste Schicht (J)"
+    assert widget.tools.grow.text() == "Wachsen (U)"
+    assert widget.minimumSizeHint().width() <= widget.width()
+    widget.close_session()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text"),
+    [(["de_AT.UTF-8"], "Zurück"), (["fr", "de-DE"], "Zurück"), (["en", "de"], "Back"), (["fr"], "Back"), ([], "Back")],
+)
+def test_the_first_language_that_there_is_is_taken_else_english(qapp: Any, wanted: list[str], text: str) -> None:
+    translations.install(wanted)
+    try:
+        assert translations.translate("studio", "Back") == text
+        assert translations.translate("studio", "not translated") == "not translated"
+    finally:
+        translations.install(["en"])
+
+
+def test_german_has_every_text_of_the_sources(tmp_path: Path) -> None:
+    pytest.importorskip("PyQt6.lupdate")
+    updated = tmp_path / "de.ts"
+    shutil.copyfile(GERMAN, updated)
+    command = [sys.executable, "-m", "PyQt6.lupdate.pylupdate", "--ts", str(updated)]
+    subprocess.run([*command, *map(str, sorted(SOURCES.glob("*.py")))], check=True)
+    text = updated.read_text(encoding="utf-8")
+    assert text.count("<source>") == GERMAN.read_text(encoding="utf-8").count("<source>")
+    assert "unfinished" not in text
