@@ -188,21 +188,21 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
 
     def paint(self, coord: Sequence[float], new_label: int, refresh: bool = True) -> None:
         """Paint with the brush; see :meth:`napari.layers.Labels.paint`."""
-        whole = self.n_edit_dimensions > 2
-        near = slice(None) if whole else slice(round(float(coord[0])), round(float(coord[0])) + 1)
+        reach = int(self.brush_size) // 2 + 1
+        near = tuple(slice(max(round(at) - reach, 0), max(round(at) + reach + 1, 0)) for at in map(float, coord))
         before = self.data[near].copy() if self.allowed is not None and new_label else None
         with self._editing(EditKind.STROKE):
             super().paint(coord, new_label, refresh=refresh)
             if before is not None:
                 self._take_back(near, before)
 
-    def _take_back(self, near: slice, before: LabelArray) -> None:
+    def _take_back(self, near: tuple[slice, ...], before: LabelArray) -> None:
         """Give voxels that the brush must not draw on back what they were, in the same step of the undo history."""
-        places = np.nonzero(self.data[near] != before)
-        z, y, x = places[0] + (near.start or 0), places[1], places[2]
-        wrong = np.zeros(len(z), bool) if self.allowed is None else ~self.allowed((z, y, x))
+        found = np.nonzero(self.data[near] != before)
+        places = tuple(at + side.start for at, side in zip(found, near, strict=True))
+        wrong = np.zeros(len(places[0]), bool) if self.allowed is None else ~self.allowed(places)
         if wrong.any():
-            self.data_setitem((z[wrong], y[wrong], x[wrong]), before[places][wrong])
+            self.data_setitem(tuple(at[wrong] for at in places), before[found][wrong])
 
     def fill(self, coord: Sequence[float], new_label: int, refresh: bool = True) -> None:
         """Give a connected region another label; see :meth:`napari.layers.Labels.fill`."""

@@ -24,8 +24,8 @@ class Column:
     """A column: ``title`` above it (``{volume}`` and ``{length}`` stand for units), ``tip`` on it, what its cells say.
 
     ``key`` is what the column sorts by; ``None``, not known, sorts first. ``words`` are no numbers. Those not ``shown``
-    can be. Those that are ``spare`` are left out while they are known of no lesion; ``wide`` ones, where there is no
-    room for all, unless they were asked for.
+    can be. Those that are ``spare`` are left out while they are known of no lesion; ``wide`` ones, one after the
+    other, while there is no room for all, unless they were asked for.
     """
 
     title: str
@@ -81,6 +81,7 @@ COLUMNS = (
         lambda row: _number(row.disagreement),
         lambda row: row.disagreement,
         spare=True,
+        wide=True,
     ),
     Column(
         "Edge",
@@ -132,6 +133,8 @@ class LesionModel(QAbstractTableModel):
         bool
             Whether other lesions are listed now, so that what was selected no longer is.
         """
+        if rows == self._rows:
+            return False
         same = [row.lesion.id for row in rows] == [row.lesion.id for row in self._rows]
         if same:
             self._rows = rows

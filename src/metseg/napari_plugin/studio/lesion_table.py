@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QPoint
@@ -21,7 +21,8 @@ from metseg.napari_plugin.studio.lesion_view import LesionView
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.renumbering import ask_number
 from metseg.napari_plugin.studio.shortcuts import Shortcut
-from metseg.napari_plugin.studio.tools import OnCanvas, Tools
+from metseg.napari_plugin.studio.tool_state import OnCanvas
+from metseg.napari_plugin.studio.tools import Tools
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.case_labels import CaseLabels, LabelArray
@@ -109,13 +110,13 @@ class LesionPanel(Panel):
             return
         prediction = case.prediction
         measured = partial(
-            lesion_rows,
+            _rows_of_copy,
             spacing=case.study.geometry.spacing,
             probabilities=None if prediction is None else prediction.probabilities,
             disagreement=None if prediction is None else prediction.disagreement,
             slice_numbers=case.numbers,
         )
-        self._measuring.submit(measured, case.labels.data.copy())
+        self._measuring.submit(measured, case.labels.data)
 
     def _on_measured(self, rows: tuple[LesionRow, ...]) -> None:
         chosen = self.tools.state.chosen
@@ -199,6 +200,11 @@ class LesionPanel(Panel):
         if self._labels is None:
             return QColor()
         return QColor.fromRgbF(*(float(part) for part in self._labels.colormap.map(lesion)[:3]))
+
+
+def _rows_of_copy(labels: LabelArray, **known: Any) -> tuple[LesionRow, ...]:
+    """The rows of labels that may be drawn on meanwhile; run this in a thread."""
+    return lesion_rows(labels.copy(), **known)
 
 
 def _middle(labels: LabelArray, lesion: int, slices: tuple[int, int]) -> int:

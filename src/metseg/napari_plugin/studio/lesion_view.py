@@ -13,7 +13,7 @@ _FEWEST_ROWS = 3
 _CHIP = 10
 _ROW_PADDING = 6
 #: Beside a cell's text: as much as there is room for.
-_CELL_PADDINGS = (8, 6, 4, 2)
+_CELL_PADDINGS = (8, 6)
 _MOVING = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
 
@@ -63,7 +63,7 @@ class LesionView(QTableView):
         self._wanted = {index for index, column in enumerate(COLUMNS) if column.shown}
         self.setIconSize(QSize(_CHIP, _CHIP))
         self.clicked.connect(lambda index: self.went.emit(index.row()))
-        for signal in (lesions.modelReset, lesions.dataChanged, lesions.headerDataChanged):
+        for signal in (lesions.modelReset, lesions.headerDataChanged):
             signal.connect(self._fit)
         self._fit()
 
@@ -117,8 +117,8 @@ class LesionView(QTableView):
             self.setColumnHidden(index, not (index in self._wanted and self._lesions.has(index)))
         shown = [index for index in range(len(COLUMNS)) if not self.isColumnHidden(index)]
         texts = [self._text_width(index) for index in shown]
-        if sum(texts) + _CELL_PADDINGS[0] * len(texts) > self._room():
-            for index in [one for one in shown if COLUMNS[one].wide and one not in self._asked]:
+        for index in [one for one in shown if COLUMNS[one].wide and one not in self._asked]:
+            if sum(texts) + _CELL_PADDINGS[0] * len(texts) > self._room():
                 self.setColumnHidden(index, True)
                 del texts[shown.index(index)]
                 shown.remove(index)

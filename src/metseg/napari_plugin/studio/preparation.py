@@ -23,12 +23,17 @@ _IMPORTING = threading.Lock()
 
 
 def found_choices() -> tuple[tuple[ModelChoice, ...], tuple[str, ...]]:
-    """Networks and devices, see :func:`metseg.napari_plugin.pipeline.find_choices`; run this in a thread."""
+    """Networks and devices, see :func:`metseg.napari_plugin.pipeline.find_choices`; run this in a thread.
+
+    What is in memory then, modules above all, is not looked through for garbage again until :func:`gc.unfreeze`: that
+    takes half a second, and napari does it whenever a layer is removed.
+    """
     _import_for_layers()
     with _IMPORTING, uncollected():
         found = find_choices()
         importlib.import_module(_NETWORKS)
     prepare()
+    gc.freeze()
     return found
 
 

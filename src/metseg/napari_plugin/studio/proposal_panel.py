@@ -134,7 +134,7 @@ class ProposalPanel(Panel):
         stand_out(self.predict, undone and not waits and not proposing.case_obstacle)
         again = state.case is not None and not undone
         key = self.studio.key(PREDICT)
-        self.predict.setText(("Predict again" if again else "Predict this case") + f"  ({key})" * bool(key))
+        self.predict.setText(("Predict again" if again else "Predict this case") + f" ({key})" * bool(key))
         if proposing.case or proposing.all:
             self.work.show_work(state.activity, state.progress, "slice" if proposing.case else "", self._quicker())
         else:

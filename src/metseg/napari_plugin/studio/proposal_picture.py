@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from metseg.napari_plugin.studio.own_layers import OwnLayers
 
 _UNCHANGED = "#a0a4ab"
-_OPACITY, _FAINT = "b0", "50"
+_OPACITY, _FAINT = "78", "38"
 
 #: Colour of each kind of change; what an altered lesion loses is shown like a removed one, but fainter.
 COLOURS = {

@@ -75,7 +75,7 @@ class Surfaces(Follower):
     def _make(self) -> None:
         case = self._studio.state.case
         if case is not None and self._labels is case.labels:
-            self._meshes.submit(_mesh_of, case, case.labels.data.copy())
+            self._meshes.submit(_mesh_of, case, case.labels.data)
 
     def _on_mesh(self, found: tuple[OpenCase, Mesh]) -> None:
         from napari.layers import Surface
@@ -135,7 +135,8 @@ def _steps(colours: list[Any]) -> Any:
 
 
 def _mesh_of(case: OpenCase, labels: npt.NDArray[np.uint16]) -> tuple[OpenCase, Mesh]:
-    return case, lesion_mesh(labels)
+    """The surfaces of labels that may be drawn on meanwhile; run this in a thread."""
+    return case, lesion_mesh(labels.copy())
 
 
 def lesion_mesh(labels: npt.NDArray[np.uint16]) -> Mesh:
