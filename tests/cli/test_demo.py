@@ -13,7 +13,7 @@ from PIL import Image
 
 from metseg.cli.montage import choose_slices
 from metseg.lesions import Target
-from metseg.study import read_tiff
+from metseg.study import read_tiff, write_tiff
 
 
 @pytest.fixture
@@ -41,6 +41,28 @@ def test_pictures_masks_and_table_of_the_synthetic_head(metseg: Any, model: Path
 
 
 @pytest.mark.usefixtures("no_data")
+def test_without_files_nothing_can_be_said_of_them(metseg: Any, model: Path, tmp_path: Path) -> None:
+    refused = metseg("demo", "--headless", "--model", model, "--output", tmp_path, "--labels", "1")
+    assert (refused.status, "METSEG_DATA" in refused.err) == (2, True)
+
+
+def test_the_mask_of_a_post_contrast_image_is_that_of_the_enhancing_lesion(
+    metseg: Any, write_untrained: Any, head: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_untrained(tmp_path / "best")
+    model = write_untrained(tmp_path / "m", sequences=("post-contrast",), target=Target.ENHANCING_LESION)
+    (tmp_path / "data").mkdir()
+    write_tiff(tmp_path / "data/a.tif", head.voxels[2, :3], channels=False)
+    write_tiff(tmp_path / "data/a_mask.tif", head.mask[:3] * 3, channels=False)
+    monkeypatch.setenv("METSEG_DATA", str(tmp_path / "data"))
+    said = ("demo", "--headless", "--output", tmp_path / "out", "--sequences", "post-contrast")
+    done = metseg(*said, "--model", model, "--labels", "3")
+    assert "against the known mask" in done.out, done.err
+    other = metseg(*said, "--model", tmp_path / "best")
+    assert "against the known mask" not in other.out
+
+
+@pytest.mark.usefixtures("no_data")
 def test_both_targets_are_shown_where_a_network_for_each_is_installed(
     metseg: Any, write_untrained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,6 +78,8 @@ def test_both_targets_are_shown_where_a_network_for_each_is_installed(
         assert (inside / "lesion_table.csv").is_file()
     with Image.open(folder / "montage.png") as picture:
         assert picture.height > 1000
+        margin = np.asarray(picture.convert("L"))[:, -20:]
+    assert margin.max() == margin.min(), "words are cut at the right edge"
     alone = metseg("demo", "--headless", "--output", tmp_path / "one", "--model", tmp_path / "weights/metastases")
     assert "found" in alone.out
     assert not (tmp_path / "one/synthetic-head-0/enhancing_lesion").exists()

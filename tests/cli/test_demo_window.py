@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from metseg.lesions import Target
+from metseg.study import Study, read_study
+from metseg.synthetic import synthetic_targets
+
 pytestmark = pytest.mark.skipif(
     os.environ.get("QT_QPA_PLATFORM") == "offscreen", reason="no display: napari's canvas needs OpenGL"
 )
@@ -22,8 +26,8 @@ def opened(qtbot: Any) -> Any:
 
     viewers = []
 
-    def opening(folder: Path | None, model: Path) -> Any:
-        viewers.append(open_window(folder, str(model), "cpu"))
+    def opening(studies: dict[Target, Study], model: Path) -> Any:
+        viewers.append(open_window(studies, str(model), "cpu"))
         return viewers[-1]
 
     yield opening
@@ -41,7 +45,7 @@ def outlines(viewer: Any) -> list[Any]:
 def test_a_patient_is_opened_and_segmented_by_the_widget(
     opened: Any, qtbot: Any, model: Path, write_patient: Any, tmp_path: Path
 ) -> None:
-    viewer = opened(write_patient(tmp_path / "a", slices=4), model)
+    viewer = opened({Target.FLAIR_ABNORMALITY: read_study(write_patient(tmp_path / "a", slices=4))}, model)
     qtbot.waitUntil(lambda: bool(outlines(viewer)), timeout=60_000)
     (outline,) = outlines(viewer)
     labels = np.asarray(outline.data)
@@ -49,7 +53,8 @@ def test_a_patient_is_opened_and_segmented_by_the_widget(
     assert 0 < (labels > 0).mean() < 1
 
 
-def test_without_a_patient_the_synthetic_head_is_opened(opened: Any, qtbot: Any, model: Path) -> None:
-    viewer = opened(None, model)
-    assert any("synthetic-head-0" in layer.name for layer in viewer.layers)
+def test_the_synthetic_head_is_shown_with_the_known_mask_of_each_target(opened: Any, qtbot: Any, model: Path) -> None:
+    viewer = opened(synthetic_targets(0, slices=8, size=64), model)
+    masks = [layer.name for layer in viewer.layers if layer.name.startswith("mask")]
+    assert masks == ["mask (FLAIR abnormality) · synthetic-head-0", "mask (enhancing lesion) · synthetic-head-0"]
     qtbot.waitUntil(lambda: bool(outlines(viewer)), timeout=120_000)

@@ -14,7 +14,7 @@ import typer
 from metseg import DEFAULT_MODEL
 from metseg.cli.console import err, out, plain
 from metseg.cli.montage import Caption, Finding, shown_on, write_montage, write_target_montage
-from metseg.cli.options import Device, Model, TargetName, targets_of
+from metseg.cli.options import Device, Labels, Model, Rules, Sequences, TargetName, data_of, targets_of
 from metseg.cli.predict import output_of
 from metseg.cli.progress import follow
 from metseg.cli.slices import targets as planned_files
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from metseg.checkpoints import ModelCard
     from metseg.inference import Segmentation
     from metseg.lesions import Target
-    from metseg.study import Study, StudyFiles
+    from metseg.study import DataFolder, Study, StudyFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,9 @@ def demo(
     headless: Annotated[bool, typer.Option("--headless", help="Open no window even if there is a display.")] = False,
     model: Model = DEFAULT_MODEL,
     target: TargetName = None,
+    sequences: Sequences = None,
+    rules: Rules = None,
+    labels: Labels = None,
     device: Device = "auto",
 ) -> None:
     """Segment a sample: a synthetic head, or a real patient where METSEG_DATA names a folder of them.
@@ -82,7 +85,11 @@ def demo(
     from metseg.study import TRIPLET
 
     targets = targets_of(target) or _all_targets(model)
-    sample = choose_sample(model_card(choose_models(model, TRIPLET, targets)[0]))
+    data = os.environ.get("METSEG_DATA")
+    if not data and (sequences or rules or labels):
+        raise DataError("--sequences, --rules and --labels say what files are: name a folder of them in METSEG_DATA")
+    folder = data_of(_patients_in(Path(data)), rules, labels, sequences) if data else None
+    sample = choose_sample(model_card(choose_models(model, TRIPLET, targets)[0]), folder)
     plain(out(), sample.about)
     if headless or output is not None or not _can_open_window():
         results = _segment(model, targets, sample.head, device)
@@ -92,7 +99,7 @@ def demo(
 
     from metseg.cli.window import open_window
 
-    open_window(None if sample.files is None else sample.files.folder, model, device, targets)
+    open_window(sample.studies, model, device, targets)
     napari.run()
 
 
@@ -104,25 +111,28 @@ def _all_targets(model: str) -> tuple[Target, ...]:
     return tuple(RECOMMENDED) if model == DEFAULT_MODEL and usable >= set(RECOMMENDED.values()) else ()
 
 
-def choose_sample(card: ModelCard) -> Sample:
-    """A patient from METSEG_DATA whom the model never saw, else any patient there, else the synthetic head.
+def _patients_in(data: Path) -> Path:
+    """The folder of gliomas where there is one, which is what most networks were trained on."""
+    return data / "lgg" if (data / "lgg").is_dir() else data
+
+
+def choose_sample(card: ModelCard, folder: Path | DataFolder | None) -> Sample:
+    """A patient of ``folder`` whom the model never saw, else any patient there; without a folder a synthetic head.
 
     Raises
     ------
     DataError
-        If METSEG_DATA is set but there is no patient.
+        If there is no patient in the folder.
     """
     from metseg.lesions import Target
     from metseg.study import find_studies, load
     from metseg.synthetic import synthetic_targets
 
-    named = os.environ.get("METSEG_DATA")
-    if not named:
+    if folder is None:
         heads = synthetic_targets(seed=0)
         name = next(iter(heads.values())).name
         return Sample(heads, None, f"{name}: a synthetic head, drawn now (set METSEG_DATA for a real patient)")
-    root = Path(named) / "lgg" if (Path(named) / "lgg").is_dir() else Path(named)
-    found = find_studies(root)
+    found = find_studies(folder)
     record = card.training
     for files in sorted(found, key=lambda files: files.name not in record.held_out):
         studies = load(files).studies
@@ -133,10 +143,9 @@ def choose_sample(card: ModelCard) -> Sample:
                 how = f"{card.name} was trained on this patient"
             else:
                 how = f"the card of {card.name} does not name this patient"
-            return Sample(
-                {Target.FLAIR_ABNORMALITY: studies[0]}, files, f"{files.name}: a real patient from METSEG_DATA ({how})"
-            )
-    raise DataError(f"METSEG_DATA is {named}, but there is no readable study in {root}")
+            known = {Target.of_sequences(studies[0].sequences): studies[0]}
+            return Sample(known, files, f"{files.name}: a real patient from METSEG_DATA ({how})")
+    raise DataError(f"METSEG_DATA: there is no readable study in {folder}")
 
 
 def _can_open_window() -> bool:
@@ -175,7 +184,7 @@ def _write(sample: Sample, results: dict[Target, Segmentation], folder: Path) ->
         plain(out(), f"{target}: found {'; '.join(parts)}")
         plain(out(), f"  {inside / 'lesion_table.csv'}\n  {sample.study(target).shape[0]} masks in {inside}")
         texts.append("   ·   ".join((target, result.model, *parts)))
-    picture, caption = folder / "montage.png", Caption(sample.name, "        ".join(texts))
+    picture, caption = folder / "montage.png", Caption(sample.name, tuple(texts))
     target, result = next(iter(results.items()))
     if alone:
         write_montage(picture, sample.study(target), result.mask, caption, shown_on(target))

@@ -29,7 +29,7 @@ _ROWS, _COLUMNS = 3, 4
 _TILE_INCHES = 1.95
 _PAIRS, _PAIRS_WIDE = 2, 6
 _PAIR_TILE_INCHES = 2.5
-_HEADER_INCHES = 0.95
+_HEADER_INCHES, _LINE_INCHES = 0.68, 0.27
 _FOOTER_INCHES = 0.38
 _MARGIN_INCHES = 0.28
 _GAP_INCHES = 0.06
@@ -40,11 +40,16 @@ Mask = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """Words around the picture."""
+    """Words around the picture: a title, and lines below it."""
 
     title: str
-    subtitle: str
+    lines: tuple[str, ...]
     footer: str = "For research. Not a medical device; every outline must be checked by a person."
+
+    @property
+    def inches(self) -> float:
+        """Room that title and lines take."""
+        return _HEADER_INCHES + _LINE_INCHES * len(self.lines)
 
 
 def shown_on(target: Target) -> Sequence:
@@ -85,7 +90,7 @@ def write_montage(
     hero, others = choose_slices(predicted, study.mask, _ROWS * _COLUMNS)
     spacing = study.geometry.spacing
     pixel = 1.0 if spacing is None else spacing[1] / spacing[2]
-    figure, axes = _layout(gray.shape[1] * pixel / gray.shape[2])
+    figure, axes = _layout(gray.shape[1] * pixel / gray.shape[2], caption.inches)
     for ax, z in zip(axes, [hero, *others], strict=False):
         _draw(ax, gray[z], cut[z], None if truth is None else truth[z], pixel, width=1.0 if ax is axes[0] else 0.6)
         _label(ax, f"z {z}")
@@ -115,7 +120,7 @@ class Finding:
 def write_target_montage(path: Path, study: Study, findings: Seq[Finding], caption: Caption) -> None:
     """Draw slices once for each target, below each other, and write a PNG.
 
-    Every picture has the contours of all networks, and the known mask of its own target.
+    Every picture has the contours of its own target: the network's and, where it is known, the true one.
 
     Parameters
     ----------
@@ -134,9 +139,9 @@ def write_target_montage(path: Path, study: Study, findings: Seq[Finding], capti
     spacing = study.geometry.spacing
     pixel = 1.0 if spacing is None else spacing[1] / spacing[2]
     size = columns.stop - columns.start, rows.stop - rows.start
-    figure, axes = _pair_layout(size[1] * pixel / size[0], len(findings))
+    figure, axes = _pair_layout(size[1] * pixel / size[0], len(findings), caption.inches)
     slices = _slices_of_all(findings)
-    for number, finding in enumerate(findings):
+    for number, (finding, colour) in enumerate(zip(findings, TARGETS, strict=False)):
         index = study.channel(shown_on(finding.target))
         gray = _window(study.voxels[index])[:, rows, columns]
         for place, z in enumerate(slices):
@@ -146,12 +151,11 @@ def write_target_montage(path: Path, study: Study, findings: Seq[Finding], capti
             ax.autoscale(False)
             if truth is not None:
                 _outline(ax, truth, KNOWN, 1.7)
-            for other, colour in zip(findings, TARGETS, strict=False):
-                _outline(ax, other.predicted[z, rows, columns], colour, 1.0)
+            _outline(ax, finding.predicted[z, rows, columns], colour, 1.0)
             _label(ax, f"z {z}" if place % _PAIRS_WIDE else f"z {z} · {_sequence_name(study.sequences[index])}")
     legend = {str(finding.target): colour for finding, colour in zip(findings, TARGETS, strict=False)}
     if any(finding.truth is not None for finding in findings):
-        legend["known mask of what the row shows"] = KNOWN
+        legend["known mask"] = KNOWN
     _letter(figure, caption, "", legend)
     with write_atomically(path) as temporary:
         figure.savefig(temporary, format="png", dpi=_DPI, facecolor=BACKGROUND)
@@ -168,7 +172,7 @@ def _slices_of_all(findings: Seq[Finding]) -> list[int]:
     return sorted([hero, *others])
 
 
-def _pair_layout(tall: float, targets: int) -> tuple[Figure, list[list[Axes]]]:
+def _pair_layout(tall: float, targets: int, header: float) -> tuple[Figure, list[list[Axes]]]:
     """A dark page with a grid: for each target as many places as there are slices; their rows alternate."""
     from matplotlib.figure import Figure
 
@@ -177,13 +181,13 @@ def _pair_layout(tall: float, targets: int) -> tuple[Figure, list[list[Axes]]]:
     gap = 3 * _GAP_INCHES
     width = 2 * _MARGIN_INCHES + _PAIRS_WIDE * (wide + _GAP_INCHES) - _GAP_INCHES
     tiles = rows * _PAIR_TILE_INCHES + (rows - 1) * _GAP_INCHES + (_PAIRS - 1) * gap
-    height = _HEADER_INCHES + tiles + _FOOTER_INCHES
+    height = header + tiles + _FOOTER_INCHES
     figure = Figure(figsize=(width, height), facecolor=BACKGROUND)
     axes: list[list[Axes]] = [[] for _ in range(targets)]
     for pair in range(_PAIRS):
         for target in range(targets):
             above = pair * targets + target
-            top = _HEADER_INCHES + above * (_PAIR_TILE_INCHES + _GAP_INCHES) + pair * gap
+            top = header + above * (_PAIR_TILE_INCHES + _GAP_INCHES) + pair * gap
             bottom = height - top - _PAIR_TILE_INCHES
             for column in range(_PAIRS_WIDE):
                 left = _MARGIN_INCHES + column * (wide + _GAP_INCHES)
@@ -232,7 +236,7 @@ def _window(volume: npt.NDArray[np.uint8 | np.uint16]) -> npt.NDArray[np.float32
     return scaled.clip(0, 1)
 
 
-def _layout(tall: float) -> tuple[Figure, list[Axes]]:
+def _layout(tall: float, header: float) -> tuple[Figure, list[Axes]]:
     """A dark page with one large picture and a grid beside it; ``tall`` is height over width of a slice."""
     from matplotlib.figure import Figure
 
@@ -240,7 +244,7 @@ def _layout(tall: float) -> tuple[Figure, list[Axes]]:
     hero_tall = _ROWS * _TILE_INCHES + (_ROWS - 1) * _GAP_INCHES
     hero_wide = hero_tall / tall
     width = 2 * _MARGIN_INCHES + hero_wide + _COLUMNS * (wide + _GAP_INCHES)
-    height = _HEADER_INCHES + hero_tall + _FOOTER_INCHES
+    height = header + hero_tall + _FOOTER_INCHES
     figure = Figure(figsize=(width, height), facecolor=BACKGROUND)
 
     def place(left: float, bottom: float, w: float, h: float) -> Axes:
@@ -287,20 +291,22 @@ def _outline(ax: Axes, mask: Mask, colour: str, width: float) -> None:
 
 
 def _letter(figure: Figure, caption: Caption, shown: str, legend: dict[str, str]) -> None:
-    """Title and subtitle at the left, legend (names and colours) at the right, what must be said at the foot."""
+    """Title and lines at the left, legend (names and colours) at the right, what must be said at the foot."""
     from matplotlib.lines import Line2D
 
     width, height = figure.get_size_inches()
     left = _MARGIN_INCHES / width
     figure.text(left, 1 - 0.34 / height, caption.title, color=TEXT, fontsize=17, weight="bold", va="center")
-    figure.text(left, 1 - 0.68 / height, caption.subtitle, color=FAINT, fontsize=10.5, va="center")
+    for number, line in enumerate(caption.lines):
+        down = _HEADER_INCHES + number * _LINE_INCHES
+        figure.text(left, 1 - down / height, line, color=FAINT, fontsize=10.5, va="center")
     figure.text(left, 0.17 / height, caption.footer, color=FAINT, fontsize=8.5, va="center")
     figure.text(1 - left, 0.17 / height, shown, color=FAINT, fontsize=8.5, va="center", ha="right")
     lines = [Line2D([], [], color=colour, linewidth=2.2, label=name) for name, colour in legend.items()]
     figure.legend(
         handles=lines,
         loc="center right",
-        bbox_to_anchor=(1 - left + 0.005, 1 - (0.5 if len(lines) < 3 else 0.34) / height),
+        bbox_to_anchor=(1 - left + 0.005, 1 - 0.34 / height),
         ncols=len(lines),
         frameon=False,
         labelcolor=TEXT,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from metseg import DEFAULT_MODEL
@@ -12,18 +11,19 @@ if TYPE_CHECKING:
     from napari import Viewer
 
     from metseg.lesions import Target
+    from metseg.study import Study
 
 _PLUGIN = "napari-metseg"
 _LOOK_AGAIN_MS = 100
 
 
-def open_window(folder: Path | None, model: str, device: str, targets: Collection[Target] = ()) -> Viewer:
+def open_window(studies: Mapping[Target, Study], model: str, device: str, targets: Collection[Target] = ()) -> Viewer:
     """Open napari with the plugin's widget on a study, and press Run as soon as that is possible.
 
     Parameters
     ----------
-    folder : Path or None
-        A patient's folder; the plugin's synthetic head if there is none.
+    studies : mapping of Target to Study
+        The study with its known mask of each target.
     model : str
         ``auto``, the name of a network, or its file or folder.
     device : str
@@ -32,13 +32,14 @@ def open_window(folder: Path | None, model: str, device: str, targets: Collectio
         What ``auto`` shall outline.
     """
     import napari
+    from napari.layers import Layer
+
+    from metseg.napari_plugin.layers import target_layers
 
     viewer = napari.Viewer(title="metseg demo")
     _, widget = viewer.window.add_plugin_dock_widget(_PLUGIN, "Segment lesions")
-    if folder is None:
-        viewer.open_sample(_PLUGIN, "synthetic-head")
-    else:
-        viewer.open(str(folder), plugin=_PLUGIN)
+    for data in target_layers(studies):
+        viewer.add_layer(Layer.create(*data))
     _run_when_ready(widget, model, device, targets)
     return viewer
 
