@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from metseg.errors import UnreadableFileError
 from metseg.study import Problem, ProblemKind, find_studies, load, write_tiff
-from metseg.study.masks import mask_labels
+from metseg.study.mask_files import mask_labels
 
 FILES = Path(__file__).parent / "files"
 SIZE = (64, 72)

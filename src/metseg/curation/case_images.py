@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from metseg.curation.description import CaseDescription, ImageFile, load_images
-from metseg.curation.documents import file_sha256
+from metseg.curation.description import CaseDescription, check_unchanged, load_images
 from metseg.errors import UnreadableFileError
 from metseg.study import SliceFile, Study, StudyFiles, load
+from metseg.study.formats import find_images, is_picture, is_tiff
+from metseg.study.model import reference_of
 
 
 def read_images(case: CaseDescription, root: Path) -> Study:
@@ -30,27 +31,36 @@ def read_images(case: CaseDescription, root: Path) -> Study:
 
 
 def _of_many_files(case: CaseDescription, root: Path) -> Study:
-    entries: dict[int, SliceFile] = {}
-    for index, _ in case.slices:
-        if index not in entries:
-            first, *others = (_unchanged(image, root) for image in (case.images[index], *case.others[index]))
-            entries[index] = SliceFile(first, others=tuple(others))
-    slices = tuple(entries.values())
-    loaded = load(StudyFiles(case.name, slices[0].image.parent, slices, named=case.sequences))
+    images = [check_unchanged(image, root / image.path) for image in case.images]
+    others = [tuple(check_unchanged(image, root / image.path) for image in group) for group in case.others]
+    if is_tiff(images[0]) or is_picture(images[0]):
+        used = dict.fromkeys(index for index, _ in case.slices)
+        slices = tuple(SliceFile(images[index], others=others[index]) for index in used)
+        files = StudyFiles(case.name, images[0].parent, slices, named=case.sequences)
+    else:
+        files = _volumes(case, images, [path for group in others for path in group])
+    loaded = load(files)
     found = [study for study in loaded.studies if (study.shape, study.sequences) == (case.shape, case.sequences)]
     if len(found) != 1:
         reasons = "; ".join(problem.reason for problem in loaded.problems if problem.refused)
         says = "do not hold the slices that case.json names"
-        raise UnreadableFileError(
-            slices[0].image, f"it and its other sequences {says}" + (f": {reasons}" * bool(reasons))
-        )
+        raise UnreadableFileError(images[0], f"it and its other sequences {says}" + (f": {reasons}" * bool(reasons)))
     return found[0]
 
 
-def _unchanged(image: ImageFile, root: Path) -> Path:
-    path = root / image.path
-    if not path.exists():
-        raise UnreadableFileError(path, "is gone; put it back where it was")
-    if file_sha256(path) != image.sha256:
-        raise UnreadableFileError(path, "has changed since it was added to the project; put the old file back")
-    return path
+def _volumes(case: CaseDescription, images: list[Path], others: list[Path]) -> StudyFiles:
+    """A volume a sequence, in the order of the case's channels; ``images`` are the files of the one with its grid."""
+    found = find_images(list(dict.fromkeys([*images, *others]))).images
+    ordered = [header for header in found if images[0] not in header.files]
+    if len(ordered) == len(found):
+        raise UnreadableFileError(images[0], "does not hold the volume that case.json names")
+    reference = next(header for header in found if images[0] in header.files)
+    ordered.insert(reference_of(case.sequences) if len(found) == len(case.sequences) else 0, reference)
+    first, *rest = (header.path for header in ordered)
+    return StudyFiles(
+        case.name,
+        first.parent,
+        (SliceFile(first, others=tuple(rest)),),
+        named=case.sequences if len(found) == len(case.sequences) else None,
+        series=tuple(header.files for header in ordered),
+    )

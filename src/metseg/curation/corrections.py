@@ -14,8 +14,11 @@ from scipy import ndimage
 from metseg.curation.changes import Labels
 from metseg.errors import DataError, UnreadableFileError
 from metseg.lesions import label_lesions
-from metseg.study import MASK_ENDING, Study, suffixes
-from metseg.study.masks import NEARLY_ALL, lesions, mask_header, read_mask_pages
+from metseg.study import MASK_ENDING, Study
+from metseg.study.formats import Header, stem_of, suffix_of
+from metseg.study.geometry import on_grid
+from metseg.study.mask_files import mask_header, read_mask
+from metseg.study.masks import NEARLY_ALL, lesions
 
 _HIGHEST = int(np.iinfo(np.uint16).max)
 
@@ -77,7 +80,7 @@ class Corrections:
 
 
 def read_corrections(study: Study, folder: str | Path) -> Corrections:
-    """Read ``<slice>_mask.tif`` for the slices of a study.
+    """Read ``<image>_mask``, in any format, for the images of a study; ``<study>_mask`` may hold all of a volume.
 
     Parameters
     ----------
@@ -102,14 +105,21 @@ def read_corrections(study: Study, folder: str | Path) -> Corrections:
         pages[entry.image].append(z)
     done: list[int] = []
     for image, slices in pages.items():
-        if (path := found.pop(image.stem.casefold(), None)) is None:
+        if (path := found.pop(stem_of(image).casefold(), None)) is None:
             continue
-        values = _read_mask(path, image, 1 + max(study.slices[z].page for z in slices), study.shape[1:])
-        for z in slices:
-            mask[z] = values[study.slices[z].page]
+        count = study.shape[0] if study.stored is not None else 1 + max(study.slices[z].page for z in slices)
+        header = mask_header(path, count)
+        if study.stored is not None:
+            mask[slices] = _on_case(header, study)[slices]
+        else:
+            mask[slices] = _of_pages(header, image, (count, *study.shape[1:]))[[study.slices[z].page for z in slices]]
         done += slices
+    if not done and study.stored is not None and (path := found.pop(study.name.casefold(), None)) is not None:
+        mask[:] = _on_case(mask_header(path, study.shape[0]), study)
+        done = list(range(study.shape[0]))
     if not done:
-        raise DataError(f"{place}: no mask of {study.name}; they are called like {study.slices[0].image.stem}_mask.tif")
+        name = stem_of(study.slices[0].image)
+        raise DataError(f"{place}: no mask of {study.name}; they are called like {name}_mask.tif")
     return Corrections(mask, tuple(sorted(done)), tuple(sorted(found.values())))
 
 
@@ -122,8 +132,8 @@ def _masks_in(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for name in names:
         path = folder / name
-        stem = path.stem.casefold()
-        if path.suffix.lower() not in suffixes() or not stem.endswith(MASK_ENDING) or name.startswith("."):
+        stem = stem_of(path).casefold()
+        if not suffix_of(path) or not stem.endswith(MASK_ENDING) or name.startswith("."):
             continue
         image = stem.removesuffix(MASK_ENDING)
         if image in found:
@@ -132,12 +142,22 @@ def _masks_in(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _read_mask(path: Path, image: Path, pages: int, size: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    header = mask_header(path, pages)
-    shape, wanted = (header.shape[0], *header.shape[2:]), (pages, *size)
-    if shape != wanted:
-        raise UnreadableFileError(path, f"does not fit {image.name}: (pages, y, x) is {shape}, not {wanted}")
-    [mask], problems = lesions([read_mask_pages(header)])
+def _on_case(header: Header, study: Study) -> npt.NDArray[np.bool_]:
+    """A mask of a whole case that is a volume."""
+    try:
+        return on_grid(_lesion(header), header.geometry, study.geometry, study.shape)
+    except DataError as error:
+        raise UnreadableFileError(header.path, f"does not fit {study.name}: {error}") from error
+
+
+def _of_pages(header: Header, image: Path, wanted: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    if (shape := header.shape[1:]) != wanted:
+        raise UnreadableFileError(header.path, f"does not fit {image.name}: (pages, y, x) is {shape}, not {wanted}")
+    return _lesion(header)
+
+
+def _lesion(header: Header) -> npt.NDArray[np.bool_]:
+    [mask], problems = lesions([read_mask(header)])
     if mask is None or mask.mean() > NEARLY_ALL:
-        raise UnreadableFileError(path, problems[0].reason)
+        raise UnreadableFileError(header.path, problems[0].reason)
     return mask.view(np.bool_)

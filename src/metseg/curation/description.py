@@ -20,10 +20,10 @@ from metseg.errors import DataError, UnreadableFileError
 from metseg.study import Geometry, Sequence, SliceFile, Study, number_slices
 from metseg.study.formats import Header, error_of, find_images, read_voxels
 from metseg.study.ifd import MAX_PAGES
-from metseg.study.intensities import unsigned
 from metseg.study.preflight import MAX_DECODED
+from metseg.study.stored_values import fill_non_finite
 
-Voxels = npt.NDArray[np.uint8 | np.uint16]
+Voxels = npt.NDArray[Any]
 Size = Annotated[int, Field(ge=1)]
 _SPACING = TypeAdapter(tuple[float, float, float] | None)
 
@@ -55,7 +55,7 @@ class CaseDescription(BaseModel):
     slices : tuple of (image, page)
         Where each slice comes from.
     others : tuple of tuple of ImageFile
-        For each image the files of its other channels, where each has one of its own.
+        For each image the files of its other channels, where each has one of its own; of a volume at the first.
     patient : str
         Whom it is of; empty if that is its name.
     added : datetime
@@ -148,6 +148,8 @@ def _others(study: Study, paths: list[Path], root: Path) -> tuple[tuple[ImageFil
     others = {entry.image: entry.others for entry in study.slices if entry.others}
     if not others:
         return ()
+    if study.stored is not None:  # all slices have the same
+        others = {paths[0]: study.slices[0].others}
     return tuple(
         tuple(ImageFile(path=portable(other, root), sha256=file_sha256(other)) for other in others.get(path, ()))
         for path in paths
@@ -172,7 +174,7 @@ def load_images(case: CaseDescription, root: Path) -> Study:
     """
     paths = [root / image.path for image in case.images]
     for image, path in zip(case.images, paths, strict=True):
-        _check_unchanged(image, path)
+        check_unchanged(image, path)
     slices = tuple(SliceFile(paths[image], None, page) for image, page in case.slices)
     found = find_images(paths, len(case.sequences))
     for problem in found.problems:
@@ -190,7 +192,7 @@ def load_images(case: CaseDescription, root: Path) -> Study:
 def _of_volume(case: CaseDescription, header: Header) -> Voxels:
     if header.shape != (len(case.sequences), *case.shape):
         raise UnreadableFileError(header.path, "does not hold the volume that case.json names")
-    return unsigned(read_voxels(header))[0]
+    return _finite(header.path, read_voxels(header))
 
 
 def _of_slices(case: CaseDescription, read: dict[Path, npt.NDArray[Any]], slices: tuple[SliceFile, ...]) -> Voxels:
@@ -198,11 +200,25 @@ def _of_slices(case: CaseDescription, read: dict[Path, npt.NDArray[Any]], slices
         channels, depth, *size = read[entry.image].shape
         if entry.page >= depth or (channels, *size) != (len(case.sequences), *case.shape[1:]):
             raise UnreadableFileError(entry.image, "does not hold the slices that case.json names")
-    return unsigned(np.stack([read[entry.image][:, entry.page] for entry in slices], axis=1))[0]
+    return _finite(slices[0].image, np.stack([read[entry.image][:, entry.page] for entry in slices], axis=1))
 
 
-def _check_unchanged(image: ImageFile, path: Path) -> None:
+def _finite(path: Path, voxels: Voxels) -> Voxels:
+    if fill_non_finite(voxels) is None:
+        raise UnreadableFileError(path, "holds no finite value")
+    return voxels
+
+
+def check_unchanged(image: ImageFile, path: Path) -> Path:
+    """``path``, if it holds the bytes that were added.
+
+    Raises
+    ------
+    UnreadableFileError
+        If it is gone, or has changed.
+    """
     if not path.exists():
         raise UnreadableFileError(path, "is gone; if the images were moved, say where to (relocate)")
     if file_sha256(path) != image.sha256:
         raise UnreadableFileError(path, "has changed since it was added to the project; put the old file back")
+    return path

@@ -74,18 +74,21 @@ def relocating(project: Project, data: str | Path) -> Iterator[Event[Relocation]
     for done, folder in enumerate(folders):
         description = read_description(folder / CASE_FILE, project.path)
         yield Progress(done, len(folders), description.name)
-        images = [_place(image, project.path, files, changed) for image in description.images]
-        missing += [
-            f"{description.name}: {image.path}"
-            for image, place in zip(description.images, images, strict=True)
-            if place is None
-        ]
-        places = tuple(place for place in images if place is not None)
-        if len(places) < len(images):
+        listed = dict.fromkeys(image for group in (description.images, *description.others) for image in group)
+        places: dict[ImageFile, ImageFile] = {}
+        for image in listed:
+            place = _place(image, project.path, files, changed)
+            if place is None:
+                missing.append(f"{description.name}: {image.path}")
+            else:
+                places[image] = place
+        if len(places) < len(listed):
             continue
         found.append(description.name)
-        if places != description.images:
-            _note(folder, description.model_copy(update={"images": places}))
+        images = tuple(places[image] for image in description.images)
+        others = tuple(tuple(places[image] for image in group) for group in description.others)
+        if (images, others) != (description.images, description.others):
+            _note(folder, description.model_copy(update={"images": images, "others": others}))
     yield Progress(len(folders), len(folders), "")
     yield Finished(Relocation(tuple(found), tuple(dict.fromkeys(changed)), tuple(missing)))
 

@@ -11,9 +11,9 @@ from metseg.errors import DataError
 from metseg.napari_plugin.layers import PATIENTS_KEY, LayerData, mask_layer, study_layers
 from metseg.napari_plugin.messages import tell_problems
 from metseg.study import Geometry, find_studies, is_mask_name, load, stem_of
-from metseg.study.formats import HEAD, header_of, read_voxels, reader_of
-from metseg.study.masks import MaskPages, labels_of, mask_header, read_mask_pages
-from metseg.study.preflight import TiffHeader
+from metseg.study.formats import HEAD, reader_of
+from metseg.study.mask_files import mask_header, read_mask
+from metseg.study.masks import labels_of
 from metseg.study.sidecar import read_spacing
 
 _MOST_ENTRIES = 2000
@@ -44,13 +44,9 @@ def read(path: Paths) -> list[LayerData]:
     if entry is None:
         raise DataError("give one file or folder at a time")
     if is_mask_name(entry) and entry.is_file():
-        header = header_of(entry)
+        header = mask_header(entry)
         geometry = header.geometry if header.geometry.is_placed else Geometry.spaced(read_spacing(entry))
-        if isinstance(header.details, TiffHeader):
-            page = read_mask_pages(mask_header(entry))
-        else:
-            page = MaskPages.of(entry, read_voxels(header))
-        labels, problems = labels_of(page)
+        labels, problems = labels_of(read_mask(header))
         tell_problems(problems)
         return [mask_layer(stem_of(entry), labels, geometry)]
     found = find_studies(entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence as Seq
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,14 @@ import numpy.typing as npt
 
 from metseg.errors import UnreadableFileError
 from metseg.study.discovery import StudyFiles
-from metseg.study.formats import refused
-from metseg.study.masks import MaskPages, mask_header, read_mask_pages
+from metseg.study.formats import Header, header_of, is_tiff, read_voxels, refused, tiff_image
+from metseg.study.geometry import Shape
+from metseg.study.mask_files import mask_header, read_mask
+from metseg.study.masks import MaskPages
 from metseg.study.model import REFERENCE_ORDER, Problem, ProblemKind, Sequence, SliceFile
 from metseg.study.preflight import TiffHeader, preflight
 from metseg.study.stored_values import show_palette
 from metseg.study.tiff import read_into
-
-#: Slices, rows, columns.
-_Grid = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +31,20 @@ class Assembled:
     ----------
     entry : SliceFile
         Its files; those that are not used are gone.
-    headers : tuple of TiffHeader
+    headers : tuple of Header
         Of each image file.
     sequences : tuple of Sequence
         Which sequence each file is by its name; empty if the names do not say.
     """
 
     entry: SliceFile
-    headers: tuple[TiffHeader, ...]
+    headers: tuple[Header, ...]
     sequences: tuple[Sequence, ...]
 
     @property
     def depth(self) -> int:
         """Number of slices."""
-        return self.headers[0].shape[0]
+        return self.headers[0].shape[1]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -54,7 +54,7 @@ class Assembled:
     @property
     def channels(self) -> int:
         """Of all files together."""
-        return sum(header.shape[1] for header in self.headers)
+        return sum(header.shape[0] for header in self.headers)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -64,7 +64,7 @@ class Assembled:
     @property
     def kind(self) -> tuple[object, ...]:
         """The same for slices that can be put into one array."""
-        return (self.sequences, *((header.shape[1:], header.dtype) for header in self.headers))
+        return (self.sequences, *((header.shape[0], header.shape[2:], header.dtype) for header in self.headers))
 
     def read_into(self, out: npt.NDArray[Any]) -> None:
         """Read the voxels into ``out`` (c, z, y, x).
@@ -76,16 +76,13 @@ class Assembled:
         """
         first = 0
         for header in self.headers:
-            part = out[first : first + header.shape[1]]
-            if header.dtype == out.dtype:
-                read_into(header, part.swapaxes(0, 1))
-                show_palette(header, part)
+            part = out[first : first + header.shape[0]]
+            if isinstance(header.details, TiffHeader) and header.dtype == out.dtype:
+                read_into(header.details, part.swapaxes(0, 1))
+                show_palette(header.details, part)
             else:
-                own = np.empty(header.shape, header.dtype)
-                read_into(header, own)
-                show_palette(header, own)
-                part[...] = own.swapaxes(0, 1)
-            first += header.shape[1]
+                part[...] = read_voxels(header)
+            first += header.shape[0]
 
 
 def assemble(files: StudyFiles, entry: SliceFile, problems: list[Problem]) -> Assembled | None:
@@ -97,13 +94,13 @@ def assemble(files: StudyFiles, entry: SliceFile, problems: list[Problem]) -> As
         ``None`` if none of its files can be read, or one of the files of a single slice.
     """
     named = files.named or ()
-    headers: dict[int, TiffHeader] = {}
+    headers: dict[int, Header] = {}
     for index, path in enumerate(entry.images):
         try:
             header = _image_header(path, entry.mask, 1 if entry.others else files.channels)
-            if entry.others and header.shape[1] != 1:
+            if entry.others and header.shape[0] != 1:
                 raise UnreadableFileError(
-                    path, f"has {header.shape[1]} channels, where each sequence has a file of its own"
+                    path, f"has {header.shape[0]} channels, where each sequence has a file of its own"
                 )
         except UnreadableFileError as error:
             problems.append(refused(error))
@@ -121,10 +118,10 @@ def assemble(files: StudyFiles, entry: SliceFile, problems: list[Problem]) -> As
 
 
 def _of_one_grid(
-    entry: SliceFile, headers: dict[int, TiffHeader], named: tuple[Sequence, ...], problems: list[Problem]
+    entry: SliceFile, headers: dict[int, Header], named: tuple[Sequence, ...], problems: list[Problem]
 ) -> list[int]:
     """Files whose slices are alike: those that the mask fits, else most; a remark is made of the others."""
-    grids = {index: (header.shape[0], *header.shape[2:]) for index, header in headers.items()}
+    grids = {index: header.shape[1:] for index, header in headers.items()}
     if len(set(grids.values())) == 1:
         return list(grids)
     counts = Counter(grids.values())
@@ -134,64 +131,76 @@ def _of_one_grid(
     for index in grids:
         if index not in kept:
             first = headers[kept[0]]
+            sizes = described_size(headers[index].shape[1:]), described_size(first.shape[1:])
             reason = (
-                f"is {_size(headers[index])}, but {first.path.name} is {_size(first)}: the sequence was left out; "
+                f"is {sizes[0]}, but {first.path.name} is {sizes[1]}: the sequence was left out; "
                 "resample it to the others"
             )
             problems.append(Problem(headers[index].path, reason, kind=ProblemKind.SEQUENCE))
     return kept
 
 
-def _rank(preferred: list[_Grid], grid: _Grid) -> int:
+def _rank(preferred: list[Shape], grid: Shape) -> int:
     return preferred.index(grid) if grid in preferred else len(preferred)
 
 
-def _mask_grid(entry: SliceFile) -> _Grid | None:
+def _mask_grid(entry: SliceFile) -> Shape | None:
     if entry.mask is None:
         return None
     try:
-        shape = mask_header(entry.mask).shape
+        return mask_header(entry.mask).shape[1:]
     except UnreadableFileError:
         return None
-    return (shape[0], *shape[2:])
 
 
 def read_masks(image: Assembled, problems: list[Problem]) -> tuple[MaskPages, ...] | None:
     """The masks of ``image``; ``None`` if there is none, or one that cannot be read or is of another size."""
     header = image.headers[0]
-    slices, _, *size = header.shape
     read: list[MaskPages] = []
     for path in image.entry.masks:
         try:
-            stored = mask_header(path, slices)
-            if [stored.shape[0], *stored.shape[2:]] != [slices, *size]:
-                reason = f"the mask is {_size(stored)} but its image {header.path.name} is {_size(header)}; "
+            stored = mask_header(path, header.shape[1])
+            if stored.shape[1:] != header.shape[1:]:
+                sizes = described_size(stored.shape[1:]), described_size(header.shape[1:])
+                reason = f"the mask is {sizes[0]} but its image {header.path.name} is {sizes[1]}; "
                 raise UnreadableFileError(path, reason + "the image is read without a mask")
-            read.append(read_mask_pages(stored))
+            read.append(read_mask(stored))
         except UnreadableFileError as error:
             problems.append(refused(error, ProblemKind.MASK))
             return None
     return tuple(read) or None
 
 
-def _image_header(path: Path, mask: Path | None, channels: int | None) -> TiffHeader:
+def _image_header(path: Path, mask: Path | None, channels: int | None) -> Header:
     """The header of an image; colour planes are slices if its mask has as many."""
+    if not is_tiff(path):
+        return header_of(path, channels)
     header = preflight(path, channels)
-    if header.planes != "channels" or channels is not None or mask is None:
-        return header
+    as_slices = header.planes == "channels" and channels is None and mask is not None and _has_slices(mask)
+    return tiff_image(preflight(path, 1) if as_slices else header)
+
+
+def _has_slices(mask: Path) -> bool:
+    """Whether a mask has several slices; ``False`` if it cannot be read, which is reported where masks are read."""
     try:
-        drawn = preflight(mask)
-        if drawn.planes is not None:
-            pixels = np.empty(drawn.shape, drawn.dtype)
-            read_into(drawn, pixels)
-            as_slices = drawn.planes == "slices" or bool((pixels != pixels[:, :1]).any())
-        else:
-            as_slices = drawn.shape[0] > 1
-    except UnreadableFileError:  # reported where masks are read
-        return header
-    return preflight(path, 1) if as_slices else header
+        header = mask_header(mask)
+        tiff = header.details
+        if not isinstance(tiff, TiffHeader) or tiff.planes is None:
+            return header.shape[1] > 1
+        pixels = read_voxels(header)
+        return tiff.planes == "slices" or bool((pixels != pixels[:1]).any())
+    except UnreadableFileError:
+        return False
 
 
-def _size(header: TiffHeader) -> str:
-    slices, _, y, x = header.shape
+def described_size(shape: Shape) -> str:
+    """Size of slices (z, y, x) in words."""
+    slices, y, x = shape
     return f"{y} x {x}" if slices == 1 else f"{slices} slices of {y} x {x}"
+
+
+def misnamed(path: Path, channels: int, named: Seq[Sequence]) -> Problem:
+    """The problem of an image that has another number of channels than are named."""
+    are = "are" if len(named) > 1 else "is"
+    reason = f"has {channels} channel{'s' * (channels != 1)}, and {len(named)} {are} named ({', '.join(named)})"
+    return Problem(path, reason, refused=True, kind=ProblemKind.SEQUENCE)

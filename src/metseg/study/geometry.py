@@ -175,6 +175,27 @@ class Geometry:
         x, y, z = np.linalg.solve(directions, matrix[:3, 3]).tolist()
         return z, y, x
 
+    def drawn_at(self, spacing: Spacing, translation: Spacing) -> Geometry:
+        """Of voxels that a program shows with another spacing and :attr:`translation`, along the same directions.
+
+        Parameters
+        ----------
+        spacing, translation : (z, y, x)
+            In mm.
+
+        Raises
+        ------
+        DataError
+            If they are no place that can be.
+        """
+        if not self.is_placed:
+            return Geometry.spaced(spacing)
+        matrix = _FLIP @ self.drawn
+        matrix[:3, :3] /= np.array(_lengths(matrix))
+        matrix[:3, 3] = matrix[:3, :3] @ np.array(translation[::-1])
+        matrix[:3, :3] *= np.array(spacing[::-1])
+        return Geometry.placed(_FLIP @ matrix)
+
     def moved(self, z: float = 0, y: float = 0, x: float = 0) -> Geometry:
         """Of a part of the voxels that begins at voxel (z, y, x)."""
         if not self.is_placed:
@@ -281,6 +302,21 @@ def reorder(
         if ideal[2 - axis, back[axis]] < 0:
             turned = np.flip(turned, first + axis)
     return turned
+
+
+def on_grid(volume: npt.NDArray[Any], here: Geometry, there: Geometry, shape: Shape) -> npt.NDArray[Any]:
+    """Bring voxels (z, y, x) to the grid of an image by their place; as they are if it is not known of both.
+
+    Raises
+    ------
+    DataError
+        If the two grids have not the same voxels.
+    """
+    if here.is_placed and there.is_placed:
+        return reorder(volume, here, there, shape)
+    if volume.shape != shape:
+        raise DataError("the two images have not the same voxels")
+    return volume
 
 
 def transfer(

@@ -18,9 +18,6 @@ from scipy import ndimage
 
 from metseg.errors import UnreadableFileError
 from metseg.study.model import Problem, ProblemKind
-from metseg.study.pageformat import WHITE_IS_ZERO
-from metseg.study.preflight import TiffHeader, preflight
-from metseg.study.tiff import read_into
 
 Mask = npt.NDArray[np.uint8]
 
@@ -40,8 +37,6 @@ _MOSTLY_BETWEEN = 0.35
 _ELSEWHERE = 0.1
 #: No lesion takes a larger share of its slice.
 NEARLY_ALL: Final = 0.5
-#: Channels of a grey JPEG differ by less than this share of the range.
-_GREY = 1 / 16
 
 
 class _Kind(Enum):
@@ -73,96 +68,6 @@ class MaskPages:
     bits: int
     white_is_zero: bool = False
     remarks: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, path: Path, voxels: npt.NDArray[Any]) -> MaskPages:
-        """A mask of another format than TIFF, voxels (c, z, y, x)."""
-        remarks: list[str] = []
-        values = _one_channel(path, voxels.swapaxes(0, 1), remarks)
-        return cls(path, values, 8 * values.dtype.itemsize, remarks=tuple(remarks))
-
-
-def mask_header(path: Path, slices: int | None = None) -> TiffHeader:
-    """Look at the header of a mask file, see :func:`metseg.study.preflight.preflight`.
-
-    Parameters
-    ----------
-    path : Path
-        A TIFF of any kind that is read.
-    slices : int, optional
-        How many slices its image has: colour planes of so many are slices.
-    """
-    header = preflight(path)
-    if header.planes is None:
-        return header
-    return preflight(path, 1 if slices == header.format.samples else None)
-
-
-def read_mask_pages(header: TiffHeader) -> MaskPages:
-    """Read a mask file as one number for each pixel.
-
-    Parameters
-    ----------
-    header : TiffHeader
-        From :func:`mask_header`.
-
-    Raises
-    ------
-    UnreadableFileError
-        If it cannot be read, or its colours are those of a picture.
-    """
-    path = header.path
-    remarks = [*_own_remarks(header)]
-    pixels = _pixels(header)
-    if header.palette is not None:
-        pixels = _through_palette(header.palette, pixels)
-    values = _one_channel(path, pixels, remarks)
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        remarks.append("pixels without a finite value were taken for background")
-        values = np.nan_to_num(values, nan=0, posinf=0, neginf=0)
-    return MaskPages(path, values, header.format.bits, header.format.photometric == WHITE_IS_ZERO, tuple(remarks))
-
-
-def _own_remarks(header: TiffHeader) -> list[str]:
-    return [one for one in header.remarks if not one.startswith(("white", "its transparency", "colours come"))]
-
-
-def _pixels(header: TiffHeader) -> npt.NDArray[Any]:
-    """Pixels (z, c, y, x); what is partly transparent is laid on black."""
-    out = np.empty(header.shape, header.dtype)
-    try:
-        read_into(header, out)
-        return out
-    except UnreadableFileError:
-        if not header.format.alpha:
-            raise
-    header = preflight(header.path, header.format.samples)
-    out = np.empty(header.shape, header.dtype)
-    read_into(header, out)
-    opaque = float(out[:, -1].max()) or 1.0
-    return np.rint(out[:, :-1] * (out[:, -1:] / opaque)).astype(out.dtype)
-
-
-def _through_palette(palette: npt.NDArray[np.uint16], stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Grey values or colours, (z, 1 or 3, y, x); the stored numbers where no colour of them is black."""
-    used = np.unique(stored)
-    colours = palette[used]
-    if (colours == colours[:, :1]).all():
-        return np.asarray(palette[:, 0][stored])
-    return np.moveaxis(palette[stored[:, 0]], -1, 1) if (colours == 0).all(axis=1).any() else stored
-
-
-def _one_channel(path: Path, pixels: npt.NDArray[Any], remarks: list[str]) -> npt.NDArray[Any]:
-    if pixels.shape[1] == 1:
-        return pixels[:, 0]
-    low, high = pixels.min(axis=1), pixels.max(axis=1)
-    top = float(high.max())
-    if float((high.astype(np.float32) - low).max()) <= _GREY * top:
-        return np.asarray(pixels[:, 1])
-    if not (high == 0).any() or _kind(high) is None:
-        raise UnreadableFileError(path, f"a mask has one channel, this file has {pixels.shape[1]} that differ")
-    remarks.append("the mask is coloured: every colour other than black was taken for lesion")
-    return np.asarray(high)
 
 
 def lesions(pages: Sequence[MaskPages], labels: Sequence[int] | None = None) -> tuple[list[Mask | None], list[Problem]]:
@@ -225,8 +130,8 @@ def _told_apart(pages: Sequence[MaskPages], problems: list[Problem]) -> list[Mas
     return masks
 
 
-def mask_labels(path: Path) -> tuple[npt.NDArray[Any], list[Problem]]:
-    """Read a mask file by itself: 0 is background, 1 lesion; other whole numbers are kept where it holds labels.
+def labels_of(page: MaskPages) -> tuple[npt.NDArray[Any], list[Problem]]:
+    """Tell labels from background on one mask: 0 is background, 1 lesion; whole numbers stay where it holds labels.
 
     Returns
     -------
@@ -237,21 +142,28 @@ def mask_labels(path: Path) -> tuple[npt.NDArray[Any], list[Problem]]:
     Raises
     ------
     UnreadableFileError
-        If it cannot be read or is a picture.
+        If it is a picture.
     """
-    return labels_of(read_mask_pages(mask_header(path)))
-
-
-def labels_of(page: MaskPages) -> tuple[npt.NDArray[Any], list[Problem]]:
-    """Labels of one mask and remarks on it, see :func:`mask_labels`."""
     [mask], problems = lesions([page])
     if mask is None:
         raise UnreadableFileError(page.path, problems[0].reason)
-    largest = page.values.max()
-    numbered = largest <= MAX_MASK_VALUES or (largest not in _WHITES and np.unique(page.values).size == 2)
-    if (numbered or _kind(page.values) is _Kind.LABELS) and page.values.dtype.kind in "ui" and page.values.min() >= 0:
-        return np.where(mask, page.values, page.values.dtype.type(0)), problems
+    values = page.values
+    if values.dtype.kind == "f" and _small_and_whole(values):
+        values = values.astype(np.int16)
+    largest = values.max()
+    numbered = largest <= MAX_MASK_VALUES or (largest not in _WHITES and np.unique(values).size == 2)
+    if (numbered or _kind(values) is _Kind.LABELS) and values.dtype.kind in "ui" and values.min() >= 0:
+        return np.where(mask, values, values.dtype.type(0)), problems
     return mask, problems
+
+
+def is_mask(values: npt.NDArray[Any]) -> bool:
+    """Whether ``values``, (z, y, x), are a mask or labels, and no picture."""
+    return _kind(values) is not None
+
+
+def _small_and_whole(distinct: npt.NDArray[Any]) -> bool:
+    return bool((np.abs(distinct) <= MAX_MASK_VALUES).all() and (distinct == np.rint(distinct)).all())
 
 
 def _remark(pages: Sequence[MaskPages], reason: str) -> Problem:
@@ -310,8 +222,7 @@ def _kind(values: npt.NDArray[Any]) -> _Kind | None:
     distinct = np.unique(values)
     if len(distinct) <= 2:
         return _Kind.BINARY
-    small_labels = values.dtype.kind in "ui" and -MAX_MASK_VALUES <= distinct[0] <= distinct[-1] <= MAX_MASK_VALUES
-    if not small_labels and _grey_at_edges(values, float(distinct[0]), float(distinct[-1])):
+    if not _small_and_whole(distinct) and _grey_at_edges(values, float(distinct[0]), float(distinct[-1])):
         return _Kind.GREY
     return _Kind.LABELS if len(distinct) <= MAX_MASK_VALUES or _solid(values) else None
 

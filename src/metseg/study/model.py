@@ -34,6 +34,12 @@ TRIPLET: tuple[Sequence, ...] = (Sequence.PRE, Sequence.FLAIR, Sequence.POST)
 REFERENCE_ORDER: tuple[Sequence, ...] = (Sequence.FLAIR, Sequence.POST, Sequence.PRE, Sequence.T2)
 
 
+def reference_of(sequences: Seq[Sequence | None]) -> int:
+    """Which of several files gives its grid, by their sequences: the first of :data:`REFERENCE_ORDER`, or the first."""
+    ranks = [REFERENCE_ORDER.index(one) if one in REFERENCE_ORDER else len(REFERENCE_ORDER) for one in sequences]
+    return ranks.index(min(ranks))
+
+
 def assumed_sequences(channels: int) -> tuple[Sequence, ...]:
     """Which sequences the channels of a file are taken for that does not say so."""
     return TRIPLET if channels == len(TRIPLET) else (Sequence.UNKNOWN,) * channels

@@ -58,11 +58,16 @@ class PageFormat:
     @property
     def sort(self) -> str:
         """Bits and type, in words."""
-        return f"{self.bits} bit {_FORMATS[self.kind]}".rstrip()
+        return sort_of_numbers(self.kind, self.bits)
 
     def __str__(self) -> str:
         channels = "1 channel" if self.channels == 1 else f"{self.channels} channels"
         return f"{self.height} x {self.width}, {channels}, {self.sort}"
+
+
+def sort_of_numbers(kind: str, bits: int) -> str:
+    """Bits and type of stored numbers, in words."""
+    return f"{bits} bit {_FORMATS[kind]}".rstrip()
 
 
 def page_format(directory: Directory, named: int | None) -> PageFormat:

@@ -13,16 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import DataError, UnreadableFileError
-from metseg.study.assembly import Assembled, assemble, read_masks
+from metseg.study.assembly import Assembled, assemble, misnamed, read_masks
 from metseg.study.discovery import StudyFiles, find_studies
-from metseg.study.formats import reader_by_name, reader_of, refused
+from metseg.study.formats import Header, is_picture, is_tiff, refused
 from metseg.study.geometry import Geometry
 from metseg.study.masks import MaskPages, lesions
 from metseg.study.model import Problem, ProblemKind, Sequence, Study, assumed_sequences
-from metseg.study.preflight import TiffHeader
+from metseg.study.pageformat import sort_of_numbers
 from metseg.study.rules_file import DataFolder, NameRules
 from metseg.study.sidecar import Spacing, read_spacing, sidecar_of
-from metseg.study.stored_values import fill_non_finite
+from metseg.study.stored_values import make_finite
 from metseg.study.volumes import load_volumes
 
 #: Largest decoded size of one study, in bytes.
@@ -65,20 +65,21 @@ def load(files: StudyFiles) -> Loaded:
     files : StudyFiles
         From :func:`find_studies`.
     """
-    if files.slices and reader_of(files.slices[0].image) not in (None, reader_by_name("slice.tif")):
-        volumes, remarks = load_volumes(files)
-        return Loaded(volumes, (*files.problems, *remarks))
     problems = list(files.problems)
+    volumes = [entry for entry in files.slices if not all(is_tiff(path) or is_picture(path) for path in entry.images)]
+    studies = load_volumes(files, volumes, problems)
     groups: dict[tuple[object, ...], list[Assembled]] = defaultdict(list)
     for entry in files.slices:
+        if entry in volumes:
+            continue
         image = assemble(files, entry, problems)
         if image is not None:
             groups[image.kind].append(image)
     ordered = sorted(groups.values(), key=_slices, reverse=True)
     for group in ordered[1:]:
         problems += [_unlike(image.headers[0], ordered[0][0].headers[0]) for image in group]
-    studies = [_read_group(files, group, problems) for group in ordered]
-    return Loaded(tuple(study for study in studies if study is not None), tuple(problems))
+    stacks = [_read_group(files, group, problems) for group in ordered]
+    return Loaded((*studies, *(study for study in stacks if study is not None)), tuple(problems))
 
 
 def read_study(
@@ -119,14 +120,15 @@ def _slices(group: Iterable[Assembled]) -> int:
     return sum(image.depth for image in group)
 
 
-def _unlike(header: TiffHeader, usual: TiffHeader) -> Problem:
+def _unlike(header: Header, usual: Header) -> Problem:
     reason = f"is {_describe(header)}, unlike most slices of its study ({_describe(usual)}); read as a study of its own"
     return Problem(header.path, reason, kind=ProblemKind.FORMAT)
 
 
-def _describe(header: TiffHeader) -> str:
-    _, channels, y, x = header.shape
-    return f"{y} x {x}, {channels} channel{'s' if channels > 1 else ''}, {header.format.sort}"
+def _describe(header: Header) -> str:
+    channels, _, y, x = header.shape
+    numbers = sort_of_numbers(header.dtype.kind, 8 * header.dtype.itemsize)
+    return f"{y} x {x}, {channels} channel{'s' if channels > 1 else ''}, {numbers}"
 
 
 def _read_group(files: StudyFiles, group: list[Assembled], problems: list[Problem]) -> Study | None:
@@ -140,7 +142,8 @@ def _read_group(files: StudyFiles, group: list[Assembled], problems: list[Proble
         return None
     said = files.sequences if len(first.headers) == 1 or Sequence.UNKNOWN in first.sequences else None
     if said is not None and len(said) != first.channels:
-        problems.append(_misnamed(files, first, said))
+        where = files.folder if len(files.slices) > 1 else first.entry.image
+        problems.append(misnamed(where, first.channels, said))
         return None
     voxels = np.empty((first.channels, total, height, width), first.dtype)
     read: list[Assembled] = []
@@ -161,7 +164,7 @@ def _read_group(files: StudyFiles, group: list[Assembled], problems: list[Proble
     if done < total:
         voxels = np.ascontiguousarray(voxels[:, :done])
     problems += _remarks(read)
-    if not _make_finite(voxels, read[0].entry.image, problems):
+    if not make_finite(voxels, read[0].entry.image, problems):
         return None
     mask, trusted = _lesions(files, read, drawn, (done, height, width), problems)
     entries = [
@@ -210,8 +213,8 @@ def _remarks(images: list[Assembled]) -> list[Problem]:
     """What is said of how images are read, once for all of them."""
     said: dict[str, list[Path]] = defaultdict(list)
     for header in (header for image in images for header in image.headers):
-        for remark in header.remarks:
-            said[remark].append(header.path)
+        for problem in header.problems:
+            said[problem.reason].append(header.path)
     return [
         Problem(paths[0], reason + _as_others(len(paths)), kind=ProblemKind.FORMAT) for reason, paths in said.items()
     ]
@@ -219,17 +222,6 @@ def _remarks(images: list[Assembled]) -> list[Problem]:
 
 def _as_others(files: int) -> str:
     return f" (as {files - 1} other file{'s' * (files > 2)} of the study)" if files > 1 else ""
-
-
-def _make_finite(voxels: npt.NDArray[Any], path: Path, problems: list[Problem]) -> bool:
-    """Fill voxels without a finite value; ``False`` if a channel has no other."""
-    lost = fill_non_finite(voxels)
-    if lost is None:
-        problems.append(Problem(path, "holds no finite value", refused=True, kind=ProblemKind.UNREADABLE))
-    elif lost:
-        reason = f"{lost} voxels without a finite value were given the lowest one"
-        problems.append(Problem(path, reason, kind=ProblemKind.FORMAT))
-    return lost is not None
 
 
 def _lesions(
@@ -258,16 +250,6 @@ def _lesions(
     return (every if any(trusted) else None), trusted
 
 
-def _misnamed(files: StudyFiles, image: Assembled, said: Seq[Sequence]) -> Problem:
-    where = files.folder if len(files.slices) > 1 else files.slices[0].image
-    channels = image.channels
-    reason = (
-        f"has {channels} channel{'s' * (channels != 1)}, and {len(said)} {'are' if len(said) > 1 else 'is'} named "
-        f"({', '.join(said)})"
-    )
-    return Problem(where, reason, refused=True, kind=ProblemKind.SEQUENCE)
-
-
 def _spacing(files: StudyFiles, images: list[Assembled], problems: list[Problem]) -> Spacing | None:
     """What sidecars say, else ImageJ; ``None`` if nothing is said or two files disagree."""
     stated: dict[Spacing, Path] = {}
@@ -282,8 +264,8 @@ def _spacing(files: StudyFiles, images: list[Assembled], problems: list[Problem]
             stated.setdefault(spacing, sidecar_of(path))
     if not stated:
         for header in (header for image in images for header in image.headers):
-            if header.spacing is not None:
-                stated.setdefault(header.spacing, header.path)
+            if header.geometry.spacing is not None:
+                stated.setdefault(header.geometry.spacing, header.path)
     if len(stated) > 1:
         first, second, *_ = stated.values()
         reason = f"states another spacing than {second.name}; the spacing is not known"

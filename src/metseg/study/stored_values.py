@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import UnreadableFileError
+from metseg.study.model import Problem, ProblemKind
 from metseg.study.preflight import TiffHeader
 
 #: Brightness of red, green and blue (ITU-R BT.601).
@@ -64,3 +66,14 @@ def fill_non_finite(voxels: npt.NDArray[Any]) -> int | None:
         lost += finite.size - int(np.count_nonzero(finite))
         channel[~finite] = channel[finite].min()
     return lost
+
+
+def make_finite(voxels: npt.NDArray[Any], path: Path, problems: list[Problem]) -> bool:
+    """Fill voxels (c, z, y, x) without a finite value, with a remark; ``False`` if a channel has no other."""
+    lost = fill_non_finite(voxels)
+    if lost is None:
+        problems.append(Problem(path, "holds no finite value", refused=True, kind=ProblemKind.UNREADABLE))
+    elif lost:
+        reason = f"{lost} voxels without a finite value were given the lowest one"
+        problems.append(Problem(path, reason, kind=ProblemKind.FORMAT))
+    return lost is not None

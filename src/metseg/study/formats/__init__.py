@@ -12,6 +12,8 @@ from metseg.study.formats.registry import (
     is_dicom,
     is_picture,
     is_stack,
+    is_tiff,
+    is_tiff_name,
     read_voxels,
     reader_by_content,
     reader_by_name,
@@ -21,6 +23,7 @@ from metseg.study.formats.registry import (
     suffix_of,
     suffixes,
 )
+from metseg.study.formats.tiff_reader import tiff_image
 
 __all__ = [
     "GROUP",
@@ -37,6 +40,8 @@ __all__ = [
     "is_dicom",
     "is_picture",
     "is_stack",
+    "is_tiff",
+    "is_tiff_name",
     "mask_volume",
     "reader_by_content",
     "reader_by_name",
@@ -48,5 +53,6 @@ __all__ = [
     "stem_of",
     "suffix_of",
     "suffixes",
+    "tiff_image",
     "without_made_up_place",
 ]

@@ -29,6 +29,8 @@ _MILLIMETRES = {"mm": 1.0, "meter": 1e3, "micron": 1e-3}
 _GZIP = b"\x1f\x8b"
 #: Two transforms that put a corner of the volume farther apart than this are not the same.
 _CONFLICT_MM = 0.1
+#: Types that NIfTI has not, as those that hold the same numbers.
+_WIDER = {np.dtype(np.float16): np.float32, np.dtype(np.bool_): np.uint8}
 #: The code of a transform that is not the scanner's.
 _MADE_UP = 2
 
@@ -91,14 +93,14 @@ def mask_volume(
     stored: StoredGrid | None = None,
     known: Known | None = None,
 ) -> bytes:
-    """A NIfTI of labels (z, y, x), on the grid of the source where it has one of its own.
+    """A NIfTI of voxels (z, y, x), on the grid of the source where it has one of its own.
 
     The transforms of a NIfTI source, their codes and its units are kept. Where the spacing is not known, the units and
     both codes are 0.
 
     Parameters
     ----------
-    mask : ndarray of any integer type, shape (z, y, x)
+    mask : ndarray of any real type, shape (z, y, x)
         On the study's grid.
     geometry : Geometry
         The study's.
@@ -109,6 +111,8 @@ def mask_volume(
     """
     nibabel = _nibabel()
 
+    if mask.dtype in _WIDER:
+        mask = mask.astype(_WIDER[mask.dtype])
     if stored is not None:
         mask = stored.restore(mask, geometry)
         geometry = stored.geometry

@@ -93,6 +93,16 @@ def is_dicom(path: Path) -> bool:
     return isinstance(reader_of(path), DicomReader)
 
 
+def is_tiff(path: Path) -> bool:
+    """Whether a file is a TIFF, or so named that only its content can tell, and is then read as one."""
+    return isinstance(reader_of(path), TiffReader | None)
+
+
+def is_tiff_name(path: PurePath) -> bool:
+    """Whether a file is a TIFF by its name."""
+    return isinstance(reader_by_name(path), TiffReader)
+
+
 def is_picture(path: PurePath) -> bool:
     """Whether a file is a picture by its name: such files are images only where there are no others."""
     return isinstance(reader_by_name(path), PngReader | JpegReader)
@@ -100,7 +110,7 @@ def is_picture(path: PurePath) -> bool:
 
 def is_stack(path: Path) -> bool:
     """Whether a file holds several slices: a TIFF of several pages, and any volume."""
-    if isinstance(reader_by_name(path), TiffReader):
+    if is_tiff_name(path):
         return page_count(path) > 1
     return not is_picture(path)
 

@@ -34,7 +34,7 @@ class TiffReader:
 
     def find(self, files: Seq[Path], channels: int | None = None) -> Found:
         """Each file is an image."""
-        return one_by_one(files, lambda path: _header(preflight(path, channels)))
+        return one_by_one(files, lambda path: tiff_image(preflight(path, channels)))
 
     def read(self, header: Header) -> npt.NDArray[Any]:
         """Voxels (c, z, y, x)."""
@@ -48,7 +48,8 @@ class TiffReader:
         return voxels
 
 
-def _header(tiff: TiffHeader) -> Header:
+def tiff_image(tiff: TiffHeader) -> Header:
+    """What the headers of a TIFF declare, as of any format."""
     slices, channels, y, x = tiff.shape
     return Header(
         TiffReader.name,
