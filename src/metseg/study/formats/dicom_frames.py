@@ -29,6 +29,7 @@ _FIELDS = """
 """
 _WORDS = re.compile(r"[a-z]+[0-9]*|[0-9]+|\+")
 _T1 = {"t1", "t1w", "mprage", "mpr", "spgr", "fspgr", "bravo", "vibe", "flash", "tfl"}
+_T2, _T2_STAR = {"t2", "t2w"}, {"star", "swi", "gre", "hemo", "map", "mapping"}
 _CONTRAST = {"+", "c", "gd", "gad", "gado", "post", "postcontrast", "ce", "contrast", "enhanced", "km"}
 
 
@@ -157,6 +158,8 @@ def sequence_of(frame: Frame) -> Sequence:
         return Sequence.POST if frame.agent or words & _CONTRAST else Sequence.PRE
     if any("flair" in word for word in words) or {"dark", "fluid"} <= words or {"da", "fl"} <= words:
         return Sequence.FLAIR
+    if words & _T2 and not words & _T2_STAR:
+        return Sequence.T2
     return (
         Sequence.OTHER
         if any(word.startswith(("t2", "dwi", "adc", "swi", "pd")) for word in words)

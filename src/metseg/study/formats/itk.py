@@ -23,6 +23,8 @@ from metseg.study.ifd import open_regular
 from metseg.study.model import TRIPLET, Problem, ProblemKind, Sequence, StoredGrid
 
 _MAX_HEADER = 1 << 18
+#: Bytes that one byte of deflate can become at most; packed voxels that are more are not looked at.
+_MOST_DEFLATED = 1032
 _NOT_PLACED = "the volume does not say how it lies; its slices are taken as axial, as stored"
 
 
@@ -144,7 +146,8 @@ def _look(path: Path, kind: str, plugin: str, stated: _Stated, channels: int | N
     nbytes = x * y * z * count * dtype.itemsize
     if nbytes > MAX_IMAGE:
         raise TooLargeError(path, f"would take more than {MAX_IMAGE >> 20} MiB when decoded")
-    if stated.plain and files[-1].stat().st_size - (stated.begin if stated.data is None else 0) < nbytes:
+    there = files[-1].stat().st_size - (stated.begin if stated.data is None else 0)
+    if nbytes > there * (1 if stated.plain else _MOST_DEFLATED):
         raise UnreadableFileError(path, "cut short: the file ends before its last voxel")
     try:
         geometry = _geometry(stated.known, origin, spacing, direction)
