@@ -26,7 +26,7 @@ from metseg.cli.options import (
     targets_of,
 )
 from metseg.cli.progress import EventBar
-from metseg.cli.slices import ExistingFiles, Form, planned, write_slices
+from metseg.cli.slices import ExistingFiles, planned, write_slices
 from metseg.errors import CheckpointError, DataError, MetsegError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from metseg.inference import Segmentation, Segmenters
     from metseg.lesions import Target
     from metseg.study import Problem, Sequence, Study, StudyFiles
+    from metseg.study.formats.writing import Writer
 
 #: Folder of the masks of what enhances, where both targets are outlined.
 ENHANCING = "enhancing_lesion"
@@ -61,7 +62,7 @@ def predict(
         bool, typer.Option("--probabilities", help="Also write <image>_prob, 0 to 255 for 0 to 1.")
     ] = False,
     form: Annotated[
-        Form | None, typer.Option("--format", help="Of the masks: tiff or nifti; that of the images unless given.")
+        str | None, typer.Option("--format", help="Of the masks: tiff or nifti; that of the images unless given.")
     ] = None,
     overwrite: Annotated[
         bool,
@@ -83,14 +84,16 @@ def predict(
     CLAHE are the model's own unless given.
     """
     from metseg.inference import Segmenters
+    from metseg.study.formats.writing import writer_named
 
+    writer = None if form is None else writer_named(form)
     root = input_ if input_.is_dir() else input_.parent
     if probabilities and output.resolve() == root.resolve():
         raise DataError("beside the images probabilities would be taken for images; choose another --output")
     targets = targets_of(target)
     with Segmenters(model, targets, device=device, batch_size=batch_size, clahe=clahe) as segmenters:
         found = _find(input_, output, sequences_of(sequences), rules)
-        run = _Run(segmenters, targets, (threshold, smallest), root, output, probabilities, overwrite, form)
+        run = _Run(segmenters, targets, (threshold, smallest), root, output, probabilities, overwrite, writer)
         run.check_existing(found)
         with EventBar() as bar:
             for number, files in enumerate(found, start=1):
@@ -126,7 +129,7 @@ class _Run:
     output: Path
     probabilities: bool
     overwrite: bool
-    form: Form | None = None
+    writer: Writer | None = None
     written: int = 0
     refused: list[Problem] = field(default_factory=list)
     remarks: list[Problem] = field(default_factory=list)
@@ -145,7 +148,7 @@ class _Run:
             path
             for folder in folders or (self.output,)
             for suffix in suffixes
-            for path in planned(found, self.root, folder, suffix, self.form)
+            for path in planned(found, self.root, folder, suffix, self.writer)
         ]
         beside = {entry.image.parent.resolve() for files in found for entry in files.slices}
         ExistingFiles.among(plan, beside).check(self.output, overwrite=self.overwrite)
@@ -199,7 +202,7 @@ class _Run:
             root=self.root,
             out=out,
             suffix=suffix,
-            form=self.form,
+            writer=self.writer,
             mask=suffix == MASK_SUFFIX,
             about=result.provenance,
             overwrite=self.overwrite,

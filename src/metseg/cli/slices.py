@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,23 +14,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from metseg.study import SliceFile, Study, StudyFiles
+    from metseg.study.formats.writing import Writer
 
 #: Files that a message names; the others are counted.
 _NAMED = 3
-
-TIFF = (".tif", ".tiff")
-
-
-class Form(StrEnum):
-    """Formats of masks."""
-
-    TIFF = "tiff"
-    NIFTI = "nifti"
-
-    @property
-    def ending(self) -> str:
-        """Of the files' names."""
-        return ".tif" if self is Form.TIFF else ".nii.gz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +76,15 @@ def _files(paths: Collection[Path]) -> str:
     return f"{len(paths)} file{'s' * (len(paths) != 1)}"
 
 
-def planned(found: Iterable[StudyFiles], root: Path, out: Path, suffix: str, form: Form | None) -> Iterator[Path]:
+def planned(found: Iterable[StudyFiles], root: Path, out: Path, suffix: str, writer: Writer | None) -> Iterator[Path]:
     """Each file that :func:`write_slices` writes for studies that were found and not yet read."""
     for files in found:
-        for target in _targets(files.name, files.slices, root, out, suffix, form):
-            yield target[0]
+        for target, _, _ in _targets(files.name, files.slices, root, out, suffix, writer):
+            yield target
 
 
 def targets(
-    study: Study, root: Path, out: Path, suffix: str, form: Form | None = None
+    study: Study, root: Path, out: Path, suffix: str, writer: Writer | None = None
 ) -> Iterator[tuple[Path, list[int]]]:
     """Each file to write, and the slices that go into it.
 
@@ -113,38 +98,35 @@ def targets(
         Folder that takes the place of ``root``.
     suffix : str
         Put behind the name of the image, such as ``_mask``.
-    form : Form, optional
+    writer : Writer, optional
         Of the files; by default that of the images.
     """
+    for target, _, indices in _plan(study, root, out, suffix, writer):
+        yield target, indices
+
+
+def _plan(
+    study: Study, root: Path, out: Path, suffix: str, writer: Writer | None
+) -> Iterator[tuple[Path, Writer, list[int]]]:
+    from metseg.study.formats.writing import TiffWriter
+
     if study.slices:
-        yield from _targets(study.name, study.slices, root, out, suffix, form)
+        yield from _targets(study.name, study.slices, root, out, suffix, writer)
         return
     for z in range(study.shape[0]):
-        yield out / f"{study.name}_{z + 1}{suffix}.tif", [z]
+        yield out / f"{study.name}_{z + 1}{suffix}.tif", TiffWriter(), [z]
 
 
 def _targets(
-    name: str, slices: Sequence[SliceFile], root: Path, out: Path, suffix: str, form: Form | None
-) -> Iterator[tuple[Path, list[int]]]:
+    name: str, slices: Sequence[SliceFile], root: Path, out: Path, suffix: str, writer: Writer | None
+) -> Iterator[tuple[Path, Writer, list[int]]]:
     """Files by the file or study that they are of, in the folder structure of the input."""
-    from metseg.study.formats import is_dicom, is_stack, stem_of
+    from metseg.study.formats import is_dicom, is_stack
+    from metseg.study.results import result_files
 
-    files: dict[Path, list[int]] = {}
-    for z, entry in enumerate(slices):
-        answered = form or natural_form(entry.image)
-        whole = bool(entry.others) or is_dicom(entry.image) or (answered is Form.NIFTI and not is_stack(entry.image))
-        stem = name if whole else stem_of(entry.image)
-        folder = Path(os.path.commonpath([path.parent for path in entry.images])) if whole else entry.image.parent
-        target = out / folder.relative_to(root) / f"{stem}{suffix}{answered.ending}"
-        files.setdefault(target, []).append(z)
-    yield from files.items()
-
-
-def natural_form(image: Path) -> Form:
-    """The form in which an image is answered: TIFF for slices and stacks, NIfTI for what has a place."""
-    from metseg.study.formats import is_picture, suffix_of
-
-    return Form.TIFF if is_picture(image) or suffix_of(image).lower() in TIFF else Form.NIFTI
+    for file, indices in result_files(name, slices, writer, is_dicom, is_stack).items():
+        path = out / file.path.relative_to(root)
+        yield path.with_name(f"{path.name}{suffix}{file.writer.suffix}"), file.writer, indices
 
 
 def write_slices(
@@ -154,7 +136,7 @@ def write_slices(
     root: Path,
     out: Path,
     suffix: str,
-    form: Form | None = None,
+    writer: Writer | None = None,
     mask: bool = True,
     about: Mapping[str, Any] | None = None,
     overwrite: bool = False,
@@ -163,7 +145,7 @@ def write_slices(
 
     Parameters
     ----------
-    study, root, out, suffix, form
+    study, root, out, suffix, writer
         See :func:`targets`.
     volume : ndarray of uint8, shape (z, y, x)
         What to write.
@@ -179,19 +161,10 @@ def write_slices(
     DataError
         If a file to write is there already and must not be replaced, see :class:`ExistingFiles`.
     """
-    from metseg.study import suffix_of, write_tiff, write_volume
-
     folders = {file.image.parent.resolve() for file in study.slices}
-    plan = list(targets(study, root, out, suffix, form))
-    ExistingFiles.among((target for target, _ in plan), folders).check(out, overwrite=overwrite)
-    for target, indices in plan:
+    plan = list(_plan(study, root, out, suffix, writer))
+    ExistingFiles.among((target for target, _, _ in plan), folders).check(out, overwrite=overwrite)
+    for target, by, indices in plan:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if suffix_of(target).lower() not in TIFF:
-            write_volume(target, volume, study, about=about)
-            continue
-        pages = volume[indices] * volume.dtype.type(255 if mask else 1)
-        if len(indices) == 1:
-            write_tiff(target, pages[0], channels=False, about=about)
-        else:
-            write_tiff(target, pages, channels=False, spacing=study.geometry.spacing, about=about)
-    return [target for target, _ in plan]
+        by.write(target, volume if by.whole else volume[indices], study, mask=mask, about=about)
+    return [target for target, _, _ in plan]

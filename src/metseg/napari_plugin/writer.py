@@ -1,4 +1,4 @@
-"""Save a labels layer as TIFF with its spacing beside it, which napari's own writer drops."""
+"""Save layers with their geometry, which napari's own writers drop: TIFF with the spacing beside it, and NIfTI."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from metseg.errors import DataError
 from metseg.napari_plugin.arrays import volume_of
-from metseg.napari_plugin.layers import KEY, Outline, spacing_in_mm
+from metseg.napari_plugin.layers import AFFINE_KEY, KEY, Outline, spacing_in_mm
+from metseg.study import Geometry
 
 _SUFFIXES = (".tif", ".tiff")
 
@@ -42,16 +44,97 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     target = Path(path)
     if target.suffix.lower() not in _SUFFIXES:
         target = target.with_name(f"{target.name}.tif")
-    labels = np.asarray(data)
-    if labels.ndim not in (2, 3) or labels.size == 0:
-        raise DataError(f"{target.name}: only slices and stacks of slices can be saved, not shape {labels.shape}")
+    pages = _as_small_labels(target, _volume(target, data))
+    spacing = spacing_in_mm(attributes.get("scale", ()), attributes.get("units") or ())
+    entry = (attributes.get("metadata") or {}).get(KEY)
+    about = entry.segmentation.provenance if isinstance(entry, Outline) and entry.segmentation is not None else None
+    write_tiff(target, pages, channels=False, spacing=spacing, about=about)
+    return [str(target)] + ([str(target.with_suffix(".json"))] if spacing or about else [])
+
+
+def write_nifti(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write an image or labels layer as NIfTI where it lies in the patient, as far as that is known.
+
+    What came from a NIfTI is on its grid again, with its header's transforms and codes.
+
+    Parameters
+    ----------
+    path : str
+        ``.nii.gz`` or ``.nii``; ``.nii.gz`` is added when it is missing.
+    data : array of real numbers, shape (y, x) or (z, y, x)
+        Labels from 0 to 65,535, or intensities.
+    attributes : dict
+        The layer's; its metadata have the affine, and ``scale`` and ``translate`` say where it is along its own axes.
+
+    Returns
+    -------
+    list of str
+        What was written.
+
+    Raises
+    ------
+    DataError
+        If it is of another shape or type, was turned in napari, or the file cannot be written.
+    """
+    from metseg.study import Sequence, Study, write_volume
+
+    target = Path(path)
+    if not target.name.lower().endswith((".nii", ".nii.gz")):
+        target = target.with_name(f"{target.name}.nii.gz")
+    volume = _volume(target, data, rgb=attributes.get("rgb", False))
+    entry = (attributes.get("metadata") or {}).get(KEY)
+    if "contrast_limits" not in attributes:
+        volume = _as_small_labels(target, volume)
+    geometry = geometry_of(target.name, attributes)
+    study = getattr(entry, "study", None)
+    if study is None or study.shape != volume.shape or not geometry.is_same(study.geometry, study.shape):
+        study = Study(target.name, volume[None], (Sequence.UNKNOWN,), geometry=geometry)
+    about = entry.segmentation.provenance if isinstance(entry, Outline) and entry.segmentation is not None else None
+    write_volume(target, volume, study, about=about)
+    return [str(target)]
+
+
+def geometry_of(name: str, attributes: dict[str, Any]) -> Geometry:
+    """Where a layer's voxels are, by its attributes: as it was read, with the spacing and place that it has now.
+
+    Raises
+    ------
+    DataError
+        If it was turned or sheared.
+    """
+    for key in ("rotate", "shear", "affine"):
+        if _turns(np.asarray(attributes.get(key, 0.0), float)):
+            raise DataError(f"{name}: the layer is turned in napari ({key}); undo that, and save it again")
+    scale = tuple(attributes.get("scale", ()))
+    spacing = spacing_in_mm(scale, attributes.get("units") or ())
+    affine = (attributes.get("metadata") or {}).get(AFFINE_KEY)
+    if spacing is None:
+        return Geometry() if affine is None else Geometry.placed(affine)
+    if affine is None:
+        return Geometry.spaced(spacing)
+    places = zip(attributes.get("translate", (0.0,) * 3), spacing, scale, strict=True)
+    z, y, x = (float(place) * mm / abs(float(step)) for place, mm, step in places)
+    return Geometry.placed(affine).drawn_at(spacing, (z, y, x))
+
+
+def _turns(matrix: npt.NDArray[np.float64]) -> bool:
+    """Whether a rotation, shear or affine of a layer, or the upper triangle of a shear, does anything."""
+    return not np.allclose(matrix, np.eye(len(matrix))) if matrix.ndim == 2 else bool(matrix.any())
+
+
+def _volume(target: Path, data: Any, *, rgb: bool = False) -> npt.NDArray[Any]:
+    """Data of a layer as (z, y, x)."""
+    values = np.asarray(data)
+    if values.ndim not in (2, 3) or values.size == 0 or rgb:
+        raise DataError(f"{target.name}: only slices and stacks of slices can be saved, not shape {values.shape}")
+    if values.dtype.kind not in "uifb":
+        raise DataError(f"{target.name}: only whole and real numbers can be saved, not {values.dtype}")
+    return values.reshape(volume_of(values.shape))
+
+
+def _as_small_labels(target: Path, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Labels as uint8, or uint16 if they are more."""
     top = int(labels.max())
     if int(labels.min()) < 0 or top > np.iinfo(np.uint16).max:
         raise DataError(f"{target.name}: labels must lie between 0 and {np.iinfo(np.uint16).max}")
-    pages = labels.reshape(volume_of(labels.shape)).astype(np.uint8 if top <= np.iinfo(np.uint8).max else np.uint16)
-    spacing = spacing_in_mm(attributes.get("scale", ()), attributes.get("units") or ())
-    entry = (attributes.get("metadata") or {}).get(KEY)
-    segmentation = entry.segmentation if isinstance(entry, Outline) else None
-    about = None if segmentation is None else segmentation.provenance
-    write_tiff(target, pages, channels=False, spacing=spacing, about=about)
-    return [str(target)] + ([str(target.with_suffix(".json"))] if spacing or about else [])
+    return labels.astype(np.uint8 if top <= np.iinfo(np.uint8).max else np.uint16)

@@ -19,8 +19,9 @@ from metseg.server.answers.forms import GZIP, JSON, NIFTI, PNG, TIFF, ZIP, View
 from metseg.server.answers.pictures import enhanced, overlay
 from metseg.server.answers.result import Result
 from metseg.server.problems import ProblemError
-from metseg.study import MASK_ENDING, write_tiff
-from metseg.study.formats import mask_volume, stem_of
+from metseg.study import MASK_ENDING, SliceFile, sidecar_of, write_tiff
+from metseg.study.formats import mask_volume
+from metseg.study.results import result_files
 
 #: The date of files in a zip: the same masks give the same bytes.
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
@@ -155,27 +156,19 @@ def _volume(result: Result) -> bytes:
 def _zip(result: Result) -> bytes:
     """One mask for each file that was sent, under its name, as `metseg predict` writes them."""
     study = result.decoded.study
-    files: dict[Path, list[int]] = {}
-    for z, entry in enumerate(study.slices):
-        files.setdefault(entry.image, []).append(z)
-    if not files:
-        files[Path("upload")] = list(range(study.shape[0]))
+    paged = {entry.image for entry in study.slices if entry.page or study.stored is not None}
+    series = study.stored is not None and len(study.stored.files) > 1
+    slices = study.slices or tuple(SliceFile(Path("upload"), page=z) for z in range(study.shape[0]))
+    files = result_files(study.name, slices, None, lambda _: series, lambda image: image in paged)
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive, TemporaryDirectory() as folder:
-        for image, indices in files.items():
-            path = Path(folder, "mask.tif")
-            volume = result.mask[indices] * np.uint8(255)
-            several = len(indices) > 1
-            write_tiff(
-                path,
-                volume if several else volume[0],
-                channels=False,
-                spacing=study.geometry.spacing if several else None,
-                about=result.about,
-            )
-            name = image.with_name(f"{stem_of(image)}{MASK_ENDING}")
-            _add(archive, f"{name.as_posix()}.tif", path)
-            _add(archive, f"{name.as_posix()}.json", path.with_suffix(".json"))
+        for file, indices in files.items():
+            path = Path(folder, f"mask{file.writer.suffix}")
+            part = result.mask if file.writer.whole else result.mask[indices]
+            file.writer.write(path, part, study, mask=True, about=result.about)
+            name = f"{file.path.as_posix()}{MASK_ENDING}"
+            _add(archive, f"{name}{file.writer.suffix}", path)
+            _add(archive, f"{name}.json", sidecar_of(path))
     return content.getvalue()
 
 

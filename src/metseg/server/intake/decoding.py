@@ -145,5 +145,10 @@ def _located(path: Path, reason: str, root: Path, kind: str) -> str:
 
 
 def _relative(study: Study, root: Path) -> Study:
-    slices = tuple(replace(entry, image=entry.image.relative_to(root), mask=None) for entry in study.slices)
+    slices = tuple(
+        SliceFile(
+            entry.image.relative_to(root), None, entry.page, tuple(path.relative_to(root) for path in entry.others)
+        )
+        for entry in study.slices
+    )
     return replace(study, slices=slices, mask=None)

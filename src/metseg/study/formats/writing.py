@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping
+from functools import lru_cache
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +18,107 @@ from metseg.study.formats.nifti import mask_volume
 from metseg.study.formats.registry import header_of, read_voxels
 from metseg.study.model import Study
 from metseg.study.sidecar import PIXELS_KEY, read_pixels_hash, write_sidecar
-from metseg.study.tiff import pixels_hash
+from metseg.study.tiff import pixels_hash, write_tiff
 
 _COMPRESSION = 6
+#: Writers of other packages are registered under this.
+WRITERS = "metseg.writers"
+
+
+class Writer(Protocol):
+    """Writes masks and probabilities in one format.
+
+    Writers of other packages are found by the entry point group ``metseg.writers``; each names a class.
+    """
+
+    @property
+    def name(self) -> str:
+        """Of the format, as it is asked for, such as ``nifti``."""
+
+    @property
+    def suffix(self) -> str:
+        """How names of its files end."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether a file holds a whole study with its place; else there is one for each file of slices."""
+
+    def write(
+        self, path: Path, volume: npt.NDArray[np.uint8], study: Study, *, mask: bool, about: Mapping[str, Any] | None
+    ) -> None:
+        """Write a result.
+
+        Parameters
+        ----------
+        path : Path
+            File to create or replace; its folder must exist.
+        volume : ndarray of uint8, shape (z, y, x)
+            A mask, 0 and 1, or probabilities, 0 to 255: on the study's grid if the format holds a whole study.
+        study : Study
+            What it is of.
+        mask : bool
+            Whether it is a mask.
+        about : mapping of str to JSON values, or None
+            What is written beside it.
+
+        Raises
+        ------
+        DataError
+            If it cannot be written.
+        """
+
+
+class TiffWriter:
+    """Writes slices and stacks as TIFF: masks as 0 and 255."""
+
+    name, suffix, whole = "tiff", ".tif", False
+
+    def write(
+        self, path: Path, volume: npt.NDArray[np.uint8], study: Study, *, mask: bool, about: Mapping[str, Any] | None
+    ) -> None:
+        """Write a page a slice; of several the spacing is written beside them."""
+        pages = volume * np.uint8(255 if mask else 1)
+        spacing = study.geometry.spacing if len(pages) > 1 else None
+        write_tiff(path, pages if len(pages) > 1 else pages[0], channels=False, spacing=spacing, about=about)
+
+
+class NiftiWriter:
+    """Writes volumes as NIfTI, on the grid of the file that the study came from: masks as 0 and 1."""
+
+    name, suffix, whole = "nifti", ".nii.gz", True
+
+    def write(
+        self, path: Path, volume: npt.NDArray[np.uint8], study: Study, *, mask: bool, about: Mapping[str, Any] | None
+    ) -> None:
+        """Write the volume, see :func:`write_volume`."""
+        write_volume(path, volume, study, about=about)
+
+
+@lru_cache(maxsize=1)
+def writers() -> tuple[Writer, ...]:
+    """All writers: ours, then those of other packages."""
+    found = sorted(entry_points(group=WRITERS), key=lambda entry: entry.name)
+    return (TiffWriter(), NiftiWriter(), *(entry.load()() for entry in found))
+
+
+def writer_named(name: str) -> Writer:
+    """The writer of a format.
+
+    Raises
+    ------
+    DataError
+        If there is none of that name.
+    """
+    for writer in writers():
+        if writer.name == name.lower():
+            return writer
+    raise DataError(f"{name!r} is no format that is written; there are: {', '.join(one.name for one in writers())}")
 
 
 def write_volume(
-    path: Path, volume: npt.NDArray[np.uint8], study: Study, *, about: Mapping[str, Any] | None = None
+    path: Path, volume: npt.NDArray[np.generic], study: Study, *, about: Mapping[str, Any] | None = None
 ) -> None:
-    """Write voxels on a study's grid as ``.nii.gz``, on the grid of the file that the study came from.
+    """Write voxels on a study's grid as ``.nii.gz`` or ``.nii``, on the grid of the file that the study came from.
 
     The same voxels give the same bytes.
 
@@ -32,8 +126,8 @@ def write_volume(
     ----------
     path : Path
         File to create or replace; its folder must exist.
-    volume : ndarray of uint8, shape (z, y, x)
-        Mask or probabilities.
+    volume : ndarray of any real type, shape (z, y, x)
+        Mask, probabilities or intensities.
     study : Study
         What they are of.
     about : mapping of str to JSON values, optional
@@ -46,7 +140,9 @@ def write_volume(
     """
     if about is not None:
         write_sidecar(path, None, {**about, PIXELS_KEY: pixels_hash(volume[..., None])})
-    content = gzip.compress(mask_volume(volume, study.geometry, study.stored), _COMPRESSION, mtime=0)
+    content = mask_volume(volume, study.geometry, study.stored)
+    if path.name.lower().endswith(".gz"):
+        content = gzip.compress(content, _COMPRESSION, mtime=0)
     try:
         with write_atomically(path) as temporary:
             temporary.write_bytes(content)
