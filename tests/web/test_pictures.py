@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metseg.study.geometry import Geometry
 from metseg.web.pictures import FIRST, Frame, Lesions, Marking, Window, draw, draw_mask
-from metseg.web.planes import Plane, Region, fullest, head_region, steps_of
+from metseg.web.planes import Plane, Region, drawn_steps, fullest, head_region
 
 _SHAPE = (7, 40, 30)
 _REGION = Region(((0, 7), (4, 36), (5, 28)))
@@ -25,7 +26,7 @@ def test_a_click_finds_the_voxel_that_is_drawn_there(plane: Plane, z: int, y: in
 def test_a_voxel_is_seen_where_the_page_says_it_is(plane: Plane, z: int, y: int, x: int) -> None:
     volume = np.zeros(_SHAPE, np.int32)
     volume[z, y, x] = 1
-    frame = Frame(plane, _REGION, steps_of((5.0, 1.0, 1.0), _SHAPE), side=320)
+    frame = Frame(plane, _REGION, (5.0, 1.0, 1.0), side=320)
     picture = draw_mask(frame, Lesions(volume), (z, y, x)[plane.axis])
     down, across = _REGION.place(plane, (z, y, x))
     height, width = picture.shape[:2]
@@ -33,21 +34,21 @@ def test_a_voxel_is_seen_where_the_page_says_it_is(plane: Plane, z: int, y: int,
 
 
 def test_thick_slices_are_drawn_thick() -> None:
-    steps = steps_of((5.0, 1.0, 1.0), _SHAPE)
+    steps = (5.0, 1.0, 1.0)
     frame = Frame(Plane.CORONAL, Region(((0, 7), (0, 40), (0, 30))), steps, side=350)
     assert frame.resized(np.zeros((7, 30), np.uint8)).shape == (350, 300)
 
 
 def test_unknown_spacing_stays_unknown_and_is_only_drawn() -> None:
-    assert not steps_of(None, (20, 200, 200)).known
-    assert steps_of(None, (20, 200, 200)).steps == (7.0, 1.0, 1.0)
+    assert drawn_steps(Geometry(), (20, 200, 200)) == (7.0, 1.0, 1.0)
+    assert drawn_steps(Geometry.spaced((3, 0.5, 0.5)), (20, 200, 200)) == (3.0, 0.5, 0.5)
 
 
 @pytest.mark.parametrize("filled", [False, True])
 def test_lesions_are_marked_where_they_are_and_nowhere_else(filled: bool) -> None:
     labels = np.zeros((1, 64, 64), np.int32)
     labels[0, 20:40, 24:44] = 1
-    frame = Frame(Plane.AXIAL, Region(((0, 1), (0, 64), (0, 64))), steps_of(None, (1, 64, 64)), side=256)
+    frame = Frame(Plane.AXIAL, Region(((0, 1), (0, 64), (0, 64))), drawn_steps(Geometry(), (1, 64, 64)), side=256)
     gray = np.full((64, 64), 100, np.uint8)
     picture = draw(frame, gray, 0, [Lesions(labels)], Marking(1.0, filled=filled))
     coloured = (picture != 100).any(axis=2)

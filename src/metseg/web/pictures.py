@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.preprocessing import display_window
-from metseg.web.planes import Plane, Region, Steps
+from metseg.study.geometry import Spacing
+from metseg.web.planes import Plane, Region
 
 #: Red, green, blue of the first network's lesions and of the second's, as on all pictures of this package.
 FIRST, SECOND = (255, 176, 0), (53, 208, 255)
@@ -60,13 +61,13 @@ class Frame:
 
     plane: Plane
     region: Region
-    steps: Steps
+    steps: Spacing
     side: int = 720
 
     def resized(self, flat: Gray, how: int = cv2.INTER_CUBIC) -> Gray:
         """The part of a slice that is shown, in the picture's size."""
         part = self.region.crop(self.plane, flat)
-        tall, wide = self.plane.pixel(self.steps.steps)
+        tall, wide = self.plane.pixel(self.steps)
         height, width = part.shape[0] * tall, part.shape[1] * wide
         scale = self.side / max(height, width)
         size = max(1, round(width * scale)), max(1, round(height * scale))

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Shape = tuple[int, int, int]
-Spacing = tuple[float, float, float]
+from metseg.study.geometry import Geometry, Shape, Spacing
 
 #: Air is darker than this part of the brightest voxels; rows with fewer brighter voxels than this part are air.
 _AIR, _SPECKS = 0.2, 0.015
@@ -90,28 +89,16 @@ def head_region(voxels: npt.NDArray[Any], mask: npt.NDArray[np.uint8]) -> Region
     return Region(((0, mask.shape[0]), sides[0], sides[1]))
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """Distances that pictures are drawn with.
+def drawn_steps(geometry: Geometry, shape: Shape) -> Spacing:
+    """Distances along (z, y, x) that pictures of ``shape`` voxels are drawn with; nothing is measured with them.
 
-    Attributes
-    ----------
-    steps : (float, float, float)
-        Along (z, y, x); mm if ``known``, else in pixels of an axial slice.
-    known : bool
-        Whether they were measured. Nothing is ever measured with steps that are not known.
+    They are the spacing; where it is not known, pixels of an axial slice, and slices apart enough for a head to be
+    about as tall as it is wide.
     """
-
-    steps: Spacing
-    known: bool
-
-
-def steps_of(spacing: Spacing | None, shape: Shape) -> Steps:
-    """The spacing, or, for pictures only, slices apart enough for a head to be about as tall as it is wide."""
-    if spacing is not None:
-        return Steps(spacing, True)
+    if geometry.spacing is not None:
+        return geometry.spacing
     depth, rows, columns = shape
-    return Steps((min(max(round(0.7 * max(rows, columns) / depth, 1), 1.0), _THICKEST), 1.0, 1.0), False)
+    return min(max(round(0.7 * max(rows, columns) / depth, 1), 1.0), _THICKEST), 1.0, 1.0
 
 
 def middle(shape: Shape) -> list[int]:

@@ -12,9 +12,10 @@ import numpy.typing as npt
 import tifffile
 
 from metseg.lesions import label_lesions
+from metseg.study.geometry import Geometry, Spacing
 from metseg.web.documents import Answer
 from metseg.web.pictures import Window, usual_window
-from metseg.web.planes import Region, Steps, head_region, steps_of
+from metseg.web.planes import Region, drawn_steps, head_region
 
 Voxels = npt.NDArray[np.uint8 | np.uint16]
 Mask = npt.NDArray[np.uint8]
@@ -77,10 +78,15 @@ class Result:
         """What pictures show."""
         return head_region(self.voxels, self.mask)
 
-    @cached_property
-    def steps(self) -> Steps:
+    @property
+    def geometry(self) -> Geometry:
+        """What the server said of it."""
+        return Geometry.spaced(self.answer.image.spacing)
+
+    @property
+    def steps(self) -> Spacing:
         """Distances that pictures are drawn with."""
-        return steps_of(self.answer.image.spacing, self.shape)
+        return drawn_steps(self.geometry, self.shape)
 
     @cached_property
     def windows(self) -> tuple[Window, ...]:

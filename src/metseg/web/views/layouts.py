@@ -54,7 +54,7 @@ def show_four(result: Result, look: Look) -> None:
 
 def show_planes(result: Result, look: Look) -> None:
     """All three planes through one voxel, with lines where they cut each other."""
-    if not result.steps.known:
+    if result.geometry.spacing is None:
         st.caption(
             "The distance of slices is not known: coronal and sagittal pictures are stretched to look like a head. "
             "Nothing is measured on them."

@@ -11,7 +11,7 @@ import streamlit as st
 from niivue_component import niivue_viewer
 from scipy import ndimage
 
-from metseg.web.planes import Spacing
+from metseg.study.geometry import Geometry, Spacing
 from metseg.web.result import Result
 from metseg.web.views.controls import Look
 
@@ -28,7 +28,7 @@ def show_volume(result: Result, look: Look) -> None:
     gray = look.window.apply(result.voxels[look.channel])
     with st.container(width=_SIDE, key="volume"):
         niivue_viewer(
-            nifti_data=as_nifti(*isotropic(_head(result, gray), result.steps.steps)),
+            nifti_data=as_nifti(*isotropic(_head(result, gray), result.steps)),
             filename="head.nii.gz",
             overlays=_overlay(result, look),
             height=_SIDE,
@@ -45,7 +45,7 @@ def _overlay(result: Result, look: Look) -> list[dict[str, object]] | None:
     if not result.mask.any():
         return None
     soft = ndimage.gaussian_filter(result.mask * np.uint8(255), (0, 1, 1))
-    filled, steps = isotropic(_head(result, soft), result.steps.steps)
+    filled, steps = isotropic(_head(result, soft), result.steps)
     filled[filled < _HALF] = 0
     return [
         {
@@ -80,7 +80,7 @@ def isotropic(values: npt.NDArray[np.uint8], steps: Spacing) -> tuple[npt.NDArra
 
 def as_nifti(volume: npt.NDArray[np.uint8], steps: Spacing) -> bytes:
     """A packed NIfTI of (z, y, x): x to the patient's left, y to the back, z upwards, around the origin."""
-    affine = np.diag([-steps[2], -steps[1], steps[0], 1.0])
+    affine = Geometry.spaced(steps).drawn
     affine[:3, 3] = -affine[:3, :3] @ ((np.array(volume.shape[::-1]) - 1) / 2)
     image = nibabel.Nifti1Image(np.ascontiguousarray(volume.transpose(2, 1, 0)), affine)  # type: ignore[no-untyped-call]
     return gzip.compress(image.to_bytes(), 1, mtime=0)
