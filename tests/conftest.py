@@ -239,6 +239,30 @@ def _dicom_slice(plane: Any, position: Any, directions: Any, steps: Any, number:
 
 
 @pytest.fixture(scope="session")
+def flair(head: Study) -> Any:
+    """FLAIR of the synthetic head in 16 bits, shape (z, y, x)."""
+    return head.voxels[1].astype("uint16") * 37
+
+
+@pytest.fixture(scope="session")
+def one_head(tmp_path_factory: pytest.TempPathFactory, flair: Any, oblique: Any) -> dict[str, Path]:
+    """FLAIR of one head in every format and order of voxels, as files or folders by what they are, called ``head``."""
+    from metseg.study import Geometry, write_tiff
+
+    folder = tmp_path_factory.mktemp("one_head")
+    saved = _save_everywhere(folder, flair, oblique)
+    spacing = Geometry.placed(oblique).spacing
+    saved["TIFF stack"] = folder / "TIFF stack" / "head.tif"
+    saved["TIFF slices"] = folder / "TIFF slices" / "head"
+    saved["TIFF slices"].mkdir(parents=True)
+    saved["TIFF stack"].parent.mkdir()
+    write_tiff(saved["TIFF stack"], flair, channels=False, spacing=spacing)
+    for z, plane in enumerate(flair, start=1):
+        write_tiff(saved["TIFF slices"] / f"head_{z}.tif", plane, spacing=spacing)
+    return saved
+
+
+@pytest.fixture(scope="session")
 def oblique() -> Any:
     """Affine (4, 4) of slices that are tilted and turned, RAS+."""
     import numpy as np

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +13,8 @@ import SimpleITK as sitk
 from metseg.study import Study, read_tiff, write_tiff
 from metseg.study.formats import header_of, read_voxels
 
-KINDS = [f"NIfTI {codes}" for codes in ("LPS", "RAS", "ASL", "PIR", "SAL", "IPR", "int16")]
+KINDS = [f"NIfTI {codes}" for codes in ("LPS", "RAS", "ASL", "PIR", "SAL", "IPR", "int16", "float32")]
 KINDS += ["NIfTI-2", "NRRD", "MetaImage", "DICOM"]
-
-
-@pytest.fixture(scope="module")
-def flair(head: Study) -> npt.NDArray[np.uint16]:
-    return head.voxels[1].astype(np.uint16) * 37
-
-
-@pytest.fixture(scope="module")
-def saved(
-    tmp_path_factory: pytest.TempPathFactory,
-    save_head_as: Callable[..., dict[str, Path]],
-    flair: npt.NDArray[np.uint16],
-    oblique: npt.NDArray[np.float64],
-) -> dict[str, Path]:
-    return save_head_as(tmp_path_factory.mktemp("formats"), flair, oblique)
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +32,9 @@ def reference(flair: npt.NDArray[np.uint16], model: Path) -> npt.NDArray[np.uint
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_masks_are_equal_voxel_for_voxel_and_lie_on_their_source(
-    metseg: Any, model: Path, saved: dict[str, Path], reference: npt.NDArray[np.uint8], tmp_path: Path, kind: str
+    metseg: Any, model: Path, one_head: dict[str, Path], reference: npt.NDArray[np.uint8], tmp_path: Path, kind: str
 ) -> None:
-    source = saved[kind]
+    source = one_head[kind]
     done = metseg("predict", "--model", model, "--input", source, "--output", tmp_path / "out")
     assert done.status == 0, done.err
     answer = tmp_path / "out/head_mask.nii.gz"
@@ -71,11 +55,22 @@ def test_masks_are_equal_voxel_for_voxel_and_lie_on_their_source(
         assert np.allclose(here, there, atol=1e-3)
 
 
+@pytest.mark.parametrize("kind", ["TIFF stack", "TIFF slices"])
+def test_slices_and_stacks_get_the_same_mask(
+    metseg: Any, model: Path, one_head: dict[str, Path], reference: npt.NDArray[np.uint8], tmp_path: Path, kind: str
+) -> None:
+    done = metseg("predict", "--model", model, "--input", one_head[kind], "--output", tmp_path / "out")
+    assert done.status == 0, done.err
+    written = sorted(tmp_path.rglob("*_mask.tif"), key=lambda path: (len(path.name), path.name))
+    assert len(written) == (1 if kind == "TIFF stack" else 10)
+    assert np.array_equal(np.concatenate([read_tiff(path)[:, 0] for path in written]), reference * 255)
+
+
 @pytest.mark.parametrize(("form", "ending"), [("tiff", ".tif"), ("nifti", ".nii.gz")])
 def test_another_format_can_be_asked_for(
     metseg: Any,
     model: Path,
-    saved: dict[str, Path],
+    one_head: dict[str, Path],
     flair: npt.NDArray[np.uint16],
     reference: npt.NDArray[np.uint8],
     tmp_path: Path,
@@ -83,7 +78,7 @@ def test_another_format_can_be_asked_for(
     ending: str,
 ) -> None:
     write_tiff(tmp_path / "stack.tif", flair)
-    for name, source in (("head", saved["NIfTI PIR"]), ("stack", tmp_path / "stack.tif")):
+    for name, source in (("head", one_head["NIfTI PIR"]), ("stack", tmp_path / "stack.tif")):
         command = ("predict", "--model", model, "--input", source, "--output", tmp_path / "out", "--format", form)
         done = metseg(*command)
         assert done.status == 0, done.err
@@ -95,9 +90,9 @@ def test_another_format_can_be_asked_for(
 
 
 def test_an_earlier_mask_is_only_replaced_if_nobody_edited_it(
-    metseg: Any, model: Path, saved: dict[str, Path], tmp_path: Path
+    metseg: Any, model: Path, one_head: dict[str, Path], tmp_path: Path
 ) -> None:
-    command = ("predict", "--model", model, "--input", saved["NIfTI RAS"], "--output", tmp_path / "out")
+    command = ("predict", "--model", model, "--input", one_head["NIfTI RAS"], "--output", tmp_path / "out")
     assert metseg(*command).status == 0
     again = metseg(*command)
     assert again.status != 0
@@ -112,19 +107,22 @@ def test_an_earlier_mask_is_only_replaced_if_nobody_edited_it(
     assert "may be what a person drew" in refused.err
 
 
-def test_inspect_says_what_each_format_is(metseg: Any, saved: dict[str, Path]) -> None:
+def test_inspect_says_what_each_format_is(metseg: Any, one_head: dict[str, Path]) -> None:
     for kind in ("NIfTI SAL", "DICOM", "NRRD"):
-        done = metseg("inspect", saved[kind])
+        done = metseg("inspect", one_head[kind])
         assert done.status == 0, done.err
         assert "64 x 64 x 1" in done.out
         assert "4 x 0.8 x 0.9" in done.out
-    assert "flair" in metseg("inspect", saved["DICOM"]).out
+    assert "flair" in metseg("inspect", one_head["DICOM"]).out
 
 
 def test_one_file_a_sequence_is_one_patient(
     metseg: Any, model: Path, head: Study, oblique: npt.NDArray[np.float64], tmp_path: Path
 ) -> None:
     import nibabel
+
+    from metseg.checkpoints import load_checkpoint
+    from metseg.inference import Segmenter
 
     (tmp_path / "P").mkdir()
     assert head.mask is not None
@@ -137,4 +135,54 @@ def test_one_file_a_sequence_is_one_patient(
     assert "pre-contrast, flair, post-contrast" in done.out
     out = tmp_path / "out"
     assert metseg("predict", "--model", model, "--input", tmp_path / "P", "--output", out).status == 0
-    assert (out / "P_mask.nii.gz").exists()
+    with Segmenter(load_checkpoint(model)) as segmenter:
+        expected = segmenter.segment(Study("head", head.voxels, head.sequences)).mask
+    assert np.array_equal(read_voxels(header_of(out / "P_mask.nii.gz"))[0], expected)
+
+
+def test_slices_of_one_file_a_sequence_get_a_mask_each(metseg: Any, model: Path, head: Study, tmp_path: Path) -> None:
+    from metseg.study import find_studies, load
+
+    source = tmp_path / "P"
+    source.mkdir()
+    for z in (4, 5):
+        for name, voxels in zip(("t1", "flair", "t1ce"), head.voxels, strict=True):
+            write_tiff(source / f"P_{name}_{z}.tif", voxels[z])
+    done = metseg("predict", "--model", model, "--input", source, "--output", tmp_path / "out")
+    assert done.status == 0, done.err
+    masks = sorted((tmp_path / "out").glob("*.tif"))
+    assert [path.name for path in masks] == ["P_4_mask.tif", "P_5_mask.tif"]
+    for path in masks:
+        path.rename(source / path.name)
+    [study] = load(find_studies(source)[0]).studies
+    assert [entry.mask and entry.mask.name for entry in study.slices] == [path.name for path in masks]
+
+
+def test_a_format_that_is_not_written_is_named(metseg: Any, model: Path, tmp_path: Path) -> None:
+    done = metseg("predict", "--model", model, "--input", tmp_path, "--output", tmp_path / "out", "--format", "dcm")
+    assert done.status != 0
+    assert "there are: tiff, nifti" in done.err
+
+
+def test_writers_of_other_packages_are_found(
+    metseg: Any, model: Path, one_head: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from importlib.metadata import EntryPoint
+
+    from metseg.study.formats import writing
+
+    entry = EntryPoint("plain", "tests_of_formats_plain:PlainNifti", writing.WRITERS)
+    (tmp_path / "tests_of_formats_plain.py").write_text(
+        "from metseg.study.formats.writing import NiftiWriter\n"
+        "class PlainNifti(NiftiWriter):\n    name, suffix = 'plain', '.nii'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(writing, "entry_points", lambda group: (entry,) if group == writing.WRITERS else ())
+    writing.writers.cache_clear()
+    try:
+        source, out = one_head["TIFF stack"], tmp_path / "out"
+        done = metseg("predict", "--model", model, "--input", source, "--output", out, "--format", "plain")
+        assert done.status == 0, done.err
+        assert header_of(out / "head_mask.nii").shape == (1, 10, 64, 64)
+    finally:
+        writing.writers.cache_clear()

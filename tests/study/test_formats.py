@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import shutil
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,18 +30,8 @@ Saved = dict[str, Path]
 
 
 @pytest.fixture(scope="module")
-def flair(head: Study) -> npt.NDArray[np.uint16]:
-    return head.voxels[1].astype(np.uint16) * 37
-
-
-@pytest.fixture(scope="module")
-def saved(
-    tmp_path_factory: pytest.TempPathFactory,
-    save_head_as: Callable[..., Saved],
-    flair: npt.NDArray[np.uint16],
-    oblique: npt.NDArray[np.float64],
-) -> Saved:
-    return save_head_as(tmp_path_factory.mktemp("formats"), flair, oblique)
+def saved(one_head: Saved) -> Saved:
+    return one_head
 
 
 def only(path: Path) -> Header:
@@ -304,6 +296,12 @@ def test_the_table_in_the_documentation_is_that_of_the_registry(repository: Path
     from metseg.study.formats import formats_table
 
     assert formats_table() in (repository / "docs/studies.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_layouts_in_the_documentation_is_current(repository: Path) -> None:
+    command = [sys.executable, repository / "docs/scripts/tables_of_studies.py", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_readers_of_other_packages_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

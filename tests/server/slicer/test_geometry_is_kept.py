@@ -83,6 +83,28 @@ def test_an_oblique_case_lies_where_it_was(
     assert json.loads(sidecar.read_text())["Orientation"] == "LPS"
 
 
+@pytest.mark.parametrize("kind", ["NIfTI RAS", "NIfTI PIR", "NRRD", "MetaImage"])
+def test_an_outline_of_an_upload_is_that_of_the_voxels_at_its_place(
+    slicer: TestClient, weights: Path, one_head: dict[str, Path], flair: Any, tmp_path: Path, kind: str
+) -> None:
+    from metseg.checkpoints import load_checkpoint
+    from metseg.inference import Segmenter
+    from metseg.study import Sequence
+
+    with Segmenter(load_checkpoint(weights / "small")) as segmenter:
+        expected = segmenter.segment(Study("head", flair[None], (Sequence.UNKNOWN,))).mask
+    with one_head[kind].open("rb") as file:
+        answer = slicer.put("/datastore/image", params={"image": "any"}, files={"file": (one_head[kind].name, file)})
+    assert answer.status_code == 200, answer.text
+    answer = slicer.post("/infer/small?image=any&output=image", files={"params": (None, "{}")})
+    assert answer.status_code == 200, answer.text
+    (tmp_path / "mask.nii.gz").write_bytes(answer.content)
+    mask, source = (sitk.ReadImage(str(path)) for path in (tmp_path / "mask.nii.gz", one_head["NIfTI LPS"]))
+    np.testing.assert_allclose(corners(mask), corners(source), atol=1e-3)
+    grid = sitk.Resample(mask, source, sitk.Transform(), sitk.sitkNearestNeighbor)
+    assert np.array_equal(sitk.GetArrayFromImage(grid), expected)
+
+
 def as_earlier(project: Project, name: str, affine: npt.NDArray[np.float64]) -> Path:
     """Write a case's files as version 1 wrote them; the path of what lay beside the image."""
     folder = next(path for path in (project.path / "cases").iterdir() if name in path.name)
