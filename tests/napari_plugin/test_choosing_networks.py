@@ -123,7 +123,7 @@ def test_channels_can_be_named_and_only_networks_that_fit_are_offered(
 
     assert offered("best")
     assert offered("metastases")
-    names = widget.input.sequences
+    [names] = widget.input.sequences.choices
     names.setCurrentIndex(names.findText("post-contrast"))
     assert widget.state.automatic == ("metastases",)
     assert not offered("best")

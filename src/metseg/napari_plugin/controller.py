@@ -14,7 +14,8 @@ from metseg.errors import MetsegError
 from metseg.napari_plugin import exporting, outlines, pipeline
 from metseg.napari_plugin.background import Latest, resting
 from metseg.napari_plugin.brush_circle import without_box
-from metseg.napari_plugin.layers import KEY, SEQUENCES_KEY, Channel, Source, is_auxiliary, sequences_of
+from metseg.napari_plugin.companions import name_row, rows_of
+from metseg.napari_plugin.layers import KEY, Channel, Source, is_auxiliary, sequences_of
 from metseg.napari_plugin.messages import tell, tell_error
 from metseg.napari_plugin.navigation import go_to, shown_slice, shows_slices
 from metseg.napari_plugin.network_choices import NetworkChoices
@@ -94,13 +95,13 @@ class Controller(Follower):
 
     def _on_image(self) -> None:
         image = self._state.image
+        self._state.sequence_rows = () if image is None else rows_of(image, self._viewer.layers)
         self._state.sequences = () if image is None else sequences_of(image)
 
-    def name_channels(self, sequences: tuple[Sequence, ...]) -> None:
-        """Say which sequence each channel of the chosen image is."""
-        if self._state.image is not None:
-            self._state.image.metadata[SEQUENCES_KEY] = sequences
-            self._state.sequences = sequences
+    def name_sequence(self, row: int, sequence: Sequence | None) -> None:
+        """Say which sequence a row of the table is; ``None`` leaves it out."""
+        name_row(self._state.sequence_rows, row, sequence)
+        self._on_image()
 
     def _choose_automatically(self) -> None:
         state = self._state
@@ -129,6 +130,7 @@ class Controller(Follower):
             self._state.image = event.value
         elif self._state.image not in layers:
             self._state.image = layers[-1] if layers else None
+        self._on_image()
         self._refresh_outlines()
 
     def _list_images(self) -> None:

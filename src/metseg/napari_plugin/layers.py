@@ -16,6 +16,7 @@ from metseg.lesions import Target
 from metseg.napari_plugin.arrays import as_channels, as_stored, grid_of
 from metseg.preprocessing import display_window
 from metseg.study import Geometry, Sequence, Study, assumed_sequences
+from metseg.study.sequence_names import sequence_in
 
 if TYPE_CHECKING:
     from metseg.inference import Segmentation
@@ -27,6 +28,8 @@ LayerData = tuple[Any, dict[str, Any], str]
 KEY = "metseg"
 #: Key of the names that a user gave to the channels of an image layer.
 SEQUENCES_KEY = "metseg-sequences"
+#: Key of the other layers that are further sequences of an image layer of one channel: (weak reference, Sequence).
+COMPANIONS_KEY = "metseg-companions"
 AXES = ("z", "y", "x")
 #: Key of a copy of the labels that a lone mask file holds, in the metadata of its layer.
 MASK_FILE_KEY = "metseg-mask-file"
@@ -234,8 +237,35 @@ class Source:
     notices: tuple[str, ...] = ()
 
 
+def companions_of(layer: Any) -> list[tuple[Any, Sequence]]:
+    """Other layers that are further sequences of the study of an image layer, and which they are."""
+    found = [(reference(), sequence) for reference, sequence in layer.metadata.get(COMPANIONS_KEY, ())]
+    return [(other, sequence) for other, sequence in found if other is not None]
+
+
 def source_of(layer: Any) -> Source:
-    """Make a study of an image layer, whoever made the layer.
+    """Make a study of an image layer, whoever made the layer, and of those that are its further sequences.
+
+    Raises
+    ------
+    DataError
+        If an array's axes cannot be told apart, or further sequences have another size.
+    """
+    source = _own_source(layer)
+    others = companions_of(layer)
+    if not others:
+        return source
+    further = [_own_source(other) for other, _ in others]
+    if any(one.study.voxels.shape != (1, *source.study.shape) for one in further):
+        raise DataError(f"{layer.name}: the layers of its other sequences have another size")
+    voxels = np.concatenate([source.study.voxels, *(one.study.voxels for one in further)])
+    sequences = (*source.study.sequences, *(sequence for _, sequence in others))
+    study = replace(source.study, voxels=voxels, sequences=sequences, stored=source.study.stored)
+    return Source(study, source.grid, (*source.notices, *(notice for one in further for notice in one.notices)))
+
+
+def _own_source(layer: Any) -> Source:
+    """Make a study of an image layer alone.
 
     Layers of our reader give their whole study. Other layers may be (y, x), (z, y, x), RGB(A), or have three or
     four channels first, second or last, see :func:`~metseg.napari_plugin.arrays.grid_of`; three channels are taken for
@@ -249,7 +279,7 @@ def source_of(layer: Any) -> Source:
     """
     channel = layer.metadata.get(KEY)
     if isinstance(channel, Channel) and np.array_equal(np.asarray(layer.data), channel.study.voxels[channel.index]):
-        named = layer.metadata.get(SEQUENCES_KEY) or channel.study.sequences
+        named = own_sequences(layer)
         return Source(channel.study.with_sequences(named), channel.study.shape)
     data = np.asarray(layer.data[0] if layer.multiscale else layer.data)
     grid = grid_of(data.shape, rgb=layer.rgb)
@@ -261,7 +291,7 @@ def source_of(layer: Any) -> Source:
             raise DataError(f"{layer.name}: has four channels; choose under Sequences which is which")
         voxels = voxels[:3]
         notices = [*notices, "the fourth (alpha) channel is ignored"]
-    sequences = layer.metadata.get(SEQUENCES_KEY) or assumed_sequences(len(voxels))
+    sequences = layer.metadata.get(SEQUENCES_KEY) or _assumed(layer, len(voxels))
     spacing = spacing_in_mm(layer.scale, layer.units) if len(layer.scale) == len(grid) == 3 else None
     affine = layer.metadata.get(AFFINE_KEY)
     geometry = Geometry.spaced(spacing) if affine is None else Geometry.placed(affine)
@@ -271,6 +301,11 @@ def source_of(layer: Any) -> Source:
 
 def sequences_of(layer: Any) -> tuple[Sequence, ...]:
     """A name for each channel of the study that :func:`source_of` makes of an image layer; looks at no voxel."""
+    return (*own_sequences(layer), *(sequence for _, sequence in companions_of(layer)))
+
+
+def own_sequences(layer: Any) -> tuple[Sequence, ...]:
+    """A name for each channel of an image layer itself."""
     if named := layer.metadata.get(SEQUENCES_KEY):
         return tuple(named)
     channel = layer.metadata.get(KEY)
@@ -281,7 +316,13 @@ def sequences_of(layer: Any) -> tuple[Sequence, ...]:
     if grid is None:
         return ()
     channels = int(np.prod(shape)) // int(np.prod(grid))
-    return assumed_sequences(3 if channels == 4 and layer.rgb and _is_opaque(layer) else channels)
+    return _assumed(layer, 3 if channels == 4 and layer.rgb and _is_opaque(layer) else channels)
+
+
+def _assumed(layer: Any, channels: int) -> tuple[Sequence, ...]:
+    """What channels are taken for that nobody has named: a single one by the layer's name."""
+    written = sequence_in(layer.name) if channels == 1 else None
+    return assumed_sequences(channels) if written is None else (written[0],)
 
 
 def _is_opaque(layer: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,12 +24,12 @@ from metseg import DEFAULT_MODEL
 from metseg.lesions import TargetChoice
 from metseg.napari_plugin import pipeline
 from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, NamedButton, Option, Part, Section, rename
-from metseg.napari_plugin.layers import TITLES
 from metseg.napari_plugin.outline_display import FILL_KEY, HIDE_KEY
+from metseg.napari_plugin.sequence_table import SequenceTable
 from metseg.napari_plugin.state import Activity, ModelChoice, SegmentationState, Slices
 from metseg.napari_plugin.waiting import Waiting
 from metseg.preprocessing import Clahe
-from metseg.study import TRIPLET, Sequence, StudyFiles
+from metseg.study import Sequence, StudyFiles
 
 _DEVICE_TITLES = {"auto": "Automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
 _MOST_VOXELS = 1_000_000
@@ -49,7 +48,7 @@ class InputSection(Section[SegmentationState]):
         self,
         state: SegmentationState,
         open_model: Callable[[], object],
-        name_channels: Callable[[tuple[Sequence, ...]], object],
+        name_sequence: Callable[[int, Sequence | None], object],
         open_patient: Callable[[StudyFiles], object],
     ) -> None:
         super().__init__("Image and network", state)
@@ -57,8 +56,7 @@ class InputSection(Section[SegmentationState]):
         self.patient.setToolTip("The patients of the folder that was opened. Another one takes the place of this one.")
         self.image = Choice(lambda layer: setattr(state, "image", layer), "No image is open")
         self.image.setToolTip("The study to segment. Its sequences are gathered from all its layers.")
-        self.sequences = Choice(name_channels, "No image is open")
-        self.sequences.setToolTip("Which sequence each channel of the image is. Files seldom say it; you may.")
+        self.sequences = SequenceTable(name_sequence)
         self.target = Choice(lambda target: setattr(state, "target", target))
         self.target.setToolTip("What the automatic choice of networks outlines.")
         self.model = Choice(lambda key: setattr(state, "model", key), "No network found")
@@ -82,7 +80,7 @@ class InputSection(Section[SegmentationState]):
         self.add_row("Device", self.device)
         self.follow(state.events, ("patients", "patient"), self._show_patients)
         self.follow(state.events, ("images", "image"), self._show_images)
-        self.follow(state.events, ("sequences",), self._show_sequences)
+        self.follow(state.events, ("sequence_rows",), self._show_sequences)
         shown = ("models", "model", "searching", "opening", "sequences", "target", "automatic", "unavailable")
         self.follow(state.events, shown, self._show_models)
         self.follow(state.events, ("devices", "device"), self._show_devices)
@@ -103,7 +101,8 @@ class InputSection(Section[SegmentationState]):
         self.image.offer(options, self.state.image)
 
     def _show_sequences(self) -> None:
-        self.sequences.offer(_possible_names(self.state.sequences), self.state.sequences)
+        self.sequences.show_rows(self.state.sequence_rows)
+        self.show_row(self.sequences, bool(self.state.sequence_rows))
 
     def _show_models(self) -> None:
         self.model.offer(model_options(self.state.models, self.state.sequences), self.state.model)
@@ -341,19 +340,6 @@ def model_options(models: tuple[ModelChoice, ...], sequences: tuple[Sequence, ..
         options.append(Option(choice.key, choice.title, reason or choice.summary, usable))
     automatic = Option(DEFAULT_MODEL, "Automatic", "The network that fits the sequences of the image.")
     return [automatic, *options] if any(choice.card is not None for choice in models) else options
-
-
-def _possible_names(sequences: tuple[Sequence, ...]) -> list[Option]:
-    """What the channels may be called: as they are, and every order of the three sequences."""
-    orders = (
-        itertools.permutations(TRIPLET if len(sequences) < 4 else (*TRIPLET, Sequence.T2), len(sequences))
-        if sequences
-        else ()
-    )
-    names = dict.fromkeys([*([sequences] if sequences else []), *orders])
-    return [
-        Option(one, ", ".join("unknown" if name is Sequence.UNKNOWN else TITLES[name] for name in one)) for one in names
-    ]
 
 
 def _slider(low: float, high: float, decimals: int) -> QLabeledDoubleSlider:

@@ -18,6 +18,7 @@ from metseg.study import Sequence, StudyFiles
 
 if TYPE_CHECKING:
     from metseg.checkpoints import ModelCard, Standing
+    from metseg.napari_plugin.companions import SequenceRow
 
 
 class Activity(StrEnum):
@@ -114,6 +115,8 @@ class SegmentationState:
         What an automatic choice of networks shall outline; None for what the sequences show best.
     sequences : tuple of Sequence
         Of the chosen image, a name for each channel.
+    sequence_rows : tuple of SequenceRow
+        Its channels and the layers that may be further ones.
     automatic, unavailable
         Keys of the networks that fit them best, and why there is none.
     opening : str
@@ -155,6 +158,7 @@ class SegmentationState:
     model: str = ""
     target: TargetChoice | None = None
     sequences: tuple[Sequence, ...] = ()
+    sequence_rows: tuple[SequenceRow, ...] = ()
     automatic: tuple[str, ...] = ()
     unavailable: str = ""
     searching: bool = True

@@ -43,7 +43,7 @@ class SegmentationWidget(SessionWidget):
         self.display = OutlineDisplay(self.state)
         self.patients = Patients(napari_viewer, self.state)
         self.scoring = Scoring(self.state)
-        self.input = InputSection(self.state, self._open_model, self.controller.name_channels, self.patients.open)
+        self.input = InputSection(self.state, self._open_model, self.controller.name_sequence, self.patients.open)
         self.enhance = EnhanceSection(self.state)
         self.outline = OutlineSection(self.state)
         self.run = RunSection(self.state, self.controller.run, self.controller.cancel)

@@ -1,0 +1,126 @@
+"""Which layers and channels make up a study, and which sequence each is: by their names, or as the user says."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from metseg.napari_plugin.layers import COMPANIONS_KEY, SEQUENCES_KEY, companions_of, is_auxiliary, own_sequences
+from metseg.study import Sequence
+from metseg.study.sequence_names import sequence_in
+
+
+@dataclass(frozen=True)
+class SequenceRow:
+    """One layer or channel, and which sequence it is.
+
+    Attributes
+    ----------
+    title : str
+        What it is called.
+    sequence : Sequence or None
+        ``None`` if it is not part of the study.
+    layer : image layer
+        That it is of.
+    channel : int
+        Which of the layer's channels.
+    optional : bool
+        It may be left out: it is another layer than the chosen one.
+    """
+
+    title: str
+    sequence: Sequence | None
+    layer: Any
+    channel: int = 0
+    optional: bool = False
+
+
+def rows_of(layer: Any, layers: Iterable[Any]) -> tuple[SequenceRow, ...]:
+    """The channels of a layer, and the other layers that lie on the same voxels and have one channel.
+
+    Where nobody has said so, layers whose names tell another sequence of the same patient are part of its study.
+
+    Parameters
+    ----------
+    layer : image layer
+        The chosen one.
+    layers : iterable of layers
+        All that are open.
+    """
+    own = own_sequences(layer)
+    titles = [layer.name] if len(own) == 1 else [f"channel {number}" for number in range(1, len(own) + 1)]
+    rows = [SequenceRow(title, name, layer, index) for index, (title, name) in enumerate(zip(titles, own, strict=True))]
+    others = [other for other in layers if other is not layer and _fits(other, layer)]
+    if len(own) != 1:
+        return tuple(rows)
+    if COMPANIONS_KEY not in layer.metadata:
+        _fill_in(layer, others)
+    kept = [(other, sequence) for other, sequence in companions_of(layer) if any(other is one for one in others)]
+    if COMPANIONS_KEY in layer.metadata:
+        layer.metadata[COMPANIONS_KEY] = tuple((weakref.ref(other), sequence) for other, sequence in kept)
+    named = {id(other): sequence for other, sequence in kept}
+    rows += [SequenceRow(other.name, named.get(id(other)), other, optional=True) for other in others]
+    return tuple(rows)
+
+
+def name_row(rows: tuple[SequenceRow, ...], number: int, sequence: Sequence | None) -> None:
+    """Say which sequence a row is; the row that was called so takes the name that this one had.
+
+    Parameters
+    ----------
+    rows : tuple of SequenceRow
+        From :func:`rows_of`; those of the chosen layer come first.
+    number : int
+        Which of them.
+    sequence : Sequence or None
+        ``None`` leaves an optional one out.
+    """
+    names = [row.sequence for row in rows]
+    twin = names.index(sequence) if sequence in names and sequence not in (None, *_MANY) else number
+    names[twin], names[number] = names[number], sequence
+    if twin != number and names[twin] is None and not rows[twin].optional:
+        names[twin] = Sequence.OTHER
+    layer = rows[0].layer
+    layer.metadata[SEQUENCES_KEY] = tuple(name for row, name in zip(rows, names, strict=True) if not row.optional)
+    chosen = zip(rows, names, strict=True)
+    layer.metadata[COMPANIONS_KEY] = tuple(
+        (weakref.ref(row.layer), name) for row, name in chosen if row.optional and name is not None
+    )
+
+
+#: Names that several channels may have.
+_MANY = (Sequence.OTHER, Sequence.UNKNOWN)
+
+
+def _fill_in(layer: Any, others: list[Any]) -> None:
+    """Take the layers for further sequences whose names say so, and are else the name of the chosen layer."""
+    (own,) = own_sequences(layer)
+    taken = {own}
+    found = []
+    for other in others:
+        (sequence,) = own_sequences(other)
+        if sequence not in (*taken, *_MANY) and own not in _MANY and _patient(other) == _patient(layer):
+            taken.add(sequence)
+            found.append((weakref.ref(other), sequence))
+    if found:
+        layer.metadata[COMPANIONS_KEY] = tuple(found)
+
+
+def _patient(layer: Any) -> str:
+    name = layer.name.rpartition(" · ")[2]
+    found = sequence_in(name)
+    return name if found is None else found[2]
+
+
+def _fits(other: Any, layer: Any) -> bool:
+    """Whether a layer is an image of one channel on the voxels of another."""
+    if not hasattr(other, "rgb") or is_auxiliary(other) or other.multiscale:
+        return False
+    same = other.data.shape == layer.data.shape and other.rgb == layer.rgb
+    if not same or len(own_sequences(other)) != 1:
+        return False
+    return np.allclose(other.scale, layer.scale) and np.allclose(other.translate, layer.translate, atol=0.05)
