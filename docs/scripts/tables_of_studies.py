@@ -9,6 +9,7 @@ What a layout is taken for is what ``metseg.study`` says of it, so that the tabl
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -47,7 +48,8 @@ def lesion() -> np.ndarray:
 
 def content(path: Path) -> np.ndarray:
     """What a file of this name holds in the examples."""
-    return lesion() if any(word in str(path) for word in ("mask", "seg", "label", "Label")) else voxels(path.name)
+    is_mask = any(word in str(path) for word in ("mask", "seg", "label"))
+    return lesion() if is_mask else voxels(path.name.replace(" - Copy", ""))
 
 
 def tiff(path: Path) -> None:
@@ -107,7 +109,14 @@ EXAMPLES = (
     of("visits", stack, "P/visit1/flair.tif", "P/visit2/flair.tif"),
     of("volumes, one file a sequence", nifti, "P/P_t1c.nii.gz", "P/P_flair.nii.gz", "P/P_seg.nii.gz"),
     of("BraTS", nifti, *(f"BraTS-MET-00001-000/BraTS-MET-00001-000-{kind}.nii.gz" for kind in ("t1c", "t2f", "seg"))),
-    of("nnU-Net", nifti, "imagesTr/P_0000.nii.gz", "imagesTr/P_0001.nii.gz", "labelsTr/P.nii.gz"),
+    of(
+        "nnU-Net",
+        nifti,
+        "imagesTr/P_0000.nii.gz",
+        "imagesTr/P_0001.nii.gz",
+        "labelsTr/P.nii.gz",
+        **{"dataset.json": lambda path: path.write_text('{"channel_names": {"0": "T1c", "1": "FLAIR"}}')},
+    ),
     of(
         "BIDS",
         nifti,
@@ -169,7 +178,8 @@ def _taken_for(example: Example) -> str:
                     said.append(f"{study.name}{visit}: {slices}, {' + '.join(study.sequences)}{drawn}")
         except MetsegError as error:
             refused.append(str(error).replace(f"{folder}/", "").replace(folder, "DIR"))
-        return "; ".join([*said, *(f"refused: {reason}" for reason in dict.fromkeys(refused))]).replace("|", "\\|")
+        text = "; ".join([*said, *(f"refused: {reason}" for reason in dict.fromkeys(refused))])
+        return re.sub(r" \(\.nii\.gz, .*?\)", "", text).replace("\n", "; ").replace("|", "\\|")
 
 
 def main() -> None:
@@ -179,7 +189,7 @@ def main() -> None:
     page = PAGE.read_text(encoding="utf-8")
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    current = f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    current = f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
     if parser.parse_args().check:
         if current != page:
             print(table())

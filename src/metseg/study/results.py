@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from metseg.study.formats import is_picture, is_tiff_name, stem_of
-from metseg.study.formats.writing import NiftiWriter, TiffWriter, Writer
+from metseg.study.formats.writing import Writer, writer_named
 from metseg.study.model import SliceFile
 
 _SEPARATORS = re.compile(r"[\s_.-]+")
@@ -70,7 +70,7 @@ def result_files(
 
 def natural_writer(image: Path) -> Writer:
     """The format in which an image is answered: TIFF for slices and stacks, NIfTI for what knows its place."""
-    return TiffWriter() if is_picture(image) or is_tiff_name(image) else NiftiWriter()
+    return writer_named("tiff" if is_picture(image) or is_tiff_name(image) else "nifti")
 
 
 def _folder(entry: SliceFile) -> Path:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Seq
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 from metseg.errors import TooLargeError, UnreadableFileError, UnsupportedFileError
 from metseg.study.formats.reader import Found, Header
@@ -14,6 +17,8 @@ from metseg.study.model import Problem, ProblemKind
 
 #: Largest decoded size of one image, in bytes.
 MAX_IMAGE: Final = 2 << 30
+#: Most voxels along an axis.
+_MAX_SIDE = 1 << 15
 
 
 def one_by_one(files: Seq[Path], look: Callable[[Path], Header]) -> Found:
@@ -22,15 +27,28 @@ def one_by_one(files: Seq[Path], look: Callable[[Path], Header]) -> Found:
     problems: list[Problem] = []
     for path in files:
         try:
-            header = look(path)
-            if header.nbytes > MAX_IMAGE:
-                channels, z, y, x = header.shape
-                size = f"{z} slices of {y} x {x} pixels, {channels} channel{'s' * (channels > 1)}"
-                raise TooLargeError(path, f"would take more than {MAX_IMAGE >> 20} MiB when decoded ({size})")
+            with named(path, "the header is damaged"):
+                header = look(path)
+            check_size(path, header.shape, header.dtype)
             images.append(header)
         except UnreadableFileError as error:
             problems.append(refused(error))
     return Found(tuple(images), tuple(problems))
+
+
+def check_size(path: Path, shape: tuple[int, int, int, int], dtype: np.dtype[Any]) -> None:
+    """Check that voxels (c, z, y, x) are not too many, before anything is made of them.
+
+    Raises
+    ------
+    TooLargeError
+        If they are.
+    """
+    channels, z, y, x = shape
+    if math.prod(shape) * dtype.itemsize <= MAX_IMAGE and max(z, y, x) <= _MAX_SIDE:
+        return
+    size = f"{z} slices of {y} x {x} pixels, {channels} channel{'s' * (channels > 1)}"
+    raise TooLargeError(path, f"would take more than {MAX_IMAGE >> 20} MiB when decoded, or is too long ({size})")
 
 
 def refused(error: UnreadableFileError, kind: ProblemKind | None = None) -> Problem:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from metseg.errors import DataError, TooLargeError, UnreadableFileError, UnsupportedFileError
-from metseg.study.formats.finding import MAX_IMAGE, named, one_by_one
+from metseg.errors import DataError, UnreadableFileError, UnsupportedFileError
+from metseg.study.formats.finding import check_size, named, one_by_one
 from metseg.study.formats.reader import Found, Header
 from metseg.study.geometry import Geometry, Known, reorder
 from metseg.study.ifd import open_regular
@@ -90,7 +90,10 @@ def _nrrd(path: Path) -> _Stated:
     fields = _fields(text, ":")
     if not blank and "data file" not in fields and "datafile" not in fields:
         raise UnreadableFileError(path, "damaged: the NRRD header has no end")
-    if int(fields.get("dimension", "0") or 0) > 4:
+    dimension = fields.get("dimension", "0")
+    if not dimension.isdecimal():
+        raise UnreadableFileError(path, f"damaged: the NRRD header declares {dimension!r} axes")
+    if int(dimension) > 4:
         raise UnsupportedFileError(path, "an image of more than four axes; volumes are read")
     spaced = "nan" not in fields.get("spacings", "nan").lower().split()[:1]
     placed = "space directions" in fields and ("space" in fields or "space dimension" in fields)
@@ -144,8 +147,7 @@ def _look(path: Path, kind: str, plugin: str, stated: _Stated, channels: int | N
     if min(size) < 1:
         raise UnreadableFileError(path, f"the {kind} header declares {x} x {y} x {z} voxels")
     nbytes = x * y * z * count * dtype.itemsize
-    if nbytes > MAX_IMAGE:
-        raise TooLargeError(path, f"would take more than {MAX_IMAGE >> 20} MiB when decoded")
+    check_size(path, (count, z, y, x), dtype)
     there = files[-1].stat().st_size - (stated.begin if stated.data is None else 0)
     if nbytes > there * (1 if stated.plain else _MOST_DEFLATED):
         raise UnreadableFileError(path, "cut short: the file ends before its last voxel")

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import DataError, UnreadableFileError, UnsupportedFileError
-from metseg.study.formats.finding import named, one_by_one
+from metseg.study.formats.finding import check_size, named, one_by_one
 from metseg.study.formats.reader import Found, Header
 from metseg.study.geometry import Geometry, Known, Shape, corners, reorder
 from metseg.study.ifd import open_regular
@@ -190,6 +190,7 @@ def _look(path: Path, channels: int | None) -> Header:
     shape = _shape(path, header, channels)
     if min(shape) < 1:
         raise UnreadableFileError(path, f"the NIfTI header declares {' x '.join(map(str, shape[::-1]))} voxels")
+    check_size(path, shape, _dtype(header))
     geometry, notices = _geometry(path, header, _zyx(shape))
     turned, size = geometry, _zyx(shape)
     if geometry.is_placed:
