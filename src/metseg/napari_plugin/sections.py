@@ -72,7 +72,7 @@ class InputSection(Section[SegmentationState]):
         self.device.setToolTip("Where the network runs. Automatic takes the fastest device of this computer.")
         self.add_row("Patient", self.patient)
         self.add_row("Image", self.image)
-        self.add_row("Sequences", self.sequences)
+        self.add_wide(self.sequences)
         self.add_row("Network", self.model, self.open_model)
         self.add_row("Outline", self.target)
         self.add_wide(self.summary)
@@ -102,7 +102,6 @@ class InputSection(Section[SegmentationState]):
 
     def _show_sequences(self) -> None:
         self.sequences.show_rows(self.state.sequence_rows)
-        self.show_row(self.sequences, bool(self.state.sequence_rows))
 
     def _show_models(self) -> None:
         self.model.offer(model_options(self.state.models, self.state.sequences), self.state.model)

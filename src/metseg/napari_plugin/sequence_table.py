@@ -34,6 +34,9 @@ class SequenceTable(QWidget):
         self._grid.setHorizontalSpacing(8)
         self._grid.setVerticalSpacing(3)
         self._grid.setColumnStretch(0, 1)
+        self._grid.setColumnStretch(1, 1)
+        self._grid.addWidget(QLabel("Sequences"), 0, 0, 1, 2)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.names: list[QLabel] = []
         self.choices: list[Choice] = []
 
@@ -44,8 +47,8 @@ class SequenceTable(QWidget):
             name.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
             name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
             choice.setToolTip(_TIP)
-            self._grid.addWidget(name, number, 0)
-            self._grid.addWidget(choice, number, 1)
+            self._grid.addWidget(name, number + 1, 0)
+            self._grid.addWidget(choice, number + 1, 1)
             self.names.append(name)
             self.choices.append(choice)
         for number, (name, choice) in enumerate(zip(self.names, self.choices, strict=True)):

@@ -81,7 +81,9 @@ def _volume(files: StudyFiles, entry: SliceFile, headers: list[Header], problems
         return []
     mask = _mask(entry, reference, files.labels, problems)
     others = tuple(path for header in kept if header is not reference for path in header.files)
-    trusted = replace(entry, others=others, **({"mask": None, "more_masks": ()} if mask is None else {}))
+    trusted = replace(entry, others=others)
+    if mask is None:
+        trusted = replace(trusted, mask=None, more_masks=())
     slices = tuple(replace(trusted, image=reference.files[file], page=page) for file, page in reference.pages)
     study = Study(
         files.name,
