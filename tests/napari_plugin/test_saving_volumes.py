@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from napari.layers import Image, Labels, Layer
+from npe2 import PluginManager
 
 from metseg.errors import DataError
 from metseg.napari_plugin.reader import read
@@ -18,6 +19,12 @@ from metseg.napari_plugin.writer import write_nifti
 from metseg.study import Study, read_study
 
 KINDS = ["NIfTI PIR", "NIfTI RAS", "NIfTI-2", "DICOM", "NRRD"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def plugins() -> None:
+    """Let napari find its plugins, as a window does when it opens."""
+    PluginManager.instance().discover()
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ def test_the_table_fills_itself_in_and_is_corrected(
     widget = open_widget(two_targets_folder)
     table = widget.input.sequences
     viewer.add_image(study.voxels[2], name="P1_t1c")
-    widget.state.image = viewer.layers["P1_flair"]
+    widget.state.image = next(choice.layer for choice in widget.state.images if choice.title == "P1_flair")
     assert [name.text() for name in table.names[:2]] == ["P1_flair", "P1_t1c"]
     assert [choice.currentText() for choice in table.choices[:2]] == ["FLAIR", "post-contrast"]
     assert widget.state.sequences == (Sequence.FLAIR, Sequence.POST)

@@ -54,16 +54,17 @@ def rows_of(layer: Any, layers: Iterable[Any]) -> tuple[SequenceRow, ...]:
     own = own_sequences(layer)
     titles = [layer.name] if len(own) == 1 else [f"channel {number}" for number in range(1, len(own) + 1)]
     rows = [SequenceRow(title, name, layer, index) for index, (title, name) in enumerate(zip(titles, own, strict=True))]
-    others = [other for other in layers if other is not layer and _fits(other, layer)]
+    others = [other for other in layers if other != layer and _fits(other, layer)]
     if len(own) != 1:
         return tuple(rows)
     if COMPANIONS_KEY not in layer.metadata:
         _fill_in(layer, others)
-    kept = [(other, sequence) for other, sequence in companions_of(layer) if any(other is one for one in others)]
+    kept = [(other, sequence) for other, sequence in companions_of(layer) if other in others]
     if COMPANIONS_KEY in layer.metadata:
-        layer.metadata[COMPANIONS_KEY] = tuple((weakref.ref(other), sequence) for other, sequence in kept)
-    named = {id(other): sequence for other, sequence in kept}
-    rows += [SequenceRow(other.name, named.get(id(other)), other, optional=True) for other in others]
+        layer.metadata[COMPANIONS_KEY] = tuple((_weakly(other), sequence) for other, sequence in kept)
+    for other in others:
+        sequence = next((name for one, name in kept if one == other), None)
+        rows.append(SequenceRow(other.name, sequence, other, optional=True))
     return tuple(rows)
 
 
@@ -88,7 +89,7 @@ def name_row(rows: tuple[SequenceRow, ...], number: int, sequence: Sequence | No
     layer.metadata[SEQUENCES_KEY] = tuple(name for row, name in zip(rows, names, strict=True) if not row.optional)
     chosen = zip(rows, names, strict=True)
     layer.metadata[COMPANIONS_KEY] = tuple(
-        (weakref.ref(row.layer), name) for row, name in chosen if row.optional and name is not None
+        (_weakly(row.layer), name) for row, name in chosen if row.optional and name is not None
     )
 
 
@@ -105,9 +106,14 @@ def _fill_in(layer: Any, others: list[Any]) -> None:
         (sequence,) = own_sequences(other)
         if sequence not in (*taken, *_MANY) and own not in _MANY and _patient(other) == _patient(layer):
             taken.add(sequence)
-            found.append((weakref.ref(other), sequence))
+            found.append((_weakly(other), sequence))
     if found:
         layer.metadata[COMPANIONS_KEY] = tuple(found)
+
+
+def _weakly(layer: Any) -> weakref.ref[Any]:
+    """A weak reference to a layer itself: the proxies that napari gives to plugins do not last."""
+    return weakref.ref(getattr(layer, "__wrapped__", layer))
 
 
 def _patient(layer: Any) -> str:
