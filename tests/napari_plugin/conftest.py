@@ -190,3 +190,43 @@ def notifications() -> Iterator[list[str]]:
     notification_manager.notification_ready.connect(keep)
     yield shown
     notification_manager.notification_ready.disconnect(keep)
+
+
+@pytest.fixture
+def add() -> Callable[[Any, Study], None]:
+    """Shows a study as the reader does, without its mask."""
+    from metseg.napari_plugin.layers import study_layers
+
+    def show(viewer: Any, study: Study) -> None:
+        for data, keywords, kind in study_layers(study):
+            if kind == "image":
+                viewer.add_image(data, **keywords)
+
+    return show
+
+
+@pytest.fixture
+def ready(viewer: Any, open_widget: Callable[[], Any], study: Study, add: Callable[[Any, Study], None]) -> Any:
+    """The widget, with a study open."""
+    add(viewer, study)
+    return open_widget()
+
+
+@pytest.fixture
+def run() -> Callable[..., None]:
+    """Presses Run in a widget and waits."""
+    from metseg.napari_plugin.state import Activity
+
+    def press(widget: Any, patiently: Callable[..., None]) -> None:
+        assert widget.run.run.isEnabled(), widget.run.run.toolTip()
+        widget.run.run.click()
+        assert widget.state.activity is Activity.RUNNING
+        patiently(lambda: not widget.controller.busy)
+
+    return press
+
+
+@pytest.fixture
+def outlines() -> Callable[[Any], list[Any]]:
+    """Finds a viewer's layers of lesions."""
+    return lambda viewer: [layer for layer in viewer.layers if layer.name.startswith("lesions")]
