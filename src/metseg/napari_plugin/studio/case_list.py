@@ -258,7 +258,8 @@ class _CaseDelegate(QStyledItemDelegate):
         self._paint_ground(painter, area, option, here)
         self._paint_dot(painter, row, area)
         metrics = option.fontMetrics
-        note = metrics.horizontalAdvance("00 slices" if row.benefit > 0 else row.note)
+        usual = translate("studio", "{count} slices").format(count="00")
+        note = metrics.horizontalAdvance(usual if row.benefit > 0 else row.note)
         right = area.right() - _MARGIN - note
         painter.setPen(QColor(VERMILION) if row.problem else self.colours.quiet)
         painter.drawText(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from metseg.curation import ReviewProgress, Status, review_progress
@@ -64,6 +65,8 @@ class QueuePanel(Panel):
         self.problem = Hint("notice")
         self.strip = SliceStrip(self._go_to, colours, self._slice_tip)
         self.left = Hint()
+        self.left.setMinimumHeight(2 * self.left.fontMetrics().lineSpacing())  # the buttons below stay where they are
+        self.left.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.buttons = ReviewButtons(self.reviewing)
         self.notes = NotesBox(studio)
         for widget in (top, self.bar, self.cases, self.problem, self.strip, self.left, self.buttons, self.notes):
