@@ -166,7 +166,7 @@ def main() -> None:
         state.model = given.model
         widget.proposal.proposing.predict_all()
         settle(0.3)
-        wait_until(lambda: not widget.studio.busy, "predicting")
+        wait_until(lambda: not widget.studio.busy, "predicting", 3600)
         reviewer = Reviewer(widget, truths)
         widget.queue.reviewing.next_case()
         for _ in range(given.cases):
