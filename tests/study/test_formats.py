@@ -263,6 +263,7 @@ def test_a_nifti_that_says_no_place_has_none(tmp_path: Path, units: int, known: 
         ("a.nii", nifti(srow_x=(0, 0, 0, 0)), UnreadableFileError, "transform"),
         ("a.nrrd", b"NRRD0004\ntype: short\n", UnreadableFileError, "no end"),
         ("a.mha", b"ObjectType = Image\nNDims = 3\n", UnreadableFileError, "no end"),
+        ("a.mha", b"NDims =73\nDimSize = 2 2 2\nElementDataFile = LOCAL\n12345678", UnsupportedFileError, "four axes"),
         ("a.mhd", b"ObjectType = Image\nNDims = 3\nElementDataFile = /etc/passwd\n", UnsupportedFileError, "beside"),
         ("a.nhdr", b"NRRD0004\ntype: uchar\ndimension: 3\ndata file: ../x.raw\n\n", UnsupportedFileError, "beside"),
         ("a.dcm", b"no preamble" * 40, UnreadableFileError, "DICOM"),

@@ -90,11 +90,7 @@ def _nrrd(path: Path) -> _Stated:
     fields = _fields(text, ":")
     if not blank and "data file" not in fields and "datafile" not in fields:
         raise UnreadableFileError(path, "damaged: the NRRD header has no end")
-    dimension = fields.get("dimension", "0")
-    if not dimension.isdecimal():
-        raise UnreadableFileError(path, f"damaged: the NRRD header declares {dimension!r} axes")
-    if int(dimension) > 4:
-        raise UnsupportedFileError(path, "an image of more than four axes; volumes are read")
+    _check_axes(path, fields.get("dimension", "0"))
     spaced = "nan" not in fields.get("spacings", "nan").lower().split()[:1]
     placed = "space directions" in fields and ("space" in fields or "space dimension" in fields)
     known = Known.PLACEMENT if placed and "space" in fields else Known.SPACING if spaced or placed else Known.NOTHING
@@ -110,6 +106,7 @@ def _meta(path: Path) -> _Stated:
     if end is None:
         raise UnreadableFileError(path, "damaged: the MetaImage header has no end")
     fields = _fields(head[: end.end()], "=")
+    _check_axes(path, fields.get("ndims", "0"))
     turned = any(name in fields for name in ("transformmatrix", "rotation", "orientation"))
     moved = any(name in fields for name in ("offset", "position", "origin"))
     known = Known.SPACING if "elementspacing" in fields else Known.NOTHING
@@ -120,6 +117,14 @@ def _meta(path: Path) -> _Stated:
     plain = compressed != "true" and binary != "false"
     local = data.upper() == "LOCAL"
     return _Stated(known, None if local else data, end.end(), plain and "headersize" not in fields)
+
+
+def _check_axes(path: Path, number: str) -> None:
+    """Refuse what is no number of axes of a volume: ITK ends the process at some of them."""
+    if not number.isdecimal():
+        raise UnreadableFileError(path, f"damaged: the header declares {number!r} axes")
+    if int(number) > 4:
+        raise UnsupportedFileError(path, "an image of more than four axes; volumes are read")
 
 
 def _fields(text: bytes, separator: str) -> dict[str, str]:
