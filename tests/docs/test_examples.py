@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,16 @@ from metseg.lesions import Target
 from metseg.study import Geometry, Sequence, write_volume
 from metseg.synthetic import synthetic_study
 
-pytestmark = pytest.mark.usefixtures("two_targets")
+
+@pytest.fixture(scope="module", autouse=True)
+def small_network(tmp_path_factory: pytest.TempPathFactory, write_untrained: Callable[..., Path]) -> Iterator[None]:
+    """An untrained network under the name that ``auto`` takes for post-contrast T1, so that a script takes seconds."""
+    weights = tmp_path_factory.mktemp("weights")
+    about = {"sequences": ("post-contrast",), "target": Target.ENHANCING_LESION}
+    write_untrained(weights / "metastases", share=0.5, **about)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("METSEG_WEIGHTS", str(weights))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,10 @@ import sys
 import tempfile
 import warnings
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +48,9 @@ Planes = npt.NDArray[np.float32]
 def load_openvino() -> ModuleType:
     """Import OpenVINO without its telemetry, which would report every import and conversion to its makers."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # importing it fails, which is expected
-    return import_module("openvino")
+    import openvino
+
+    return cast(ModuleType, openvino)
 
 
 class ConversionError(MetsegError):
