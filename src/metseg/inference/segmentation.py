@@ -14,13 +14,10 @@ from metseg import __version__
 from metseg.errors import DataError
 from metseg.lesions import LESION_COLUMNS, PostprocessingConfig, Target, label_lesions, lesion_records, measure
 from metseg.preprocessing import BrainGrid, Clahe, PreprocessingConfig
-from metseg.study import Study, is_as_written, suffix_of, write_tiff, write_volume
+from metseg.study import Study, is_as_written, writer_of
 
 if TYPE_CHECKING:
     import pandas
-
-_NIFTI = (".nii.gz", ".nii")
-_TIFF = (".tif", ".tiff")
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +103,8 @@ class Segmentation:
         Parameters
         ----------
         path : str or Path
-            ``.nii`` or ``.nii.gz`` (0 and 1, on the grid of the study's file) or ``.tif`` (0 and 255); its folder is
-            made.
+            ``.nii.gz`` (0 and 1, on the grid of the study's file), ``.tif`` (0 and 255) or what another package's
+            writer makes; its folder is made.
         overwrite : bool
             Replace a mask that was written by this function and not edited since.
 
@@ -122,17 +119,10 @@ class Segmentation:
             If the ending is another, or the file is there and must not be replaced.
         """
         path = Path(path)
-        ending = suffix_of(path).lower()
-        if ending not in {*_TIFF, *_NIFTI}:
-            raise DataError(f"{path}: a mask is saved as {', '.join([*_NIFTI, *_TIFF])}, not as {ending or 'a folder'}")
+        writer = writer_of(path)
         if path.exists() and not (overwrite and is_as_written(path)):
             advice = "was edited since, or comes from elsewhere" if overwrite else "overwrite=True replaces it"
             raise DataError(f"{path}: is there already; {advice}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        if ending in _NIFTI:
-            write_volume(path, self.mask, self.study, about=self.provenance)
-        else:
-            pages = self.mask * np.uint8(255)
-            spacing = self.study.geometry.spacing
-            write_tiff(path, pages, channels=False, spacing=spacing, about=self.provenance)
+        writer.write(path, self.mask, self.study, mask=True, about=self.provenance)
         return path

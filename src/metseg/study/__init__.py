@@ -3,7 +3,7 @@
 from metseg.study.discovery import MASK_ENDING, StudyFiles, find_studies, natural_key
 from metseg.study.files import flush_folder, sweep_leftovers, write_atomically
 from metseg.study.formats import stem_of, suffix_of, suffixes
-from metseg.study.formats.writing import is_as_written, write_volume
+from metseg.study.formats.writing import is_as_written, write_volume, writer_of
 from metseg.study.geometry import Geometry, Known, reorder
 from metseg.study.inspection import FileFinding, Finding, Inspection, StudyInspection, inspect
 from metseg.study.model import (
@@ -78,4 +78,5 @@ __all__ = [
     "write_spacing",
     "write_tiff",
     "write_volume",
+    "writer_of",
 ]

@@ -33,6 +33,7 @@ _SUFFIXES = {
     MrSequence.PRE: "T1w",
     MrSequence.FLAIR: "FLAIR",
     MrSequence.POST: "ce-unknown_T1w",
+    MrSequence.T2: "T2w",
     MrSequence.OTHER: "acq-other_MR",
     MrSequence.UNKNOWN: "acq-unknown_MR",
 }

@@ -115,6 +115,20 @@ def writer_named(name: str) -> Writer:
     raise DataError(f"{name!r} is no format that is written; there are: {', '.join(one.name for one in writers())}")
 
 
+def writer_of(path: Path) -> Writer:
+    """The writer whose files end as ``path`` does.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    for writer in writers():
+        if path.name.lower().endswith(writer.suffix):
+            return writer
+    raise DataError(f"{path}: its name must end with {' or '.join(one.suffix for one in writers())}")
+
+
 def write_volume(
     path: Path, volume: npt.NDArray[np.generic], study: Study, *, about: Mapping[str, Any] | None = None
 ) -> None:
