@@ -15,6 +15,8 @@ from metseg.cli.montage import choose_slices
 from metseg.lesions import Target
 from metseg.study import read_tiff, write_tiff
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def no_data(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,12 @@ from metseg.lesions import Target
 from metseg.study import Study, read_study
 from metseg.synthetic import synthetic_targets
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("QT_QPA_PLATFORM") == "offscreen", reason="no display: napari's canvas needs OpenGL"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        os.environ.get("QT_QPA_PLATFORM") == "offscreen", reason="no display: napari's canvas needs OpenGL"
+    ),
+]
 
 
 @pytest.fixture

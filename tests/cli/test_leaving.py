@@ -17,6 +17,8 @@ import pytest
 import metseg
 from metseg.events import StepFinished
 
+pytestmark = pytest.mark.slow
+
 
 def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

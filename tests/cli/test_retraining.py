@@ -19,6 +19,9 @@ from metseg.events import EpochFinished, Finished, StepFinished, from_json
 from metseg.retraining import Gate, RetrainingConfig, command_arguments, read_config, read_gate
 from metseg.study import Sequence, read_study
 
+pytestmark = pytest.mark.slow
+
+
 SHORT = ("--epochs", "1", "--steps-per-epoch", "1", "--held-out", "0.4", "--device", "cpu")
 
 

@@ -213,6 +213,7 @@ def test_a_project_keeps_the_names_of_channels_and_says_what_was_predicted(
     assert "predicted by this network already" in again.out
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("both")
 def test_the_demo_shows_both_targets(metseg: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("METSEG_DATA", raising=False)

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
+
 SMALL = ("--crop", "64", "--size", "64", "--batch-size", "2", "--steps-per-epoch", "2")
 
 

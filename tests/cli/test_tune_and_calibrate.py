@@ -6,6 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
 SMALL = ("--crop", "64", "--size", "64", "--batch-size", "2", "--steps-per-epoch", "1", "--epochs", "1")
 
 

@@ -19,6 +19,8 @@ from metseg.inference import Segmenter
 from metseg.metrics import PairedTest, compare_paired, score_scan
 from metseg.study import read_study
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def report(single: Path, folds: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -20,7 +20,10 @@ from metseg.errors import CaseBusyError
 KILLS = int(os.environ.get("METSEG_KILLS", "15"))
 WRITERS = int(os.environ.get("METSEG_WRITERS", "60"))
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are forked and killed as on POSIX systems")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="processes are forked and killed as on POSIX systems"),
+]
 
 PROJECT = """
 import os, random, signal, sys, time, zlib

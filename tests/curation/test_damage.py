@@ -19,6 +19,9 @@ from metseg.curation.journal import read_segment
 from metseg.errors import MetsegError, UnreadableFileError
 from metseg.study import Study, read_study, write_tiff
 
+pytestmark = pytest.mark.slow
+
+
 BITS = range(8) if os.environ.get("METSEG_DAMAGE") == "full" else None
 SHAPE = (2, 4, 5)
 

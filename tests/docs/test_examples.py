@@ -16,6 +16,8 @@ from metseg.lesions import Target
 from metseg.study import Geometry, Sequence, write_volume
 from metseg.synthetic import synthetic_study
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", autouse=True)
 def small_network(tmp_path_factory: pytest.TempPathFactory, write_untrained: Callable[..., Path]) -> Iterator[None]:

@@ -22,6 +22,9 @@ from nbformat import NotebookNode
 from metseg.checkpoints import read_card
 from metseg.checkpoints.store import FILE_NAME
 
+pytestmark = pytest.mark.slow
+
+
 FIGURES = ("look-sequences", "look-heads", "preprocess", "preprocess-heads", "curves", "predict", "scores", "outlines")
 TITLES = {"nested_unet": "Nested U-Net", "attention_unet": "Attention U-Net"}
 LARGEST = 1_500_000  # bytes; what is committed with its pictures

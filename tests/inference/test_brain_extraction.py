@@ -17,6 +17,9 @@ from metseg.preprocessing import BrainConfig, PreprocessingConfig, likeness
 from metseg.study import Geometry, Sequence, Study, find_studies, load
 from metseg.training.dataset import prepare
 
+pytestmark = pytest.mark.slow
+
+
 CONFIG = PreprocessingConfig(sequences=("post-contrast",), brain=BrainConfig(), size=None)
 
 

@@ -68,6 +68,7 @@ def test_a_network_is_converted_once(shipped: Checkpoint, cache: Path) -> None:
     assert graph.stat().st_mtime_ns == written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["unet3d", "nested_unet"])
 def test_networks_answer_alike_on_any_number_of_slices_of_any_size(architecture: ArchitectureName) -> None:
     torch.manual_seed(0)
@@ -81,6 +82,7 @@ def test_networks_answer_alike_on_any_number_of_slices_of_any_size(architecture:
         np.testing.assert_allclose(compiled.run(batch)[0], expected, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_an_ensembles_disagreement_is_known(shipped: Checkpoint, head: Study, tmp_path: Path) -> None:
     first = load_checkpoint("attention_unet_first")
     both = load_checkpoint(save_checkpoint(tmp_path / "both", *combine([shipped, first], "both")))
@@ -95,6 +97,7 @@ def test_an_ensembles_disagreement_is_known(shipped: Checkpoint, head: Study, tm
     assert np.abs(ours - torchs).mean() < 0.005
 
 
+@pytest.mark.slow
 def test_a_form_that_answers_otherwise_is_not_used_and_that_is_said(
     head: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:

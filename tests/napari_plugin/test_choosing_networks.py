@@ -15,6 +15,9 @@ from metseg.checkpoints import combine, load_checkpoint, save_ensemble
 from metseg.napari_plugin.outlines import outline_of
 from metseg.study import Sequence
 
+pytestmark = pytest.mark.slow
+
+
 Wait = Callable[..., None]
 
 

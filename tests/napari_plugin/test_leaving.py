@@ -5,8 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
 _SESSION = """
 import napari
+import pytest
 for left_open in (True, False):
     viewer = napari.Viewer(show_welcome_screen=False)
     _, widget = viewer.window.add_plugin_dock_widget("napari-metseg", "Segment lesions")

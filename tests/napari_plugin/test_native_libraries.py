@@ -8,6 +8,9 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
+
 _SESSION = """
 from qtpy.QtWidgets import QApplication
 import napari, numpy

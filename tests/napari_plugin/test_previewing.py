@@ -12,6 +12,9 @@ from metseg.napari_plugin.layers import study_layers
 from metseg.preprocessing import ClaheConfig, PreprocessingConfig, Preprocessor
 from metseg.study import Study
 
+pytestmark = pytest.mark.slow
+
+
 Wait = Callable[..., None]
 NAME = "enhanced slice (preview)"
 

@@ -157,6 +157,7 @@ def test_labels_that_do_not_fit_are_refused(viewer: Any, tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_sample_is_a_head_with_a_mask_of_each_target(viewer: Any) -> None:
     viewer.open_sample("napari-metseg", "synthetic-head")
     kinds = [layer.name.partition(" ")[0] for layer in viewer.layers]

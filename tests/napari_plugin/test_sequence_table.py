@@ -62,6 +62,7 @@ def test_a_layer_that_is_gone_is_no_part_any_more(pair: list[Any]) -> None:
     assert sequences_of(pair[0]) == (Sequence.FLAIR,)
 
 
+@pytest.mark.slow
 def test_the_table_fills_itself_in_and_is_corrected(
     viewer: Any, open_widget: Callable[..., Any], study: Study, two_targets_folder: Any
 ) -> None:

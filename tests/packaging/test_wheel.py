@@ -14,6 +14,9 @@ import pytest
 
 import metseg
 
+pytestmark = pytest.mark.slow
+
+
 MAX_WHEEL_BYTES = 100_000_000
 
 

@@ -22,6 +22,9 @@ from metseg.preprocessing.bias_field import correct_bias
 from metseg.preprocessing.resampling import resample
 from metseg.study import find_studies, load
 
+pytestmark = pytest.mark.slow
+
+
 CONFIG = BrainConfig()
 Scan = tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8]]
 

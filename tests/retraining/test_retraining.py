@@ -20,6 +20,8 @@ from metseg.metrics import score_scan
 from metseg.retraining import Gate, RetrainingConfig, adopt, read_config, read_gate, retrain
 from metseg.study import read_study
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Retrained:

@@ -19,7 +19,10 @@ from starlette.testclient import TestClient
 
 from metseg.server.door import BEAT, READY, answer
 
-pytestmark = pytest.mark.skipif(not hasattr(socket, "send_fds"), reason="connections cannot be handed over here")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not hasattr(socket, "send_fds"), reason="connections cannot be handed over here"),
+]
 
 MINE = "0c6f3f6e-6d0f-4f2b-8f43-3b7f6f0e9a11"
 

@@ -15,6 +15,8 @@ from metseg.curation import Project
 from metseg.study import read_study, write_tiff
 from metseg.synthetic import synthetic_study
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def document(start_server: Any, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:

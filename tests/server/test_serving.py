@@ -16,6 +16,9 @@ import pytest
 
 from metseg.study import Study, write_tiff
 
+pytestmark = pytest.mark.slow
+
+
 PREDICT = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
 
 

@@ -14,7 +14,10 @@ import numpy as np
 import pytest
 import tifffile
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measured through Linux' fork, rlimit and rusage")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="measured through Linux' fork, rlimit and rusage"),
+]
 
 SECONDS = 2.0
 MIB = 512

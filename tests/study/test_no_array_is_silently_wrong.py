@@ -13,6 +13,9 @@ from metseg.errors import UnreadableFileError
 from metseg.study import read_tiff
 from metseg.study.preflight import preflight
 
+pytestmark = pytest.mark.slow
+
+
 MUTANTS_OF_EACH = 250
 
 

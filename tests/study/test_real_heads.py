@@ -6,10 +6,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tifffile
 
 from metseg.events import drain
 from metseg.study import ProblemKind, find_studies, inspect, load
+
+pytestmark = pytest.mark.slow
 
 
 def test_all_are_found_and_read_quickly(metseg_data: Path) -> None:

@@ -11,6 +11,8 @@ from metseg.lesions import Target, label_lesions
 from metseg.study import TRIPLET, Sequence, Study
 from metseg.synthetic import LesionSpec, synthetic_study, synthetic_targets
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_study_is_complete(head: Study) -> None:
     assert head.name == "synthetic-head-0"

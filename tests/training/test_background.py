@@ -17,6 +17,9 @@ from metseg.training import TrainingConfig, train
 from metseg.training.dataset import prepare_background, prepare_single_slices
 from metseg.training.losses import UNKNOWN
 
+pytestmark = pytest.mark.slow
+
+
 POST = PreprocessingConfig(sequences=("post-contrast",), clahe=None, size=None)
 
 

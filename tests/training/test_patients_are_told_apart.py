@@ -14,6 +14,8 @@ from metseg.events import Notice, drain
 from metseg.study import Sequence, write_tiff
 from metseg.training import Split, TrainingConfig, make_folds, make_split, read_split, train, write_split
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def short(quick: TrainingConfig) -> TrainingConfig:

@@ -15,6 +15,9 @@ from metseg.synthetic import synthetic_study
 from metseg.training import AugmentationConfig, TrainingConfig, train
 from metseg.training.dataset import EpochPlan, Place, TrainingSlices, prepare
 
+pytestmark = pytest.mark.slow
+
+
 PLAIN = PreprocessingConfig(clahe=None, size=None)
 UNCHANGED = AugmentationConfig(
     horizontal_flip=0, vertical_flip=0, rotation=0, shear=0, scale=0, shift=0, elastic=0, brightness=0, contrast=0,

@@ -51,6 +51,7 @@ def test_a_run_leaves_checkpoint_card_split_log_and_curves(trial: Trial, quick: 
     assert sum(isinstance(event, EpochFinished) for event in events) == 2
 
 
+@pytest.mark.slow
 def test_resume_ends_with_the_same_weights_as_an_unbroken_run(
     heads: Path, quick: TrainingConfig, tmp_path: Path
 ) -> None:
@@ -79,6 +80,7 @@ def _log_without_time(run: Path) -> list[dict[str, str]]:
         return [{key: cell for key, cell in row.items() if key != "seconds"} for row in csv.DictReader(file)]
 
 
+@pytest.mark.slow
 def test_a_network_learns_a_head_by_heart(heads: Path, quick: TrainingConfig, tmp_path: Path) -> None:
     write_split(tmp_path / "run" / "split.json", Split(train=("head0",), held_out=()))
     config = quick.model_copy(update={"epochs": 3, "steps_per_epoch": 40, "batch_size": 6, "learning_rate": 2e-3})

@@ -12,6 +12,9 @@ from metseg.events import Progress, drain
 from metseg.training import SearchSpace, TrainingConfig, TuningConfig, tune
 from metseg.training.tuning import JOURNAL
 
+pytestmark = pytest.mark.slow
+
+
 SEARCH = TuningConfig(trials=2, epochs=1, steps_per_epoch=1, folds=2, patients=None)
 
 

@@ -17,6 +17,9 @@ from metseg.web.client import JSON, TIFF
 if TYPE_CHECKING:
     from playwright.sync_api import Page as Tab
 
+pytestmark = pytest.mark.slow
+
+
 _CHROMIUM = os.environ.get("METSEG_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 _MILLISECONDS = 60_000
 

@@ -15,6 +15,9 @@ from metseg.curation.export import export_project, exporting_project, verify
 from metseg.errors import DataError
 from metseg.events import Progress
 
+pytestmark = pytest.mark.slow
+
+
 KILLS = int(os.environ.get("METSEG_EXPORT_KILLS", "10"))
 
 #: Children export and are killed at a random moment, anew or on what is there; in between a case may be edited and

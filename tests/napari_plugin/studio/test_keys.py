@@ -14,6 +14,9 @@ from metseg.curation import Status
 from metseg.napari_plugin.studio.shortcuts import Shortcut, Shortcuts, taken_by_napari
 from metseg.napari_plugin.studio.state import Tab
 
+pytestmark = pytest.mark.slow
+
+
 Wait = Callable[..., None]
 
 

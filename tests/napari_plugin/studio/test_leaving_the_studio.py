@@ -5,7 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from metseg.curation import Project
+
+pytestmark = pytest.mark.slow
+
 
 _SESSION = """
 import sys
@@ -13,6 +18,7 @@ import napari
 from pathlib import Path
 from qtpy.QtWidgets import QApplication
 from metseg.curation import Project
+import pytest
 
 for name, left_open in (("ada", False), ("bob", True)):
     viewer = napari.Viewer(show_welcome_screen=False)

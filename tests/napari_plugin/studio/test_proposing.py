@@ -17,6 +17,9 @@ from metseg.napari_plugin.studio.lesion_model import COLUMNS
 from metseg.napari_plugin.studio.predictions import Change, Proposal
 from metseg.napari_plugin.studio.state import Tab
 
+pytestmark = pytest.mark.slow
+
+
 Wait = Callable[..., None]
 
 

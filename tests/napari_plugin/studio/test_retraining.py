@@ -21,6 +21,9 @@ from metseg.napari_plugin.studio.training_run import Phase, RunState
 from metseg.study import read_study, write_tiff
 from metseg.synthetic import synthetic_study
 
+pytestmark = pytest.mark.slow
+
+
 Wait = Callable[..., None]
 SLICES, SIDE = 3, 64
 

@@ -14,6 +14,9 @@ from qtpy.QtWidgets import QApplication
 
 from metseg.napari_plugin.studio.viewing import moved_window
 
+pytestmark = pytest.mark.slow
+
+
 Wait = Callable[..., None]
 
 

@@ -16,9 +16,13 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+import pytest
 from starlette.testclient import TestClient
 
 from metseg.curation import EditKind, Project, Status
+
+pytestmark = pytest.mark.slow
+
 
 BOUNDARY = "----------lImIt_of_THE_fIle_eW_$"
 WHO = "user-xyz"

@@ -23,6 +23,9 @@ LESION = "lesion"
 #: Names that Slicer's extension gives to what is no lesion; it leaves them out of what it sends.
 _NO_LABELS = ("background", "foreground_scribbles", "background_scribbles")
 
+#: Largest value of a label.
+_LARGEST = 65535
+
 
 @dataclass(frozen=True, slots=True)
 class Saved:
@@ -68,9 +71,9 @@ def drawn_mask(decoded: Decoded, segments: Sequence[str], case: CaseDescription)
         raise ProblemError(422, "a label has one value for each voxel; overlapping segments cannot be kept")
     if not is_whole(study.stored.header):
         raise ProblemError(422, "a label is made of whole numbers (uint8 or uint16)")
-    if any(notice.startswith("Values from") for notice in decoded.notices):
-        raise ProblemError(422, "a label is made of whole numbers from 0 to 65535")
     values = study.voxels[0]
+    if values.min() < 0 or values.max() > _LARGEST:
+        raise ProblemError(422, f"a label is made of whole numbers from 0 to {_LARGEST}")
     _check_segments(values, segments)
     if not study.geometry.is_placed:
         raise ProblemError(
