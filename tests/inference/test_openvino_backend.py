@@ -18,8 +18,8 @@ from metseg.inference import open_segmenter, openvino_conversion
 from metseg.inference.backend import ENVIRONMENT
 from metseg.inference.openvino_backend import OpenVinoBackend, can_use
 from metseg.inference.openvino_conversion import compile_network, convert_network
+from metseg.inference.torch_backend import TorchBackend
 from metseg.networks import NetworkSpec, build_network
-from metseg.networks.registry import ArchitectureName
 from metseg.study import Study
 
 pytestmark = pytest.mark.skipif(not can_use("cpu"), reason="OpenVINO is not installed, or this is no x86 processor")
@@ -69,17 +69,27 @@ def test_a_network_is_converted_once(shipped: Checkpoint, cache: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", ["unet3d", "nested_unet"])
-def test_networks_answer_alike_on_any_number_of_slices_of_any_size(architecture: ArchitectureName) -> None:
-    torch.manual_seed(0)
-    network = build_network(NetworkSpec.of(architecture), encoder_weights="bundled").eval()
-    converted = convert_network(network, 3)
-    compiled = compile_network(converted, full_precision=True)
-    for count, side in ((1, 64), (5, 96), (9, 64)):
-        batch = np.random.default_rng(count).random((count, 3, side, side), np.float32)
-        with torch.inference_mode():
-            expected = network(torch.from_numpy(batch)).sigmoid().amax(dim=1).numpy()
-        np.testing.assert_allclose(compiled.run(batch)[0], expected, atol=1e-3)
+@pytest.mark.parametrize("name", ["metastases", "nested_unet", "inception_unet", "best"])
+def test_networks_answer_alike_on_any_number_of_slices_of_any_size(name: str) -> None:
+    checkpoint = load_checkpoint(name)
+    channels = checkpoint.card.preprocessing.channels
+    precise = TorchBackend(checkpoint, "cpu", full_precision=True)
+    compiled = compile_network(convert_network(checkpoint.network(), channels), full_precision=True)
+    for count, height, width in ((1, 256, 256), (3, 224, 256), (7, 160, 192)):
+        batch = np.random.default_rng(count).random((count, channels, height, width), np.float32)
+        np.testing.assert_allclose(compiled.run(batch)[0], precise.probabilities(batch), atol=1e-3)
+
+
+def test_what_cannot_be_converted_runs_with_pytorch_and_that_is_said(
+    shipped: Checkpoint, head: Study, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(openvino_conversion, "_EXAMPLE", 16)  # too small for five halvings
+    events: list[object] = []
+    with open_segmenter(shipped, device="cpu") as segmenter:
+        found = drain(segmenter.stream(head), events.append)
+    assert found.backend.startswith("torch ")
+    assert any("has no OpenVINO form" in event.text for event in events if isinstance(event, Notice))
 
 
 @pytest.mark.slow

@@ -39,6 +39,8 @@ PROBABILITY_CHANGE: Final = 0.001
 _FORMAT = 2
 #: Heads that both forms are asked about, by seed, their slices and the side of these in pixels.
 _HEADS, _SLICES, _SIDE = (0, 1, 2), 8, 128
+#: Side in pixels of the slices that a network is traced with; InceptionV3 takes none of 64.
+_EXAMPLE = 128
 #: Converted networks that are kept; the one that was not used for longest goes first.
 _KEPT = 24
 
@@ -118,14 +120,11 @@ def _cache() -> Path:
 
 def _keep(checkpoint: Checkpoint, folder: Path) -> None:
     """Convert and check a network into ``folder``, complete or not at all."""
-    openvino = load_openvino()
-    model = convert_network(checkpoint.network(), checkpoint.card.preprocessing.channels)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         made = Path(temporary) / "made"
         made.mkdir()
-        openvino.save_model(model, made / _MODEL, compress_to_fp16=True)
-        reason = _difference(checkpoint, compile_network(made / _MODEL))
+        reason = _converted_into(made / _MODEL, checkpoint)
         (made / _CHECKED).write_text(reason, encoding="utf-8")
         try:
             made.rename(folder)
@@ -133,6 +132,16 @@ def _keep(checkpoint: Checkpoint, folder: Path) -> None:
             if not is_converted(checkpoint):
                 raise
     _prune(folder.parent)
+
+
+def _converted_into(path: Path, checkpoint: Checkpoint) -> str:
+    """Convert a network and say why it cannot be used; nothing if it can."""
+    try:
+        model = convert_network(checkpoint.network(), checkpoint.card.preprocessing.channels)
+    except RuntimeError as error:
+        return f"{checkpoint.card.name} has no OpenVINO form: {str(error).partition(chr(10))[0]}"
+    load_openvino().save_model(model, path, compress_to_fp16=True)
+    return _difference(checkpoint, compile_network(path))
 
 
 def _prune(cache: Path) -> None:
@@ -166,7 +175,7 @@ def convert_network(network: nn.Module, channels: int) -> Any:
             warnings.simplefilter("ignore", kind)
         return openvino.convert_model(
             _Answers(network.eval()),
-            example_input=torch.rand(8, channels, 64, 64),
+            example_input=torch.rand(8, channels, _EXAMPLE, _EXAMPLE),
             input=[openvino.PartialShape([-1, channels, -1, -1])],
         )
 
