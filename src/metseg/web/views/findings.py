@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ButtonColumnResult, ColumnConfig
 
-from metseg.web.planes import Shape
+from metseg.study.geometry import Shape
 from metseg.web.result import Result
 from metseg.web.session import current
 from metseg.web.wording import found, slices_of

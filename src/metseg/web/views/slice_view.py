@@ -11,8 +11,9 @@ import numpy.typing as npt
 import streamlit as st
 from streamlit.components import v2
 
+from metseg.study.geometry import Shape
 from metseg.web.pictures import Picture, as_png
-from metseg.web.planes import Plane, Shape
+from metseg.web.planes import Plane
 from metseg.web.result import Result
 from metseg.web.session import current
 from metseg.web.views.frame import asset
