@@ -125,6 +125,8 @@ class Tour:
     def _picture(self, name: str) -> Any:
         self._viewer.reset_view(margin=0.02)
         settle(1.5)
+        wait_until(lambda: not self.widget.lesions.busy, "measuring the lesions")
+        settle(0.5)
         path = self._output / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         self._viewer.window.screenshot(str(path), flash=False, canvas_only=False)
