@@ -9,6 +9,9 @@ import pytest
 
 from metseg.napari_plugin.navigation import go_to, moved_centre, shown_slice
 
+pytestmark = pytest.mark.slow
+
+
 SIZE = 200
 
 

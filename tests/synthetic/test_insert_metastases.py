@@ -17,6 +17,9 @@ from metseg.synthetic import Insertion, MetastasisConfig, insert_metastases, syn
 from metseg.synthetic.brain_map import map_brain
 from metseg.synthetic.shape import travel_time
 
+pytestmark = pytest.mark.slow
+
+
 MANY = MetastasisConfig(count=(6, 6))
 
 

@@ -15,6 +15,9 @@ from metseg.errors import DataError
 from metseg.napari_plugin.studio.case_labels import CaseLabels, Edit
 from metseg.napari_plugin.studio.state import Saved
 
+pytestmark = pytest.mark.slow
+
+
 Wait = Callable[..., None]
 SHAPE = (6, 48, 40)
 

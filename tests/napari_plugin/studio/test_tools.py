@@ -18,6 +18,9 @@ from metseg.curation import EditKind, Project, Provenance
 from metseg.napari_plugin.studio.tool_state import Edge
 from metseg.study import read_study, write_tiff
 
+pytestmark = pytest.mark.slow
+
+
 SHAPE = (8, 64, 64)
 SEEN, MISSED = (20, 22), (44, 40)
 
