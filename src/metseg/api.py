@@ -95,10 +95,8 @@ def segment(
     targets = () if target is None else (_target(target),)
     with Segmenters(model, targets, device=device, clahe=clahe) as segmenters:
         segmenter = segmenters.of(study.sequences)[0]
-        asked = {"threshold": threshold, "smallest": smallest}
-        given = {name: value for name, value in asked.items() if value is not None}
-        postprocessing = segmenter.checkpoint.card.postprocessing
-        return segmenter.segment(study, type(postprocessing).model_validate({**postprocessing.model_dump(), **given}))
+        usual = segmenter.checkpoint.card.postprocessing
+        return segmenter.segment(study, usual.adjusted(threshold=threshold, smallest=smallest))
 
 
 def load_model(model: str | Path, *, device: str = "auto", batch_size: int = 16, clahe: str | None = None) -> Segmenter:

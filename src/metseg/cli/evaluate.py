@@ -21,7 +21,6 @@ from metseg.cli.options import (
     TargetName,
     Threshold,
     data_of,
-    postprocessing_of,
     targets_of,
 )
 from metseg.cli.progress import follow
@@ -78,7 +77,7 @@ def evaluate(
         source,
         patients=_held_out(checkpoint, source) if held_out else patient,
         device=device,
-        postprocessing=postprocessing_of(checkpoint, threshold, smallest),
+        postprocessing=checkpoint.card.postprocessing.adjusted(threshold=threshold, smallest=smallest),
         flair_alone=flair_alone,
     )
     evaluation = follow(events, f"evaluating {checkpoint.card.name}")

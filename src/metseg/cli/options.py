@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from metseg.checkpoints import Checkpoint
-    from metseg.lesions import PostprocessingConfig, Target
+    from metseg.lesions import Target
     from metseg.study import DataFolder, Sequence
 
 Model = Annotated[
@@ -102,11 +101,3 @@ def targets_of(name: str | None) -> tuple[Target, ...]:
     from metseg.lesions import TargetChoice
 
     return () if name is None else TargetChoice(name).targets
-
-
-def postprocessing_of(checkpoint: Checkpoint, threshold: float | None, smallest: int | None) -> PostprocessingConfig:
-    """The model's own post-processing, with what was asked for in its place."""
-    asked = {"threshold": threshold, "smallest": smallest}
-    return checkpoint.card.postprocessing.model_copy(
-        update={key: value for key, value in asked.items() if value is not None}
-    )

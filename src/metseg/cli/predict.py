@@ -21,7 +21,6 @@ from metseg.cli.options import (
     TargetName,
     Threshold,
     data_of,
-    postprocessing_of,
     sequences_of,
     targets_of,
 )
@@ -93,7 +92,7 @@ def predict(
     targets = targets_of(target)
     with Segmenters(model, targets, device=device, batch_size=batch_size, clahe=clahe) as segmenters:
         found = _find(input_, output, sequences_of(sequences), rules)
-        run = _Run(segmenters, targets, (threshold, smallest), root, output, probabilities, overwrite, writer)
+        run = _Run(segmenters, targets, threshold, smallest, root, output, probabilities, overwrite, writer)
         run.check_existing(found)
         with EventBar() as bar:
             for number, files in enumerate(found, start=1):
@@ -124,7 +123,8 @@ class _Run:
 
     segmenters: Segmenters
     targets: tuple[Target, ...]
-    asked: tuple[float | None, int | None]
+    threshold: float | None
+    smallest: int | None
     root: Path
     output: Path
     probabilities: bool
@@ -182,7 +182,8 @@ class _Run:
             reason = f"{study.name} has {' and '.join(study.sequences)}: only the {outlined} is outlined"
             self.remarks.append(Problem(files.folder, reason, kind=ProblemKind.SEQUENCE))
         for segmenter in chosen:
-            postprocessing = postprocessing_of(segmenter.checkpoint, *self.asked)
+            usual = segmenter.checkpoint.card.postprocessing
+            postprocessing = usual.adjusted(threshold=self.threshold, smallest=self.smallest)
             self._write(study, bar.follow(segmenter.stream(study, postprocessing), title))
 
     def _write(self, study: Study, result: Segmentation) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from metseg import DEFAULT_MODEL
 from metseg.cli.console import out, plain
-from metseg.cli.options import Clahe, Device, Smallest, TargetName, Threshold, postprocessing_of, targets_of
+from metseg.cli.options import Clahe, Device, Smallest, TargetName, Threshold, targets_of
 from metseg.cli.progress import follow
 from metseg.cli.project import Folder, leave_with
 from metseg.errors import DataError
@@ -66,12 +66,14 @@ def predict(
 
         def propose(study: Study) -> Iterator[Event[Segmentation]]:
             (segmenter,) = segmenters.of(study.sequences)
-            return segmenter.stream(study, postprocessing_of(segmenter.checkpoint, threshold, smallest))
+            usual = segmenter.checkpoint.card.postprocessing
+            return segmenter.stream(study, usual.adjusted(threshold=threshold, smallest=smallest))
 
         def made(sequences: tuple[Sequence, ...]) -> Provenance:
             (segmenter,) = segmenters.of(sequences)
             checkpoint = segmenter.checkpoint
-            card, how = checkpoint.card, postprocessing_of(checkpoint, threshold, smallest)
+            card = checkpoint.card
+            how = card.postprocessing.adjusted(threshold=threshold, smallest=smallest)
             return provenance_of(
                 card.name,
                 checkpoint.sha256,

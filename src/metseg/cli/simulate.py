@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metseg.cli.console import err, out, plain
-from metseg.cli.options import Data, Device, Labels, Rules, Sequences, Smallest, Threshold, data_of, postprocessing_of
+from metseg.cli.options import Data, Device, Labels, Rules, Sequences, Smallest, Threshold, data_of
 from metseg.cli.progress import EventBar, follow
 from metseg.errors import DataError
 
@@ -181,7 +181,9 @@ class _Search:
                     patients=chosen,
                     seed=self.seed,
                     device=self.device,
-                    postprocessing=postprocessing_of(checkpoint, self.threshold, self.smallest),
+                    postprocessing=checkpoint.card.postprocessing.adjusted(
+                        threshold=self.threshold, smallest=self.smallest
+                    ),
                 )
                 parts.append(bar.follow(events, f"scoring {checkpoint.card.name}"))
         if not parts:

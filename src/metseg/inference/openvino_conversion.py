@@ -8,6 +8,7 @@ import sys
 import tempfile
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -192,7 +193,9 @@ def compile_network(model: Any, *, full_precision: bool = False) -> ConvertedNet
     return ConvertedNetwork(openvino.Core().compile_model(model, "CPU", settings), precision)
 
 
+@cache
 def _precision() -> str:
+    """What this processor computes in: asked once, for it starts the whole plugin."""
     openvino = load_openvino()
     capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "bf16" if "BF16" in capabilities else "f32"

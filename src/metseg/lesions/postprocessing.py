@@ -35,6 +35,18 @@ class PostprocessingConfig(BaseModel):
     fill_holes: bool = True
     peak: Annotated[float, Field(ge=0, le=1)] = 0.0
 
+    def adjusted(self, *, threshold: float | None = None, smallest: int | None = None) -> PostprocessingConfig:
+        """This configuration with what is given in its place.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If a value is out of range.
+        """
+        asked = {"threshold": threshold, "smallest": smallest}
+        given = {name: value for name, value in asked.items() if value is not None}
+        return PostprocessingConfig.model_validate({**self.model_dump(), **given})
+
 
 def mask_from_probabilities(
     probabilities: npt.NDArray[np.float32], config: PostprocessingConfig

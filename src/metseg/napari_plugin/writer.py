@@ -47,7 +47,7 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     pages = _as_small_labels(target, _volume(target, data))
     spacing = spacing_in_mm(attributes.get("scale", ()), attributes.get("units") or ())
     entry = (attributes.get("metadata") or {}).get(KEY)
-    about = entry.segmentation.provenance if isinstance(entry, Outline) and entry.segmentation is not None else None
+    about = _provenance(entry)
     write_tiff(target, pages, channels=False, spacing=spacing, about=about)
     return [str(target)] + ([str(target.with_suffix(".json"))] if spacing or about else [])
 
@@ -89,8 +89,7 @@ def write_nifti(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     study = getattr(entry, "study", None)
     if study is None or study.shape != volume.shape or not geometry.is_same(study.geometry, study.shape):
         study = Study(target.name, volume[None], (Sequence.UNKNOWN,), geometry=geometry)
-    about = entry.segmentation.provenance if isinstance(entry, Outline) and entry.segmentation is not None else None
-    write_volume(target, volume, study, about=about)
+    write_volume(target, volume, study, about=_provenance(entry))
     return [str(target)]
 
 
@@ -115,6 +114,11 @@ def geometry_of(name: str, attributes: dict[str, Any]) -> Geometry:
     places = zip(attributes.get("translate", (0.0,) * 3), spacing, scale, strict=True)
     z, y, x = (float(place) * mm / abs(float(step)) for place, mm, step in places)
     return Geometry.placed(affine).drawn_at(spacing, (z, y, x))
+
+
+def _provenance(entry: object) -> dict[str, Any] | None:
+    """What an outline was made with, if a network made it."""
+    return entry.segmentation.provenance if isinstance(entry, Outline) and entry.segmentation is not None else None
 
 
 def _turns(matrix: npt.NDArray[np.float64]) -> bool:

@@ -23,7 +23,6 @@ from metseg.server.routes.uploads import (
     Upload,
     chosen_form,
     chosen_model,
-    chosen_postprocessing,
     decoded_upload,
 )
 from metseg.server.routes.waiting import while_connected
@@ -67,7 +66,9 @@ async def start_job(
             services.engine.hold(slot, decoded.study)
             loaded = (await chosen_model(services, model, decoded.study.sequences, target)).with_clahe(clahe)
             work, future = services.engine.start(
-                decoded.study, loaded, chosen_postprocessing(loaded, threshold, smallest)
+                decoded.study,
+                loaded,
+                loaded.checkpoint.card.postprocessing.adjusted(threshold=threshold, smallest=smallest),
             )
         except BaseException:
             slot.close()

@@ -27,7 +27,6 @@ from metseg.server.routes.uploads import (
     Upload,
     chosen_form,
     chosen_model,
-    chosen_postprocessing,
     decoded_upload,
 )
 from metseg.server.routes.waiting import while_connected
@@ -68,7 +67,7 @@ async def predict(
             check_slice(form, decoded.study.shape[0], slice_)
             services.engine.hold(slot, decoded.study)
             loaded = (await chosen_model(services, model, decoded.study.sequences, target)).with_clahe(clahe)
-            how = chosen_postprocessing(loaded, threshold, smallest)
+            how = loaded.checkpoint.card.postprocessing.adjusted(threshold=threshold, smallest=smallest)
             segmentation, notices = await segment(services, decoded, loaded, how)
             result = await to_thread.run_sync(result_of, decoded, segmentation, loaded.name, notices)
             rendered = await to_thread.run_sync(render, result, form, view, slice_, request.state.request_id)

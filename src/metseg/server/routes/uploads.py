@@ -8,7 +8,7 @@ from anyio import to_thread
 from fastapi import Depends, File, Query, Request, UploadFile
 
 from metseg.errors import DataError
-from metseg.lesions import PostprocessingConfig, TargetChoice
+from metseg.lesions import TargetChoice
 from metseg.preprocessing import Clahe
 from metseg.server.answers import GZIP, NIFTI, PNG, TIFF, ZIP, View, offers
 from metseg.server.engine import Loaded
@@ -155,13 +155,6 @@ async def chosen_model(
         return await to_thread.run_sync(services.catalogue.get, name, sequences, targets)
     except DataError as error:
         raise ProblemError(409, str(error)) from None
-
-
-def chosen_postprocessing(model: Loaded, threshold: float | None, smallest: int | None) -> PostprocessingConfig:
-    """The model's own, with what was asked for in its place."""
-    asked = {"threshold": threshold, "smallest": smallest}
-    given = {key: value for key, value in asked.items() if value is not None}
-    return model.checkpoint.card.postprocessing.model_copy(update=given)
 
 
 async def decoded_upload(services: Services, file: UploadFile, sequences: str | None = None) -> Decoded:

@@ -15,7 +15,7 @@ from metseg.preprocessing import Clahe
 from metseg.server.engine import Loaded
 from metseg.server.problems import ProblemError
 from metseg.server.routes.predict import segment
-from metseg.server.routes.uploads import UPLOAD, chosen_postprocessing, decoded_upload
+from metseg.server.routes.uploads import UPLOAD, decoded_upload
 from metseg.server.routes.waiting import while_connected
 from metseg.server.services import Services, SharedServices
 from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, PARAMS, Asked, multipart, refused
@@ -118,7 +118,7 @@ async def infer(
             services.engine.hold(slot, source.decoded.study)
             loaded = await to_thread.run_sync(workplace.models.get, model, source.decoded.study.sequences)
             loaded = loaded.with_clahe(told.clahe)
-            how = chosen_postprocessing(loaded, told.threshold, told.smallest)
+            how = loaded.checkpoint.card.postprocessing.adjusted(threshold=told.threshold, smallest=told.smallest)
             segmentation, notices = await segment(services, source.decoded, loaded, how)
             return await to_thread.run_sync(
                 _answer, workplace, source, loaded, segmentation, notices, told.who, output, request.state.request_id
