@@ -107,6 +107,31 @@ def test_an_earlier_mask_is_only_replaced_if_nobody_edited_it(
     assert "may be what a person drew" in refused.err
 
 
+def test_a_series_is_answered_as_segmentation_and_probabilities_that_refer_to_it(
+    metseg: Any, model: Path, one_head: dict[str, Path], reference: npt.NDArray[np.uint8], tmp_path: Path
+) -> None:
+    command = ["predict", "--model", model, "--input", one_head["DICOM"], "--output", tmp_path / "out"]
+    command += ["--format", "dicom-seg", "--probabilities"]
+    done = metseg(*command)
+    assert done.status == 0, done.err
+    names = {"head_mask.dcm", "head_mask.json", "head_prob.dcm", "head_prob.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == names
+    header = header_of(tmp_path / "out/head_mask.dcm")
+    assert np.array_equal(read_voxels(header)[0] > 0, reference[header_slices(reference)])
+    assert metseg(*command).status != 0
+    assert metseg(*command, "--overwrite").status == 0
+    command[command.index("--input") + 1] = one_head["NRRD"]
+    done = metseg(*command, "--overwrite")
+    assert done.status == 1
+    assert "is no DICOM series" in done.err
+
+
+def header_slices(mask: npt.NDArray[np.uint8]) -> slice:
+    """From the first slice with a lesion to the last."""
+    drawn = np.flatnonzero(mask.any(axis=(1, 2)))
+    return slice(int(drawn[0]), int(drawn[-1]) + 1)
+
+
 def test_inspect_says_what_each_format_is(metseg: Any, one_head: dict[str, Path]) -> None:
     for kind in ("NIfTI SAL", "DICOM", "NRRD"):
         done = metseg("inspect", one_head[kind])

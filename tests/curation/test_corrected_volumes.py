@@ -11,7 +11,7 @@ import SimpleITK as sitk
 
 from metseg.curation.corrections import read_corrections
 from metseg.errors import UnreadableFileError
-from metseg.study import read_study
+from metseg.study import read_study, writer_of
 
 
 @pytest.mark.parametrize("kind", ["NIfTI PIR", "NRRD", "DICOM"])
@@ -34,3 +34,12 @@ def test_masks_of_another_place_are_refused(one_head: dict[str, Path], tmp_path:
     sitk.WriteImage(drawn, str(tmp_path / "head_mask.nii.gz"))
     with pytest.raises(UnreadableFileError, match="does not fit head"):
         read_corrections(study, tmp_path)
+
+
+def test_a_dicom_segmentation_is_taken_back(one_head: dict[str, Path], flair: Any, tmp_path: Path) -> None:
+    study = read_study(one_head["DICOM"])
+    drawn = np.zeros(study.shape, np.uint8)
+    drawn[4:7] = flair[4:7] > 3000
+    path = tmp_path / f"{study.name}_mask.dcm"
+    writer_of(path).write(path, drawn, study, mask=True, about=None)
+    assert np.array_equal(read_corrections(study, tmp_path).mask, drawn)

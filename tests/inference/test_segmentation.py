@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +51,23 @@ def test_a_mask_is_saved_with_its_provenance_and_only_replaced_if_nobody_edited_
 def test_the_ending_decides_the_format(result: Segmentation, tmp_path: Path) -> None:
     pages = read_tiff(result.save(tmp_path / "mask.tif"))
     np.testing.assert_array_equal(np.squeeze(pages), result.mask * 255)
-    with pytest.raises(DataError, match=r"must end with \.tif or \.nii\.gz"):
+    with pytest.raises(DataError, match=r"must end with \.tif or \.nii\.gz or"):
         result.save(tmp_path / "mask.png")
+
+
+def test_a_dicom_series_is_answered_as_dicom(
+    two_targets_folder: Path, one_head: dict[str, Path], tmp_path: Path
+) -> None:
+    with metseg.load_model(two_targets_folder / "metastases", device="cpu") as network:
+        result = network.segment(metseg.read(one_head["DICOM"]))
+    path = result.save(tmp_path / "a.dcm")
+    assert result.save(path, overwrite=True) == path
+    series = tmp_path / "series"
+    shutil.copytree(one_head["DICOM"], series)
+    shutil.copy(path, series)
+    np.testing.assert_array_equal(metseg.read(series).mask, result.mask)
+    with pytest.raises(DataError, match="is no DICOM series"):
+        metseg.segment(np.ones((3, 64, 64)), model=str(two_targets_folder / "metastases")).save(tmp_path / "b.dcm")
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (3, 64, 64), (1, 3, 64, 64)])

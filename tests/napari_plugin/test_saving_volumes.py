@@ -89,6 +89,18 @@ def test_outlines_and_images_come_back_to_their_place(
     np.testing.assert_array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(outline))) == 3, values > 3000)
 
 
+def test_outlines_of_a_series_are_saved_as_dicom(opened: Callable[[str], tuple[Path, Any]], tmp_path: Path) -> None:
+    source, image = opened("DICOM")
+    save(drawn_on(image), source / "outline.dcm")
+    [(labels, _, _)] = read(source / "outline.dcm")
+    assert set(np.unique(labels)) == {0, 1}
+    [_, (mask, _, _)] = read(source)
+    np.testing.assert_array_equal(mask > 0, np.asarray(image.data) > 3000)
+    _, other = opened("NRRD")
+    with pytest.raises(DataError, match="is no DICOM series"):
+        save(drawn_on(other), tmp_path / "outline.dcm")
+
+
 def test_a_part_of_a_volume_is_saved_where_it_is_shown(
     opened: Callable[[str], tuple[Path, Any]], tmp_path: Path
 ) -> None:

@@ -199,3 +199,33 @@ def plain_fields() -> Callable[..., dict[int, tuple[str, Any]]]:
         return tags
 
     return fields
+
+
+@pytest.fixture(scope="session")
+def enhanced() -> Callable[[Path, Path], None]:
+    """Put the slices of a series in a folder into one enhanced multi-frame file, in the order of their names."""
+    import pydicom
+    from pydicom.dataset import Dataset
+
+    def save(folder: Path, path: Path) -> None:
+        files = [pydicom.dcmread(one) for one in sorted(folder.iterdir())]
+        whole = files[0]
+        frames = []
+        for data in files:
+            frame, plane = Dataset(), Dataset()
+            plane.ImagePositionPatient = data.ImagePositionPatient
+            frame.PlanePositionSequence = [plane]
+            frames.append(frame)
+        shared, measures, orientation = Dataset(), Dataset(), Dataset()
+        measures.PixelSpacing, measures.SliceThickness = whole.PixelSpacing, 3
+        orientation.ImageOrientationPatient = whole.ImageOrientationPatient
+        shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [orientation]
+        whole.SharedFunctionalGroupsSequence, whole.PerFrameFunctionalGroupsSequence = [shared], frames
+        whole.NumberOfFrames = len(files)
+        whole.PixelData = b"".join(data.PixelData for data in files)
+        for field in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"):
+            delattr(whole, field)
+        whole.SOPClassUID = whole.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4.1"
+        whole.save_as(path)
+
+    return save

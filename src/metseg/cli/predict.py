@@ -61,7 +61,8 @@ def predict(
         bool, typer.Option("--probabilities", help="Also write <image>_prob, 0 to 255 for 0 to 1.")
     ] = False,
     form: Annotated[
-        str | None, typer.Option("--format", help="Of the masks: tiff or nifti; that of the images unless given.")
+        str | None,
+        typer.Option("--format", help="Of the masks: tiff, nifti or dicom-seg; that of the images unless given."),
     ] = None,
     overwrite: Annotated[
         bool,
@@ -71,7 +72,8 @@ def predict(
     """Outline lesions: write <image>_mask for every image, in the input's folder structure and format.
 
     Masks of TIFF, PNG and JPEG are TIFF (0 and 255); masks of NIfTI, DICOM series, NRRD and MetaImage are NIfTI (0 and
-    1) on the image's own grid, in the place and orientation of the image. --format chooses another.
+    1) on the image's own grid, in the place and orientation of the image. --format chooses another; DICOM series can
+    be answered as dicom-seg, one segment a lesion, which refers to the series.
 
     With --target both, the masks of what enhances go into the folder enhancing_lesion of --output under the same
     names. <image>_mask.json beside each mask says its target and the network.

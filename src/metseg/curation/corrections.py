@@ -108,14 +108,14 @@ def read_corrections(study: Study, folder: str | Path) -> Corrections:
         if (path := found.pop(stem_of(image).casefold(), None)) is None:
             continue
         count = study.shape[0] if study.stored is not None else 1 + max(study.slices[z].page for z in slices)
-        header = mask_header(path, count)
+        header = mask_header(path, count, (study.geometry, study.shape))
         if study.stored is not None:
             mask[slices] = _on_case(header, study)[slices]
         else:
             mask[slices] = _of_pages(header, image, (count, *study.shape[1:]))[[study.slices[z].page for z in slices]]
         done += slices
     if not done and study.stored is not None and (path := found.pop(study.name.casefold(), None)) is not None:
-        mask[:] = _on_case(mask_header(path, study.shape[0]), study)
+        mask[:] = _on_case(mask_header(path, study.shape[0], (study.geometry, study.shape)), study)
         done = list(range(study.shape[0]))
     if not done:
         name = stem_of(study.slices[0].image)

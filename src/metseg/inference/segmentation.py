@@ -103,8 +103,8 @@ class Segmentation:
         Parameters
         ----------
         path : str or Path
-            ``.nii.gz`` (0 and 1, on the grid of the study's file), ``.tif`` (0 and 255) or what another package's
-            writer makes; its folder is made.
+            ``.nii.gz`` (0 and 1, on the grid of the study's file), ``.tif`` (0 and 255), ``.dcm`` (DICOM SEG of a DICOM
+            series, one segment a lesion) or what another package's writer makes; its folder is made.
         overwrite : bool
             Replace a mask that was written by this function and not edited since.
 
@@ -116,7 +116,7 @@ class Segmentation:
         Raises
         ------
         DataError
-            If the ending is another, or the file is there and must not be replaced.
+            If the ending is another, the file is there and must not be replaced, or the format cannot hold the study.
         """
         path = Path(path)
         writer = writer_of(path)

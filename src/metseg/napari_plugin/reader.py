@@ -11,7 +11,7 @@ from metseg.errors import DataError
 from metseg.napari_plugin.layers import PATIENTS_KEY, LayerData, mask_layer, study_layers
 from metseg.napari_plugin.messages import tell_problems
 from metseg.study import Geometry, find_studies, is_mask_name, load, stem_of
-from metseg.study.formats import HEAD, reader_of
+from metseg.study.formats import HEAD, is_outlines, reader_of
 from metseg.study.mask_files import mask_header, read_mask
 from metseg.study.masks import labels_of
 from metseg.study.sidecar import read_spacing
@@ -33,7 +33,7 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
 def read(path: Paths) -> list[LayerData]:
     """Read the studies at ``path`` as layers; what is odd or refused is shown to the user.
 
-    A single file whose name ends in ``_mask`` becomes a labels layer.
+    A single file whose name ends in ``_mask``, and a DICOM SEG, become a labels layer.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def read(path: Paths) -> list[LayerData]:
     entry = _one(path)
     if entry is None:
         raise DataError("give one file or folder at a time")
-    if is_mask_name(entry) and entry.is_file():
+    if entry.is_file() and (is_mask_name(entry) or is_outlines(entry)):
         header = mask_header(entry)
         geometry = header.geometry if header.geometry.is_placed else Geometry.spaced(read_spacing(entry))
         labels, problems = labels_of(read_mask(header))

@@ -1,4 +1,4 @@
-"""Save layers with their geometry, which napari's own writers drop: TIFF with the spacing beside it, and NIfTI."""
+"""Save layers with their geometry, which napari's own writers drop: TIFF with spacing beside it, NIfTI, DICOM SEG."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import DataError
+from metseg.lesions import label_lesions
 from metseg.napari_plugin.arrays import volume_of
 from metseg.napari_plugin.layers import AFFINE_KEY, KEY, Outline, spacing_in_mm
 from metseg.study import Geometry
@@ -91,6 +92,62 @@ def write_nifti(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         study = Study(target.name, volume[None], (Sequence.UNKNOWN,), geometry=geometry)
     write_volume(target, volume, study, about=_provenance(entry))
     return [str(target)]
+
+
+def write_dicom(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write a labels layer of a DICOM series as DICOM SEG, one segment a label, or a lesion of a single label.
+
+    Lesions are AUTOMATIC if they are as the network outlined them, SEMIAUTOMATIC if they overlap what it outlined, and
+    else MANUAL.
+
+    Parameters
+    ----------
+    path : str
+        ``.dcm``, which is added when it is missing.
+    data : array of int, shape (z, y, x)
+        Labels from 0 to 65,535.
+    attributes : dict
+        The layer's; its metadata say which series it is of.
+
+    Returns
+    -------
+    list of str
+        What was written.
+
+    Raises
+    ------
+    DataError
+        If the layer is of no DICOM series, or of another shape, or the file cannot be written.
+    """
+    from metseg.study.formats.writing import writer_of
+
+    target = Path(path)
+    if target.suffix.lower() != ".dcm":
+        target = target.with_name(f"{target.name}.dcm")
+    labels = _as_small_labels(target, _volume(target, data))
+    entry = (attributes.get("metadata") or {}).get(KEY)
+    study = getattr(entry, "study", None)
+    if study is None or study.shape != labels.shape:
+        raise DataError(f"{target.name}: the layer is of no image that was opened; save it as NIfTI")
+    if labels.max() == 1:
+        labels = _as_small_labels(target, label_lesions(labels))
+    about = dict(_provenance(entry) or {})
+    if about and isinstance(entry, Outline):
+        about["algorithm_types"] = _algorithm_types(labels, entry.proposal)
+    writer_of(target).write(target, labels, study, mask=True, about=about)
+    return [str(target)]
+
+
+def _algorithm_types(labels: npt.NDArray[Any], proposal: npt.NDArray[np.uint8]) -> dict[str, str]:
+    """How each lesion was drawn, by its number."""
+    found: dict[str, str] = {}
+    proposed = label_lesions(proposal)
+    for label in np.unique(labels[labels > 0]).tolist():
+        inside = labels == label
+        before = np.isin(proposed, np.unique(proposed[inside & (proposed > 0)]))
+        same = np.array_equal(inside, before)
+        found[str(label)] = "AUTOMATIC" if same else "SEMIAUTOMATIC" if before.any() else "MANUAL"
+    return found
 
 
 def geometry_of(name: str, attributes: dict[str, Any]) -> Geometry:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from metseg.study.formats import Found, Header
+from metseg.errors import UnreadableFileError
+from metseg.study.formats import Found, Header, refused
+from metseg.study.formats.dicom_objects import Outlines, read_outlines
 from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile
 
 #: Sequences that networks look at, in the order of channels.
@@ -35,6 +38,8 @@ class DicomStudy:
         Which sequence each series is.
     problems : tuple of Problem
         What was left out.
+    identifiers : frozenset of str
+        SeriesInstanceUID of each series.
     """
 
     name: str
@@ -44,6 +49,7 @@ class DicomStudy:
     series: tuple[tuple[Path, ...], ...]
     named: tuple[Sequence, ...]
     problems: tuple[Problem, ...]
+    identifiers: frozenset[str]
 
 
 def sort_series(found: Found) -> list[DicomStudy]:
@@ -76,9 +82,44 @@ def sort_series(found: Found) -> list[DicomStudy]:
                 tuple(header.files for header in headers),
                 tuple(header.sequences[0] if header.sequences else Sequence.UNKNOWN for header in headers),
                 problems,
+                frozenset(header.acquisition.series for header in headers),
             )
         )
     return studies
+
+
+def with_outlines(studies: Seq[DicomStudy], outlines: Iterable[Path], problems: list[Problem]) -> list[DicomStudy]:
+    """Give studies the SEG or RTSTRUCT that refers to a series of theirs as their mask: of several the newest.
+
+    Parameters
+    ----------
+    studies : sequence of DicomStudy
+    outlines : iterable of Path
+        Files of outlines.
+    problems : list of Problem
+        Gets those that are damaged, of no study, or older than another.
+    """
+    of_study: dict[int, list[Outlines]] = defaultdict(list)
+    for path in outlines:
+        try:
+            found = read_outlines(path)
+        except UnreadableFileError as error:
+            problems.append(refused(error, ProblemKind.MASK))
+            continue
+        owner = next((place for place, study in enumerate(studies) if found.series & study.identifiers), None)
+        if owner is None:
+            problems.append(Problem(path, "is a mask without an image", kind=ProblemKind.ORPHAN_MASK))
+        else:
+            of_study[owner].append(found)
+    result = list(studies)
+    for place, candidates in of_study.items():
+        *older, newest = sorted(candidates, key=lambda one: (one.made, one.path.name))
+        said = f"outlines the same series as {newest.path.name}, which is newer and was taken"
+        remarks = tuple(Problem(one.path, said, kind=ProblemKind.DUPLICATE) for one in older)
+        study = studies[place]
+        entry = replace(study.entry, mask=newest.path)
+        result[place] = replace(study, entry=entry, problems=(*study.problems, *remarks))
+    return result
 
 
 def _chosen(headers: list[Header]) -> list[tuple[list[Header], tuple[Problem, ...]]]:

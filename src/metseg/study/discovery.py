@@ -16,13 +16,14 @@ from pathlib import Path
 
 from metseg.errors import DataError, UnreadableFileError
 from metseg.study.copies import without_copies
-from metseg.study.dicom_studies import DicomStudy, sort_series
+from metseg.study.dicom_studies import DicomStudy, sort_series, with_outlines
 from metseg.study.formats import (
     Found,
     error_of,
     find_images,
     formats,
     is_dicom,
+    is_outlines,
     is_picture,
     is_stack,
     stem_of,
@@ -189,12 +190,24 @@ def _single(path: Path, rules: NameRules) -> StudyFiles:
 
 def _series_of(path: Path) -> StudyFiles:
     """The series that a DICOM file is of."""
-    found = find_images(sorted(other for other in path.parent.iterdir() if is_dicom(other)))
+    images, outlines = _apart(sorted(other for other in path.parent.iterdir() if is_dicom(other)))
+    if path in outlines:
+        raise DataError(f"{path}: outlines what is on a series; give the folder or a file of the series instead")
+    found = find_images(images)
     for problem in found.problems:
         if problem.path == path:
             raise error_of(problem)
-    images = tuple(header for header in found.images if path in header.files)
-    return _of_dicom(sort_series(Found(images))[0])
+    series = sort_series(Found(tuple(header for header in found.images if path in header.files)))
+    return _of_dicom(with_outlines(series, outlines, [])[0])
+
+
+def _apart(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """DICOM images, and what outlines something on them."""
+    images: list[Path] = []
+    outlines: list[Path] = []
+    for path in files:
+        (outlines if is_outlines(path) else images).append(path)
+    return images, outlines
 
 
 def _of_dicom(study: DicomStudy) -> StudyFiles:
@@ -310,9 +323,10 @@ class _Tree:
         found = [self._study(examination) for examination in examinations]
         found = self._with_problems(found, examinations)
         if self._listing.dicom:
-            series = find_images(self._listing.dicom)
+            images, outlines = _apart(self._listing.dicom)
+            series = find_images(images)
             self._listing.loose += series.problems
-            found += map(_of_dicom, sort_series(series))
+            found += map(_of_dicom, with_outlines(sort_series(series), outlines, self._listing.loose))
         if found:
             found[0] = replace(found[0], problems=(*self._listing.loose, *found[0].problems))
             found = without_copies(found)

@@ -320,13 +320,13 @@ def on_grid(volume: npt.NDArray[Any], here: Geometry, there: Geometry, shape: Sh
 
 
 def transfer(
-    mask: npt.NDArray[np.bool_], here: Geometry, there: Geometry, shape: Shape, *, tolerance: float = TOLERANCE
-) -> npt.NDArray[np.bool_]:
-    """A mask on another grid of the same voxels, of which it may cover a part only.
+    mask: npt.NDArray[Any], here: Geometry, there: Geometry, shape: Shape, *, tolerance: float = TOLERANCE
+) -> npt.NDArray[Any]:
+    """A mask, or labels, on another grid of the same voxels, of which it may cover a part only.
 
     Parameters
     ----------
-    mask : ndarray of bool, shape (z, y, x)
+    mask : ndarray of bool or whole numbers, shape (z, y, x)
         On the grid of ``here``.
     here, there : Geometry
         Where it is, and where the result is.
@@ -350,8 +350,8 @@ def transfer(
     inside = (np.argwhere(mask)[:, ::-1] @ turn[:, :3].T + turn[:, 3])[:, ::-1]
     if (inside < 0).any() or (inside >= shape).any():
         raise DataError("has voxels outside of the image")
-    result = np.zeros(shape, np.bool_)
-    result[tuple(inside.T)] = True
+    result = np.zeros(shape, mask.dtype)
+    result[tuple(inside.T)] = mask[mask != 0]
     return result
 
 

@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import UnreadableFileError
-from metseg.study.formats import Header, header_of, is_tiff, read_voxels, tiff_image
+from metseg.study.formats import Header, header_of, is_outlines, is_tiff, read_voxels, tiff_image
+from metseg.study.formats.dicom_seg import laid_on
+from metseg.study.geometry import Geometry, Shape
 from metseg.study.masks import MaskPages, is_mask, labels_of
 from metseg.study.model import Problem
 from metseg.study.pageformat import WHITE_IS_ZERO
@@ -20,7 +22,7 @@ from metseg.study.tiff import read_into
 _GREY = 1 / 16
 
 
-def mask_header(path: Path, slices: int | None = None) -> Header:
+def mask_header(path: Path, slices: int | None = None, image: tuple[Geometry, Shape] | None = None) -> Header:
     """Look at the header of a mask file of any format.
 
     Parameters
@@ -29,6 +31,8 @@ def mask_header(path: Path, slices: int | None = None) -> Header:
         The file.
     slices : int, optional
         How many slices its image has: colour planes of a TIFF that are so many are slices.
+    image : (Geometry, (z, y, x)), optional
+        Where its image is: DICOM outlines, which have no grid of their own or leave slices out, are read on that.
 
     Raises
     ------
@@ -36,11 +40,12 @@ def mask_header(path: Path, slices: int | None = None) -> Header:
         If it cannot be read.
     """
     if not is_tiff(path):
-        return header_of(path)
-    header = preflight(path)
-    if header.planes is not None:
-        header = preflight(path, 1 if slices == header.format.samples else None)
-    return tiff_image(header)
+        header = header_of(path)
+        return header if image is None or not is_outlines(path) else laid_on(header, *image)
+    tiff = preflight(path)
+    if tiff.planes is not None:
+        tiff = preflight(path, 1 if slices == tiff.format.samples else None)
+    return tiff_image(tiff)
 
 
 def read_mask(header: Header) -> MaskPages:

@@ -22,6 +22,8 @@ Spacing = tuple[float, float, float]
 
 #: Key of the SHA-256 of the pixels that were written, see :func:`metseg.study.is_as_written`.
 PIXELS_KEY = "pixels_sha256"
+#: Key of the SHA-256 of the whole file, of formats that hold more than pixels.
+FILE_KEY = "file_sha256"
 
 _MAX_BYTES = 1 << 16
 _MAX_MM = 1000.0
@@ -59,8 +61,8 @@ def read_spacing(path: Path) -> Spacing | None:
     return z, y, x
 
 
-def read_pixels_hash(path: Path) -> str | None:
-    """SHA-256 of the pixels that were written to the TIFF at ``path``, as its sidecar states it.
+def read_pixels_hash(path: Path, key: str = PIXELS_KEY) -> str | None:
+    """SHA-256 of the pixels that were written to the TIFF at ``path``, as its sidecar states it under ``key``.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def read_pixels_hash(path: Path) -> str | None:
         content = _content(sidecar_of(path))
     except UnreadableFileError:
         return None
-    stated = content.get(PIXELS_KEY) if isinstance(content, dict) else None
+    stated = content.get(key) if isinstance(content, dict) else None
     return stated if isinstance(stated, str) else None
 
 

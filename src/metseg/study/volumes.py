@@ -132,7 +132,7 @@ def _mask(
     read: list[MaskPages] = []
     for path in entry.masks:
         try:
-            headers.append(mask_header(path, image.shape[1]))
+            headers.append(mask_header(path, image.shape[1], (image.geometry, image.shape[1:])))
             read.append(read_mask(headers[-1]))
         except UnreadableFileError as error:
             problems.append(refused(error, ProblemKind.MASK))

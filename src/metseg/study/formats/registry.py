@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from metseg.errors import UnreadableFileError, UnsupportedFileError
 from metseg.study.formats.dicom import DicomReader
+from metseg.study.formats.dicom_seg import DicomSegReader
 from metseg.study.formats.finding import error_of, refused
 from metseg.study.formats.itk import MetaImageReader, NrrdReader
 from metseg.study.formats.nifti import NiftiReader
@@ -22,6 +23,8 @@ from metseg.study.formats.tiff_reader import TiffReader
 from metseg.study.ifd import open_regular
 from metseg.study.preflight import page_count
 
+#: Of DICOM files that are no images, but outline what is on them.
+_OUTLINES = (DicomSegReader,)
 #: Readers of other packages are registered under this.
 GROUP = "metseg.readers"
 
@@ -33,6 +36,7 @@ def readers() -> tuple[Reader, ...]:
         TiffReader(),
         NiftiReader(),
         DicomReader(),
+        DicomSegReader(),
         NrrdReader(),
         MetaImageReader(),
         PngReader(),
@@ -69,7 +73,8 @@ def reader_by_name(name: str | PurePath) -> Reader | None:
 
 def reader_by_content(head: bytes) -> Reader | None:
     """The reader of files that begin with ``head`` (:data:`HEAD` bytes)."""
-    return next((reader for reader in readers() if reader.recognises(head)), None)
+    found = [reader for reader in readers() if reader.recognises(head)]
+    return next((reader for reader in found if isinstance(reader, _OUTLINES)), found[0] if found else None)
 
 
 def reader_of(path: Path) -> Reader | None:
@@ -78,19 +83,24 @@ def reader_of(path: Path) -> Reader | None:
     Other formats are not looked for in files of unknown names: a folder holds much that is no image.
     """
     reader = reader_by_name(path)
-    if reader is not None:
+    if reader is not None and not isinstance(reader, DicomReader):
         return reader
     try:
         with open_regular(path) as file:
-            reader = reader_by_content(file.read(HEAD))
+            found = reader_by_content(file.read(HEAD))
     except (UnreadableFileError, OSError):
-        return None
-    return reader if isinstance(reader, DicomReader) else None
+        return reader
+    return found if isinstance(found, (DicomReader, *_OUTLINES)) else reader
 
 
 def is_dicom(path: Path) -> bool:
     """Whether a file is DICOM: such files are sorted by their headers, whatever their names."""
-    return isinstance(reader_of(path), DicomReader)
+    return isinstance(reader_of(path), (DicomReader, *_OUTLINES))
+
+
+def is_outlines(path: Path) -> bool:
+    """Whether a file is DICOM that outlines what is on images: SEG or RTSTRUCT."""
+    return isinstance(reader_of(path), _OUTLINES)
 
 
 def is_tiff(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -14,10 +15,12 @@ import numpy.typing as npt
 
 from metseg.errors import DataError, UnreadableFileError
 from metseg.study.files import write_atomically
+from metseg.study.formats.dicom_seg import DicomSegWriter
 from metseg.study.formats.nifti import mask_volume
 from metseg.study.formats.registry import header_of, read_voxels
+from metseg.study.ifd import open_regular
 from metseg.study.model import Study
-from metseg.study.sidecar import PIXELS_KEY, read_pixels_hash, write_sidecar
+from metseg.study.sidecar import FILE_KEY, PIXELS_KEY, read_pixels_hash, write_sidecar
 from metseg.study.tiff import pixels_hash, write_tiff
 
 _COMPRESSION = 6
@@ -98,7 +101,7 @@ class NiftiWriter:
 def writers() -> tuple[Writer, ...]:
     """All writers: ours, then those of other packages."""
     found = sorted(entry_points(group=WRITERS), key=lambda entry: entry.name)
-    return (TiffWriter(), NiftiWriter(), *(entry.load()() for entry in found))
+    return (TiffWriter(), NiftiWriter(), DicomSegWriter(), *(entry.load()() for entry in found))
 
 
 def writer_named(name: str) -> Writer:
@@ -165,15 +168,18 @@ def write_volume(
 
 
 def is_as_written(path: str | Path) -> bool:
-    """Whether a file holds the voxels that were written together with ``about``.
+    """Whether a file holds the voxels, or of DICOM the bytes, that were written together with ``about``.
 
     ``False`` for a file that was edited since, is of another origin, or cannot be read.
     """
     path = Path(path)
-    stated = read_pixels_hash(path)
-    if stated is None:
+    stated, whole = read_pixels_hash(path), read_pixels_hash(path, FILE_KEY)
+    if stated is None and whole is None:
         return False
     try:
+        if stated is None:
+            with open_regular(path) as file:
+                return hashlib.sha256(file.read()).hexdigest() == whole
         return pixels_hash(np.moveaxis(read_voxels(header_of(path)), 0, -1)) == stated
-    except UnreadableFileError:
+    except (UnreadableFileError, OSError):
         return False
