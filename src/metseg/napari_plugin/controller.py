@@ -21,6 +21,7 @@ from metseg.napari_plugin.navigation import go_to, shown_slice, shows_slices
 from metseg.napari_plugin.network_choices import NetworkChoices
 from metseg.napari_plugin.pipeline import Outcome
 from metseg.napari_plugin.runs import Run
+from metseg.napari_plugin.spacing import spacing_of, state_spacing
 from metseg.napari_plugin.state import Activity, Follower, LayerChoice, SegmentationState
 from metseg.study import Sequence
 
@@ -63,6 +64,7 @@ class Controller(Follower):
         self.follow(state.events, ("image",), self._refresh_outlines)
         self.follow(state.events, ("outlines",), self._watch_outlines)
         self.follow(state.events, ("outline",), self._on_outline)
+        self.follow(state.events, ("spacing",), self.review)
         self.follow(viewer.dims.events, ("current_step", "ndisplay", "order"), self._show_confirmed)
         self.follow(state.events, ("threshold", "smallest"), self._on_postprocessing)
         self._on_layers()
@@ -97,6 +99,14 @@ class Controller(Follower):
         image = self._state.image
         self._state.sequence_rows = () if image is None else rows_of(image, self._viewer.layers)
         self._state.sequences = () if image is None else sequences_of(image)
+        self._state.spacing, self._state.spacing_asked = (None, False) if image is None else spacing_of(image)
+
+    def state_spacing(self, spacing: tuple[float, float, float]) -> None:
+        """Give the chosen image and all that lies on it a spacing (z, y, x) in mm that its files do not tell."""
+        previewed, self._state.preview = self._state.preview, False
+        state_spacing(self._viewer, self._state.image, spacing)
+        self._on_image()
+        self._state.preview = previewed
 
     def name_sequence(self, row: int, sequence: Sequence | None) -> None:
         """Say which sequence a row of the table is; ``None`` leaves it out."""

@@ -30,6 +30,7 @@ class Scoring(Follower):
         self._scores = Latest(self._on_scored, tell_error)
         self._soon = resting(self.score)
         self.follow(state.events, ("outlines", "outline"), self._on_layers)
+        self.follow(state.events, ("spacing",), self.score)
         self._on_layers()
 
     @property

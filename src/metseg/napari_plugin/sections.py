@@ -26,6 +26,7 @@ from metseg.napari_plugin import pipeline
 from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, NamedButton, Option, Part, Section, rename
 from metseg.napari_plugin.outline_display import FILL_KEY, HIDE_KEY
 from metseg.napari_plugin.sequence_table import SequenceTable
+from metseg.napari_plugin.spacing import SpacingField
 from metseg.napari_plugin.state import Activity, ModelChoice, SegmentationState, Slices
 from metseg.napari_plugin.waiting import Waiting
 from metseg.preprocessing import Clahe
@@ -50,6 +51,8 @@ class InputSection(Section[SegmentationState]):
         open_model: Callable[[], object],
         name_sequence: Callable[[int, Sequence | None], object],
         open_patient: Callable[[StudyFiles], object],
+        state_spacing: Callable[[tuple[float, float, float]], object],
+        show_planes: Callable[[], object],
     ) -> None:
         super().__init__("Image and network", state)
         self.patient = Choice(open_patient)
@@ -57,6 +60,11 @@ class InputSection(Section[SegmentationState]):
         self.image = Choice(lambda layer: setattr(state, "image", layer), "No image is open")
         self.image.setToolTip("The study to segment. Its sequences are gathered from all its layers.")
         self.sequences = SequenceTable(name_sequence)
+        self.spacing = SpacingField(state_spacing)
+        self.planes = QPushButton("Orthogonal planes")
+        self.planes.setObjectName("secondary")
+        self.planes.setToolTip("Axial, coronal and sagittal planes beside each other, with a crosshair; or one again.")
+        self.planes.clicked.connect(lambda: show_planes())
         self.target = Choice(lambda target: setattr(state, "target", target))
         self.target.setToolTip("What the automatic choice of networks outlines.")
         self.model = Choice(lambda key: setattr(state, "model", key), "No network found")
@@ -73,6 +81,8 @@ class InputSection(Section[SegmentationState]):
         self.add_row("Patient", self.patient)
         self.add_row("Image", self.image)
         self.add_wide(self.sequences)
+        self.add_row("Spacing (mm)", self.spacing)
+        self.add_wide(self.planes)
         self.add_row("Network", self.model, self.open_model)
         self.add_row("Outline", self.target)
         self.add_wide(self.summary)
@@ -81,12 +91,15 @@ class InputSection(Section[SegmentationState]):
         self.follow(state.events, ("patients", "patient"), self._show_patients)
         self.follow(state.events, ("images", "image"), self._show_images)
         self.follow(state.events, ("sequence_rows",), self._show_sequences)
+        self.follow(state.events, ("image",), self.spacing.clear)
+        self.follow(state.events, ("image", "spacing", "spacing_asked"), self._show_spacing)
         shown = ("models", "model", "searching", "opening", "sequences", "target", "automatic", "unavailable")
         self.follow(state.events, shown, self._show_models)
         self.follow(state.events, ("devices", "device"), self._show_devices)
         self._show_patients()
         self._show_images()
         self._show_sequences()
+        self._show_spacing()
         self._show_models()
         self._show_devices()
 
@@ -102,6 +115,11 @@ class InputSection(Section[SegmentationState]):
 
     def _show_sequences(self) -> None:
         self.sequences.show_rows(self.state.sequence_rows)
+
+    def _show_spacing(self) -> None:
+        self.spacing.show_spacing(self.state.spacing)
+        self.show_row(self.spacing, self.state.spacing_asked)
+        self.planes.setEnabled(self.state.image is not None)
 
     def _show_models(self) -> None:
         self.model.offer(model_options(self.state.models, self.state.sequences), self.state.model)

@@ -117,6 +117,8 @@ class SegmentationState:
         Of the chosen image, a name for each channel.
     sequence_rows : tuple of SequenceRow
         Its channels and the layers that may be further ones.
+    spacing, spacing_asked
+        Voxel size (z, y, x) of the chosen image in mm, if it is known; whether the user may state it.
     automatic, unavailable
         Keys of the networks that fit them best, and why there is none.
     opening : str
@@ -159,6 +161,8 @@ class SegmentationState:
     target: TargetChoice | None = None
     sequences: tuple[Sequence, ...] = ()
     sequence_rows: tuple[SequenceRow, ...] = ()
+    spacing: tuple[float, float, float] | None = None
+    spacing_asked: bool = False
     automatic: tuple[str, ...] = ()
     unavailable: str = ""
     searching: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QVBoxLayout
@@ -10,7 +11,9 @@ from metseg.napari_plugin.controller import Controller
 from metseg.napari_plugin.controls import Column
 from metseg.napari_plugin.dialogs import ask_folder, ask_model_file, confirm_replacement
 from metseg.napari_plugin.outline_display import OutlineDisplay
+from metseg.napari_plugin.patient_sides import PatientSides
 from metseg.napari_plugin.patients import Patients
+from metseg.napari_plugin.planes import toggle_planes
 from metseg.napari_plugin.preview import Preview
 from metseg.napari_plugin.scores_section import ScoresSection
 from metseg.napari_plugin.scoring import Scoring
@@ -43,7 +46,15 @@ class SegmentationWidget(SessionWidget):
         self.display = OutlineDisplay(self.state)
         self.patients = Patients(napari_viewer, self.state)
         self.scoring = Scoring(self.state)
-        self.input = InputSection(self.state, self._open_model, self.controller.name_sequence, self.patients.open)
+        self.sides = PatientSides(napari_viewer)
+        self.input = InputSection(
+            self.state,
+            self._open_model,
+            self.controller.name_sequence,
+            self.patients.open,
+            self.controller.state_spacing,
+            partial(toggle_planes, napari_viewer),
+        )
         self.enhance = EnhanceSection(self.state)
         self.outline = OutlineSection(self.state)
         self.run = RunSection(self.state, self.controller.run, self.controller.cancel)
@@ -65,6 +76,7 @@ class SegmentationWidget(SessionWidget):
             self.display.close,
             self.patients.close,
             self.scoring.close,
+            self.sides.close,
         )
 
     def close_session(self) -> None:

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from metseg.napari_plugin import translations
 from metseg.napari_plugin.controls import Column
+from metseg.napari_plugin.patient_sides import PatientSides
 from metseg.napari_plugin.session import SessionWidget
 from metseg.napari_plugin.state import Follower
 from metseg.napari_plugin.studio.export_panel import ExportPanel
@@ -65,6 +66,7 @@ class StudioWidget(SessionWidget):
         self.retrain = RetrainPanel(self.studio)
         self.viewing = Viewing(self.studio)
         self.surfaces = Surfaces(self.studio)
+        self.sides = PatientSides(napari_viewer)
         self.studio.add_shortcut(Shortcut("N", "new lesion", self.studio.new_lesion))
         self.studio.add_shortcut(Shortcut("K", "show these keys", self._show_keys))
         self.keys = KeysPanel(self.studio)
@@ -113,6 +115,7 @@ class StudioWidget(SessionWidget):
         others.follow(napari_viewer.events, ("theme",), self._restyle)
         others.follow(self.studio.state.events, ("tab",), self._show_tab)
         others.follow(self.studio.state.events, ("project", "case"), self._show_parts)
+        others.follow(self.studio.state.events, ("case",), self.sides.show)
         self._show_tab()
         self._show_parts()
         header: tuple[Follower, ...] = (self.project, self.project.saved, self.message)
@@ -123,7 +126,7 @@ class StudioWidget(SessionWidget):
             self.tools.only,
             *(panel for held in panels.values() for panel in held),
         )
-        self.begin_session((*every, self._slice_number, others), self.studio.close)
+        self.begin_session((*every, self._slice_number, others), self.studio.close, self.sides.close)
 
     def close_session(self) -> None:
         """Save and close the case, remove its layers, stop work, give the keys back."""
