@@ -226,6 +226,7 @@ def _dicom_slice(plane: Any, position: Any, directions: Any, steps: Any, number:
     data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = MRImageStorage
     data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.4.{number + 1}"
     data.StudyInstanceUID, data.SeriesInstanceUID, data.Modality = "1.2.3", "1.2.3.4", "MR"
+    data.FrameOfReferenceUID = "1.2.3.5"
     data.PatientID, data.StudyDate, data.SeriesDescription = "P1", "20200102", "T2 FLAIR tra"
     data.Rows, data.Columns = plane.shape
     data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = 1, "MONOCHROME2", 0

@@ -179,7 +179,7 @@ def _taken_for(example: Example) -> str:
         except MetsegError as error:
             refused.append(str(error).replace(f"{folder}/", "").replace(folder, "DIR"))
         text = "; ".join([*said, *(f"refused: {reason}" for reason in dict.fromkeys(refused))])
-        return re.sub(r" \(\.nii\.gz, .*?\)", "", text).replace("\n", "; ").replace("|", "\\|")
+        return re.sub(r" \(\.[^ ]*, .*?\)", "", text).replace("\n", "; ").replace("|", "\\|")
 
 
 def main() -> None:

@@ -120,6 +120,9 @@ def test_a_series_is_answered_as_segmentation_and_probabilities_that_refer_to_it
     assert np.array_equal(read_voxels(header)[0] > 0, reference[header_slices(reference)])
     assert metseg(*command).status != 0
     assert metseg(*command, "--overwrite").status == 0
+    done = metseg(*command[:7], "--output", tmp_path / "rt", "--format", "rtstruct")
+    assert done.status == 0, done.err
+    assert {path.name for path in (tmp_path / "rt").iterdir()} == {"head_mask.rtstruct.dcm", "head_mask.rtstruct.json"}
     command[command.index("--input") + 1] = one_head["NRRD"]
     done = metseg(*command, "--overwrite")
     assert done.status == 1

@@ -62,7 +62,7 @@ def predict(
     ] = False,
     form: Annotated[
         str | None,
-        typer.Option("--format", help="Of the masks: tiff, nifti or dicom-seg; that of the images unless given."),
+        typer.Option("--format", help="Of the masks: tiff, nifti, dicom-seg or rtstruct; by default as the images."),
     ] = None,
     overwrite: Annotated[
         bool,
@@ -73,7 +73,7 @@ def predict(
 
     Masks of TIFF, PNG and JPEG are TIFF (0 and 255); masks of NIfTI, DICOM series, NRRD and MetaImage are NIfTI (0 and
     1) on the image's own grid, in the place and orientation of the image. --format chooses another; DICOM series can
-    be answered as dicom-seg, one segment a lesion, which refers to the series.
+    be answered as dicom-seg (one segment a lesion) and rtstruct (contours), which refer to the series.
 
     With --target both, the masks of what enhances go into the folder enhancing_lesion of --output under the same
     names. <image>_mask.json beside each mask says its target and the network.

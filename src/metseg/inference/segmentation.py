@@ -104,7 +104,8 @@ class Segmentation:
         ----------
         path : str or Path
             ``.nii.gz`` (0 and 1, on the grid of the study's file), ``.tif`` (0 and 255), ``.dcm`` (DICOM SEG of a DICOM
-            series, one segment a lesion) or what another package's writer makes; its folder is made.
+            series, one segment a lesion), ``.rtstruct.dcm`` (its contours) or what another package's writer makes; its
+            folder is made.
         overwrite : bool
             Replace a mask that was written by this function and not edited since.
 

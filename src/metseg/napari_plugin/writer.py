@@ -95,7 +95,7 @@ def write_nifti(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 
 
 def write_dicom(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write a labels layer of a DICOM series as DICOM SEG, one segment a label, or a lesion of a single label.
+    """Write a labels layer of a DICOM series as DICOM SEG or RTSTRUCT: one segment a label, or a lesion of one label.
 
     Lesions are AUTOMATIC if they are as the network outlined them, SEMIAUTOMATIC if they overlap what it outlined, and
     else MANUAL.
@@ -103,7 +103,7 @@ def write_dicom(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     Parameters
     ----------
     path : str
-        ``.dcm``, which is added when it is missing.
+        ``.rtstruct.dcm`` for contours, else ``.dcm``, which is added when it is missing.
     data : array of int, shape (z, y, x)
         Labels from 0 to 65,535.
     attributes : dict

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import UnreadableFileError
-from metseg.study.formats import Header, header_of, is_outlines, is_tiff, read_voxels, tiff_image
-from metseg.study.formats.dicom_seg import laid_on
+from metseg.study.formats import Header, header_of, is_outlines, is_tiff, outlines_header, read_voxels, tiff_image
 from metseg.study.geometry import Geometry, Shape
 from metseg.study.masks import MaskPages, is_mask, labels_of
 from metseg.study.model import Problem
@@ -40,8 +39,7 @@ def mask_header(path: Path, slices: int | None = None, image: tuple[Geometry, Sh
         If it cannot be read.
     """
     if not is_tiff(path):
-        header = header_of(path)
-        return header if image is None or not is_outlines(path) else laid_on(header, *image)
+        return header_of(path) if image is None or not is_outlines(path) else outlines_header(path, *image)
     tiff = preflight(path)
     if tiff.planes is not None:
         tiff = preflight(path, 1 if slices == tiff.format.samples else None)

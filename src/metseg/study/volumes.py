@@ -12,7 +12,7 @@ import numpy.typing as npt
 from metseg.errors import DataError, UnreadableFileError
 from metseg.study.assembly import described_size, misnamed
 from metseg.study.discovery import StudyFiles
-from metseg.study.formats import Header, find_images, read_voxels, refused
+from metseg.study.formats import Header, find_images, is_outlines, read_voxels, refused
 from metseg.study.geometry import on_grid
 from metseg.study.mask_files import mask_header, read_mask
 from metseg.study.masks import MaskPages, lesions
@@ -133,6 +133,7 @@ def _mask(
     for path in entry.masks:
         try:
             headers.append(mask_header(path, image.shape[1], (image.geometry, image.shape[1:])))
+            problems += headers[-1].problems if is_outlines(path) else ()
             read.append(read_mask(headers[-1]))
         except UnreadableFileError as error:
             problems.append(refused(error, ProblemKind.MASK))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence as Seq
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from metseg.study.formats.dicom_objects import (
 )
 from metseg.study.formats.finding import check_size, named, one_by_one
 from metseg.study.formats.reader import Found, Header
-from metseg.study.geometry import Geometry, reorder, transfer
+from metseg.study.geometry import Geometry, Shape, reorder, transfer
 from metseg.study.model import Sequence, StoredGrid, Study
 
 _DAMAGED = "the DICOM segmentation is damaged"
@@ -52,6 +53,19 @@ class DicomSegReader:
         """Look at each file by itself."""
         return one_by_one(files, _look)
 
+    def lay_on(self, path: Path, geometry: Geometry, shape: Shape) -> Header:
+        """The header of a segmentation, which may lack slices, on the grid of its images.
+
+        Raises
+        ------
+        UnreadableFileError
+            If it is damaged, or its images do not say where they are.
+        """
+        if not geometry.is_placed:
+            raise UnsupportedFileError(path, "says where it lies in the patient, and its image does not")
+        pages = tuple((0, z) for z in range(shape[0]))
+        return replace(_look(path), geometry=geometry, shape=(1, *shape), pages=pages, details=True)
+
     def read(self, header: Header) -> npt.NDArray[Any]:
         """Voxels (c, z, y, x); on another grid than its own, those that are not in the file are 0."""
         assert header.stored is not None  # noqa: S101  (every segmentation has a grid)
@@ -64,16 +78,6 @@ class DicomSegReader:
             return transfer(labels, header.stored.geometry, header.geometry, shape)[None]
         except DataError as error:
             raise UnreadableFileError(header.path, f"does not lie on the voxels of its image: {error}") from error
-
-
-def laid_on(header: Header, geometry: Geometry, shape: tuple[int, int, int]) -> Header:
-    """The header of a segmentation that is to be read on the grid of its images: it may lack empty slices."""
-    from dataclasses import replace
-
-    if not geometry.is_placed:
-        raise UnsupportedFileError(header.path, "says where it lies in the patient, and its image does not")
-    pages = tuple((0, z) for z in range(shape[0]))
-    return replace(header, geometry=geometry, shape=(1, *shape), pages=pages, details=True)
 
 
 def _look(path: Path) -> Header:

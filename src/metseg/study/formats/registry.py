@@ -19,12 +19,14 @@ from metseg.study.formats.itk import MetaImageReader, NrrdReader
 from metseg.study.formats.nifti import NiftiReader
 from metseg.study.formats.pictures import JpegReader, PngReader
 from metseg.study.formats.reader import HEAD, Found, Header, Reader
+from metseg.study.formats.rtstruct import RtStructReader
 from metseg.study.formats.tiff_reader import TiffReader
+from metseg.study.geometry import Geometry, Shape
 from metseg.study.ifd import open_regular
 from metseg.study.preflight import page_count
 
 #: Of DICOM files that are no images, but outline what is on them.
-_OUTLINES = (DicomSegReader,)
+_OUTLINES = (DicomSegReader, RtStructReader)
 #: Readers of other packages are registered under this.
 GROUP = "metseg.readers"
 
@@ -37,6 +39,7 @@ def readers() -> tuple[Reader, ...]:
         NiftiReader(),
         DicomReader(),
         DicomSegReader(),
+        RtStructReader(),
         NrrdReader(),
         MetaImageReader(),
         PngReader(),
@@ -48,7 +51,8 @@ def readers() -> tuple[Reader, ...]:
 @lru_cache(maxsize=1)
 def suffixes() -> tuple[str, ...]:
     """How names of images end, in lower case, the longest first."""
-    return tuple(sorted((suffix for reader in readers() for suffix in reader.suffixes), key=len, reverse=True))
+    found = dict.fromkeys(suffix for reader in readers() for suffix in reader.suffixes)
+    return tuple(sorted(found, key=len, reverse=True))
 
 
 def suffix_of(name: str | PurePath) -> str:
@@ -101,6 +105,20 @@ def is_dicom(path: Path) -> bool:
 def is_outlines(path: Path) -> bool:
     """Whether a file is DICOM that outlines what is on images: SEG or RTSTRUCT."""
     return isinstance(reader_of(path), _OUTLINES)
+
+
+def outlines_header(path: Path, geometry: Geometry, shape: Shape) -> Header:
+    """The header of a SEG or RTSTRUCT that is read on the grid (z, y, x) of its images.
+
+    Raises
+    ------
+    UnreadableFileError
+        If it cannot be read, or the images do not say where they are.
+    """
+    reader = reader_of(path)
+    if not isinstance(reader, _OUTLINES):
+        raise _unknown(path)
+    return reader.lay_on(path, geometry, shape)
 
 
 def is_tiff(path: Path) -> bool:

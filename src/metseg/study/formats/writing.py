@@ -18,6 +18,7 @@ from metseg.study.files import write_atomically
 from metseg.study.formats.dicom_seg import DicomSegWriter
 from metseg.study.formats.nifti import mask_volume
 from metseg.study.formats.registry import header_of, read_voxels
+from metseg.study.formats.rtstruct import RtStructWriter
 from metseg.study.ifd import open_regular
 from metseg.study.model import Study
 from metseg.study.sidecar import FILE_KEY, PIXELS_KEY, read_pixels_hash, write_sidecar
@@ -101,7 +102,7 @@ class NiftiWriter:
 def writers() -> tuple[Writer, ...]:
     """All writers: ours, then those of other packages."""
     found = sorted(entry_points(group=WRITERS), key=lambda entry: entry.name)
-    return (TiffWriter(), NiftiWriter(), DicomSegWriter(), *(entry.load()() for entry in found))
+    return (TiffWriter(), NiftiWriter(), RtStructWriter(), DicomSegWriter(), *(entry.load()() for entry in found))
 
 
 def writer_named(name: str) -> Writer:
