@@ -1,4 +1,4 @@
-"""Slices that wait together go through the network together, and what is given up leaves the queue."""
+"""Studies take turns at the network, and what is given up leaves the queue."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from metseg.inference import Segmenter
 from metseg.server.engine import BusyError, Cancelled, Catalogue, Engine, ModelThread, Work
 from metseg.study import Study
 
-Batches = list[tuple[int, int]]
+Batches = list[int]
 Running = tuple[ModelThread, Catalogue, Engine, Batches]
 
 
@@ -23,7 +23,7 @@ Running = tuple[ModelThread, Catalogue, Engine, Batches]
 def running(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     monkeypatch.setenv("METSEG_WEIGHTS", str(weights))
     batches: Batches = []
-    thread = ModelThread(8, 0.005, lambda slices, studies, _seconds: batches.append((slices, studies)))
+    thread = ModelThread(lambda slices, _seconds: batches.append(slices))
     catalogue = Catalogue("small", device="cpu", kept=1, batch=8, thread=thread)
     catalogue.load_default()
     engine = Engine(thread, device="cpu", batch=8, waiting=20, samples=1 << 20)
@@ -58,7 +58,7 @@ def slices_of(head: Study) -> list[Study]:
     return [Study(f"{z}", np.ascontiguousarray(head.voxels[:, z : z + 1]), head.sequences) for z in range(10)]
 
 
-def test_slices_of_several_studies_share_a_batch_and_get_the_segmenters_masks(running: Running, head: Study) -> None:
+def test_studies_that_wait_together_get_the_segmenters_masks(running: Running, head: Study) -> None:
     thread, catalogue, engine, batches = running
     model = catalogue.get(None)
     postprocessing = model.checkpoint.card.postprocessing
@@ -67,8 +67,7 @@ def test_slices_of_several_studies_share_a_batch_and_get_the_segmenters_masks(ru
     until(lambda: thread.slices_waiting == 10)
     release()
     masks = [future.result(60) for future in futures]
-    agree = model.group("cpu").mergeable is not None  # not on every processor: there each study goes by itself
-    assert batches == ([(8, 8), (2, 2)] if agree else [(1, 1)] * 10)
+    assert batches == [1] * 10
     with Segmenter(load_checkpoint(model.checkpoint.path), device="cpu") as segmenter:
         for study, found in zip(slices_of(head), masks, strict=True):
             expected = segmenter.segment(study)
@@ -90,7 +89,7 @@ def test_a_study_of_many_slices_lets_others_through(running: Running, head: Stud
     quick.result(60)
     assert not slow.done()
     assert slow.result(60).mask.shape == long.shape
-    assert sum(slices for slices, _ in batches) == 41
+    assert sum(batches) == 41
 
 
 def test_what_is_given_up_leaves_the_queue_at_once(running: Running, head: Study) -> None:
@@ -107,7 +106,7 @@ def test_what_is_given_up_leaves_the_queue_at_once(running: Running, head: Study
             future.result(10)
     release()
     assert started[9][1].result(60).mask.shape == (1, 64, 64)
-    assert batches == [(1, 1)]
+    assert batches == [1]
 
 
 def test_the_queue_is_bounded_in_studies_and_in_memory(running: Running, head: Study) -> None:

@@ -24,12 +24,13 @@ class Backend(Protocol):
     ----------
     device : str
         Where it runs.
-    remark : str
-        What a user should know of how it was chosen; usually empty.
     """
 
     device: str
-    remark: str
+
+    @property
+    def remark(self) -> str:
+        """What a user should know of how it was chosen; usually empty."""
 
     @property
     def name(self) -> str:

@@ -109,8 +109,7 @@ def _lifespan(settings: Settings, metrics: Metrics, draining: Draining) -> Calla
             _set_aside_what_stays()
             services.ready = True
             draining.install()
-            merged = model.group(services.catalogue.device).mergeable is not None
-            log("ready", model=model.name, device=services.catalogue.device, requests_share_batches=merged)
+            log("ready", model=model.name, device=services.catalogue.device)
             yield
         finally:
             services.ready = False
@@ -131,7 +130,7 @@ def _set_aside_what_stays() -> None:
 
 
 def _services(settings: Settings, metrics: Metrics, draining: Draining) -> Services:
-    thread = ModelThread(settings.batch, settings.batch_ms / 1000, metrics.observe_batch)
+    thread = ModelThread(metrics.observe_batch)
     catalogue = Catalogue(
         settings.model, device=settings.device, kept=settings.models_kept, batch=settings.batch, thread=thread
     )

@@ -19,8 +19,8 @@ class Metrics:
         What ``/metrics`` shows.
     requests, seconds, in_flight
         By route, method and status; how long; how many now.
-    batches, studies, model_seconds
-        Slices and studies of each pass through a network, and how long it took.
+    batches, model_seconds
+        Slices of each pass through a network, and how long it took.
     decode_seconds
         How long uploads took to decode.
     """
@@ -33,14 +33,12 @@ class Metrics:
         self.seconds = self._histogram("request_seconds", "Time to answer.", _SECONDS, ("route", "method"))
         self.in_flight = Gauge("metseg_requests_in_flight", "Requests now.", registry=self.registry)
         self.batches = self._histogram("batch_slices", "Slices of a pass through a network.", _SLICES)
-        self.studies = self._histogram("batch_studies", "Studies that shared a pass.", _SLICES)
         self.model_seconds = self._histogram("batch_seconds", "Time of a pass.", _SECONDS)
         self.decode_seconds = self._histogram("decode_seconds", "Time to decode an upload.", _SECONDS)
 
-    def observe_batch(self, slices: int, studies: int, seconds: float) -> None:
+    def observe_batch(self, slices: int, seconds: float) -> None:
         """Count one pass through a network."""
         self.batches.observe(slices)
-        self.studies.observe(studies)
         self.model_seconds.observe(seconds)
 
     def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:

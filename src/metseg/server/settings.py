@@ -41,8 +41,8 @@ class Settings(BaseSettings):
         Processes that decode uploads, how long one upload may take, and how much memory it may need.
     waiting : int
         Most studies that wait for the network or are in it; one more is answered with 503.
-    batch, batch_ms : int, float
-        Most slices of one pass through the network, and how long the first waits for the others.
+    batch : int
+        Most slices of one pass through the network.
     models_kept : int
         Models that are kept loaded.
     jobs, job_mib, job_seconds : int, int, float
@@ -75,7 +75,6 @@ class Settings(BaseSettings):
     decode_mib: Count = 2048
     waiting: Count = 128
     batch: Count = 8
-    batch_ms: Annotated[float, Field(ge=0)] = 5
     models_kept: Count = 3
     jobs: Count = 32
     job_mib: Count = 2048

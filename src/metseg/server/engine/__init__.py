@@ -1,7 +1,7 @@
-"""Studies through networks: a bounded queue, one thread that runs networks, batches of what waits."""
+"""Studies through networks: a bounded queue, and one thread that runs networks."""
 
-from metseg.server.engine.batching import Cancelled, ModelThread
 from metseg.server.engine.catalogue import Catalogue, Loaded, UnknownModelError
+from metseg.server.engine.model_thread import Cancelled, ModelThread
 from metseg.server.engine.queue import BusyError, Engine, Slot, Work
 
 __all__ = [

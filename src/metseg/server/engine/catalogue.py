@@ -12,9 +12,9 @@ import numpy as np
 from metseg import DEFAULT_MODEL
 from metseg.checkpoints import RECOMMENDED, Checkpoint, ModelInfo, choose_models, list_models, load_checkpoint
 from metseg.errors import CheckpointError, DataError
-from metseg.inference import Backend, backend_factory, resolve_device
+from metseg.inference import backend_factory, resolve_device
 from metseg.lesions import Target
-from metseg.server.engine.batching import Group, Images, ModelThread
+from metseg.server.engine.model_thread import ModelThread, SharedNetwork
 from metseg.study import Sequence
 
 #: Longest side of the images a network is warmed with, where its card leaves the file's own size.
@@ -35,21 +35,22 @@ class Loaded:
         Under which it is asked for.
     checkpoint : Checkpoint
         Weights and card.
-    groups : dict of str to Group
+    networks : dict of str to SharedNetwork
         The network by device.
     """
 
     name: str
     checkpoint: Checkpoint
-    groups: dict[str, Group] = field(default_factory=dict)
+    networks: dict[str, SharedNetwork] = field(default_factory=dict)
 
     def with_clahe(self, choice: str | None) -> Loaded:
         """The same networks, shown what ``choice`` says; see :meth:`metseg.checkpoints.ModelCard.with_clahe`."""
         return replace(self, checkpoint=self.checkpoint.with_clahe(choice))
 
-    def group(self, device: str) -> Group:
+    def network(self, device: str) -> SharedNetwork:
         """The network on ``device``."""
-        return self.groups.setdefault(device, Group(lambda: backend_factory()(self.checkpoint, device)))
+        opened = SharedNetwork(lambda: backend_factory()(self.checkpoint, device))
+        return self.networks.setdefault(device, opened)
 
 
 class Catalogue:
@@ -184,34 +185,12 @@ class Catalogue:
 
     def _close(self, model: Loaded) -> None:
         """Free a model's devices; a study that is still in it opens them again."""
-
-        def close() -> None:
-            for group in model.groups.values():
-                if group.backend is not None:
-                    group.backend.close()
-                    group.backend = None
-
-        self._thread.call(close)
+        for network in model.networks.values():
+            self._thread.call(network.close)
 
     def _warm(self, model: Loaded) -> None:
-        """Make the network, run it once, and see whether the bits of an answer depend on the batch it is in."""
+        """Make the network and run it once."""
         card = model.checkpoint.card
-        group = model.group(self.device)
-        group.backend = group.open()
         side = -(-(card.preprocessing.size or _USUAL_SIDE) // card.preprocessing.multiple) * card.preprocessing.multiple
-        shape = (card.preprocessing.channels, side, side)
-        images = np.random.default_rng(0).random((self._batch + 2 * card.network.margin, *shape), np.float32)
-        if card.network.margin:
-            group.backend.probabilities(images)
-        elif batches_agree(group.backend, images):
-            group.mergeable = shape
-
-
-def batches_agree(backend: Backend, images: Images) -> bool:
-    """Whether images get the same bits alone, three at a time and all at once."""
-    together = backend.probabilities(images)
-    return all(
-        np.array_equal(backend.probabilities(images[:count].copy()), together[:count])
-        for count in (1, 3)
-        if count < len(images)
-    )
+        shape = (self._batch + 2 * card.network.margin, card.preprocessing.channels, side, side)
+        model.network(self.device).probabilities(np.random.default_rng(0).random(shape, np.float32))

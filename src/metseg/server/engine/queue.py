@@ -19,8 +19,8 @@ from metseg.errors import MetsegError
 from metseg.events import Finished, Notice, Progress, RemainingTime
 from metseg.inference import Backend, Segmentation, open_segmenter
 from metseg.lesions import PostprocessingConfig
-from metseg.server.engine.batching import Cancelled, Group, Images, ModelThread
 from metseg.server.engine.catalogue import Loaded
+from metseg.server.engine.model_thread import Cancelled, Images, ModelThread, SharedNetwork
 from metseg.study import Study
 
 #: Studies that may be held in memory at once, in multiples of the largest one that is taken.
@@ -197,17 +197,15 @@ class Engine:
 
     def _run(self, work: Work) -> Segmentation:
         started = time.monotonic()
-        self._thread.attend(1)
         try:
             return self._segment(work)
         finally:
-            self._thread.attend(-1)
             took = (time.monotonic() - started) / (2 * self._batch)
             self._seconds += _SMOOTHING * (took - self._seconds)
 
     def _segment(self, work: Work) -> Segmentation:
         def shared(checkpoint: Checkpoint, device: str) -> Backend:
-            return _SharedBackend(device, work.model.group(device), self._thread, work)
+            return _SharedBackend(device, work.model.network(device), self._thread, work)
 
         checkpoint, remaining = work.model.checkpoint, RemainingTime()
         with open_segmenter(checkpoint, device=self._device, batch_size=self._batch, backend=shared) as segmenter:
@@ -227,23 +225,26 @@ class Engine:
 class _SharedBackend:
     """A network of the model thread, as one study sees it."""
 
-    remark = ""
-
-    def __init__(self, device: str, group: Group, thread: ModelThread, work: Work) -> None:
+    def __init__(self, device: str, network: SharedNetwork, thread: ModelThread, work: Work) -> None:
         self.device = device
-        self._group = group
+        self._network = network
         self._thread = thread
         self._work = work
 
     @property
     def name(self) -> str:
         """Of the backend behind it, once that is open."""
-        return "" if self._group.backend is None else self._group.backend.name
+        return "" if self._network.backend is None else self._network.backend.name
+
+    @property
+    def remark(self) -> str:
+        """Of the backend behind it, once that is open."""
+        return "" if self._network.backend is None else self._network.backend.remark
 
     def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
         if self._work.cancelled.is_set():
             raise Cancelled("the request was given up")
-        return self._thread.probabilities(self._group, images, self._work)
+        return self._thread.probabilities(self._network, images, self._work)
 
     def close(self) -> None:
         """The network belongs to the model thread."""

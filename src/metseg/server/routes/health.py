@@ -20,7 +20,7 @@ class Health(BaseModel):
 
 @router.get("/livez", responses=declared(500, 503))
 async def live() -> Health:
-    """Answer as long as the process can; `metseg serve` answers this in a process of its own."""
+    """Answer as long as the event loop runs."""
     return Health(status="live")
 
 
