@@ -1,20 +1,20 @@
-r"""The studio's whole loop on metastases that the network never saw: predict, correct, approve, retrain, gate, adopt.
+r"""The studio's whole loop on metastases: predict, correct, approve, retrain, gate, adopt.
 
-    xvfb-run -a -s "-screen 0 1600x1000x24" python docs/scripts/metastasis_loop.py --model RUN --data DIR --out OUT \\
-        [--cases 8] [--steps 60]
+    xvfb-run -a -s "-screen 0 1600x1000x24" python docs/scripts/metastasis_loop.py --out OUT \
+        [--model metastases] [--cases 12] [--steps 20] [--data DIR]
 
-RUN is a fold of ``metseg train``. The first of its held-out patients become a project; the known masks stand for the
-corrections of a person; the other held-out patients are the judges of the retrained network. Every step is a command of
-``metseg``, printed with what it said. Pictures of the window go to OUT/images.
+Synthetic heads, which no network saw, become a project; their known masks stand for the corrections of a person. Those
+that the export holds out judge the retrained network. ``--data`` are patients that are shown again beside them. Every
+step is a command of ``metseg``, printed with what it said. Pictures of the window go to OUT/images.
 """
 
 from __future__ import annotations
 
 import argparse
 import shlex
-import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ import napari
 import numpy as np
 from window import PLUGIN, settle, wait_until
 
-from metseg.checkpoints import load_checkpoint
-from metseg.curation import Project
+from metseg.curation import Project, export_pairs
+from metseg.lesions import Target
+from metseg.study import Sequence
+from metseg.synthetic import synthetic_study
 
 
 def metseg(*arguments: object) -> str:
@@ -57,7 +59,7 @@ class Window:
         labels = np.asarray(self._state.case.labels.data) > 0
         self._widget.studio.go_to(int(labels.sum(axis=(1, 2)).argmax()))
         self._viewer.reset_view(margin=0.02)
-        settle(1.5)
+        settle()
         path = self._images / f"{name}.png"
         self._viewer.window.screenshot(str(path), flash=False, canvas_only=False)
         print(path, flush=True)
@@ -67,23 +69,31 @@ class Window:
         self._viewer.close()
 
 
+def write_heads(number: int, scans: Path, masks: Path) -> None:
+    """Write the post-contrast channel of synthetic heads, and apart from it the mask of what enhances."""
+    for seed in range(number):
+        head = synthetic_study(seed, target=Target.ENHANCING_LESION)
+        post_contrast = replace(head, voxels=head.select([Sequence.POST]), sequences=(Sequence.POST,))
+        export_pairs(post_contrast, head.mask, masks)
+    for image in sorted(masks.rglob("*.tif")):
+        if not image.stem.endswith("_mask"):
+            target = scans / image.relative_to(masks)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            image.rename(target)
+
+
 def main() -> None:
     """Walk through the loop."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--model", type=Path, required=True)
-    options.add_argument("--data", type=Path, required=True)
+    options.add_argument("--model", default="metastases")
+    options.add_argument("--data", type=Path)
     options.add_argument("--out", type=Path, required=True)
-    options.add_argument("--cases", type=int, default=8)
-    options.add_argument("--steps", type=int, default=60)
+    options.add_argument("--cases", type=int, default=12)
+    options.add_argument("--steps", type=int, default=20)
     given = options.parse_args()
     project, scans, masks = (given.out / name for name in ("project", "scans", "masks"))
-    unseen = load_checkpoint(given.model).card.training.held_out[: given.cases]
-    for patient in unseen:
-        for path in sorted((given.data / patient).glob("*.tif")):
-            target = (masks if path.stem.endswith("_mask") else scans) / patient / path.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, target)
-    metseg("project", "create", project, "--data", scans)
+    write_heads(given.cases, scans, masks)
+    metseg("project", "create", project, "--data", scans, "--sequences", Sequence.POST)
     metseg("project", "predict", project, "--model", given.model)
     queue = metseg("project", "queue", project)
     names = [case.name for case in Project.open(project).cases()]
@@ -92,12 +102,12 @@ def main() -> None:
     window.picture(shown, "loop_predicted")
     window.close()
     for name in names:
-        metseg("project", "approve", project, name, "--masks", masks / name.rpartition("-")[0], "--annotator", "reader")
+        metseg("project", "approve", project, name, "--masks", masks, "--annotator", "reader")
     metseg("project", "status", project)
     child = given.out / "child"
     metseg(
-        *("retrain", project, "--parent", given.model, "--data", given.data, "--out", child),
-        *("--patient", r"(.+)-\d+$", "--epochs", 1, "--steps-per-epoch", given.steps),
+        *("retrain", project, "--parent", given.model, "--out", child, "--held-out", 0.3),
+        *("--epochs", 1, "--steps-per-epoch", given.steps, *(() if given.data is None else ("--data", given.data))),
     )
     print((child / "gate.md").read_text(encoding="utf-8"))
     metseg("project", "adopt", project, child)
