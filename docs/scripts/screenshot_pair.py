@@ -1,4 +1,4 @@
-"""Take ``docs/images/pair.png``: FLAIR and T1c of one head, two NIfTI files, in three planes of a real napari window.
+"""Take ``docs/images/pair.png``: FLAIR and T1c of one head, two NIfTI files on grids of their own, in three planes.
 
 xvfb-run -s "-screen 0 1600x1000x24" python docs/scripts/screenshot_pair.py [--output FILE]
 """
@@ -14,7 +14,8 @@ import nibabel
 import numpy as np
 from window import PLUGIN, open_widget, settle
 
-from metseg.study import Sequence
+from metseg.study import Geometry, Sequence
+from metseg.study.resampling import resample
 from metseg.synthetic import synthetic_study
 
 IMAGES = Path(__file__).resolve().parents[1] / "images"
@@ -35,15 +36,18 @@ def main() -> None:
     viewer.window.resize(*given.size)
     with tempfile.TemporaryDirectory() as folder:
         for name, sequence in (("t1c", Sequence.POST), ("flair", Sequence.FLAIR)):
-            voxels = head.voxels[head.channel(sequence)].transpose(2, 1, 0)
+            voxels, geometry = head.voxels[head.channel(sequence)], Geometry.placed(AFFINE)
+            if sequence is Sequence.POST:
+                finer = Geometry.placed(AFFINE @ np.diag([1.4, 1.4, 0.5, 1]))
+                voxels, geometry = resample(voxels, geometry, finer, (79, 137, 137)), finer
             path = Path(folder, f"P1_{name}.nii.gz")
-            nibabel.save(nibabel.Nifti1Image(voxels, AFFINE), path)
+            nibabel.save(nibabel.Nifti1Image(voxels.transpose(2, 1, 0), geometry.affine), path)
             viewer.open(str(path), plugin=PLUGIN)
         widget = open_widget(viewer, None)
         widget.state.image = viewer.layers[-1]
         widget.input.planes.click()
         viewer.dims.set_point((0, 1, 2), viewer.layers[-1].data_to_world(LESION))
-        settle()
+        settle(5)
         given.output.parent.mkdir(parents=True, exist_ok=True)
         viewer.window.screenshot(str(given.output), flash=False, canvas_only=False)
     rows = [f"{row.title}: {row.sequence or 'not used'}" for row in widget.state.sequence_rows]

@@ -9,8 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from metseg.napari_plugin.layers import COMPANIONS_KEY, SEQUENCES_KEY, companions_of, is_auxiliary, own_sequences
-from metseg.study import Sequence
+from metseg.napari_plugin.layers import (
+    AFFINE_KEY,
+    COMPANIONS_KEY,
+    SEQUENCES_KEY,
+    companions_of,
+    is_auxiliary,
+    own_sequences,
+)
+from metseg.study import Geometry, Sequence
+from metseg.study.geometry import corners
 from metseg.study.sequence_names import sequence_in
 
 
@@ -30,6 +38,8 @@ class SequenceRow:
         Which of the layer's channels.
     optional : bool
         It may be left out: it is another layer than the chosen one.
+    moved : bool
+        It lies on other voxels, and is interpolated on those of the chosen one.
     """
 
     title: str
@@ -37,10 +47,11 @@ class SequenceRow:
     layer: Any
     channel: int = 0
     optional: bool = False
+    moved: bool = False
 
 
 def rows_of(layer: Any, layers: Iterable[Any]) -> tuple[SequenceRow, ...]:
-    """The channels of a layer, and the other layers that lie on the same voxels and have one channel.
+    """The channels of a layer, and the other layers of one channel on the same voxels, or in the same patient.
 
     Where nobody has said so, layers whose names tell another sequence of the same patient are part of its study.
 
@@ -64,7 +75,7 @@ def rows_of(layer: Any, layers: Iterable[Any]) -> tuple[SequenceRow, ...]:
         layer.metadata[COMPANIONS_KEY] = tuple((_weakly(other), sequence) for other, sequence in kept)
     for other in others:
         sequence = next((name for one, name in kept if one == other), None)
-        rows.append(SequenceRow(other.name, sequence, other, optional=True))
+        rows.append(SequenceRow(other.name, sequence, other, optional=True, moved=not _on_same_voxels(other, layer)))
     return tuple(rows)
 
 
@@ -123,10 +134,30 @@ def _patient(layer: Any) -> str:
 
 
 def _fits(other: Any, layer: Any) -> bool:
-    """Whether a layer is an image of one channel on the voxels of another."""
-    if not hasattr(other, "rgb") or is_auxiliary(other) or other.multiscale:
+    """Whether a layer is an image of one channel on the voxels of another, or can be brought to them by its place."""
+    if not hasattr(other, "rgb") or is_auxiliary(other) or other.multiscale or len(own_sequences(other)) != 1:
         return False
-    same = other.data.shape == layer.data.shape and other.rgb == layer.rgb
-    if not same or len(own_sequences(other)) != 1:
+    return _on_same_voxels(other, layer) or (_is_placed(other) and _is_placed(layer) and _meet(other, layer))
+
+
+def _on_same_voxels(other: Any, layer: Any) -> bool:
+    if other.data.shape != layer.data.shape or other.rgb != layer.rgb:
         return False
+    if _is_placed(other) and _is_placed(layer):
+        return _geometry(other).is_same(_geometry(layer), layer.data.shape)
     return np.allclose(other.scale, layer.scale) and np.allclose(other.translate, layer.translate, atol=0.05)
+
+
+def _is_placed(layer: Any) -> bool:
+    return layer.ndim == 3 and AFFINE_KEY in layer.metadata
+
+
+def _geometry(layer: Any) -> Geometry:
+    return Geometry.placed(layer.metadata[AFFINE_KEY])
+
+
+def _meet(other: Any, layer: Any) -> bool:
+    """Whether two layers that are placed in the patient have a part of it in common."""
+    places = corners(other.data.shape) @ _geometry(other).step_to(_geometry(layer)).T
+    low, high = places[:, :3].min(axis=0), places[:, :3].max(axis=0)
+    return bool((high >= 0).all() and (low <= np.array(layer.data.shape[::-1]) - 1).all())

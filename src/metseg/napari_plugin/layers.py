@@ -16,6 +16,7 @@ from metseg.lesions import Target
 from metseg.napari_plugin.arrays import as_channels, as_stored, grid_of
 from metseg.preprocessing import display_window
 from metseg.study import Geometry, Sequence, Study, assumed_sequences
+from metseg.study.resampling import on_voxels_of
 from metseg.study.sequence_names import sequence_in
 
 if TYPE_CHECKING:
@@ -246,22 +247,29 @@ def companions_of(layer: Any) -> list[tuple[Any, Sequence]]:
 def source_of(layer: Any) -> Source:
     """Make a study of an image layer, whoever made the layer, and of those that are its further sequences.
 
+    What lies on other voxels is interpolated on those of the layer by its place in the patient, as files are.
+
     Raises
     ------
     DataError
-        If an array's axes cannot be told apart, or further sequences have another size.
+        If an array's axes cannot be told apart, or a further sequence has another size and no known place.
     """
     source = _own_source(layer)
-    others = companions_of(layer)
-    if not others:
-        return source
-    further = [_own_source(other) for other, _ in others]
-    if any(one.study.voxels.shape != (1, *source.study.shape) for one in further):
-        raise DataError(f"{layer.name}: the layers of its other sequences have another size")
-    voxels = np.concatenate([source.study.voxels, *(one.study.voxels for one in further)])
-    sequences = (*source.study.sequences, *(sequence for _, sequence in others))
-    study = replace(source.study, voxels=voxels, sequences=sequences, stored=source.study.stored)
-    return Source(study, source.grid, (*source.notices, *(notice for one in further for notice in one.notices)))
+    study, notices = source.study, [*source.notices]
+    channels, sequences = [study.voxels], [*study.sequences]
+    for other, sequence in companions_of(layer):
+        further = _own_source(other)
+        voxels = on_voxels_of(further.study.voxels, further.study.geometry, study.geometry, study.shape)
+        if voxels.shape != (1, *study.shape):
+            raise DataError(f"{layer.name}: {other.name} has another size")
+        notices += further.notices
+        if voxels is not further.study.voxels:
+            notices.append(f"{other.name}: interpolated on the voxels of {layer.name} by its place in the patient")
+        channels.append(voxels)
+        sequences.append(sequence)
+    if len(channels) > 1:
+        study = replace(study, voxels=np.concatenate(channels), sequences=tuple(sequences))
+    return Source(study, source.grid, tuple(notices))
 
 
 def _own_source(layer: Any) -> Source:

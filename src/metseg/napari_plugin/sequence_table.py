@@ -14,6 +14,7 @@ from metseg.napari_plugin.layers import TITLES
 from metseg.study import Sequence
 
 _NAMES = {**TITLES, Sequence.UNKNOWN: "unknown"}
+_MOVED = "lies on other voxels, and is interpolated on those of the image by its place in the patient"
 _TIP = "Which sequence this is. Filled in by its name; you know better."
 
 
@@ -59,7 +60,7 @@ class SequenceTable(QWidget):
                 continue
             row = rows[number]
             name.setText(row.title)
-            name.setToolTip(row.title)
+            name.setToolTip(f"{row.title}: {_MOVED}" if row.moved else row.title)
             options = [Option(sequence, title) for sequence, title in _NAMES.items()]
             choice.offer([*options, *([Option(None, "not used")] if row.optional else [])], row.sequence)
         self.setVisible(bool(rows))

@@ -37,6 +37,24 @@ def resample(volume: npt.NDArray[Any], here: Geometry, there: Geometry, shape: S
     return values.astype(volume.dtype) if volume.dtype.kind == "f" else np.rint(values).astype(volume.dtype)
 
 
+def on_voxels_of(channels: npt.NDArray[Any], here: Geometry, there: Geometry, shape: Shape) -> npt.NDArray[Any]:
+    """Bring channels to another grid by their place; as they are if they lie on it, or it is not known of both.
+
+    Parameters
+    ----------
+    channels : ndarray of any real type, shape (c, z, y, x)
+        On the grid of ``here``.
+    here, there : Geometry
+        Where their voxels are, and where those of the result are.
+    shape : (z, y, x)
+        Size of the result.
+    """
+    own = channels.shape[1:]
+    if not (here.is_placed and there.is_placed) or (own == shape and here.is_same(there, shape)):
+        return channels
+    return np.stack([resample(channel, here, there, shape) for channel in channels])
+
+
 def _image(volume: npt.NDArray[np.float32], geometry: Geometry) -> Any:
     import SimpleITK
 

@@ -17,7 +17,7 @@ from metseg.study.geometry import on_grid
 from metseg.study.mask_files import mask_header, read_mask
 from metseg.study.masks import MaskPages, lesions
 from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile, Study, reference_of
-from metseg.study.resampling import resample
+from metseg.study.resampling import on_voxels_of
 from metseg.study.stored_values import make_finite
 
 
@@ -75,7 +75,7 @@ def _volume(files: StudyFiles, entry: SliceFile, headers: list[Header], problems
         voxels = read_voxels(header)
         if not make_finite(voxels, header.path, problems):
             return []
-        channels.extend(_on(reference, header, voxels))
+        channels.extend(on_voxels_of(voxels, header.geometry, reference.geometry, reference.shape[1:]))
     if len(named) != len(channels):
         problems.append(misnamed(reference.path, len(channels), named))
         return []
@@ -113,15 +113,6 @@ def _fits(header: Header, reference: Header, problems: list[Problem]) -> bool:
     )
     problems.append(Problem(header.path, reason, kind=ProblemKind.SEQUENCE))
     return False
-
-
-def _on(reference: Header, header: Header, voxels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Voxels (c, z, y, x) of a file on the reference's grid."""
-    shape = reference.shape[1:]
-    both = header.geometry.is_placed and reference.geometry.is_placed
-    if not both or (header.shape[1:] == shape and header.geometry.is_same(reference.geometry, shape)):
-        return voxels
-    return np.stack([resample(channel, header.geometry, reference.geometry, shape) for channel in voxels])
 
 
 def _mask(
