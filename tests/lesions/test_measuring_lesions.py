@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.spatial.distance import pdist
 
-from metseg.lesions import Lesion, label_lesions, lesion_table_csv, measure
+from metseg.lesions import (
+    Lesion,
+    Side,
+    find_midline,
+    label_lesions,
+    lesion_table_csv,
+    measure,
+    sum_of_target_diameters,
+)
 
 
 def one(mask: np.ndarray, **known: object) -> Lesion:
@@ -175,3 +183,81 @@ def test_a_voxel_of_absurd_proportions_still_has_a_diameter() -> None:
     lesion = measure(label_lesions(mask), spacing=(1.0, 1e-20, 1.0))[0]
     assert lesion.diameter_mm == pytest.approx(45, abs=1e-9)
     assert lesion.diameter_px == pytest.approx(np.hypot(45, 44), abs=0.01)
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.4, 1.1])
+def test_an_ellipse_has_its_two_axes(turn: float) -> None:
+    y, x = np.mgrid[:80, :80] - 40.0
+    along, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+    disc = np.zeros((3, 80, 80), np.uint8)
+    disc[0, 40, 40] = 1
+    disc[1] = (along / 30) ** 2 + (across / 12) ** 2 <= 1
+    lesion = one(disc, spacing=(2.0, 0.5, 0.5))
+    assert lesion.diameter_mm == pytest.approx(30, abs=0.6)
+    assert lesion.perpendicular_mm == pytest.approx(12, abs=0.6)
+    assert lesion.diameter_slice == 1
+    assert lesion.slice_spacing_mm == 2.0
+
+
+@given(hnp.arrays(bool, st.tuples(st.just(1), st.integers(1, 20), st.integers(1, 20))))
+@settings(deadline=None)
+def test_the_perpendicular_is_never_longer_than_the_diameter(mask: np.ndarray) -> None:
+    for lesion in measure(label_lesions(mask), spacing=(1.0, 0.7, 1.3)):
+        assert lesion.diameter_mm is not None
+        assert lesion.perpendicular_mm is not None
+        assert 0.4 < lesion.perpendicular_mm <= lesion.diameter_mm + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("size", "step", "expected"),
+    [
+        ((2, 6, 10), 1.0, True),
+        ((2, 10, 7), 1.0, True),
+        ((2, 3, 10), 1.0, False),  # 10.1 mm long, less than 5 across
+        ((1, 10, 10), 1.0, False),  # on one slice
+        ((2, 6, 7), 1.0, False),  # 9 mm long
+        ((2, 10, 10), 7.0, False),  # slices of 7 mm: it must be 14 mm long
+        ((2, 13, 13), 7.0, True),
+    ],
+)
+def test_measurable_is_what_rano_bm_asks_for(size: tuple[int, int, int], step: float, expected: bool) -> None:
+    mask = np.zeros((4, 30, 30), np.uint8)
+    mask[1 : 1 + size[0], 5 : 5 + size[1], 5 : 5 + size[2]] = 1
+    assert one(mask, spacing=(step, 1.0, 1.0)).measurable is expected
+    assert one(mask).measurable is None
+
+
+def test_the_sum_is_of_the_five_longest_measurable_lesions() -> None:
+    mask = np.zeros((4, 200, 60), np.uint8)
+    for place, length in enumerate((10, 12, 14, 16, 18, 20, 6)):
+        mask[1:3, 25 * place + 5 : 25 * place + 15, 5 : 5 + length] = 1
+    lesions = measure(label_lesions(mask), spacing=(1.0, 1.0, 1.0))
+    longest = sorted((lesion.diameter_mm or 0 for lesion in lesions), reverse=True)
+    assert sum_of_target_diameters(lesions) == pytest.approx(sum(longest[:5]))
+    assert sum_of_target_diameters([]) == 0
+    assert sum_of_target_diameters(measure(label_lesions(mask))) is None
+
+
+@pytest.mark.parametrize("orientation", ["LPS", "RPS", "PIR", "LIP"])
+def test_sides_are_the_patients_whatever_the_order_of_voxels(orientation: str) -> None:
+    head = np.zeros((40, 48, 60), np.uint8)  # x runs to the left, and the head is not in the middle of the image
+    head[5:35, 5:40, 10:50] = 200
+    mask = np.zeros(head.shape, np.uint8)
+    mask[20, 20, 12], mask[20, 20, 30], mask[30, 20, 48] = 1, 1, 1
+    turned = {"RPS": lambda a: a[:, :, ::-1], "PIR": lambda a: a.transpose(2, 0, 1)[::-1, ::-1]}
+    turned["LIP"] = lambda a: a.transpose(1, 0, 2)[:, ::-1]
+    volumes = [turned.get(orientation, np.asarray)(volume) for volume in (head, mask)]
+    midline = find_midline(np.asarray(volumes[0]), orientation, (1.0, 1.0, 1.0))
+    lesions = measure(label_lesions(np.ascontiguousarray(volumes[1])), spacing=(1.0, 1.0, 1.0), midline=midline)
+    sides = {lesion.side for lesion in lesions}
+    assert sides == {Side.RIGHT, Side.MIDLINE, Side.LEFT}
+    assert midline is not None
+    left = np.zeros_like(mask)
+    left[20, 20, 48] = 1
+    place = np.argwhere(turned.get(orientation, np.asarray)(left))[0]
+    assert midline.side_of((float(place[0]), float(place[1]), float(place[2]))) is Side.LEFT
+
+
+def test_sides_are_unknown_without_an_orientation() -> None:
+    assert find_midline(np.ones((4, 4, 4)), None, (1.0, 1.0, 1.0)) is None
+    assert one(block(), spacing=(1.0, 1.0, 1.0)).side is None

@@ -196,7 +196,7 @@ def _write(sample: Sample, results: dict[Target, Segmentation], folder: Path) ->
 
 def _write_lesions(study: Study, sample: Sample, result: Segmentation, root: Path, folder: Path) -> list[str]:
     """Write masks and table of one target into ``folder``, and return in words what was found and how well."""
-    from metseg.lesions import label_lesions, lesion_table_csv, measure
+    from metseg.lesions import lesion_table_csv
     from metseg.study import write_atomically
 
     spacing = study.geometry.spacing
@@ -206,7 +206,7 @@ def _write_lesions(study: Study, sample: Sample, result: Segmentation, root: Pat
     if there:
         plain(out(), f"replacing {there} masks of an earlier demo in {folder}")
     write_slices(study, result.mask, root=source, out=folder, suffix="_mask", about=result.provenance, overwrite=True)
-    lesions = measure(label_lesions(result.mask), spacing=spacing, probabilities=result.probabilities)
+    lesions = result.measured
     with write_atomically(folder / "lesion_table.csv") as temporary:
         temporary.write_text(lesion_table_csv(lesions, result.target), encoding="utf-8")
     found = f"{len(lesions)} lesion{'s' * (len(lesions) != 1)}, {_size(int(result.mask.sum()), spacing)}"

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from metseg.curation.kinds import Origin
-from metseg.lesions import Lesion, lesion_table_csv, measure
+from metseg.lesions import Lesion, Midline, lesion_table_csv, measure
 from metseg.study import write_atomically
 
 _COLUMNS = ("uncertainty", "disagreement", "edited", "origin", "first_slice_number", "last_slice_number")
@@ -72,6 +72,7 @@ def lesion_rows(
     *,
     spacing: tuple[float, float, float] | None = None,
     probabilities: npt.NDArray[np.floating] | None = None,
+    midline: Midline | None = None,
     origins: Mapping[int, Origin] | None = None,
     disagreement: npt.NDArray[np.floating] | None = None,
     slice_numbers: Sequence[int] | None = None,
@@ -86,6 +87,8 @@ def lesion_rows(
         Voxel size in mm along (z, y, x).
     probabilities : ndarray of float, shape (z, y, x), optional
         Calibrated, 0 to 1, as in :attr:`metseg.curation.Prediction.probabilities`.
+    midline : Midline, optional
+        Of the head, from :func:`metseg.lesions.find_midline`.
     origins : mapping of int to Origin, optional
         As from :meth:`metseg.curation.CaseView.origins`. A lesion that is missing there was drawn since.
     disagreement : ndarray of float, shape (z, y, x), optional
@@ -105,7 +108,7 @@ def lesion_rows(
     """
     if disagreement is not None and disagreement.shape != labels.shape:
         raise ValueError(f"a disagreement of shape {disagreement.shape} does not fit labels of shape {labels.shape}")
-    lesions = measure(labels, spacing=spacing, probabilities=probabilities)
+    lesions = measure(labels, spacing=spacing, probabilities=probabilities, midline=midline)
     boxes = ndimage.find_objects(labels)
     return tuple(
         LesionRow(

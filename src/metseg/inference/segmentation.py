@@ -12,9 +12,19 @@ import numpy.typing as npt
 
 from metseg import __version__
 from metseg.errors import DataError
-from metseg.lesions import LESION_COLUMNS, PostprocessingConfig, Target, label_lesions, lesion_records, measure
+from metseg.lesions import (
+    LESION_COLUMNS,
+    Lesion,
+    PostprocessingConfig,
+    Target,
+    find_midline,
+    label_lesions,
+    lesion_records,
+    measure,
+    sum_of_target_diameters,
+)
 from metseg.preprocessing import BrainGrid, Clahe, PreprocessingConfig
-from metseg.study import Study, is_as_written, writer_of
+from metseg.study import Sequence, Study, is_as_written, writer_of
 
 if TYPE_CHECKING:
     import pandas
@@ -71,6 +81,15 @@ class Segmentation:
         return Clahe.of(self.preprocessing, averaged=self.clahe_average)
 
     @cached_property
+    def measured(self) -> tuple[Lesion, ...]:
+        """Every lesion with its measures, in the order of their first voxels."""
+        study = self.study
+        spacing, orientation = study.geometry.spacing, study.geometry.orientation
+        midline = find_midline(study.voxels[study.channel(Sequence.POST)], orientation, spacing)
+        labels = label_lesions(self.mask)
+        return tuple(measure(labels, spacing=spacing, probabilities=self.probabilities, midline=midline))
+
+    @cached_property
     def lesions(self) -> pandas.DataFrame:
         """Every lesion with its size: one row each, columns as in ``metseg demo``'s lesion table.
 
@@ -78,8 +97,12 @@ class Segmentation:
         """
         import pandas
 
-        found = measure(label_lesions(self.mask), spacing=self.study.geometry.spacing, probabilities=self.probabilities)
-        return pandas.DataFrame(lesion_records(found, self.target), columns=list(LESION_COLUMNS))
+        return pandas.DataFrame(lesion_records(self.measured, self.target), columns=list(LESION_COLUMNS))
+
+    @property
+    def sum_of_target_diameters(self) -> float | None:
+        """Of the largest five lesions that are measurable by RANO-BM, mm; ``None`` if the spacing is not known."""
+        return sum_of_target_diameters(self.measured)
 
     @property
     def provenance(self) -> dict[str, Any]:

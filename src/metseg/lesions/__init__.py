@@ -2,7 +2,8 @@
 
 from metseg.lesions.components import label_lesions, largest_lesion_centre
 from metseg.lesions.continuation import Continuation, continue_lesions
-from metseg.lesions.measurement import Lesion, measure
+from metseg.lesions.laterality import Midline, Side, find_midline
+from metseg.lesions.measurement import Lesion, measure, sum_of_target_diameters
 from metseg.lesions.postprocessing import PostprocessingConfig, mask_from_probabilities
 from metseg.lesions.refinement import GuidedFilter, guided_filter
 from metseg.lesions.table import LESION_COLUMNS, lesion_records, lesion_table_csv
@@ -13,10 +14,13 @@ __all__ = [
     "Continuation",
     "GuidedFilter",
     "Lesion",
+    "Midline",
     "PostprocessingConfig",
+    "Side",
     "Target",
     "TargetChoice",
     "continue_lesions",
+    "find_midline",
     "guided_filter",
     "label_lesions",
     "largest_lesion_centre",
@@ -24,4 +28,5 @@ __all__ = [
     "lesion_table_csv",
     "mask_from_probabilities",
     "measure",
+    "sum_of_target_diameters",
 ]

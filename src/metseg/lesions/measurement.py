@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from scipy.spatial import ConvexHull
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import pdist, squareform
 
-#: Up to this many points, all distances are quicker than the convex hull.
-_FEW = 64
+from metseg.lesions.laterality import Midline, Side
+
+#: RANO-BM (Lin et al. 2015, doi 10.1016/S1470-2045(15)70057-4): a measurable lesion is at least so long, mm, so wide at
+#: right angles to that, is on two slices, and of slices thicker than 5 mm is twice as long as they are thick; of
+#: these, at most five are targets.
+LEAST_DIAMETER_MM, _LEAST_PERPENDICULAR_MM, _THICK_MM, MOST_TARGETS = 10.0, 5.0, 5.0, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,18 @@ class Lesion:
     diameter_px : float
         Longest extent within one slice, in pixels.
     diameter_mm : float or None
-        The same in mm; ``None`` if the spacing is not known.
+        The same in mm; ``None`` if the spacing is not known. Of axial slices the longest axial diameter.
+    perpendicular_mm : float or None
+        Longest extent at right angles to it, in the same slice.
+    diameter_slice : int
+        That slice, counted from 0.
+    slice_spacing_mm : float or None
+        Distance of slices, on which volume and diameters depend.
+    measurable : bool or None
+        Whether it has the size of a measurable lesion by RANO-BM: 10 mm long, 5 mm at right angles to that, on two
+        slices; whether it enhances, and whether its border is clear, is for a person.
+    side : Side or None
+        Of the patient; ``None`` if orientation or image are not known.
     mean_probability : float or None
         Mean over its voxels of what the network gave; ``None`` without probabilities, as for a hand-drawn lesion.
     centroid : tuple of float
@@ -46,6 +62,11 @@ class Lesion:
     volume_mm3: float | None
     diameter_px: float
     diameter_mm: float | None
+    perpendicular_mm: float | None
+    diameter_slice: int
+    slice_spacing_mm: float | None
+    measurable: bool | None
+    side: Side | None
     mean_probability: float | None
     centroid: tuple[float, float, float]
     touches_border: bool
@@ -56,6 +77,7 @@ def measure(
     *,
     spacing: tuple[float, float, float] | None = None,
     probabilities: npt.NDArray[np.floating] | None = None,
+    midline: Midline | None = None,
 ) -> list[Lesion]:
     """Measure every lesion.
 
@@ -67,6 +89,8 @@ def measure(
         Voxel size in mm along (z, y, x).
     probabilities : ndarray of float, shape (z, y, x), optional
         What the network gave.
+    midline : Midline, optional
+        Of the head, from :func:`find_midline`.
 
     Returns
     -------
@@ -85,10 +109,25 @@ def measure(
     if spacing is not None and not all(0 < step < np.inf for step in spacing):
         raise ValueError(f"spacing must be positive, not {spacing}")
     return [
-        _measure_one(label, box, labels, spacing, probabilities)
+        _measure_one(label, box, labels, spacing, probabilities, midline)
         for label, box in enumerate(ndimage.find_objects(labels), start=1)
         if box is not None
     ]
+
+
+def sum_of_target_diameters(lesions: Iterable[Lesion]) -> float | None:
+    """Add up the diameters, mm, of the largest five lesions that are measurable by RANO-BM.
+
+    Returns
+    -------
+    float or None
+        0 if none is measurable; ``None`` if the spacing is not known.
+    """
+    listed = list(lesions)
+    known = [lesion.diameter_mm for lesion in listed if lesion.measurable and lesion.diameter_mm is not None]
+    if any(lesion.diameter_mm is None for lesion in listed):
+        return None
+    return float(sum(sorted(known, reverse=True)[:MOST_TARGETS]))
 
 
 def _measure_one(
@@ -97,37 +136,63 @@ def _measure_one(
     labels: npt.NDArray[np.integer],
     spacing: tuple[float, float, float] | None,
     probabilities: npt.NDArray[np.floating] | None,
+    midline: Midline | None,
 ) -> Lesion:
     inside = labels[box] == label
     places = np.argwhere(inside)
-    z, y, x = places.mean(axis=0) + [side.start for side in box]
-    outlines = [_outermost(plane) for plane in inside if plane.any()]
+    z, y, x = (float(mean) for mean in places.mean(axis=0) + [side.start for side in box])
+    slices = box[0].start, box[0].stop - 1
+    hulls = {slices[0] + index: _hull(plane) for index, plane in enumerate(inside) if plane.any()}
+    pixel = (1.0, 1.0) if spacing is None else spacing[1:]
+    widest, (diameter, perpendicular) = max(
+        ((place, _diameters(hull * pixel)) for place, hull in hulls.items()), key=lambda one: one[1]
+    )
     return Lesion(
         id=label,
-        slices=(box[0].start, box[0].stop - 1),
+        slices=slices,
         n_voxels=len(places),
         volume_mm3=None if spacing is None else float(len(places) * np.prod(spacing)),
-        diameter_px=_longest(outlines, (1.0, 1.0)),
-        diameter_mm=None if spacing is None else _longest(outlines, spacing[1:]),
+        diameter_px=diameter if spacing is None else max(float(pdist(hull).max()) for hull in hulls.values()),
+        diameter_mm=None if spacing is None else diameter,
+        perpendicular_mm=None if spacing is None else perpendicular,
+        diameter_slice=widest,
+        slice_spacing_mm=None if spacing is None else spacing[0],
+        measurable=None if spacing is None else _is_measurable(diameter, perpendicular, len(hulls), spacing[0]),
+        side=None if midline is None else midline.side_of((z, y, x)),
         mean_probability=None if probabilities is None else float(probabilities[box][inside].mean(dtype=np.float64)),
-        centroid=(float(z), float(y), float(x)),
+        centroid=(z, y, x),
         touches_border=any(side.start == 0 or side.stop == size for side, size in zip(box, labels.shape, strict=True)),
     )
 
 
-def _longest(outlines: list[npt.NDArray[np.float64]], pixel: tuple[float, float]) -> float:
-    """Longest distance within a slice between two points of its outline."""
-    return max(float(pdist(points * pixel).max()) for points in outlines)
+def _is_measurable(diameter: float, perpendicular: float, slices: int, step: float) -> bool:
+    """Whether a lesion has the size that RANO-BM asks for, lengths in mm."""
+    least = max(LEAST_DIAMETER_MM, 2 * step if step > _THICK_MM else 0.0)
+    return diameter >= least and perpendicular >= _LEAST_PERPENDICULAR_MM and slices > 1
 
 
-def _outermost(plane: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """Midpoints of pixel edges, (n, 2), the longest distance among them; of a single pixel they are one apart."""
+def _diameters(hull: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """The longest distance between two corners (n, 2) of a convex outline, and the longest chord at right angles."""
+    distances = squareform(pdist(hull))
+    first, second = np.unravel_index(int(distances.argmax()), distances.shape)
+    longest = float(distances[first, second])
+    along = (hull[second] - hull[first]) / longest
+    u, v = hull @ along, hull @ np.array([-along[1], along[0]])
+    after = np.roll(u, -1)
+    low, high = np.minimum(u, after), np.maximum(u, after)
+    spans = (u[:, None] >= low) & (u[:, None] <= high) & (high > low)
+    part = (u[:, None] - u) / np.where(high > low, after - u, 1.0)
+    edges = v + part * (np.roll(v, -1) - v)
+    top, bottom = np.where(spans, edges, -np.inf).max(axis=1), np.where(spans, edges, np.inf).min(axis=1)
+    return longest, float((top - bottom).max())
+
+
+def _hull(plane: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Corners (n, 2), in order, of the convex outline of the midpoints of pixel edges; a single pixel is one wide."""
     rows = np.flatnonzero(plane.any(axis=1))
     left = plane[rows].argmax(axis=1)
     right = plane.shape[1] - 1 - plane[rows, ::-1].argmax(axis=1)
     ends = np.concatenate([np.column_stack([rows, left]), np.column_stack([rows, right])])
     edges = np.array([(0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5)])
-    points: npt.NDArray[np.float64] = (ends[:, None] + edges).reshape(-1, 2)
-    if len(points) > _FEW:  # in pixels: the hull is the same in mm, but could be too flat to be found
-        points = points[ConvexHull(points).vertices]
-    return points
+    points = (ends[:, None] + edges).reshape(-1, 2)
+    return np.asarray(cv2.convexHull(points.astype(np.float32))[:, 0], np.float64)

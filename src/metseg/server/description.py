@@ -36,11 +36,17 @@ _ANSWER = {
             "volume_mm3": None,
             "diameter_px": 11.4,
             "diameter_mm": None,
+            "perpendicular_mm": None,
+            "diameter_slice": 0,
+            "slice_spacing_mm": None,
+            "measurable": None,
+            "side": None,
             "mean_probability": 0.93,
             "centroid": [0.0, 115.5, 129.0],
             "touches_border": True,
         }
     ],
+    "sum_of_target_diameters_mm": None,
     "notices": [],
 }
 _PROBLEM = {

@@ -86,6 +86,9 @@ class Lesion(_Document):
     volume_mm3: float | None
     diameter_px: float
     diameter_mm: float | None
+    perpendicular_mm: float | None
+    measurable: bool | None
+    side: str | None
     mean_probability: float | None
     centroid: tuple[float, float, float]
     touches_border: bool
@@ -124,4 +127,5 @@ class Answer(_Document):
     clahe: str
     postprocessing: Postprocessing
     lesions: tuple[Lesion, ...]
+    sum_of_target_diameters_mm: float | None
     notices: tuple[str, ...]

@@ -68,8 +68,11 @@ def size_of(lesion: Lesion) -> str:
 
 
 def diameter_of(lesion: Lesion) -> str:
-    """Longest in-plane diameter of one lesion."""
-    return f"{lesion.diameter_px:.0f} px" if lesion.diameter_mm is None else f"{lesion.diameter_mm:.1f} mm"
+    """Longest in-plane diameter of one lesion, and at right angles to it."""
+    if lesion.diameter_mm is None:
+        return f"{lesion.diameter_px:.0f} px"
+    across = "" if lesion.perpendicular_mm is None else f" × {lesion.perpendicular_mm:.1f}"
+    return f"{lesion.diameter_mm:.1f}{across} mm"
 
 
 def slices_of(lesion: Lesion) -> str:

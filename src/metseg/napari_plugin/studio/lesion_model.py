@@ -60,6 +60,32 @@ COLUMNS = (
         lambda row: row.diameter[0],
     ),
     Column(
+        "Across\nmm",
+        "Longest extent at right angles to the length, in the same slice.",
+        lambda row: _number(row.lesion.perpendicular_mm, 1),
+        lambda row: row.lesion.perpendicular_mm,
+        spare=True,
+        shown=False,
+    ),
+    Column(
+        "RANO",
+        "Whether the lesion has the size that RANO-BM calls measurable: 10 mm long, 5 mm across, on two slices.",
+        lambda row: "yes" if row.lesion.measurable else "",
+        lambda row: row.lesion.measurable,
+        words=True,
+        spare=True,
+        shown=False,
+    ),
+    Column(
+        "Side",
+        "Of the patient; midline within 10 mm of the middle of the head.",
+        lambda row: str(row.lesion.side or _UNKNOWN),
+        lambda row: row.lesion.side,
+        words=True,
+        spare=True,
+        shown=False,
+    ),
+    Column(
         "Prob.",
         "Mean probability that the network gives to the lesion's voxels, 0 to 1.",
         lambda row: _number(row.lesion.mean_probability),
@@ -244,8 +270,8 @@ def _slices(row: LesionRow) -> str:
     return str(first) if first == last else f"{first}–{last}"
 
 
-def _number(value: float | None) -> str:
-    return _UNKNOWN if value is None else f"{value:.2f}"
+def _number(value: float | None, digits: int = 2) -> str:
+    return _UNKNOWN if value is None else f"{value:.{digits}f}"
 
 
 def _in_words(row: LesionRow) -> str:

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
 
 from metseg.curation import LesionRow, Origin, lesion_rows, write_lesion_rows
 from metseg.errors import MetsegError
+from metseg.lesions import find_midline, sum_of_target_diameters
 from metseg.napari_plugin.background import Latest
 from metseg.napari_plugin.controls import Hint
 from metseg.napari_plugin.studio.lesion_model import LesionModel, SortedLesions
@@ -23,6 +24,7 @@ from metseg.napari_plugin.studio.renumbering import ask_number
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 from metseg.napari_plugin.studio.tool_state import OnCanvas
 from metseg.napari_plugin.studio.tools import Tools
+from metseg.study import Sequence, Study
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.case_labels import CaseLabels, LabelArray
@@ -111,7 +113,7 @@ class LesionPanel(Panel):
         prediction = case.prediction
         measured = partial(
             _rows_of_copy,
-            spacing=case.study.geometry.spacing,
+            study=case.study,
             probabilities=None if prediction is None else prediction.probabilities,
             disagreement=None if prediction is None else prediction.disagreement,
             slice_numbers=case.numbers,
@@ -150,7 +152,9 @@ class LesionPanel(Panel):
             self.total.say("")
             return
         volume = f", {sum(row.volume[0] for row in rows):,.0f} {rows[0].volume[1]}" if rows else ""
-        self.total.say(f"{_counted(len(rows))}{volume}")
+        targets = sum_of_target_diameters(row.lesion for row in rows)
+        diameters = f", targets {targets:.0f} mm" if targets else ""
+        self.total.say(f"{_counted(len(rows))}{volume}{diameters}")
 
     def _show_selected(self) -> None:
         lesion = self.state.lesion
@@ -202,9 +206,11 @@ class LesionPanel(Panel):
         return QColor.fromRgbF(*(float(part) for part in self._labels.colormap.map(lesion)[:3]))
 
 
-def _rows_of_copy(labels: LabelArray, **known: Any) -> tuple[LesionRow, ...]:
+def _rows_of_copy(labels: LabelArray, study: Study, **known: Any) -> tuple[LesionRow, ...]:
     """The rows of labels that may be drawn on meanwhile; run this in a thread."""
-    return lesion_rows(labels.copy(), **known)
+    place = study.geometry
+    midline = find_midline(study.voxels[study.channel(Sequence.POST)], place.orientation, place.spacing)
+    return lesion_rows(labels.copy(), spacing=place.spacing, midline=midline, **known)
 
 
 def _middle(labels: LabelArray, lesion: int, slices: tuple[int, int]) -> int:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from metseg.checkpoints import ModelInfo
 from metseg.curation.export.runs import encode_runs
-from metseg.lesions import Lesion, PostprocessingConfig
+from metseg.lesions import Lesion, PostprocessingConfig, Side, sum_of_target_diameters
 from metseg.preprocessing import Clahe, PreprocessingConfig
 from metseg.server.answers.result import Result
 
@@ -48,7 +48,12 @@ class LesionDocument(BaseModel):
     voxels: int
     volume_mm3: float | None
     diameter_px: float
-    diameter_mm: float | None
+    diameter_mm: float | None = Field(description="Longest within a slice.")
+    perpendicular_mm: float | None = Field(description="Longest at right angles to it, in the same slice.")
+    diameter_slice: int = Field(description="The slice in which they are measured.")
+    slice_spacing_mm: float | None = Field(description="Distance of slices, on which all measures depend.")
+    measurable: bool | None = Field(description="Whether it has the size of a measurable lesion by RANO-BM.")
+    side: Side | None = Field(description="Of the patient; `midline` within 10 mm of the head's middle.")
     mean_probability: float | None
     centroid: tuple[float, float, float] = Field(description="z, y, x in voxels.")
     touches_border: bool
@@ -65,6 +70,9 @@ class MaskDocument(BaseModel):
     postprocessing: PostprocessingConfig
     mask: RunsDocument
     lesions: list[LesionDocument]
+    sum_of_target_diameters_mm: float | None = Field(
+        description="Of the largest five lesions that are measurable by RANO-BM; null if the spacing is not known."
+    )
     notices: list[str] = Field(description="What must be said of the image or the way to the mask.")
 
 
@@ -133,6 +141,7 @@ def as_document(result: Result, request_id: str) -> MaskDocument:
         postprocessing=result.postprocessing,
         mask=RunsDocument(runs=encode_runs(inside) if inside.size else "", voxels=inside.size),
         lesions=[_lesion(lesion) for lesion in result.lesions],
+        sum_of_target_diameters_mm=sum_of_target_diameters(result.lesions),
         notices=list(result.notices),
     )
 
@@ -166,6 +175,11 @@ def _lesion(lesion: Lesion) -> LesionDocument:
         volume_mm3=lesion.volume_mm3,
         diameter_px=lesion.diameter_px,
         diameter_mm=lesion.diameter_mm,
+        perpendicular_mm=lesion.perpendicular_mm,
+        diameter_slice=lesion.diameter_slice,
+        slice_spacing_mm=lesion.slice_spacing_mm,
+        measurable=lesion.measurable,
+        side=lesion.side,
         mean_probability=lesion.mean_probability,
         centroid=lesion.centroid,
         touches_border=lesion.touches_border,

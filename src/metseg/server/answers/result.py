@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.inference import Segmentation
-from metseg.lesions import Lesion, PostprocessingConfig, Target, label_lesions, measure
+from metseg.lesions import Lesion, PostprocessingConfig, Target
 from metseg.preprocessing import Clahe, PreprocessingConfig
 from metseg.server.intake import Decoded
 
@@ -61,17 +61,12 @@ class Result:
 
 def result_of(decoded: Decoded, segmentation: Segmentation, model: str, notices: list[str]) -> Result:
     """Measure a segmentation."""
-    lesions = measure(
-        label_lesions(segmentation.mask),
-        spacing=decoded.study.geometry.spacing,
-        probabilities=segmentation.probabilities,
-    )
     said = [notice.removeprefix(f"{decoded.study.name}: ") for notice in notices]
     return Result(
         decoded,
         segmentation.mask,
         np.rint(segmentation.probabilities * 255).astype(np.uint8),
-        tuple(lesions),
+        segmentation.measured,
         (*decoded.notices, *said),
         model,
         segmentation.weights_sha256,

@@ -56,6 +56,8 @@ def show_findings(result: Result, colour: str, place: str = "") -> None:
         column_config=_columns(table),
         alt=f"Lesions that {result.model} found",
     )
+    if result.answer.sum_of_target_diameters_mm:
+        st.caption(f"Sum of target diameters: {result.answer.sum_of_target_diameters_mm:.1f} mm. Research use.")
 
 
 def lesion_frame(result: Result) -> pd.DataFrame:
@@ -66,13 +68,15 @@ def lesion_frame(result: Result) -> pd.DataFrame:
         row: dict[str, object] = {"Lesion": lesion.lesion, "Slices": slices_of(lesion)}
         if known:
             row |= {"Volume": (lesion.volume_mm3 or 0.0) / 1000, "Diameter": lesion.diameter_mm}
+            row |= {"Across": lesion.perpendicular_mm, "Side": lesion.side or ""}
         else:
             row |= {"Voxels": lesion.voxels, "Diameter": lesion.diameter_px}
         row |= {"Probability": lesion.mean_probability, "Edge": lesion.touches_border}
         rows.append(row)
     frame = pd.DataFrame(rows)
     telling = result.shape[0] > 1 and frame["Edge"].any()
-    return frame if telling else frame.drop(columns="Edge")
+    dull = ["Edge"] * (not telling) + ["Side"] * ("Side" in frame and not any(frame["Side"]))
+    return frame.drop(columns=dull)
 
 
 def _columns(table: pd.DataFrame) -> dict[str, ColumnConfig | ButtonColumnResult | str | None]:
@@ -84,6 +88,8 @@ def _columns(table: pd.DataFrame) -> dict[str, ColumnConfig | ButtonColumnResult
         "Volume": number("Volume", format="%.2f ml"),
         "Voxels": number("Voxels", format="localized"),
         "Diameter": number("Diameter", format=f"%.{1 if unit == 'mm' else 0}f {unit}", help="Longest, within a slice"),
+        "Across": number("Across", format="%.1f mm", help="Longest at right angles to the diameter, in the same slice"),
+        "Side": text("Side", help="Of the patient; midline within 10 mm of the head's middle"),
         "Probability": number("Prob.", format="%.2f", help="Mean of the lesion's voxels"),
         "Edge": st.column_config.CheckboxColumn("Edge", help="Reaches the end of the image and may go on beyond it"),
     }
