@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from metseg.curation import GateResult, Project, adopt_model
 from metseg.errors import DataError
+from metseg.retraining.runs import RUNS
 from metseg.server import Settings, create_app
 from metseg.server.slicer.cases import Cases
 from metseg.server.slicer.samples import Samples, Strategy
@@ -84,6 +85,7 @@ def test_one_training_at_a_time_until_it_is_stopped(serve: Serve, approve: Calla
         assert client.post("/train/best", json={}).status_code == 422  # several networks
         started = client.post("/train/small", json={"epochs": 3, "client_id": "rater"}).json()
         assert started["status"] == "RUNNING"
+        assert started["request"]["folder"].startswith(f"{RUNS}/"), "where the studio looks for it"
         assert client.get("/train/?check_if_running=true").status_code == 200
         assert client.post("/train/small", json={}).status_code == 409
         stopped = client.delete("/train/").json()

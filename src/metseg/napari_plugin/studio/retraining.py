@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,6 @@ from qtpy.QtCore import QTimer
 from metseg.curation import CaseSummary, DefaultModel, Project, Status
 from metseg.curation.export import Side, SplitRule
 from metseg.curation.export.splitting import sides_of
-from metseg.curation.names import safe_name
 from metseg.events import Event, Progress
 from metseg.napari_plugin import pipeline
 from metseg.napari_plugin.background import Latest
@@ -26,12 +23,6 @@ from metseg.napari_plugin.studio.training_run import Phase, RunState
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
     from metseg.retraining import RetrainingConfig
-
-#: Folder of a project in which its retrainings are.
-RUNS = "models"
-
-_STAMP = re.compile(r"-\d{8}-\d{6}$")
-_LONGEST = 60
 
 #: Milliseconds between two looks of the panel at what has been told.
 _CALM = 250
@@ -197,9 +188,9 @@ class Retraining(Follower):
             return
         if not self._studio.flush():
             return
-        from metseg.retraining import RetrainingConfig
+        from metseg.retraining import RetrainingConfig, new_run_folder
 
-        out = project.path / RUNS / _run_name(choice)
+        out = new_run_folder(project.path, choice.title if choice.card is None else choice.card.name)
         config = RetrainingConfig(
             project=project.path,
             parent=choice.key,
@@ -299,29 +290,17 @@ def averages(model: ModelChoice) -> bool:
     return model.card is not None and hasattr(model.card.network, "members")
 
 
-def _run_name(choice: ModelChoice) -> str:
-    """The parent's name and the time; of a parent that was retrained itself, without that time."""
-    name = choice.card.name if choice.card is not None else choice.title
-    stamp = datetime.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    return f"{safe_name(_STAMP.sub('', name), _LONGEST) or 'model'}-{stamp}"
-
-
 def _look(project: Project) -> tuple[RunState | None, DefaultModel | None]:
     """The project's newest retraining, and its default network."""
     keep_llvm_apart()
     with uncollected():
-        from metseg.retraining import read_config, read_gate
-        from metseg.training.curves import read_log
+        from metseg.retraining import newest_run
 
-    folders = sorted((project.path / RUNS).glob("*/retraining.json"), key=lambda file: file.stat().st_mtime)
-    for folder in reversed([file.parent for file in folders]):
-        config = read_config(folder)
-        if config is not None:
-            gate = read_gate(folder) if (folder / "gate.json").exists() else None
-            config = config.model_copy(update={"out": folder, "project": project.path.resolve()})
-            phase = Phase.STOPPED if gate is None else Phase.FINISHED
-            return RunState(config, phase, rows=read_log(folder), gate=gate), project.default_model
-    return None, project.default_model
+    found = newest_run(project.path)
+    if found is None:
+        return None, project.default_model
+    phase = Phase.STOPPED if found.gate is None else Phase.FINISHED
+    return RunState(found.config, phase, rows=found.rows, gate=found.gate), project.default_model
 
 
 def _adopted(project: Project, run: Path) -> DefaultModel:

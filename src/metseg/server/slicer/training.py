@@ -21,9 +21,6 @@ from metseg.server.logs import log
 from metseg.server.problems import ProblemError
 from metseg.server.slicer.models import Offer
 
-#: Folder in the project for runs.
-RUNS = "retraining"
-
 _LINES = 20
 _PATIENCE = 30.0
 #: Secrets and settings of the server that a training has no use for.
@@ -49,12 +46,6 @@ class TrainingOptions(BaseModel):
     replay: Annotated[float, Field(ge=0, le=0.95)] = 0.5
     held_out: Annotated[float, Field(ge=0, le=0.9)] = 0.2
     adopt: bool = False
-
-    def arguments(self) -> list[str]:
-        """For the command line."""
-        told = ["--epochs", str(self.epochs), "--learning-rate", str(self.learning_rate)]
-        told += ["--replay", str(self.replay), "--held-out", str(self.held_out)]
-        return [*told, "--adopt"] if self.adopt else told
 
 
 @dataclass
@@ -151,10 +142,13 @@ class Trainings:
         ProblemError
             409 if a training runs, 500 if it cannot be started.
         """
+        from metseg.retraining import new_run_folder
+
         with self._lock:
             if self.running is not None:
                 raise ProblemError(409, "a training runs already; stop it first, or wait for its end")
-            training = Training(offer.name, options, f"{RUNS}/{datetime.now(UTC):%Y%m%d-%H%M%S-%f}")
+            out = new_run_folder(self._project, offer.name)
+            training = Training(offer.name, options, out.relative_to(self._project).as_posix())
             training.statistics.update(epoch=0, total_epochs=options.epochs, best_metric=0.0)
             self._process = self._launch(offer, training)
             self.last = training
@@ -192,14 +186,24 @@ class Trainings:
             self.stop()
 
     def _launch(self, offer: Offer, training: Training) -> subprocess.Popen[str]:
-        out = self._project / training.folder
-        command = [sys.executable, "-m", "metseg.cli", "retrain", str(self._project), "--parent", str(offer.file)]
-        command += ["--out", str(out), "--device", self._device, "--json-events", *training.options.arguments()]
-        if self._data is not None:
-            command += ["--data", str(self._data)]
+        from metseg.retraining import RetrainingConfig, command_arguments
+
+        options = training.options
+        config = RetrainingConfig(
+            project=self._project,
+            parent=str(offer.file),
+            data=() if self._data is None else (self._data,),
+            out=self._project / training.folder,
+            replay=options.replay,
+            epochs=options.epochs,
+            learning_rate=options.learning_rate,
+            held_out=options.held_out,
+        )
+        command = [sys.executable, "-m", "metseg.cli", *command_arguments(config), "--device", self._device]
+        command += ["--adopt"] if options.adopt else []
         environment = {name: value for name, value in os.environ.items() if name not in _SERVERS_OWN}
         try:
-            out.parent.mkdir(exist_ok=True)
+            config.out.parent.mkdir(exist_ok=True)
             return subprocess.Popen(  # noqa: S603  (this program, without a shell)
                 command,
                 stdin=subprocess.DEVNULL,
