@@ -135,6 +135,22 @@ def header_slices(mask: npt.NDArray[np.uint8]) -> slice:
     return slice(int(drawn[0]), int(drawn[-1]) + 1)
 
 
+def test_a_nifti_is_segmented_beside_a_dicom_file_that_was_cut_off(
+    metseg: Any, model: Path, one_head: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "in/series").mkdir(parents=True)
+    (tmp_path / "in/sub-01_FLAIR.nii.gz").write_bytes(one_head["NIfTI int16"].read_bytes())
+    (tmp_path / "in/series/IM0001.dcm").write_bytes(bytes(128) + b"DICM")
+    done = metseg("predict", "--model", model, "--input", tmp_path / "in", "--output", tmp_path / "out")
+    assert done.status == 1, "something was refused"
+    assert [path.name for path in (tmp_path / "out").rglob("*.nii.gz")] == ["sub-01_FLAIR_mask.nii.gz"]
+    said = "IM0001.dcm: nothing follows its DICOM preamble: cut off; copy the series again"
+    assert said in done.out + done.err
+    alone = metseg("predict", "--model", model, "--input", tmp_path / "in/series", "--output", tmp_path / "none")
+    assert alone.status == 2, "nothing could be done"
+    assert said in alone.out + alone.err
+
+
 def test_inspect_says_what_each_format_is(metseg: Any, one_head: dict[str, Path]) -> None:
     for kind in ("NIfTI SAL", "DICOM", "NRRD"):
         done = metseg("inspect", one_head[kind])

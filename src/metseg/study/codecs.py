@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -38,7 +39,13 @@ _MAX_SCANS, _MAX_TILES = 64, 1024
 _GREY, _RGB, _YCBCR = 1, 2, 6
 #: What may follow the coded pixels of a JPEG scan: neither a stuffed zero nor a restart.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-_END_OF_IMAGE, _START_OF_SCAN = 0xD9, 0xDA
+_END_OF_IMAGE, _START_OF_SCAN, _RESTART, _RESTART_INTERVAL = 0xD9, 0xDA, 0xD0, 0xDD
+_FRAMES = frozenset((0xC0, 0xC1, 0xC2, 0xC9, 0xCA))
+_RESTARTS = re.compile(rb"\xff[\xd0-\xd7]")
+#: Rows of the largest usual block; that a picture is decoded further than declared; that colours of rows below reach.
+_BLOCK, _MORE_ROWS, _BLURRED_ROWS = 16, 40, 2
+#: Bytes of which some mean something in any code.
+_FURTHER = tuple(part * 100 for part in (b"\xfe\xda\xb6\xee", b"\xaa" * 4, b"\xcc" * 4, b"\x55" * 4))
 _ADOBE_OR_JFIF = re.compile(rb"\xff\xe0..JFIF|\xff\xee..Adobe", re.DOTALL)
 _SIZ = re.compile(rb"\xff\x4f\xff\x51")
 
@@ -121,7 +128,51 @@ def _jpeg_colours(data: bytes, samples: int, photometric: int) -> tuple[int | No
 
 
 def _check_jpeg(data: bytes) -> None:
-    """Walk from marker to marker: where one is missing or spurious the codec would make up the rest of the picture."""
+    """Where a marker is missing or spurious the codec would make up the rest of the picture."""
+    end = dict(_markers(data))[_END_OF_IMAGE]
+    if data[end + 2 :].strip(b"\0\xff"):
+        raise ValueError("it ends before its bytes do")
+
+
+def check_jpeg_rows(data: bytes) -> None:
+    """Check that the coded pixels of a JPEG end with the last of the declared rows, give or take a block.
+
+    The codec says nothing: it makes up rows that are not there, and leaves out those that are not declared. Here it
+    decodes some rows more, with and without further bytes behind the pixels: the first row that they change is the
+    first one that was not there.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer or more rows, or the picture is damaged.
+    """
+    import imagecodecs
+
+    kinds, places = zip(*_markers(data), strict=True)
+    first = kinds.index(_START_OF_SCAN)
+    start, end = places[first : first + 2]  # of several scans the first has the means of all blocks
+    frame = next(place for kind, place in zip(kinds, places, strict=True) if kind in _FRAMES)
+    rows = int.from_bytes(data[frame + 5 : frame + 7], "big")
+    longer = data[: frame + 5] + (rows + _MORE_ROWS).to_bytes(2, "big") + data[frame + 7 :]
+    restart = bytes([0xFF, _RESTART + len(_RESTARTS.findall(data, start, end)) % 8])
+    plain = np.asarray(imagecodecs.jpeg8_decode(longer))
+    for further in _FURTHER:
+        behind = further + restart + further if _RESTART_INTERVAL in kinds else further
+        changed = np.asarray(imagecodecs.jpeg8_decode(longer[:end] + behind + longer[end:]))
+        found = np.flatnonzero((plain != changed).reshape(len(plain), -1).any(axis=1))
+        if found.size and rows - _BLURRED_ROWS <= found[0] <= rows + _BLOCK:
+            return
+    raise ValueError(f"does not hold the {rows} rows that it declares")
+
+
+def _markers(data: bytes) -> Iterator[tuple[int, int]]:
+    """The markers of a JPEG in order, up to its end, and their places.
+
+    Raises
+    ------
+    ValueError
+        If one is missing, or there are too many.
+    """
     place, scans = 2, 0
     while True:
         if len(data) < place + 4 and data[place : place + 2] != b"\xff\xd9":
@@ -132,8 +183,9 @@ def _check_jpeg(data: bytes) -> None:
         if kind == 0xFF:
             place += 1
             continue
+        yield kind, place
         if kind == _END_OF_IMAGE:
-            break
+            return
         place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
         if kind == _START_OF_SCAN:
             scans += 1
@@ -141,8 +193,6 @@ def _check_jpeg(data: bytes) -> None:
             if found is None or scans > _MAX_SCANS:
                 raise ValueError("cut short" if found is None else "too many scans")
             place = found.start()
-    if data[place + 2 :].strip(b"\0\xff"):
-        raise ValueError("it ends before its bytes do")
 
 
 def _check_jpeg_2000(data: bytes, shape: tuple[int, int, int]) -> None:

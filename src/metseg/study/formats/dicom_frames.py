@@ -122,6 +122,8 @@ def frames_of(path: Path) -> list[Frame]:
             data = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_FIELDS.split()))
         except InvalidDicomError as error:
             raise UnreadableFileError(path, "not a DICOM file: it has no DICOM preamble") from error
+        if not data:
+            raise UnreadableFileError(path, "nothing follows its DICOM preamble: cut off; copy the series again")
         if "Rows" not in data or "Columns" not in data:
             kind = getattr(getattr(data, "SOPClassUID", None), "name", "") or "of an unknown kind"
             raise UnsupportedFileError(path, f"holds no image ({kind})")

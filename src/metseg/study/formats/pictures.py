@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import TooLargeError, UnreadableFileError, UnsupportedFileError
+from metseg.study.codecs import check_jpeg_rows
 from metseg.study.formats.finding import named, one_by_one
 from metseg.study.formats.reader import Found, Header
 from metseg.study.geometry import Geometry
@@ -64,6 +65,7 @@ class JpegReader:
         from PIL import Image
 
         with named(header.path, "the pixels cannot be decoded"), Image.open(header.path, formats=["JPEG"]) as image:
+            check_jpeg_rows(header.path.read_bytes())
             return _as_declared(header, np.asarray(image))
 
 
