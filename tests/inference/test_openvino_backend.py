@@ -14,10 +14,11 @@ import torch
 from metseg.checkpoints import Checkpoint, combine, load_checkpoint, save_checkpoint
 from metseg.errors import MetsegError
 from metseg.events import Notice, Progress, drain
-from metseg.inference import open_segmenter, openvino_conversion
+from metseg.inference import open_segmenter, openvino_conversion, openvino_network
 from metseg.inference.backend import ENVIRONMENT
 from metseg.inference.openvino_backend import OpenVinoBackend, can_use
-from metseg.inference.openvino_conversion import compile_network, convert_network
+from metseg.inference.openvino_conversion import convert_network
+from metseg.inference.openvino_network import compile_network
 from metseg.inference.torch_backend import TorchBackend
 from metseg.networks import NetworkSpec, build_network
 from metseg.study import Study
@@ -63,7 +64,7 @@ def test_a_network_is_converted_once(shipped: Checkpoint, cache: Path) -> None:
     OpenVinoBackend(shipped, "cpu")
     (graph,) = cache.rglob("network.xml")
     written = graph.stat().st_mtime_ns
-    assert openvino_conversion.is_converted(shipped)
+    assert openvino_network.is_converted(shipped)
     OpenVinoBackend(shipped, "cpu")
     assert graph.stat().st_mtime_ns == written
 
@@ -125,9 +126,22 @@ def test_a_form_that_answers_otherwise_is_not_used_and_that_is_said(
         assert any("OpenVINO form" in text and text.endswith("PyTorch is used") for text in said)
 
 
+def test_a_converted_network_needs_no_torch(shipped: Checkpoint, head: Study, tmp_path: Path) -> None:
+    OpenVinoBackend(shipped, "cpu")
+    np.save(tmp_path / "head.npy", head.voxels)
+    code = (
+        "import sys, numpy, metseg; voxels = numpy.load(sys.argv[1]);"
+        "metseg.segment(voxels, sequences=('pre-contrast', 'flair', 'post-contrast'), model='attention_unet', "
+        "device='cpu').save(sys.argv[2]); print('torch' in sys.modules)"
+    )
+    arguments = [str(tmp_path / "head.npy"), str(tmp_path / "mask.nii.gz")]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True)
+    assert done.stdout == "False\n"
+
+
 def test_nothing_is_reported_to_the_makers_of_openvino() -> None:
     code = (
-        "import sys; from metseg.inference.openvino_conversion import load_openvino; load_openvino();"
+        "import sys; from metseg.inference.openvino_network import load_openvino; load_openvino();"
         "assert sys.modules['openvino_telemetry'] is None; print('quiet')"
     )
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "quiet\n"

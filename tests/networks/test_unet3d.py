@@ -10,11 +10,12 @@ import torch
 
 from metseg.checkpoints import ModelCard, load_checkpoint, save_checkpoint
 from metseg.inference import Segmenter
-from metseg.networks import NetworkSpec, SegmentationNetwork, build_network
-from metseg.networks.unet3d import MARGIN, SliceMixing
+from metseg.networks import ARCHITECTURES, NetworkSpec, SegmentationNetwork, build_network
+from metseg.networks.unet3d import SliceMixing
 from metseg.preprocessing import PreprocessingConfig
 from metseg.synthetic import synthetic_study
 
+MARGIN = ARCHITECTURES["unet3d"].margin
 STACK = torch.rand(11, 3, 64, 64, generator=torch.Generator().manual_seed(1))
 
 
@@ -44,7 +45,12 @@ def test_a_slice_is_changed_by_neighbours_within_the_margin_and_no_others(networ
     changed[0] = 1 - changed[0]
     difference = (network(changed) - before).abs().amax(dim=(1, 2, 3))
     assert (difference[: MARGIN + 1] > 1e-6).all()
-    torch.testing.assert_close(difference[MARGIN + 1 :], torch.zeros(len(STACK) - MARGIN - 1), atol=1e-7, rtol=0)
+    torch.testing.assert_close(
+        difference[MARGIN + 1 :],
+        torch.zeros(len(STACK) - MARGIN - 1),
+        atol=1e-7,
+        rtol=0,
+    )
 
 
 @torch.inference_mode()

@@ -10,25 +10,30 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
 
 from metseg.checkpoints.card import ModelCard, TrainingRecord, card_markdown
 from metseg.checkpoints.comparable import Standing, standings
 from metseg.errors import CheckpointError
-from metseg.networks import Ensemble, EnsembleSpec, SegmentationNetwork, build_ensemble, build_network
+from metseg.networks import EnsembleSpec
 from metseg.study import write_atomically
+
+if TYPE_CHECKING:
+    import torch
+
+    from metseg.networks import Ensemble, SegmentationNetwork
+
+    Network = SegmentationNetwork | Ensemble
 
 FILE_NAME = "model.safetensors"
 ENSEMBLE_NAME = "ensemble.json"
 _KEY = "metseg"
-
-Network = SegmentationNetwork | Ensemble
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +94,9 @@ class EnsembleFile(BaseModel):
     members: tuple[Member, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Checkpoint:
-    """Verified weights with their card.
+    """Weights with their card.
 
     Attributes
     ----------
@@ -101,14 +106,28 @@ class Checkpoint:
         What it is.
     sha256 : str
         Hash of the whole file, in hex; that of an ``ensemble.json`` covers the hashes of its members.
-    state : dict of str to Tensor
-        fp32 weights.
+    content : bytes
+        Of the ``.safetensors`` file.
+    members : tuple of Checkpoint
+        Of an ``ensemble.json``.
     """
 
     path: Path
     card: ModelCard
     sha256: str
-    state: dict[str, torch.Tensor]
+    content: bytes = field(default=b"", repr=False)
+    members: tuple[Checkpoint, ...] = ()
+
+    @cached_property
+    def state(self) -> dict[str, torch.Tensor]:
+        """The weights in fp32."""
+        if self.members:
+            parts = {f"members.{index}.": member.state for index, member in enumerate(self.members)}
+            return {f"{prefix}{key}": value for prefix, state in parts.items() for key, value in state.items()}
+        from safetensors.torch import load
+
+        state = load(self.content)
+        return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
 
     def with_clahe(self, choice: str | None, clip_limit: float | None = None) -> Checkpoint:
         """The same weights, shown what ``choice`` says; see :meth:`ModelCard.with_clahe`."""
@@ -122,8 +141,10 @@ class Checkpoint:
         CheckpointError
             If the weights do not fit the network that the card names.
         """
+        from metseg.networks import build_ensemble, build_network
+
         spec = self.card.network
-        network = build_ensemble(spec) if isinstance(spec, EnsembleSpec) else build_network(spec)
+        network: Network = build_ensemble(spec) if isinstance(spec, EnsembleSpec) else build_network(spec)
         try:
             network.load_state_dict(self.state, strict=True)
         except RuntimeError as error:
@@ -139,6 +160,8 @@ def save_checkpoint(folder: Path, network: Network, card: ModelCard) -> Path:
     Path
         The ``.safetensors`` file.
     """
+    from safetensors.torch import save
+
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {key: _stored(value) for key, value in network.state_dict().items()}
     target = folder / FILE_NAME
@@ -200,6 +223,8 @@ def combine(members: Sequence[Checkpoint], name: str) -> tuple[Ensemble, ModelCa
         If there are fewer than two members, if one is itself an ensemble, or if they differ in preprocessing
         or target.
     """
+    from metseg.networks import Ensemble, SegmentationNetwork
+
     if len(members) < 2:
         raise CheckpointError("an ensemble averages two networks or more")
     networks = [member.network() for member in members]
@@ -245,7 +270,7 @@ def read_card(path: Path) -> ModelCard:
     if path.name == ENSEMBLE_NAME:
         return _read_ensemble(path).card
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: not a readable safetensors file: {error}") from error
@@ -269,11 +294,8 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
     if path.name == ENSEMBLE_NAME:
         return _load_ensemble(path)
     card = read_card(path)
-    try:
-        state = {key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()}
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path}: {error}") from error
-    return Checkpoint(path, card, _sha256(path), state)
+    content = path.read_bytes()
+    return Checkpoint(path, card, hashlib.sha256(content).hexdigest(), content)
 
 
 def list_models() -> list[ModelInfo]:
@@ -352,13 +374,13 @@ def _member_paths(path: Path) -> list[tuple[Member, Path]]:
 
 
 def _load_ensemble(path: Path) -> Checkpoint:
-    state: dict[str, torch.Tensor] = {}
-    for index, (member, file) in enumerate(_member_paths(path)):
+    members: list[Checkpoint] = []
+    for member, file in _member_paths(path):
         checkpoint = load_checkpoint(file)
         if checkpoint.sha256 != member.sha256:
             raise CheckpointError(f"{file}: not the weights that {path} was made of; make the ensemble anew")
-        state |= {f"members.{index}.{key}": value for key, value in checkpoint.state.items()}
-    return Checkpoint(path, read_card(path), _sha256(path), state)
+        members.append(checkpoint)
+    return Checkpoint(path, read_card(path), _sha256(path), members=tuple(members))
 
 
 def _write_readme(target: Path, card: ModelCard) -> None:

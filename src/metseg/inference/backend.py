@@ -104,13 +104,15 @@ def preparation(factory: BackendFactory, checkpoint: Checkpoint, device: str) ->
 
 def _fastest(checkpoint: Checkpoint, device: str) -> Backend:
     from metseg.inference import openvino_backend
+
+    remark = ""
+    if openvino_backend.can_use(device):
+        try:
+            return openvino_backend.OpenVinoBackend(checkpoint, device)
+        except openvino_backend.ConversionError as error:
+            remark = f"{error}; PyTorch is used"
     from metseg.inference.torch_backend import TorchBackend
 
-    if not openvino_backend.can_use(device):
-        return TorchBackend(checkpoint, device)
-    try:
-        return openvino_backend.OpenVinoBackend(checkpoint, device)
-    except openvino_backend.ConversionError as error:
-        backend = TorchBackend(checkpoint, device)
-        backend.remark = f"{error}; PyTorch is used"
-        return backend
+    backend = TorchBackend(checkpoint, device)
+    backend.remark = remark
+    return backend

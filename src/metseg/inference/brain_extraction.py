@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
-import torch.nn.functional as F
 from scipy import ndimage
 
 from metseg.events import Notice, Progress
@@ -154,6 +152,9 @@ def _turned(volume: npt.NDArray[Scalar], flips: Flips) -> npt.NDArray[Scalar]:
 
 def _deepbet(volume: npt.NDArray[np.generic], device: str) -> Mask:
     """Ask deepbet; ``volume`` has its feet first and its back in row 0."""
+    import torch
+    import torch.nn.functional as F
+
     extraction = _networks(device if device.startswith("cuda") else "cpu")
     cube = torch.from_numpy(np.ascontiguousarray(volume.transpose(2, 1, 0), np.float32))[None, None]
     if volume.shape[0] < _SIDE:

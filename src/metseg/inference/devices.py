@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-import torch
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from metseg.errors import MetsegError
+
+if TYPE_CHECKING:
+    import torch
+
+#: Device files of the drivers of accelerators that torch knows on Linux: NVIDIA, AMD, and either within Windows.
+_DRIVERS = ("nvidiactl", "kfd", "dxg")
 
 
 def available_devices() -> list[str]:
     """Devices a network can run on here, the fastest first: ``cuda``, ``cuda:1``, …, ``mps``, ``cpu``."""
+    if not _may_have_accelerator():
+        return ["cpu"]
+    import torch
+
     cuda = ["cuda" if index == 0 else f"cuda:{index}" for index in range(torch.cuda.device_count())]
     mps = ["mps"] if torch.backends.mps.is_available() else []
     return [*cuda, *mps, "cpu"]
+
+
+def _may_have_accelerator() -> bool:
+    """Whether it is worth a second to import torch and ask."""
+    there = any(Path("/dev", driver).exists() for driver in _DRIVERS)
+    return there or sys.platform != "linux" or "torch" in sys.modules
 
 
 def resolve_device(wanted: str = "auto") -> str:
@@ -35,6 +53,8 @@ def autocast_dtype(device: str) -> torch.dtype | None:
 
     bf16 on CPUs with the instructions for it (AVX512-BF16, AMX) and on CUDA from Ampere on, else fp16 on CUDA.
     """
+    import torch
+
     if device.startswith("cuda"):
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     if device == "cpu":

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from metseg.checkpoints import Checkpoint
 from metseg.errors import MetsegError
 from metseg.inference.backend import DeviceMemoryError
-from metseg.inference.openvino_conversion import ConversionError, ConvertedNetwork, find_converted, is_converted
+from metseg.inference.openvino_network import ConversionError, ConvertedNetwork, find_converted, is_converted
 
 __all__ = ["ConversionError", "OpenVinoBackend", "can_use", "must_convert"]
 

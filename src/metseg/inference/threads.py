@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
-
-import torch
 
 
 class ThreadCount:
     """Leaves the cores to others that they use, and takes them back when they are free."""
 
     def __init__(self) -> None:
-        self._most = 0
+        self._most = self._wanted = 0
         self._seen = (0.0, 0.0)
+
+    @property
+    def count(self) -> int:
+        """How many threads a network of this process may use now."""
+        return self._wanted or usual_threads()
 
     def adapt(self) -> int:
         """Set how many threads this process' networks use from now on, in the thread that runs them; their number."""
-        self._most = max(self._most, torch.get_num_threads())
-        wanted = free_cores(_load() - self._own_load(), os.cpu_count() or 1, self._most)
-        if wanted != torch.get_num_threads():
-            torch.set_num_threads(wanted)
-        return wanted
+        self._most = max(self._most, usual_threads())
+        self._wanted = free_cores(_load() - self._own_load(), os.cpu_count() or 1, self._most)
+        if "torch" in sys.modules:
+            self.tell_torch()
+        return self._wanted
+
+    def tell_torch(self) -> None:
+        """Let torch use so many threads, in the thread that runs its networks."""
+        import torch
+
+        if self.count != torch.get_num_threads():
+            torch.set_num_threads(self.count)
 
     def _own_load(self) -> float:
         """Cores that this process itself has used on average since it was asked last."""
         now = time.monotonic(), time.process_time()
         (wall, own), self._seen = self._seen, now
         return 0.0 if not wall or now[0] <= wall else (now[1] - own) / (now[0] - wall)
+
+
+def usual_threads() -> int:
+    """As many as OpenMP takes of itself: ``OMP_NUM_THREADS``, else the cores that this process may use."""
+    if "torch" in sys.modules:
+        import torch
+
+        return torch.get_num_threads()
+    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    if told.isdecimal() and int(told):
+        return int(told)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def free_cores(others: float, cores: int, most: int) -> int:

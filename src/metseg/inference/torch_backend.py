@@ -13,6 +13,7 @@ import torch
 from metseg.checkpoints import Checkpoint
 from metseg.inference.backend import DeviceMemoryError
 from metseg.inference.devices import autocast_dtype
+from metseg.inference.threads import THREADS
 from metseg.networks import Ensemble
 from metseg.networks.ensemble import mean_logit
 
@@ -42,6 +43,8 @@ class TorchBackend:
     def __init__(self, checkpoint: Checkpoint, device: str, *, full_precision: bool = False) -> None:
         self.device = device
         self.remark = ""
+        if device == "cpu":
+            THREADS.tell_torch()
         self._dtype = None if full_precision else autocast_dtype(device)
         try:
             self._network: torch.nn.Module | None = (

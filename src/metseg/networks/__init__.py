@@ -1,15 +1,26 @@
-"""The networks, by name. Every one takes intensities in [0, 1] and returns logits on the same grid."""
+"""The networks, by name. Every one takes intensities in [0, 1] and returns logits on the same grid.
 
-from metseg.networks.encoders import default_encoder_weights
-from metseg.networks.ensemble import Ensemble, EnsembleSpec, build_ensemble
-from metseg.networks.registry import (
-    ARCHITECTURES,
-    Architecture,
-    NetworkSpec,
-    SegmentationNetwork,
-    build_network,
-    set_prior,
-)
+What describes a network is imported at once; what builds one brings torch, and is imported when it is asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from metseg.networks.spec import ARCHITECTURES, Architecture, EnsembleSpec, NetworkSpec
+
+if TYPE_CHECKING:
+    from metseg.networks.encoders import default_encoder_weights
+    from metseg.networks.ensemble import Ensemble, build_ensemble
+    from metseg.networks.registry import SegmentationNetwork, build_network, set_prior
+
+_WITH_TORCH = {
+    "default_encoder_weights": "encoders",
+    "Ensemble": "ensemble",
+    "build_ensemble": "ensemble",
+    "SegmentationNetwork": "registry",
+    "build_network": "registry",
+    "set_prior": "registry",
+}
 
 __all__ = [
     "ARCHITECTURES",
@@ -23,3 +34,9 @@ __all__ = [
     "default_encoder_weights",
     "set_prior",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WITH_TORCH:
+        return getattr(import_module(f"metseg.networks.{_WITH_TORCH[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

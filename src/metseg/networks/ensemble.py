@@ -2,57 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
-from metseg.networks.registry import NetworkSpec, SegmentationNetwork, build_network
+from metseg.networks.registry import SegmentationNetwork, build_network
+from metseg.networks.spec import EnsembleSpec
 
 #: Probabilities nearer to 0 or 1 than this have no finite logit in fp32.
 _LEAST = 1e-6
-
-
-class EnsembleSpec(BaseModel):
-    """What is needed to rebuild an :class:`Ensemble`; the members agree in their channels.
-
-    Attributes
-    ----------
-    members : tuple of NetworkSpec
-        The networks, two or more.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    architecture: Literal["ensemble"] = "ensemble"
-    members: Annotated[tuple[NetworkSpec, ...], Field(min_length=2)]
-
-    @model_validator(mode="after")
-    def _channels_agree(self) -> EnsembleSpec:
-        if len({(member.in_channels, member.classes) for member in self.members}) > 1:
-            raise ValueError("the members of an ensemble must take and make the same channels")
-        return self
-
-    @property
-    def in_channels(self) -> int:
-        """Input channels of every member."""
-        return self.members[0].in_channels
-
-    @property
-    def margin(self) -> int:
-        """Slices on either side that some member wants to see."""
-        return max(member.margin for member in self.members)
-
-    @property
-    def title(self) -> str:
-        """How many there are."""
-        return f"mean of {len(self.members)} networks"
-
-    @property
-    def description(self) -> str:
-        """The members, for a model card."""
-        return "Mean probability of: " + "; ".join(member.description for member in self.members)
 
 
 class Ensemble(nn.Module):

@@ -1,122 +1,18 @@
-"""One registry of architectures and the spec that rebuilds any of them."""
+"""Builds the network of a spec."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from importlib import import_module
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
 from metseg.errors import CheckpointError
-from metseg.networks import attention_unet, inception_unet, nested_unet, unet3d
-from metseg.networks.encoders import InputRange, encoder_input_range, load_encoder_weights
+from metseg.networks.encoders import load_encoder_weights
+from metseg.networks.spec import NetworkSpec
 
 #: Logit of a voxel before anything is learnt: a probability of 0.02.
 PRIOR_LOGIT = -4.0
-
-ArchitectureName = Literal["nested_unet", "attention_unet", "inception_unet", "unet3d"]
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """A network family.
-
-    Attributes
-    ----------
-    title : str
-        Name in the literature.
-    reference : str
-        Where it was published.
-    body : callable
-        ``body(encoder, in_channels, classes) -> nn.Module`` returning logits.
-    encoder : str
-        Default encoder, an SMP or ``tu-`` (timm) name.
-    margin : int
-        Slices on either side that help to outline a slice; 0 if the network looks at each slice by itself.
-    """
-
-    title: str
-    reference: str
-    body: Callable[[str, int, int], nn.Module]
-    encoder: str
-    margin: int = 0
-
-
-ARCHITECTURES: dict[str, Architecture] = {
-    "nested_unet": Architecture(
-        "Nested U-Net (U-Net++)",
-        "Zhou et al. 2018, doi 10.1007/978-3-030-00889-5_1",
-        nested_unet.build,
-        "tu-tf_efficientnet_lite0",
-    ),
-    "attention_unet": Architecture(
-        "Attention U-Net",
-        "Oktay et al. 2018, arXiv 1804.03999",
-        attention_unet.build,
-        "tu-tf_efficientnet_lite0",
-    ),
-    "inception_unet": Architecture(
-        "U-Net with InceptionV3 encoder",
-        "Szegedy et al. 2016, doi 10.1109/CVPR.2016.308; Ronneberger et al. 2015, arXiv 1505.04597",
-        inception_unet.build,
-        "tu-inception_v3",
-    ),
-    "unet3d": Architecture(
-        "3-D U-Net with slice mixing",
-        "Liu et al. 2018, arXiv 1711.08580; Çiçek et al. 2016, arXiv 1606.06650",
-        unet3d.build,
-        "tu-tf_efficientnet_lite0",
-        margin=unet3d.MARGIN,
-    ),
-}
-
-
-class NetworkSpec(BaseModel):
-    """What is needed to rebuild a network.
-
-    Attributes
-    ----------
-    architecture : str
-        Key of :data:`ARCHITECTURES`.
-    encoder : str
-        SMP encoder name, or ``tu-NAME`` for a timm model.
-    in_channels, classes : int
-        Input channels and output channels; each output channel is a sigmoid of its own.
-    input_range : {"unit", "signed"}
-        The encoder expects [0, 1], or [-1, 1] (the network maps [0, 1] there itself).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    architecture: ArchitectureName
-    encoder: str
-    in_channels: Annotated[int, Field(ge=1)] = 3
-    classes: Annotated[int, Field(ge=1)] = 1
-    input_range: InputRange = "signed"
-
-    @classmethod
-    def of(cls, architecture: ArchitectureName, encoder: str | None = None, **overrides: Any) -> NetworkSpec:
-        """The spec of ``architecture`` with its default encoder unless another is named."""
-        encoder = encoder or ARCHITECTURES[architecture].encoder
-        return cls(architecture=architecture, encoder=encoder, input_range=encoder_input_range(encoder), **overrides)
-
-    @property
-    def title(self) -> str:
-        """The architecture's name in the literature, and its encoder."""
-        return f"{ARCHITECTURES[self.architecture].title}, {self.encoder.removeprefix('tu-')} encoder"
-
-    @property
-    def margin(self) -> int:
-        """Slices on either side that the network wants to see, see :class:`Architecture`."""
-        return ARCHITECTURES[self.architecture].margin
-
-    @property
-    def description(self) -> str:
-        """For a model card: with the publication."""
-        return f"{self.title} ({ARCHITECTURES[self.architecture].reference})"
 
 
 class SegmentationNetwork(nn.Module):
@@ -131,7 +27,8 @@ class SegmentationNetwork(nn.Module):
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.body = ARCHITECTURES[spec.architecture].body(spec.encoder, spec.in_channels, spec.classes)
+        architecture = import_module(f"metseg.networks.{spec.architecture}")
+        self.body: nn.Module = architecture.build(spec.encoder, spec.in_channels, spec.classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits of ``images``."""

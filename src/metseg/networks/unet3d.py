@@ -19,9 +19,6 @@ from metseg.networks.encoders import make_encoder
 #: Finest grid, as a fraction of the slice, on which slices are mixed.
 _FINEST = 4
 
-#: Slices on either side that can change the outline of a slice: one for the deepest features, one for each block.
-MARGIN = 4
-
 
 class SliceMixing(nn.Module):
     """Residual 3 × 1 × 1 convolution along z; the identity at first.

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from metseg.checkpoints import InferenceConfig
 from metseg.lesions import Continuation, GuidedFilter, Target
 from metseg.networks import NetworkSpec, default_encoder_weights
-from metseg.networks.registry import ArchitectureName
+from metseg.networks.spec import ArchitectureName
 from metseg.preprocessing import PreprocessingConfig
 from metseg.study import Sequence
 
