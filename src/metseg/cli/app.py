@@ -17,6 +17,7 @@ from metseg.cli.console import complain
 from metseg.cli.demo import demo
 from metseg.cli.evaluate import evaluate
 from metseg.cli.export import export
+from metseg.cli.follow import follow
 from metseg.cli.inspect import inspect
 from metseg.cli.models import models
 from metseg.cli.predict import predict
@@ -46,8 +47,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS: tuple[Callable[..., None], ...] = (
-    predict, train, tune, evaluate, compare, calibrate, combine, simulate, export, verify, models, inspect, demo,
-    serve, ui, retrain,
+    predict, follow, train, tune, evaluate, compare, calibrate, combine, simulate, export, verify, models, inspect,
+    demo, serve, ui, retrain,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(help=_unwrapped(command.__doc__ or ""))(command)

@@ -28,7 +28,7 @@ def resample(volume: npt.NDArray[Any], here: Geometry, there: Geometry, shape: S
     """
     import SimpleITK
 
-    image = _image(np.asarray(volume, np.float32), here)
+    image = image_of(np.asarray(volume, np.float32), here)
     grid = SimpleITK.Image(shape[2], shape[1], shape[0], SimpleITK.sitkUInt8)
     _place(grid, there)
     lowest = float(volume.min())
@@ -55,7 +55,8 @@ def on_voxels_of(channels: npt.NDArray[Any], here: Geometry, there: Geometry, sh
     return np.stack([resample(channel, here, there, shape) for channel in channels])
 
 
-def _image(volume: npt.NDArray[np.float32], geometry: Geometry) -> Any:
+def image_of(volume: npt.NDArray[Any], geometry: Geometry) -> Any:
+    """A volume (z, y, x) as a SimpleITK image at its place."""
     import SimpleITK
 
     image = SimpleITK.GetImageFromArray(volume)

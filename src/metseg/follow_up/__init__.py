@@ -1,0 +1,23 @@
+"""Two examinations of one patient: registered, lesions matched, what changed."""
+
+from metseg.follow_up.changes import Change, FollowedLesion, Response, Thresholds, judge_response
+from metseg.follow_up.comparing import FollowUp, following
+from metseg.follow_up.matching import Group, match_lesions
+from metseg.follow_up.registration import Rigid, register
+from metseg.follow_up.tables import change_table_csv, follow_up_document
+
+__all__ = [
+    "Change",
+    "FollowUp",
+    "FollowedLesion",
+    "Group",
+    "Response",
+    "Rigid",
+    "Thresholds",
+    "change_table_csv",
+    "follow_up_document",
+    "following",
+    "judge_response",
+    "match_lesions",
+    "register",
+]

@@ -1,0 +1,70 @@
+"""``metseg follow``: two examinations in, tables and outlines out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from metseg.study import Study, write_tiff
+from metseg.synthetic import synthetic_study
+
+
+@pytest.fixture(scope="module")
+def visits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A synthetic head twice; the second time one lesion is not there."""
+    folder = tmp_path_factory.mktemp("visits")
+    head = synthetic_study(seed=3, slices=16, size=64)
+    assert head.mask is not None
+    kept = head.mask.copy()
+    kept[:, : head.shape[1] // 2] = 0
+    for name, mask in (("before", head.mask), ("after", kept)):
+        (folder / name).mkdir()
+        write_tiff(folder / name / "P.tif", np.moveaxis(head.voxels, 0, -1), spacing=head.geometry.spacing)
+        write_tiff(folder / name / "P_mask.tif", mask * np.uint8(255), channels=False)
+    return folder / "before", folder / "after"
+
+
+def test_masks_are_compared_and_results_written(metseg: Any, visits: tuple[Path, Path], tmp_path: Path) -> None:
+    done = metseg("follow", *visits, "--out", tmp_path / "out")
+    assert done.status == 0, done.err
+    assert "gone" in done.out
+    assert "RANO-BM, target lesions:" in done.out
+    names = {"follow_up.csv", "follow_up.json", "before_lesions.nii.gz", "after_lesions.nii.gz"}
+    names |= {"carried_lesions.nii.gz", "later_to_earlier.tfm"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == names
+    document = json.loads((tmp_path / "out/follow_up.json").read_text(encoding="utf-8"))
+    assert document["outlined_by"] == {"before": "P_mask.tif", "after": "P_mask.tif"}
+    before, after, carried = (
+        sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / f"out/{name}_lesions.nii.gz")))
+        for name in ("before", "after", "carried")
+    )
+    assert set(np.unique(after)) < set(np.unique(before)) == {0, *(one["lesion"] for one in document["lesions"])}
+    assert (carried != before).mean() < 0.002
+    sitk.ReadTransform(str(tmp_path / "out/later_to_earlier.tfm"))
+    again = metseg("follow", *visits, "--out", tmp_path / "out")
+    assert again.status == 2
+    assert "is not empty" in again.err
+
+
+@pytest.mark.slow
+def test_a_network_outlines_what_has_no_mask(
+    metseg: Any, two_targets: Path, visits: tuple[Path, Path], tmp_path: Path
+) -> None:
+    done = metseg("follow", *visits, "--out", tmp_path / "out", "--predict", "--model", two_targets / "metastases")
+    assert done.status == 0, done.err
+    document = json.loads((tmp_path / "out/follow_up.json").read_text(encoding="utf-8"))
+    assert document["outlined_by"]["after"]["model"] == "metastases"
+    assert {one["change"] for one in document["lesions"]} <= {"unchanged"}
+
+
+def test_an_unknown_spacing_is_named(metseg: Any, head: Study, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_tiff(tmp_path / f"{name}.tif", head.voxels[0], channels=False)
+    done = metseg("follow", tmp_path / "a.tif", tmp_path / "b.tif", "--out", tmp_path / "out")
+    assert done.status == 2
+    assert "its spacing is not known" in done.err
