@@ -111,10 +111,11 @@ def test_a_series_is_answered_as_segmentation_and_probabilities_that_refer_to_it
     metseg: Any, model: Path, one_head: dict[str, Path], reference: npt.NDArray[np.uint8], tmp_path: Path
 ) -> None:
     command = ["predict", "--model", model, "--input", one_head["DICOM"], "--output", tmp_path / "out"]
-    command += ["--format", "dicom-seg", "--probabilities"]
+    command += ["--format", "dicom-seg", "--probabilities", "--report"]
     done = metseg(*command)
     assert done.status == 0, done.err
     names = {"head_mask.dcm", "head_mask.json", "head_prob.dcm", "head_prob.json"}
+    names |= {"head_report.pdf", "head_report.dcm", "head_report.json"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
     header = header_of(tmp_path / "out/head_mask.dcm")
     assert np.array_equal(read_voxels(header)[0] > 0, reference[header_slices(reference)])

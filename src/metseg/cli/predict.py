@@ -60,6 +60,10 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also write <image>_prob, 0 to 255 for 0 to 1.")
     ] = False,
+    report: Annotated[
+        bool,
+        typer.Option("--report", help="Also write <name>_report.pdf; of dicom-seg <name>_report.dcm (TID 1500), too."),
+    ] = False,
     form: Annotated[
         str | None,
         typer.Option("--format", help="Of the masks: tiff, nifti, dicom-seg or rtstruct; by default as the images."),
@@ -83,6 +87,9 @@ def predict(
 
     Files that cannot be read are listed and skipped, and make the exit status 1. Threshold, smallest lesion and
     CLAHE are the model's own unless given.
+
+    --report writes a page on each study (<name>_report.pdf: lesion table with volume, diameters and RANO-BM's sizes,
+    and pictures), and beside a dicom-seg a DICOM Structured Report with the same measures.
     """
     from metseg.inference import Segmenters
     from metseg.study.formats.writing import writer_named
@@ -94,7 +101,7 @@ def predict(
     targets = targets_of(target)
     with Segmenters(model, targets, device=device, batch_size=batch_size, clahe=clahe) as segmenters:
         found = _find(input_, output, sequences_of(sequences), rules)
-        run = _Run(segmenters, targets, threshold, smallest, root, output, probabilities, overwrite, writer)
+        run = _Run(segmenters, targets, threshold, smallest, root, output, probabilities, overwrite, writer, report)
         run.check_existing(found)
         with EventBar() as bar:
             for number, files in enumerate(found, start=1):
@@ -132,6 +139,7 @@ class _Run:
     probabilities: bool
     overwrite: bool
     writer: Writer | None = None
+    report: bool = False
     written: int = 0
     refused: list[Problem] = field(default_factory=list)
     remarks: list[Problem] = field(default_factory=list)
@@ -192,9 +200,26 @@ class _Run:
         import numpy as np
 
         out = output_of(result.target, self.targets, self.output)
-        self.written += len(self._write_volume(study, result.mask, out, MASK_SUFFIX, result))
+        masks = self._write_volume(study, result.mask, out, MASK_SUFFIX, result)
+        self.written += len(masks)
         if self.probabilities:
             self._write_volume(study, np.rint(result.probabilities * 255).astype(np.uint8), out, "_prob", result)
+
+        if self.report:
+            self._write_report(study, result, masks[0])
+
+    def _write_report(self, study: Study, result: Segmentation, mask: Path) -> None:
+        """Write a page, and of a DICOM SEG a structured report, beside the masks."""
+        from metseg.lesions import label_lesions
+        from metseg.reporting import write_page, write_structured_report
+
+        page = mask.with_name(f"{study.name}_report.pdf")
+        structured = page.with_suffix(".dcm")
+        if not self.overwrite and (page.exists() or structured.exists()):
+            raise DataError(f"{page}: is there already; give --overwrite")
+        write_page(page, study, label_lesions(result.mask), result.measured, result.provenance)
+        if self.writer is not None and self.writer.name == "dicom-seg":
+            write_structured_report(structured, study, result.measured, mask, result.provenance)
 
     def _write_volume(
         self, study: Study, volume: npt.NDArray[np.uint8], out: Path, suffix: str, result: Segmentation

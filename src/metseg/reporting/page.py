@@ -1,0 +1,128 @@
+"""One page (A4, PDF) on the lesions of an examination: table, pictures, what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from metseg import __version__
+from metseg.lesions import Lesion, sum_of_target_diameters
+from metseg.preprocessing.display import display_window
+from metseg.study import Study, write_atomically
+from metseg.study.model import Sequence as MrSequence
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_INCHES = (8.27, 11.69)
+_ROWS, _PICTURES, _ACROSS = 14, 6, 3
+_COLOUR = "#ffb000"
+_HEADINGS = ("lesion", "slices", "volume", "diameter × across", "measurable", "side", "probability", "edge")
+_WIDTHS = (0.08, 0.1, 0.14, 0.22, 0.14, 0.12, 0.12, 0.08)
+_FOOTER = (
+    "Research use. Not a medical device; every outline must be checked by a person. Volume: voxels times their size. "
+    "Diameter: longest within\none slice; across: longest at right angles to it. Measurable: size of RANO-BM (10 mm, "
+    "5 mm across, two slices). All depend on the slice spacing."
+)
+
+
+def write_page(
+    path: str | Path,
+    study: Study,
+    labels: npt.NDArray[np.integer],
+    lesions: Sequence[Lesion],
+    about: Mapping[str, Any],
+) -> None:
+    """Write the page.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to create or replace, ``.pdf``; its folder must exist.
+    study : Study
+        Shown on post-contrast T1 if it has it, else FLAIR.
+    labels : ndarray of int, shape (z, y, x)
+        0 outside, numbers of lesions inside.
+    lesions : sequence of Lesion
+        Their measures; the largest come first, and what has no room is counted.
+    about : mapping
+        What outlined them, as :attr:`metseg.inference.Segmentation.provenance`.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    ordered = sorted(lesions, key=lambda lesion: -lesion.n_voxels)
+    figure = Figure(figsize=_INCHES)
+    figure.text(0.07, 0.955, study.name, fontsize=16, fontweight="bold", parse_math=False)
+    figure.text(0.07, 0.935, _summary(study, lesions, about), fontsize=9, va="top", parse_math=False)
+    table = figure.add_axes((0.07, 0.60, 0.86, 0.28))
+    table.set_axis_off()
+    if ordered:
+        cells = [list(_HEADINGS), *(_cells(lesion) for lesion in ordered[:_ROWS])]
+        drawn = table.table(cells, loc="upper left", cellLoc="left", edges="horizontal", colWidths=_WIDTHS)
+        drawn.auto_set_font_size(False)
+        drawn.set_fontsize(8)
+    image = study.voxels[study.channel(MrSequence.POST)]
+    spacing, window = study.geometry.spacing or (1.0, 1.0, 1.0), display_window(image)
+    for place, lesion in enumerate(ordered[:_PICTURES]):
+        row, column = divmod(place, _ACROSS)
+        axes = figure.add_axes((0.07 + 0.29 * column, 0.34 - 0.255 * row, 0.27, 0.23))
+        z = lesion.diameter_slice
+        axes.imshow(image[z], cmap="gray", vmin=window[0], vmax=window[1], aspect=spacing[1] / spacing[2])
+        _outline(axes, labels[z], lesion.id)
+        axes.set_title(f"lesion {lesion.id}, slice {z + 1}", fontsize=8, pad=3)
+    figure.text(0.07, 0.025, _FOOTER, fontsize=6.5, va="bottom")
+    with write_atomically(path) as temporary:
+        figure.savefig(temporary, format="pdf", metadata={"Creator": f"metseg {__version__}", "Author": None})
+
+
+def _summary(study: Study, lesions: Sequence[Lesion], about: Mapping[str, Any]) -> str:
+    spacing, total = study.geometry.spacing, sum_of_target_diameters(lesions)
+    size = "voxel size not known" if spacing is None else " × ".join(f"{one:.3g}" for one in spacing) + " mm (z, y, x)"
+    what = about.get("target") or "lesions"
+    count = f"{len(lesions)} lesion{'s' * (len(lesions) != 1)}"
+    volume = "" if spacing is None else f", {sum(one.volume_mm3 or 0 for one in lesions) / 1000:.2f} ml"
+    diameters = "" if total is None else f"; sum of target diameters {total:.1f} mm"
+    hidden = len(lesions) - _ROWS
+    more = f" ({hidden} smaller ones are not listed)" if hidden > 0 else ""
+    by = f"{about['model']}, weights {str(about.get('weights_sha256', ''))[:12]}" if about.get("model") else "a person"
+    return (
+        f"{what}: {count}{volume}{diameters}{more}\n{study.shape[0]} slices, {', '.join(study.sequences)}; {size}\n"
+        f"outlined by {by}; metseg {__version__}"
+    )
+
+
+def _cells(lesion: Lesion) -> list[str]:
+    first, last = (z + 1 for z in lesion.slices)
+    size, diameter = f"{lesion.n_voxels} voxels", f"{lesion.diameter_px:.0f} px"
+    if lesion.volume_mm3 is not None:
+        size, diameter = f"{lesion.volume_mm3:.0f} mm³", f"{lesion.diameter_mm:.1f} × {lesion.perpendicular_mm:.1f} mm"
+    return [
+        str(lesion.id),
+        str(first) if first == last else f"{first}–{last}",
+        size,
+        diameter,
+        "" if lesion.measurable is None else "yes" if lesion.measurable else "no",
+        str(lesion.side or ""),
+        "" if lesion.mean_probability is None else f"{lesion.mean_probability:.2f}",
+        "yes" if lesion.touches_border else "",
+    ]
+
+
+def _outline(axes: Axes, labels: npt.NDArray[np.integer], lesion: int) -> None:
+    """Draw the outlines of a slice, that of ``lesion`` thick."""
+    for number in np.unique(labels[labels > 0]):
+        inside = np.pad((labels == number).astype(np.float32), 1)
+        grid = np.arange(-1, labels.shape[1] + 1), np.arange(-1, labels.shape[0] + 1)
+        axes.contour(*grid, inside, levels=[0.5], colors=_COLOUR, linewidths=1.2 if number == lesion else 0.5)
+    axes.set_xlim(-0.5, labels.shape[1] - 0.5)
+    axes.set_ylim(labels.shape[0] - 0.5, -0.5)
+    axes.set_axis_off()
