@@ -12,8 +12,10 @@ import pytest
 from metseg.checkpoints import load_checkpoint, save_checkpoint
 from metseg.events import Event, Finished, Notice, Progress
 from metseg.inference import Segmentation, Segmenter, extract_brain, find_brain, locate_brain
+from metseg.inference.backend import ENVIRONMENT
+from metseg.inference.openvino_backend import can_use
 from metseg.networks import build_network
-from metseg.preprocessing import BrainConfig, PreprocessingConfig, likeness
+from metseg.preprocessing import BrainConfig, BrainGrid, PreprocessingConfig, likeness
 from metseg.study import Geometry, Sequence, Study, find_studies, load
 from metseg.training.dataset import prepare
 
@@ -54,6 +56,21 @@ def test_a_head_is_extracted_whichever_way_round_it_lies(patient: Study) -> None
     overturned, turned = extract_brain(volume[::-1])
     assert turned == (True, True, False)
     assert overlap(overturned[::-1], brain) > 0.95
+
+
+@pytest.mark.skipif(not can_use("cpu"), reason="OpenVINO is not installed, or this is no x86 processor")
+def test_openvino_finds_the_brain_that_deepbet_finds(patient: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    volume = patient.voxels[patient.channel(Sequence.POST)]
+    found = []
+    for backend in ("torch", "auto"):
+        monkeypatch.setenv(ENVIRONMENT, backend)
+        found.append(extract_brain(volume))
+        assert extract_brain(np.zeros_like(volume))[0].sum() == 0
+    (deepbets, flips), (ours, same) = found
+    assert flips == same
+    assert overlap(ours, deepbets) > 0.999
+    grids = [BrainGrid.fit(brain, BrainConfig(), "extracted", flips) for brain in (deepbets, ours)]
+    assert (grids[0].start, grids[0].stop) == (grids[1].start, grids[1].stop)
 
 
 def test_twenty_thick_slices_are_enough(patient: Study) -> None:

@@ -70,6 +70,13 @@ BACKENDS = ("auto", "torch", "openvino")
 ENVIRONMENT = "METSEG_BACKEND"
 
 
+def uses_openvino(device: str) -> bool:
+    """Whether ``auto`` runs networks with OpenVINO on ``device``."""
+    from metseg.inference.openvino_backend import can_use
+
+    return os.environ.get(ENVIRONMENT, "auto") != "torch" and can_use(device)
+
+
 def backend_factory(name: str = "auto") -> BackendFactory:
     """The factory ``(checkpoint, device) -> Backend`` called ``name``.
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from metseg.events import Notice, Progress
+from metseg.inference.backend import uses_openvino
 from metseg.preprocessing import (
     MIN_VOLUME_SLICES,
     USUAL_FLIPS,
@@ -152,19 +153,34 @@ def _turned(volume: npt.NDArray[Scalar], flips: Flips) -> npt.NDArray[Scalar]:
 
 def _deepbet(volume: npt.NDArray[np.generic], device: str) -> Mask:
     """Ask deepbet; ``volume`` has its feet first and its back in row 0."""
-    import torch
-    import torch.nn.functional as F
-
-    extraction = _networks(device if device.startswith("cuda") else "cpu")
-    cube = torch.from_numpy(np.ascontiguousarray(volume.transpose(2, 1, 0), np.float32))[None, None]
-    if volume.shape[0] < _SIDE:
-        cube = F.interpolate(cube, (*cube.shape[2:4], _SIDE), mode="trilinear", align_corners=False)
+    cube = _stretched(np.ascontiguousarray(volume.transpose(2, 1, 0), np.float32), max(len(volume), _SIDE))
     try:
-        inside = extraction.run_model(cube[0, 0].numpy())
+        inside = _probability(cube, device)
     except (AssertionError, ValueError):  # it found no voxel to lay its box around
         return np.zeros(volume.shape, np.bool_)
-    back = F.interpolate(torch.from_numpy(inside)[None, None], volume.shape[::-1], mode="trilinear")[0, 0].numpy()
-    return _one_piece(back.transpose(2, 1, 0) > 0.5)
+    return _one_piece(_stretched(inside, len(volume)).transpose(2, 1, 0) > 0.5)
+
+
+def _stretched(cube: npt.NDArray[np.float32], depth: int) -> npt.NDArray[np.float32]:
+    """``cube`` (x, y, z) with ``depth`` slices, interpolated linearly between the middles of its own."""
+    if cube.shape[2] == depth:
+        return cube
+    at = np.clip((np.arange(depth) + 0.5) * (cube.shape[2] / depth) - 0.5, 0, cube.shape[2] - 1)
+    below = np.minimum(at.astype(int), max(cube.shape[2] - 2, 0))
+    above = np.minimum(below + 1, cube.shape[2] - 1)
+    share = (at - below).astype(np.float32)
+    stretched: npt.NDArray[np.float32] = cube[..., below] * (1 - share) + cube[..., above] * share
+    return stretched
+
+
+def _probability(cube: npt.NDArray[np.float32], device: str) -> npt.NDArray[np.float32]:
+    """Probability of brain, float32 (x, y, z): with OpenVINO where networks run with it, else with deepbet itself."""
+    if uses_openvino(device):
+        from metseg.inference.brain_networks import brain_probability
+
+        return brain_probability(cube)
+    inside: npt.NDArray[np.float32] = _networks(device if device.startswith("cuda") else "cpu").run_model(cube)
+    return inside
 
 
 def _one_piece(brain: Mask) -> Mask:

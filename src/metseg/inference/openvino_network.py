@@ -93,10 +93,11 @@ _CHECKED = "checked.txt"
 
 def _folder(checkpoint: Checkpoint) -> Path:
     name = f"{checkpoint.sha256[:24]}-{version('openvino')}-{_precision()}-{_FORMAT}"
-    return _cache() / name
+    return cache_folder() / name
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """Where converted networks are kept."""
     return user_cache_path("metseg") / "openvino"
 
 
