@@ -44,10 +44,11 @@ MASK_SUFFIX = "_mask"
 
 
 def predict(
-    input_: Annotated[
-        Path, typer.Option("--input", metavar="FILE_OR_DIR", help="An image, a patient's folder, a folder of patients.")
-    ],
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the masks go.")],
+    input_: Annotated[
+        Path | None,
+        typer.Option("--input", metavar="FILE_OR_DIR", help="An image, a patient's folder, a folder of patients."),
+    ] = None,
     model: Model = DEFAULT_MODEL,
     target: TargetName = None,
     sequences: Sequences = None,
@@ -68,12 +69,21 @@ def predict(
         str | None,
         typer.Option("--format", help="Of the masks: tiff, nifti, dicom-seg or rtstruct; by default as the images."),
     ] = None,
+    dicomweb: Annotated[
+        str | None, typer.Option("--dicomweb", metavar="URL", help="Fetch --study from this DICOMweb service instead.")
+    ] = None,
+    study: Annotated[str | None, typer.Option("--study", metavar="UID", help="StudyInstanceUID.")] = None,
+    store: Annotated[bool, typer.Option("--store", help="Store what DICOM is written in --dicomweb.")] = False,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace masks of an earlier run in --output; edited ones never."),
     ] = False,
 ) -> None:
     """Outline lesions: write <image>_mask for every image, in the input's folder structure and format.
+
+    With --dicomweb the MR series of --study are fetched from a PACS, answered as dicom-seg unless --format says
+    otherwise, and with --store stored there. What lets us in is taken from the environment:
+    METSEG_DICOMWEB_AUTHORIZATION (the header), METSEG_DICOMWEB_CERT and METSEG_DICOMWEB_KEY.
 
     Masks of TIFF, PNG and JPEG are TIFF (0 and 255); masks of NIfTI, DICOM series, NRRD and MetaImage are NIfTI (0 and
     1) on the image's own grid, in the place and orientation of the image. --format chooses another; DICOM series can
@@ -94,24 +104,41 @@ def predict(
     from metseg.inference import Segmenters
     from metseg.study.formats.writing import writer_named
 
+    if (input_ is None) == (dicomweb is None) or (dicomweb is None) != (study is None) or (store and dicomweb is None):
+        raise DataError("give either --input, or --dicomweb with --study; --store goes with --dicomweb")
     writer = None if form is None else writer_named(form)
-    root = input_ if input_.is_dir() else input_.parent
-    if probabilities and output.resolve() == root.resolve():
-        raise DataError("beside the images probabilities would be taken for images; choose another --output")
     targets = targets_of(target)
     with Segmenters(model, targets, device=device, batch_size=batch_size, clahe=clahe) as segmenters:
-        found = _find(input_, output, sequences_of(sequences), rules)
-        run = _Run(segmenters, targets, threshold, smallest, root, output, probabilities, overwrite, writer, report)
-        run.check_existing(found)
-        with EventBar() as bar:
-            for number, files in enumerate(found, start=1):
-                run.segment_files(files, bar, f"{files.name} ({number} of {len(found)})")
+        run = _Run(segmenters, targets, threshold, smallest, Path(), output, probabilities, overwrite, writer, report)
+        if input_ is not None:
+            run.segment(input_, sequences_of(sequences), rules)
+        else:
+            run.writer = writer or writer_named("dicom-seg")
+            _segment_from_pacs(run, dicomweb or "", study or "", store=store)
     plain(out(), f"{run.written} mask{'s' * (run.written != 1)} in {output}")
     if run.remarks:
         list_problems("Remarks:", run.remarks)
     if run.refused:
         list_problems("Refused:", run.refused)
         raise typer.Exit(1)
+
+
+def _segment_from_pacs(run: _Run, url: str, study: str, *, store: bool) -> None:
+    """Fetch a study into a folder that is removed afterwards, outline it, and store what came of it."""
+    import tempfile
+
+    from metseg.dicomweb import Pacs
+
+    pacs = Pacs(url)
+    with tempfile.TemporaryDirectory(prefix="metseg-") as folder:
+        place = Path(folder) / study
+        with EventBar() as bar:
+            bar.follow(pacs.fetching(study, place), "fetching")
+        run.segment(place, None, None)
+    files = [path for path in run.files if path.suffix == ".dcm"]
+    if store:
+        pacs.store(files)
+        plain(out(), f"{len(files)} file{'s' * (len(files) != 1)} stored in {url}")
 
 
 def _find(source: Path, output: Path, sequences: tuple[Sequence, ...] | None, rules: Path | None) -> list[StudyFiles]:
@@ -141,8 +168,20 @@ class _Run:
     writer: Writer | None = None
     report: bool = False
     written: int = 0
+    files: list[Path] = field(default_factory=list)
     refused: list[Problem] = field(default_factory=list)
     remarks: list[Problem] = field(default_factory=list)
+
+    def segment(self, source: Path, sequences: tuple[Sequence, ...] | None, rules: Path | None) -> None:
+        """Outline all studies in a file or folder."""
+        self.root = source if source.is_dir() else source.parent
+        if self.probabilities and self.output.resolve() == self.root.resolve():
+            raise DataError("beside the images probabilities would be taken for images; choose another --output")
+        found = _find(source, self.output, sequences, rules)
+        self.check_existing(found)
+        with EventBar() as bar:
+            for number, files in enumerate(found, start=1):
+                self.segment_files(files, bar, f"{files.name} ({number} of {len(found)})")
 
     def check_existing(self, found: list[StudyFiles]) -> None:
         """Check, before any network runs, that the files to write may be written.
@@ -202,8 +241,11 @@ class _Run:
         out = output_of(result.target, self.targets, self.output)
         masks = self._write_volume(study, result.mask, out, MASK_SUFFIX, result)
         self.written += len(masks)
+        self.files += masks
         if self.probabilities:
-            self._write_volume(study, np.rint(result.probabilities * 255).astype(np.uint8), out, "_prob", result)
+            self.files += self._write_volume(
+                study, np.rint(result.probabilities * 255).astype(np.uint8), out, "_prob", result
+            )
 
         if self.report:
             self._write_report(study, result, masks[0])
@@ -220,6 +262,7 @@ class _Run:
         write_page(page, study, label_lesions(result.mask), result.measured, result.provenance)
         if self.writer is not None and self.writer.name == "dicom-seg":
             write_structured_report(structured, study, result.measured, mask, result.provenance)
+            self.files.append(structured)
 
     def _write_volume(
         self, study: Study, volume: npt.NDArray[np.uint8], out: Path, suffix: str, result: Segmentation
