@@ -14,6 +14,7 @@ from metseg.cli.calibrate import calibrate
 from metseg.cli.combine import combine
 from metseg.cli.compare import compare
 from metseg.cli.console import complain
+from metseg.cli.deidentify import deidentify
 from metseg.cli.demo import demo
 from metseg.cli.evaluate import evaluate
 from metseg.cli.export import export
@@ -48,7 +49,7 @@ app = typer.Typer(
 )
 _COMMANDS: tuple[Callable[..., None], ...] = (
     predict, follow, train, tune, evaluate, compare, calibrate, combine, simulate, export, verify, models, inspect,
-    demo, serve, ui, retrain,
+    demo, serve, ui, retrain, deidentify,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(help=_unwrapped(command.__doc__ or ""))(command)
