@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from metseg.curation import Project
@@ -28,7 +29,7 @@ def german(qapp: Any) -> Iterator[None]:
     translations.install(["en"])
 
 
-def test_header_and_review_speak_the_language_that_was_set(
+def test_every_tab_speaks_the_language_that_was_set(
     german: None, viewer: Any, project: Project, patiently: Any
 ) -> None:
     _, widget = viewer.window.add_plugin_dock_widget("napari-metseg", "Correction studio")
@@ -45,8 +46,40 @@ def test_header_and_review_speak_the_language_that_was_set(
     assert widget.queue.summary.text() == "0 von 2 Fällen fertig, 0 von 12 Schichten angesehen"
     assert widget.queue.buttons.next.text() == "Nächste Schicht (J)"
     assert widget.tools.grow.text() == "Wachsen (U)"
+    assert widget.proposal.predict.text() == "Diesen Fall vorhersagen (H)"
+    assert widget.proposal.predict_all.text() == "Alle 1 unbearbeiteten"
+    assert widget.export.export.toolTip() == "Kein Fall ist bereit: geben Sie zuerst einige frei."
+    assert widget.retrain.start.text() == "Starten"
     assert widget.minimumSizeHint().width() <= widget.width()
     widget.close_session()
+
+
+def test_tools_and_keys_speak_it(german: None, viewer: Any, project: Project, patiently: Any) -> None:
+    _, widget = viewer.window.add_plugin_dock_widget("napari-metseg", "Correction studio")
+    studio, message = widget.studio, widget.message
+    studio.find_networks = lambda: None
+    studio.open_project(project.path)
+    patiently(lambda: studio.state.project is not None and not studio.busy)
+    studio.open_case("ada")
+    patiently(lambda: not studio.busy)
+    widget.tools.grow.click()
+    assert message.refusal.text() == "Wählen Sie zuerst eine Läsion: klicken Sie in der Tabelle auf sie."
+    studio.state.case.labels.data = _square()
+    studio.state.lesion = 1
+    studio.go_to(2)
+    widget.tools.grow.click()
+    assert message.done.text() == "Wachsen: Läsion 1, 12 Voxel mehr."
+    widget.keys.search.setText(", geführt")
+    shown = [row for row, _ in widget.keys._described if not row.isHidden()]
+    assert len(shown) == 2, "brush and eraser are found by their German names"
+    widget.close_session()
+
+
+def _square() -> np.ndarray:
+    """One lesion of 9 pixels in slice 2."""
+    labels = np.zeros((6, 48, 40), np.uint16)
+    labels[2, 10:13, 20:23] = 1
+    return labels
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, 
 from metseg.events import Progress
 from metseg.napari_plugin.controls import Hint, rename
 from metseg.napari_plugin.state import Activity
+from metseg.napari_plugin.translations import translate
 from metseg.napari_plugin.waiting import Waiting
 
 
@@ -40,7 +41,7 @@ class WorkBar(QWidget):
         self._waiting = Waiting()
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
-        self.cancel = button("Cancel", "Stop. What is done stays.", cancel)
+        self.cancel = button(translate("studio", "Cancel"), translate("studio", "Stop. What is done stays."), cancel)
         self.slow = Hint()
         row = QHBoxLayout()
         row.setSpacing(8)

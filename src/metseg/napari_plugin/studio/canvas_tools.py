@@ -14,6 +14,7 @@ from metseg.napari_plugin.studio.canvas_picture import CanvasLine, CanvasPicture
 from metseg.napari_plugin.studio.tool_state import OnCanvas
 from metseg.napari_plugin.studio.tools import Tools, Voxel
 from metseg.napari_plugin.studio.trace import Trace
+from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.case_labels import CaseLabels
@@ -79,7 +80,7 @@ class CanvasTool(Follower, ABC):
         if event.button != _LEFT or self.labels.mouse_pan:
             return
         if tuple(event.dims_displayed[-2:]) != _AXIAL or len(event.dims_displayed) != 2:
-            self.tools.refuse("Show axial slices (2D) to use this tool.")
+            self.tools.refuse(translate("studio", "Show axial slices (2D) to use this tool."))
             return
         yield from self.drag(self.place(event), event)
 
@@ -124,7 +125,7 @@ class Splitter(CanvasTool):
     def __init__(self, tools: Tools, labels: CaseLabels, trace: Trace) -> None:
         super().__init__(tools, labels, trace, "cross")
         self._first: Voxel | None = None
-        tools.ask("Click into the part that keeps the number. Escape: leave it whole.")
+        tools.ask(translate("studio", "Click into the part that keeps the number. Escape: leave it whole."))
 
     def drag(self, start: np.ndarray, event: Any) -> Iterator[None]:
         """See :class:`CanvasTool`."""
@@ -135,11 +136,13 @@ class Splitter(CanvasTool):
         depth, height, width = self.labels.data.shape
         inside = 0 <= z < depth and 0 <= y < height and 0 <= x < width
         if not inside or not self.labels.data[z, y, x]:
-            self.tools.refuse("There is no lesion here; click into the lesion that is to be split.")
+            self.tools.refuse(
+                translate("studio", "There is no lesion here; click into the lesion that is to be split.")
+            )
         elif self._first is None:
             self._first = z, y, x
             self.trace.draw(self.labels, [(y, x)], _MARK, adding=True)
-            self.tools.ask("Now click into the part that is to be another lesion.")
+            self.tools.ask(translate("studio", "Now click into the part that is to be another lesion."))
         else:
             first, self._first = self._first, None
             self.tools.split(first, (z, y, x))
@@ -152,7 +155,7 @@ class Ruler(CanvasTool):
     def __init__(self, tools: Tools, labels: CaseLabels, trace: Trace, line: CanvasLine) -> None:
         super().__init__(tools, labels, trace, "cross")
         self._line = line
-        tools.ask("Drag from one place to another to measure between them.")
+        tools.ask(translate("studio", "Drag from one place to another to measure between them."))
 
     def close(self) -> None:
         """See :class:`CanvasTool`."""

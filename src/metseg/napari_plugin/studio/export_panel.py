@@ -6,7 +6,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QUrl
+from qtpy.QtCore import QT_TRANSLATE_NOOP, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLineEdit, QSpinBox, QWidget
 
@@ -28,15 +28,16 @@ from metseg.napari_plugin.studio.exporting import (
     verifying_all,
 )
 from metseg.napari_plugin.studio.panel import Panel
+from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
 
 _TIPS = {
-    Layout.PAIRS: "<slice>.tif with <slice>_mask.tif: what metseg train reads.",
-    Layout.NNUNET: "A data set for nnU-Net v2, with its folds by patient.",
-    Layout.NIFTI: "Volumes named as in BIDS derivatives, with sidecars.",
-    Layout.COCO: "Slices as TIFF, lesions as run-length encoded masks.",
+    Layout.PAIRS: QT_TRANSLATE_NOOP("studio", "<slice>.tif with <slice>_mask.tif: what metseg train reads."),
+    Layout.NNUNET: QT_TRANSLATE_NOOP("studio", "A data set for nnU-Net v2, with its folds by patient."),
+    Layout.NIFTI: QT_TRANSLATE_NOOP("studio", "Volumes named as in BIDS derivatives, with sidecars."),
+    Layout.COCO: QT_TRANSLATE_NOOP("studio", "Slices as TIFF, lesions as run-length encoded masks."),
 }
 #: The name of a case without what follows its last underscore, such as a date.
 _WITHOUT_LAST_PART = r"(.+)_[^_]*"
@@ -59,7 +60,7 @@ class ExportPanel(Panel):
     """
 
     def __init__(self, studio: Studio) -> None:
-        super().__init__("Export", studio)
+        super().__init__(translate("studio", "Export"), studio)
         self._cases = Chosen.APPROVED
         self._pattern = ""
         self._folder: Path | None = None
@@ -71,32 +72,46 @@ class ExportPanel(Panel):
         self.patients = Choice(self._choose_patients)
         self.patients.offer(
             [
-                Option("", "Each case is a patient"),
-                Option(_WITHOUT_LAST_PART, "Name up to the last _", "a_b_2019 and a_b_2021 are of the patient a_b"),
+                Option("", translate("studio", "Each case is a patient")),
+                Option(
+                    _WITHOUT_LAST_PART,
+                    translate("studio", "Name up to the last _"),
+                    translate("studio", "a_b_2019 and a_b_2021 are of the patient a_b"),
+                ),
             ],
             self._pattern,
         )
-        self.patients.setToolTip("Whom a case is of: no patient is both in training and held out.")
+        self.patients.setToolTip(translate("studio", "Whom a case is of: no patient is both in training and held out."))
         self.held_out = QSpinBox()
         self.held_out.setRange(0, 90)
         self.held_out.setValue(20)
-        self.held_out.setSuffix(" % of patients")
-        self.held_out.setToolTip("Kept for testing. Who is held out stays so as the project grows.")
+        self.held_out.setSuffix(translate("studio", " % of patients"))
+        self.held_out.setToolTip(
+            translate("studio", "Kept for testing. Who is held out stays so as the project grows.")
+        )
         self.licence = QLineEdit()
-        self.licence.setPlaceholderText("of the data, for the card")
-        self.export = button("Export …", "", self._export)
-        self.verify = button("Verify …", "Hash every file of an export again and name what differs.", self._verify)
-        self.new = button("Import as new …", "Make a project of an export, and go on with it.", self._take_back_new)
-        self.here = button("Import into this …", "", self._take_back_here)
+        self.licence.setPlaceholderText(translate("studio", "of the data, for the card"))
+        self.export = button(translate("studio", "Export …"), "", self._export)
+        self.verify = button(
+            translate("studio", "Verify …"),
+            translate("studio", "Hash every file of an export again and name what differs."),
+            self._verify,
+        )
+        self.new = button(
+            translate("studio", "Import as new …"),
+            translate("studio", "Make a project of an export, and go on with it."),
+            self._take_back_new,
+        )
+        self.here = button(translate("studio", "Import into this …"), "", self._take_back_here)
         self.work = WorkBar(studio.cancel)
         self.result = Hint("notice")
         self.remarks = Hint()
-        self.open = button("Open the folder", "Show the files.", self._open)
-        self.add_row("Layouts", _in_pairs(list(self.layouts.values())))
-        self.add_row("Cases", self.cases)
-        self.add_row("Patients", self.patients)
-        self.add_row("Held out", self.held_out)
-        self.add_row("Licence", self.licence)
+        self.open = button(translate("studio", "Open the folder"), translate("studio", "Show the files."), self._open)
+        self.add_row(translate("studio", "Layouts"), _in_pairs(list(self.layouts.values())))
+        self.add_row(translate("studio", "Cases"), self.cases)
+        self.add_row(translate("studio", "Patients"), self.patients)
+        self.add_row(translate("studio", "Held out"), self.held_out)
+        self.add_row(translate("studio", "Licence"), self.licence)
         self.add_wide(_row(self.export, self.verify))
         for widget in (self.work, self.result, self.remarks, self.open):
             self.add_wide(widget)
@@ -126,7 +141,7 @@ class ExportPanel(Panel):
     # What is done
 
     def _export(self) -> None:
-        folder = ask_folder(self, "Export to")
+        folder = ask_folder(self, translate("studio", "Export to"))
         if folder is not None:
             self.export_to(folder)
 
@@ -148,7 +163,7 @@ class ExportPanel(Panel):
         self._start("Exporting", self._on_exported, exporting, order)
 
     def _verify(self) -> None:
-        folder = ask_folder(self, "An export, or a folder with exports", str(self._folder or ""))
+        folder = ask_folder(self, translate("studio", "An export, or a folder with exports"), str(self._folder or ""))
         if folder is not None:
             self.verify_folder(folder)
 
@@ -158,13 +173,15 @@ class ExportPanel(Panel):
         self._start("Verifying", self._on_checked, verifying_all, folder)
 
     def _take_back_new(self) -> None:
-        export = ask_folder(self, "The export to take back", str(self._folder or ""))
-        folder = None if export is None else ask_folder(self, "A new, empty folder for the project")
+        export = ask_folder(self, translate("studio", "The export to take back"), str(self._folder or ""))
+        folder = (
+            None if export is None else ask_folder(self, translate("studio", "A new, empty folder for the project"))
+        )
         if export is not None and folder is not None:
             self.take_back(export, folder)
 
     def _take_back_here(self) -> None:
-        export = ask_folder(self, "The export to take back", str(self._folder or ""))
+        export = ask_folder(self, translate("studio", "The export to take back"), str(self._folder or ""))
         if export is not None and self.state.project is not None:
             self.take_back(export, self.state.project.path)
 
@@ -211,9 +228,9 @@ class ExportPanel(Panel):
         state = self.state
         counts = {chosen: self._count(chosen) for chosen in Chosen}
         titles = {
-            Chosen.APPROVED: "Approved only",
-            Chosen.CORRECTED: "Approved and corrected",
-            Chosen.PREDICTED: "All but untouched and rejected",
+            Chosen.APPROVED: translate("studio", "Approved only"),
+            Chosen.CORRECTED: translate("studio", "Approved and corrected"),
+            Chosen.PREDICTED: translate("studio", "All but untouched and rejected"),
         }
         options = [Option(one, f"{titles[one]} ({counts[one]})") for one in Chosen]
         if options != self._offered:  # not while the list is open and work goes on
@@ -223,12 +240,17 @@ class ExportPanel(Panel):
         obstacle = _obstacle(idle, state.project is not None, self._chosen_layouts(), counts[self._cases])
         self.export.setEnabled(not obstacle)
         stand_out(self.export, not obstacle)
-        self.export.setToolTip(obstacle or "Images, masks, and a manifest that says where each mask comes from.")
+        self.export.setToolTip(
+            obstacle or translate("studio", "Images, masks, and a manifest that says where each mask comes from.")
+        )
         self.verify.setEnabled(idle)
         self.new.setEnabled(idle)
         self.here.setEnabled(idle and state.project is not None)
         self.here.setToolTip(
-            "Take an export back. Cases with other labels here are left alone; the open case is closed first."
+            translate(
+                "studio",
+                "Take an export back. Cases with other labels here are left alone; the open case is closed first.",
+            )
         )
         if idle:
             self._working = False
@@ -240,19 +262,20 @@ class ExportPanel(Panel):
 
 def _obstacle(idle: bool, project: bool, layouts: tuple[Layout, ...], cases: int) -> str:
     if not project:
-        return "Open a project first."
+        return translate("studio", "Open a project first.")
     if not idle:
-        return "Wait for the current work to end."
+        return translate("studio", "Wait for the current work to end.")
     if not layouts:
-        return "Choose a layout first."
-    return "" if cases else "No case is ready: approve some first."
+        return translate("studio", "Choose a layout first.")
+    return "" if cases else translate("studio", "No case is ready: approve some first.")
 
 
 def _box(layout: Layout) -> QCheckBox:
     box = QCheckBox(TITLES[layout])
     missing = missing_package(layout)
     box.setEnabled(not missing)
-    box.setToolTip(f'Needs {missing}: pip install "napari-metseg[export]"' if missing else _TIPS[layout])
+    tip = translate("studio", _TIPS[layout])
+    box.setToolTip(f'Needs {missing}: pip install "napari-metseg[export]"' if missing else tip)
     return box
 
 

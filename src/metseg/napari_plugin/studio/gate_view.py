@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QT_TRANSLATE_NOOP, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from metseg.curation import GateResult
 from metseg.napari_plugin.controls import Hint
 from metseg.napari_plugin.studio.colours import GREEN, ORANGE, VERMILION
+from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
     from metseg.retraining import Gate, GateRow, ModelScores
@@ -19,12 +20,18 @@ if TYPE_CHECKING:
 _MOST_ROWS = 8
 _ROW_PADDING = 6
 _TITLES = {
-    GateResult.PASSED: "The new network passed",
-    GateResult.FAILED: "The new network did not pass",
-    GateResult.UNDECIDED: "Nothing was decided",
+    GateResult.PASSED: QT_TRANSLATE_NOOP("studio", "The new network passed"),
+    GateResult.FAILED: QT_TRANSLATE_NOOP("studio", "The new network did not pass"),
+    GateResult.UNDECIDED: QT_TRANSLATE_NOOP("studio", "Nothing was decided"),
 }
 _COLOURS = {GateResult.PASSED: GREEN, GateResult.FAILED: VERMILION, GateResult.UNDECIDED: ORANGE}
-_COLUMNS = ("held-out\npatient", "Dice\nbefore", "Dice\nnow", "lesions\nfound", "false\nlesions")
+_COLUMNS = (
+    QT_TRANSLATE_NOOP("studio", "held-out\npatient"),
+    QT_TRANSLATE_NOOP("studio", "Dice\nbefore"),
+    QT_TRANSLATE_NOOP("studio", "Dice\nnow"),
+    QT_TRANSLATE_NOOP("studio", "lesions\nfound"),
+    QT_TRANSLATE_NOOP("studio", "false\nlesions"),
+)
 
 
 class GateView(QWidget):
@@ -43,7 +50,7 @@ class GateView(QWidget):
         self.reason = Hint()
         self.table = QTableWidget(0, len(_COLUMNS))
         self.table.setObjectName("lesions")
-        self.table.setHorizontalHeaderLabels(_COLUMNS)
+        self.table.setHorizontalHeaderLabels([translate("studio", title) for title in _COLUMNS])
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -74,7 +81,7 @@ class GateView(QWidget):
         self.setVisible(gate is not None)
         if gate is None:
             return
-        self.title.setText(_TITLES.get(gate.result, str(gate.result)))
+        self.title.setText(translate("studio", _TITLES.get(gate.result, str(gate.result))))
         self.title.setStyleSheet(f"border-left: 4px solid {_COLOURS[gate.result]}; padding-left: 8px;")
         self.reason.say(f"{gate.reason[:1].upper()}{gate.reason[1:]}.")
         self.remarks.say("\n".join(f"{remark[:1].upper()}{remark[1:]}." for remark in gate.remarks))
@@ -82,7 +89,11 @@ class GateView(QWidget):
         self.table.setRowCount(len(pairs) + bool(pairs))
         if pairs:
             self._fill(
-                0, "all", _cells(gate.parent, gate.child, gate.parent.mean_dice, gate.child.mean_dice), "", bold=True
+                0,
+                translate("studio", "all"),
+                _cells(gate.parent, gate.child, gate.parent.mean_dice, gate.child.mean_dice),
+                "",
+                bold=True,
             )
         for place, (before, now) in enumerate(pairs, start=1):
             self._fill(place, before.name, _cells(before, now, before.dice, now.dice), f"from the {before.source}")
@@ -95,7 +106,7 @@ class GateView(QWidget):
         """One row; a cell's number says whether it is better (1) or worse (-1) than what it is beside."""
         for column, (text, better) in enumerate([(name, 0), *cells]):
             item = QTableWidgetItem(text)
-            item.setToolTip(f"{name}, {tip}" if tip else "mean Dice, and sums")
+            item.setToolTip(f"{name}, {tip}" if tip else translate("studio", "mean Dice, and sums"))
             if column:
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             if better:

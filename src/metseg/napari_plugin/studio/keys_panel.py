@@ -4,38 +4,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QSignalBlocker, Qt
+from qtpy.QtCore import QT_TRANSLATE_NOOP, QEvent, QSignalBlocker, Qt
 from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from metseg.napari_plugin.controls import Hint
 from metseg.napari_plugin.studio.panel import Panel
+from metseg.napari_plugin.translations import title_of, translate
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
 
 #: napari's own, as they are unless the user changed them in its preferences.
 NAPARI = (
-    ("Left, Right", "slice before, next slice"),
-    ("2 or P", "brush"),
-    ("1 or E", "eraser"),
-    ("3", "polygon"),
-    ("4 or F", "fill"),
-    ("5 or L", "pick the lesion under the mouse"),
-    ("6 or Z", "move and zoom"),
-    ("Space", "move and zoom while held"),
-    ("X", "swap lesion and background"),
-    ("B", "leave other lesions as they are"),
-    ("V", "show or hide the selected layer"),
-    ("Ctrl-Z", "undo"),
-    ("Ctrl-Shift-Z", "redo"),
+    ("Left, Right", QT_TRANSLATE_NOOP("studio", "slice before, next slice")),
+    ("2 or P", QT_TRANSLATE_NOOP("studio", "brush")),
+    ("1 or E", QT_TRANSLATE_NOOP("studio", "eraser")),
+    ("3", QT_TRANSLATE_NOOP("studio", "polygon")),
+    ("4 or F", QT_TRANSLATE_NOOP("studio", "fill")),
+    ("5 or L", QT_TRANSLATE_NOOP("studio", "pick the lesion under the mouse")),
+    ("6 or Z", QT_TRANSLATE_NOOP("studio", "move and zoom")),
+    ("Space", QT_TRANSLATE_NOOP("studio", "move and zoom while held")),
+    ("X", QT_TRANSLATE_NOOP("studio", "swap lesion and background")),
+    ("B", QT_TRANSLATE_NOOP("studio", "leave other lesions as they are")),
+    ("V", QT_TRANSLATE_NOOP("studio", "show or hide the selected layer")),
+    ("Ctrl-Z", QT_TRANSLATE_NOOP("studio", "undo")),
+    ("Ctrl-Shift-Z", QT_TRANSLATE_NOOP("studio", "redo")),
 )
 #: What the mouse does beside its left button.
 MOUSE = (
-    ("Wheel", "slices, if that is chosen above; else zoom"),
-    ("Ctrl-Wheel", "zoom, if the wheel turns slices; else slices"),
-    ("Shift-Wheel", "thinner or thicker brush"),
-    ("Right drag", "brightness up and down, contrast left and right; not while napari's brush is chosen"),
+    ("Wheel", QT_TRANSLATE_NOOP("studio", "slices, if that is chosen above; else zoom")),
+    ("Ctrl-Wheel", QT_TRANSLATE_NOOP("studio", "zoom, if the wheel turns slices; else slices")),
+    ("Shift-Wheel", QT_TRANSLATE_NOOP("studio", "thinner or thicker brush")),
+    (
+        "Right drag",
+        QT_TRANSLATE_NOOP(
+            "studio", "brightness up and down, contrast left and right; not while napari's brush is chosen"
+        ),
+    ),
 )
 _MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
 
@@ -56,8 +62,10 @@ class KeyButton(QPushButton):
         self._title = title
         self.setObjectName("key")
         self.setCheckable(True)
-        self.setToolTip("Click, then press another key. Esc: leave it. Backspace: as it was at first.")
-        self.toggled.connect(lambda waits: self.setText("press a key …" if waits else self._key()))
+        self.setToolTip(
+            translate("studio", "Click, then press another key. Esc: leave it. Backspace: as it was at first.")
+        )
+        self.toggled.connect(lambda waits: self.setText(translate("studio", "press a key …") if waits else self._key()))
         self.setText(self._key())
 
     def event(self, event: QEvent | None) -> bool:
@@ -96,13 +104,13 @@ class KeysPanel(Panel):
     """
 
     def __init__(self, studio: Studio) -> None:
-        super().__init__("Keys and mouse", studio)
+        super().__init__(translate("studio", "Keys and mouse"), studio)
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search: a key, or what it does")
+        self.search.setPlaceholderText(translate("studio", "Search: a key, or what it does"))
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._filter)
-        self.wheel = QCheckBox("The wheel turns slices")
-        self.wheel.setToolTip("While a case is open. The wheel zooms otherwise, as napari has it.")
+        self.wheel = QCheckBox(translate("studio", "The wheel turns slices"))
+        self.wheel.setToolTip(translate("studio", "While a case is open. The wheel zooms otherwise, as napari has it."))
         self.wheel.toggled.connect(lambda on: setattr(studio.state, "wheel_turns_slices", on))
         self.refusal = Hint("notice")
         self._described: list[tuple[QWidget, str]] = []
@@ -111,11 +119,13 @@ class KeysPanel(Panel):
         self.add_wide(self.wheel)
         self.add_wide(self.refusal)
         self._add_table(
-            "The studio's: click on one to change it",
+            translate("studio", "The studio's: click on one to change it"),
             [(self.buttons[one.title], one.title, one.key) for one in studio.shortcuts],
         )
-        self._add_table("Mouse", [(_cap(key), title, key) for key, title in MOUSE])
-        self._add_table("napari's own, see its preferences", [(_cap(key), title, key) for key, title in NAPARI])
+        self._add_table(translate("studio", "Mouse"), [(_cap(key), title, key) for key, title in MOUSE])
+        self._add_table(
+            translate("studio", "napari's own, see its preferences"), [(_cap(key), title, key) for key, title in NAPARI]
+        )
         self.follow(studio.state.events, ("wheel_turns_slices",), self._show_wheel)
         self._show_wheel()
 
@@ -137,6 +147,7 @@ class KeysPanel(Panel):
         title.setObjectName("sectionTitle")
         column.addWidget(title)
         for cap, what, key in rows:
+            what = title_of(what)
             row = _row(cap, what)
             column.addWidget(row)
             self._described.append((row, f"{key} {what}".lower()))

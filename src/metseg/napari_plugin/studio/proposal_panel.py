@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt
+from qtpy.QtCore import QT_TRANSLATE_NOOP, QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
@@ -19,17 +19,18 @@ from metseg.napari_plugin.studio.predictions import Change, Proposal
 from metseg.napari_plugin.studio.proposal_picture import COLOURS
 from metseg.napari_plugin.studio.proposing import PREDICT, TAKE_OVER, Proposing
 from metseg.napari_plugin.studio.state import StudioState, Tab
+from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
 
 _SWATCH, _SPACE = 10, 6
 _WORDS = {
-    Change.ADDED: "new",
-    Change.REMOVED: "removed",
-    Change.ALTERED: "with another outline",
-    Change.KEPT: "kept as drawn by hand",
-    Change.UNCHANGED: "unchanged",
+    Change.ADDED: QT_TRANSLATE_NOOP("studio", "new"),
+    Change.REMOVED: QT_TRANSLATE_NOOP("studio", "removed"),
+    Change.ALTERED: QT_TRANSLATE_NOOP("studio", "with another outline"),
+    Change.KEPT: QT_TRANSLATE_NOOP("studio", "kept as drawn by hand"),
+    Change.UNCHANGED: QT_TRANSLATE_NOOP("studio", "unchanged"),
 }
 
 
@@ -42,34 +43,38 @@ class ProposalPanel(Panel):
     """
 
     def __init__(self, studio: Studio) -> None:
-        super().__init__("Network", studio)
+        super().__init__(translate("studio", "Network"), studio)
         state = self.state
         self.proposing = Proposing(studio)
         self._front = Front(state)
-        self.model = Choice(lambda key: setattr(state, "model", key), "No network found")
+        self.model = Choice(lambda key: setattr(state, "model", key), translate("studio", "No network found"))
         self.open_model = QToolButton()
         self.open_model.setText("…")
         self.open_model.setObjectName("openModel")
-        self.open_model.setToolTip("Open a network from a file, such as one that metseg train or retrain wrote.")
+        self.open_model.setToolTip(
+            translate("studio", "Open a network from a file, such as one that metseg train or retrain wrote.")
+        )
         self.open_model.clicked.connect(self._open_model)
         self.device = Choice(lambda device: setattr(state, "device", device))
-        self.device.setToolTip("Where the network runs. Automatic takes the fastest device of this computer.")
+        self.device.setToolTip(
+            translate("studio", "Where the network runs. Automatic takes the fastest device of this computer.")
+        )
         self.clahe = ClaheBox(lambda choice: setattr(state, "clahe", choice))
-        self.predict = button("Predict this case", "", self.proposing.predict)
-        self.predict_all = button("All unedited …", "", self.proposing.predict_all)
+        self.predict = button(translate("studio", "Predict this case"), "", self.proposing.predict)
+        self.predict_all = button(translate("studio", "All unedited …"), "", self.proposing.predict_all)
         self.work = WorkBar(studio.cancel)
         self.summary = Hint()
         self.proposal = ProposalBox(self.proposing)
-        studio.show_key(self.proposal.take_over, "Take over", TAKE_OVER)
+        studio.show_key(self.proposal.take_over, translate("studio", "Take over"), TAKE_OVER)
         buttons = QWidget()
         row = QHBoxLayout(buttons)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
         row.addWidget(self.predict, 3)
         row.addWidget(self.predict_all, 2)
-        self.add_row("Network", self.model, self.open_model)
-        self.add_row("Device", self.device)
-        self.add_row("Contrast", self.clahe)
+        self.add_row(translate("studio", "Network"), self.model, self.open_model)
+        self.add_row(translate("studio", "Device"), self.device)
+        self.add_row(translate("studio", "Contrast"), self.clahe)
         for widget in (buttons, self.work, self.summary, self.proposal):
             self.add_wide(widget)
         self.follow(state.events, ("models", "model", "searching", "opening", "project", "case"), self._show_models)
@@ -93,7 +98,9 @@ class ProposalPanel(Panel):
         state = self.state
         options = model_options(state.models, () if state.case is None else state.case.study.sequences)
         self.model.offer(options, state.model)
-        self.model.setToolTip(state.card.summary if state.card else "The network that proposes the outlines.")
+        self.model.setToolTip(
+            state.card.summary if state.card else translate("studio", "The network that proposes the outlines.")
+        )
 
     def _quicker(self) -> str:
         """The network that would be much faster, in words."""
@@ -121,20 +128,26 @@ class ProposalPanel(Panel):
         unedited = len(proposing.unedited())
         self.predict.setEnabled(not proposing.case_obstacle)
         self.predict.setToolTip(
-            proposing.case_obstacle or "Let the network outline the lesions. You see what would change first."
+            proposing.case_obstacle
+            or translate("studio", "Let the network outline the lesions. You see what would change first.")
         )
-        self.predict_all.setText(f"All {unedited} unedited" if unedited else "All unedited")
+        everything = translate("studio", "All {count} unedited") if unedited else translate("studio", "All unedited")
+        self.predict_all.setText(everything.format(count=unedited))
         self.predict_all.setEnabled(not proposing.obstacle and unedited > 0)
         self.predict_all.setToolTip(
             proposing.obstacle
-            or f"Predict the {unedited} cases that nobody has edited, approved or rejected; the open one is left out."
+            or translate(
+                "studio",
+                "Predict the {count} cases that nobody has edited, approved or rejected; the open one is left out.",
+            ).format(count=unedited)
         )
         waits = isinstance(state.proposal, Proposal)
         undone = state.case is not None and state.case.prediction is None
         stand_out(self.predict, undone and not waits and not proposing.case_obstacle)
         again = state.case is not None and not undone
         key = self.studio.key(PREDICT)
-        self.predict.setText(("Predict again" if again else "Predict this case") + f" ({key})" * bool(key))
+        title = translate("studio", "Predict again") if again else translate("studio", "Predict this case")
+        self.predict.setText(title + f" ({key})" * bool(key))
         if proposing.case or proposing.all:
             self.work.show_work(state.activity, state.progress, "slice" if proposing.case else "", self._quicker())
         else:
@@ -177,11 +190,17 @@ class ProposalBox(QWidget):
         self.headline = Hint("notice")
         self.rows = {change: _row(change, proposing) for change in _WORDS}
         self.left_out = Hint()
-        self.replace = QCheckBox("Also replace what was drawn by hand")
+        self.replace = QCheckBox(translate("studio", "Also replace what was drawn by hand"))
         self.replace.toggled.connect(lambda on: proposing.keep_hand(not on))
-        self.take_over = button("Take over", "One step: Ctrl-Z takes it back.", proposing.take_over)
+        self.take_over = button(
+            translate("studio", "Take over"),
+            translate("studio", "One step: Ctrl-Z takes it back."),
+            proposing.take_over,
+        )
         self.take_over.setObjectName("primary")
-        self.discard = button("Discard", "Everything stays as it is.", proposing.discard)
+        self.discard = button(
+            translate("studio", "Discard"), translate("studio", "Everything stays as it is."), proposing.discard
+        )
         choice = QHBoxLayout()
         choice.setSpacing(6)
         choice.addWidget(self.take_over, 3)
@@ -201,14 +220,16 @@ class ProposalBox(QWidget):
             self.hide()
             return
         plan = proposal.plan
-        nothing = "" if proposal.changes_something else " Nothing would change."
-        self.headline.say(f"{proposal.answer.model} ({proposal.answer.target}) proposes:{nothing}")
+        headline = translate("studio", "{model} ({target}) proposes:")
+        headline = headline.format(model=proposal.answer.model, target=proposal.answer.target)
+        nothing = "" if proposal.changes_something else translate("studio", "Nothing would change.")
+        self.headline.say(f"{headline} {nothing}".rstrip())
         for change, row in self.rows.items():
             count = len(proposal.lesions(change))
-            row.setText(f"{count} {_WORDS[change]}")
+            row.setText(f"{count} {translate('studio', _WORDS[change])}")
             row.setVisible(count > 0)
-        left_out = f"{plan.left_out} predicted where something was drawn by hand, left out." if plan.left_out else ""
-        self.left_out.say(left_out)
+        left_out = translate("studio", "{count} predicted where something was drawn by hand, left out.")
+        self.left_out.say(left_out.format(count=plan.left_out) if plan.left_out else "")
         with QSignalBlocker(self.replace):
             self.replace.setChecked(not self._proposing.keeps_hand)
         self.replace.setVisible(bool(plan.kept) or not proposal.keep_hand)
@@ -222,7 +243,7 @@ def _row(change: Change, proposing: Proposing) -> QToolButton:
     row.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
     row.setIcon(_swatch(QColor(COLOURS[change])))
     row.setIconSize(QSize(_SWATCH + _SPACE, _SWATCH))
-    row.setToolTip("Go to it; to the next one when clicked again.")
+    row.setToolTip(translate("studio", "Go to it; to the next one when clicked again."))
     row.setCursor(Qt.CursorShape.PointingHandCursor)
     row.clicked.connect(lambda: proposing.look_at(change))
     return row

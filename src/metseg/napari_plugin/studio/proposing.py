@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QT_TRANSLATE_NOOP, QTimer
 
 from metseg import DEFAULT_MODEL
 from metseg.curation import Project, Status
@@ -25,6 +25,7 @@ from metseg.napari_plugin.studio.predictions import (
 )
 from metseg.napari_plugin.studio.proposal_picture import ProposalPicture
 from metseg.napari_plugin.studio.shortcuts import Shortcut
+from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
     from metseg.inference import Segmentation
@@ -35,7 +36,10 @@ if TYPE_CHECKING:
 _REST = 250
 
 #: What the keys do.
-PREDICT, TAKE_OVER = "have the network predict this case", "take over what the network proposes"
+PREDICT, TAKE_OVER = (
+    QT_TRANSLATE_NOOP("studio", "have the network predict this case"),
+    QT_TRANSLATE_NOOP("studio", "take over what the network proposes"),
+)
 
 
 class Proposing(Follower):
@@ -117,13 +121,13 @@ class Proposing(Follower):
         """Why nothing can be predicted now, in words; empty if it can."""
         state = self._state
         if state.project is None:
-            return "Open a project first."
+            return translate("studio", "Open a project first.")
         if state.activity is not Activity.IDLE:
-            return "Wait for the current work to end."
+            return translate("studio", "Wait for the current work to end.")
         if state.searching or state.opening:
-            return "Still looking for networks."
+            return translate("studio", "Still looking for networks.")
         usable = state.card is not None or state.model == DEFAULT_MODEL
-        return "" if usable else "Choose a network first."
+        return "" if usable else translate("studio", "Choose a network first.")
 
     @property
     def case_obstacle(self) -> str:
@@ -131,8 +135,8 @@ class Proposing(Follower):
         if self.obstacle:
             return self.obstacle
         if self._state.case is None:
-            return "Open a case first."
-        return "" if self._state.editable else "This case can only be looked at here."
+            return translate("studio", "Open a case first.")
+        return "" if self._state.editable else translate("studio", "This case can only be looked at here.")
 
     # One case
 
@@ -241,7 +245,7 @@ class Proposing(Follower):
         project = self._state.project
         names = self.unedited()
         if self.obstacle or project is None or not names:
-            self._studio.tell(self.obstacle or "Every case was edited, approved or rejected.")
+            self._studio.tell(self.obstacle or translate("studio", "Every case was edited, approved or rejected."))
             return
         self._set(all=True, summary="")
         arguments = project, self._state.model, self._state.device, self._state.clahe, names
@@ -258,13 +262,17 @@ class Proposing(Follower):
 
     def _on_all(self, done: Predictions) -> None:
         count = done.count(Outcome.PREDICTED)
-        parts = [f"{count} case{'s' * (count != 1)} predicted"]
-        if there := done.count(Outcome.THERE):
-            parts.append(f"{there} had this prediction already")
-        if edited := done.count(Outcome.EDITED) + done.count(Outcome.FINISHED):
-            parts.append(f"{edited} left alone because somebody has edited them meanwhile")
-        if done.refused:
-            parts.append(f"{len(done.refused)} failed")
+        one = translate("studio", "1 case predicted")
+        parts = [one if count == 1 else translate("studio", "{count} cases predicted").format(count=count)]
+        others = (
+            (done.count(Outcome.THERE), translate("studio", "{count} had this prediction already")),
+            (
+                done.count(Outcome.EDITED) + done.count(Outcome.FINISHED),
+                translate("studio", "{count} left alone because somebody has edited them meanwhile"),
+            ),
+            (len(done.refused), translate("studio", "{count} failed")),
+        )
+        parts += [text.format(count=number) for number, text in others if number]
         self._set(summary=", ".join(parts) + ".")
         self._state.notices = (*self._state.notices, *done.refused)
 

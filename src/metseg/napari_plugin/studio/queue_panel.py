@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QT_TRANSLATE_NOOP, Qt
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from metseg.curation import ReviewProgress, Status, review_progress
@@ -71,12 +71,12 @@ class QueuePanel(Panel):
         self.notes = NotesBox(studio)
         for widget in (top, self.bar, self.cases, self.problem, self.strip, self.left, self.buttons, self.notes):
             self.add_wide(widget)
-        studio.add_shortcut(Shortcut("Shift-X", "reject the case", self._reject))
+        studio.add_shortcut(Shortcut("Shift-X", QT_TRANSLATE_NOOP("studio", "reject the case"), self._reject))
         for shown, title in (
             (self.buttons.next, "next slice to look at"),
             (self.buttons.back, "slice before"),
             (self.buttons.approve, "approve, open the next case"),
-            (self.buttons.reject, "reject the case"),
+            (self.buttons.reject, QT_TRANSLATE_NOOP("studio", "reject the case")),
             (self.buttons.reopen, "reopen the approved or rejected case"),
             (self.buttons.unseen.anyway, "approve though slices remain"),
         ):

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QInputDialog, QWidget
 
+from metseg.napari_plugin.translations import translate
+
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.tools import Tools
 
@@ -16,8 +18,15 @@ def ask_number(parent: QWidget, tools: Tools) -> None:
     """Ask for the selected lesion's new number, and give it that."""
     old = tools.lesion
     if not old:
-        tools.refuse("Select a lesion first: click on it in the table.")
+        tools.refuse(translate("studio", "Select a lesion first: click on it in the table."))
         return
-    number, given = QInputDialog.getInt(parent, "Renumber", f"New number of lesion {old}", old, 1, _HIGHEST)
+    number, given = QInputDialog.getInt(
+        parent,
+        translate("studio", "Renumber"),
+        translate("studio", "New number of lesion {number}").format(number=old),
+        old,
+        1,
+        _HIGHEST,
+    )
     if given:
         tools.relabel(old, number)

@@ -19,6 +19,7 @@ from metseg.napari_plugin.studio.gate_view import GateView
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.retraining import Retraining, averages
 from metseg.napari_plugin.studio.training_run import Phase
+from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
@@ -38,46 +39,60 @@ class RetrainPanel(Panel):
     """
 
     def __init__(self, studio: Studio) -> None:
-        super().__init__("Retrain on approved cases", studio)
+        super().__init__(translate("studio", "Retrain on approved cases"), studio)
         self.retraining = retraining = Retraining(studio)
         colours = Colours.of(studio.viewer.theme)
-        self.parent_model = Choice(retraining.set_parent, "No network found")
-        self.parent_model.setToolTip("The network that is trained further. It stays as it is.")
+        self.parent_model = Choice(retraining.set_parent, translate("studio", "No network found"))
+        self.parent_model.setToolTip(translate("studio", "The network that is trained further. It stays as it is."))
         self.open_model = QToolButton()
         self.open_model.setText("…")
         self.open_model.setObjectName("openModel")
-        self.open_model.setToolTip("Start from a network in a file.")
+        self.open_model.setToolTip(translate("studio", "Start from a network in a file."))
         self.open_model.clicked.connect(self._open_model)
         self.folders = FolderList(retraining)
         self.epochs = QSpinBox()
         self.epochs.setRange(1, _MOST_EPOCHS)
-        self.epochs.setToolTip("Each new slice with a lesion is shown once in an epoch.")
+        self.epochs.setToolTip(translate("studio", "Each new slice with a lesion is shown once in an epoch."))
         self.epochs.valueChanged.connect(lambda epochs: setattr(retraining, "epochs", epochs))
         self.held_out = QSpinBox()
         self.held_out.setRange(0, _MOST_HELD_OUT)
         self.held_out.setSingleStep(5)
         self.held_out.setSuffix(" %")
-        self.held_out.setToolTip("Share of the project's patients that is not trained on and judges the result.")
+        self.held_out.setToolTip(
+            translate("studio", "Share of the project's patients that is not trained on and judges the result.")
+        )
         self.held_out.valueChanged.connect(lambda percent: retraining.set_held_out(percent / 100))
         self.outlook = Hint()
-        self.start = button("Start", "", retraining.start)
-        self.resume = button("Resume", "Go on where it was stopped, with the cases as they were.", retraining.resume)
-        self.stop = button("Stop", "End after the step in progress; it can be resumed.", retraining.stop)
+        self.start = button(translate("studio", "Start"), "", retraining.start)
+        self.resume = button(
+            translate("studio", "Resume"),
+            translate("studio", "Go on where it was stopped, with the cases as they were."),
+            retraining.resume,
+        )
+        self.stop = button(
+            translate("studio", "Stop"),
+            translate("studio", "End after the step in progress; it can be resumed."),
+            retraining.stop,
+        )
         self._remaining = RemainingTime()
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
-        self.loss = Plot("loss", "Loss of each step comes here", colours)
-        self.dice = Plot("Dice on held-out patients", "Dice after each epoch comes here", colours)
+        self.loss = Plot(translate("studio", "loss"), translate("studio", "Loss of each step comes here"), colours)
+        self.dice = Plot(
+            translate("studio", "Dice on held-out patients"),
+            translate("studio", "Dice after each epoch comes here"),
+            colours,
+        )
         self.plots = _row(self.loss, self.dice)
         self.notices = Hint()
         self.problem = Hint("notice")
-        self.adopt = button("Make it this project's default", "", retraining.adopt)
+        self.adopt = button(translate("studio", "Make it this project's default"), "", retraining.adopt)
         self.why_not = Hint()
         self.gate = GateView((self.adopt, self.why_not))
-        self.add_row("Start from", self.parent_model, self.open_model)
-        self.add_row("Also show again", self.folders)
-        self.add_row("Epochs", self.epochs)
-        self.add_row("Held out", self.held_out)
+        self.add_row(translate("studio", "Start from"), self.parent_model, self.open_model)
+        self.add_row(translate("studio", "Also show again"), self.folders)
+        self.add_row(translate("studio", "Epochs"), self.epochs)
+        self.add_row(translate("studio", "Held out"), self.held_out)
         buttons = _row(self.start, self.resume, self.stop)
         for widget in (self.outlook, buttons, self.progress, self.problem, self.gate, self.plots, self.notices):
             self.add_wide(widget)
@@ -108,7 +123,9 @@ class RetrainPanel(Panel):
             Option(
                 model.key,
                 model.title,
-                "Averages several networks; start from one of them." if averages(model) else model.summary,
+                translate("studio", "Averages several networks; start from one of them.")
+                if averages(model)
+                else model.summary,
                 model.card is not None and not averages(model),
             )
             for model in self.state.models
@@ -124,10 +141,12 @@ class RetrainPanel(Panel):
 
     def _show_work(self) -> None:
         run, obstacle = self.retraining.run, self.retraining.obstacle
-        self.start.setText("Start anew" if run.resumable else "Start")
+        self.start.setText(translate("studio", "Start anew") if run.resumable else translate("studio", "Start"))
         self.start.setVisible(not run.running)
         self.start.setEnabled(not obstacle)
-        self.start.setToolTip(obstacle or "Train in a process of its own; go on correcting meanwhile.")
+        self.start.setToolTip(
+            obstacle or translate("studio", "Train in a process of its own; go on correcting meanwhile.")
+        )
         stand_out(self.start, not obstacle and run.phase is Phase.NOTHING)
         self.resume.setVisible(run.resumable)
         stand_out(self.resume, run.resumable)
@@ -148,8 +167,12 @@ class RetrainPanel(Panel):
         bar.setValue(run.progress.done)
         stopping = run.phase is Phase.STOPPING
         seconds = self._remaining.seconds(run.progress)
-        left = "" if seconds is None else f", {seconds_in_words(seconds)} left"
-        bar.setFormat("ending the step …" if stopping else f"{run.progress.what or 'starting'}{left}")
+        text = run.progress.what or translate("studio", "starting")
+        if stopping:
+            text = translate("studio", "ending the step …")
+        elif seconds is not None:
+            text = translate("studio", "{what}, {time} left").format(what=text, time=seconds_in_words(seconds))
+        bar.setFormat(text)
         bar.setUpdatesEnabled(True)
 
     def _show_curves(self) -> None:
@@ -166,13 +189,18 @@ class RetrainPanel(Panel):
         self.gate.show_gate(gate)
         obstacle = retraining.adoption_obstacle
         self.adopt.setEnabled(not obstacle)
-        self.adopt.setToolTip(obstacle or "New predictions in this project then come from it. Others stay available.")
+        self.adopt.setToolTip(
+            obstacle or translate("studio", "New predictions in this project then come from it. Others stay available.")
+        )
         stand_out(self.adopt, gate is not None and not obstacle)
         said = ""
         if retraining.is_default:
-            said = "It is what this project asks first."
+            said = translate("studio", "It is what this project asks first.")
         elif gate is not None and not gate.passed:
-            said = "It cannot become the default, because the gate was not passed. It can still be chosen by hand."
+            said = translate(
+                "studio",
+                "It cannot become the default, because the gate was not passed. It can still be chosen by hand.",
+            )
         self.why_not.say(said)
 
     def _recolour(self) -> None:
@@ -189,7 +217,11 @@ class FolderList(QWidget):
         super().__init__()
         self._retraining = retraining
         self._shown: tuple[Path, ...] | None = None
-        self.add = button("Add folder …", "Patients with masks, such as those the network was trained on.", self._add)
+        self.add = button(
+            translate("studio", "Add folder …"),
+            translate("studio", "Patients with masks, such as those the network was trained on."),
+            self._add,
+        )
         self._rows = QVBoxLayout()
         self._rows.setSpacing(2)
         layout = QVBoxLayout(self)
@@ -218,14 +250,14 @@ class FolderList(QWidget):
         remove = QToolButton()
         remove.setText("×")
         remove.setObjectName("openModel")
-        remove.setToolTip("Do not show these patients again.")
+        remove.setToolTip(translate("studio", "Do not show these patients again."))
         remove.clicked.connect(lambda: self._retraining.remove_data(folder))
         row = _row(name, remove)
         remove.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         return row
 
     def _add(self) -> None:
-        folder = ask_folder(self, "Patients with masks that are shown again")
+        folder = ask_folder(self, translate("studio", "Patients with masks that are shown again"))
         if folder is not None:
             self._retraining.add_data(folder)
 
@@ -248,11 +280,13 @@ def _outlook(retraining: Retraining) -> str:
     if retraining.obstacle:
         return retraining.obstacle
     count, judges = retraining.approved, retraining.judges
-    lines = [f"{count} approved case{'s' * (count != 1)}; {judges} of them judge{'s' * (judges == 1)} the result."]
+    said = translate("studio", "Approved cases: {count}; {judges} of them judge the result.")
+    lines = [said.format(count=count, judges=judges)]
     if retraining.old_judges:
-        lines.append("So do patients of the folders who were held out from the network.")
+        lines.append(translate("studio", "So do patients of the folders who were held out from the network."))
     elif judges < _LEAST_JUDGES:
-        lines.append(f"With fewer than {_LEAST_JUDGES} the gate decides nothing: approve more, or hold out more.")
+        few = translate("studio", "With fewer than {least} the gate decides nothing: approve more, or hold out more.")
+        lines.append(few.format(least=_LEAST_JUDGES))
     if not retraining.data:
-        lines.append("Nobody is shown again: what the network knows may be forgotten.")
+        lines.append(translate("studio", "Nobody is shown again: what the network knows may be forgotten."))
     return "\n".join(lines)

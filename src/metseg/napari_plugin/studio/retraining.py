@@ -19,6 +19,7 @@ from metseg.napari_plugin.state import Follower, ModelChoice
 from metseg.napari_plugin.studio.preparation import uncollected
 from metseg.napari_plugin.studio.training_process import End, Ending, TrainingProcess
 from metseg.napari_plugin.studio.training_run import Phase, RunState
+from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
@@ -117,23 +118,24 @@ class Retraining(Follower):
         """Why nothing can be started now, in words; empty if it can."""
         state = self._studio.state
         if self.run.running:
-            return "A training runs already."
+            return translate("studio", "A training runs already.")
         if state.project is None:
-            return "Open a project first."
+            return translate("studio", "Open a project first.")
         if state.searching or self._looking.busy or self._reading.busy:
-            return "Still looking for networks."
+            return translate("studio", "Still looking for networks.")
         if not self.approved:
-            return "Approve cases first: only approved ones are trained on."
-        return "" if self.choice is not None else "Choose a network to start from."
+            return translate("studio", "Approve cases first: only approved ones are trained on.")
+        return "" if self.choice is not None else translate("studio", "Choose a network to start from.")
 
     @property
     def adoption_obstacle(self) -> str:
         """Why the new network cannot become the default, in words; empty if it can."""
         if self.run.gate is None:
-            return "Only a network that was compared with its parent can become the default."
+            return translate("studio", "Only a network that was compared with its parent can become the default.")
         if self.is_default:
-            return "It is the project's default already."
-        return "" if self.run.gate.passed else f"The gate was not passed: {self.run.gate.reason}."
+            return translate("studio", "It is the project's default already.")
+        failed = translate("studio", "The gate was not passed: {reason}.").format(reason=self.run.gate.reason)
+        return "" if self.run.gate.passed else failed
 
     @property
     def is_default(self) -> bool:
@@ -281,7 +283,8 @@ class Retraining(Follower):
 
     def _on_adopted(self, default: DefaultModel) -> None:
         self.default = default
-        self._studio.tell(f"{default.name} is asked first in this project from now on.")
+        said = translate("studio", "{name} is asked first in this project from now on.")
+        self._studio.tell(said.format(name=default.name))
         self.changed.emit()
 
 

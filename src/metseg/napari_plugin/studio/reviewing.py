@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QT_TRANSLATE_NOOP, QTimer
 
 from metseg.curation import (
     CaseBenefit,
@@ -75,13 +75,21 @@ class Reviewing(Follower):
         self.follow(self._state.events, ("case",), self._on_case)
         self.follow(self._state.events, ("commits",), self._on_commit)
         for shortcut in (
-            Shortcut("J", "next slice to look at", self.next_slice),
-            Shortcut("Shift-J", "slice before", self.previous_slice),
-            Shortcut("A", "approve, open the next case", self._in_review(self.approve)),
-            Shortcut("Shift-A", "approve though slices remain", self._in_review(self.approve_anyway)),
-            Shortcut("Shift-O", "reopen the approved or rejected case", self._in_review(self.reopen)),
-            Shortcut("W", "next case", self.next_case),
-            Shortcut("Shift-W", "case before", self.previous_case),
+            Shortcut("J", QT_TRANSLATE_NOOP("studio", "next slice to look at"), self.next_slice),
+            Shortcut("Shift-J", QT_TRANSLATE_NOOP("studio", "slice before"), self.previous_slice),
+            Shortcut("A", QT_TRANSLATE_NOOP("studio", "approve, open the next case"), self._in_review(self.approve)),
+            Shortcut(
+                "Shift-A",
+                QT_TRANSLATE_NOOP("studio", "approve though slices remain"),
+                self._in_review(self.approve_anyway),
+            ),
+            Shortcut(
+                "Shift-O",
+                QT_TRANSLATE_NOOP("studio", "reopen the approved or rejected case"),
+                self._in_review(self.reopen),
+            ),
+            Shortcut("W", QT_TRANSLATE_NOOP("studio", "next case"), self.next_case),
+            Shortcut("Shift-W", QT_TRANSLATE_NOOP("studio", "case before"), self.previous_case),
         ):
             studio.add_shortcut(shortcut)
         studio.add_closing(self.close)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from qtpy.QtCore import QT_TRANSLATE_NOOP
 from scipy import ndimage
 
 from metseg.napari_plugin.background import Latest
@@ -47,7 +48,7 @@ class Surfaces(Follower):
         self._labels: CaseLabels | None = None
         self._hidden: tuple[Layer, ...] = ()
         self._meshes = Latest(self._on_mesh, studio.tell_error)
-        studio.add_shortcut(Shortcut("Shift-D", "lesions in 3D, and back", self.toggle))
+        studio.add_shortcut(Shortcut("Shift-D", QT_TRANSLATE_NOOP("studio", "lesions in 3D, and back"), self.toggle))
         studio.add_closing(self.close)
         self.follow(studio.state.events, ("case",), self._on_case)
         self.follow(studio.state.events, ("edits",), self._make)

@@ -119,8 +119,16 @@ class ToolPanel(Panel):
         self.neighbours.setToolTip(translate("studio", _NEIGHBOURS))
         self.neighbours.valueChanged.connect(lambda value: setattr(tools.state, "neighbours", value))
         self.only = IntensityRange(self.state, tools.state)
-        studio.add_shortcut(Shortcut("Shift-Right", "copy the lesion to the next slice", lambda: tools.copy(1)))
-        studio.add_shortcut(Shortcut("Shift-Left", "copy the lesion to the slice before", lambda: tools.copy(-1)))
+        studio.add_shortcut(
+            Shortcut(
+                "Shift-Right", QT_TRANSLATE_NOOP("studio", "copy the lesion to the next slice"), lambda: tools.copy(1)
+            )
+        )
+        studio.add_shortcut(
+            Shortcut(
+                "Shift-Left", QT_TRANSLATE_NOOP("studio", "copy the lesion to the slice before"), lambda: tools.copy(-1)
+            )
+        )
         self.edge = Choice(lambda edge: setattr(tools.state, "edge", edge))
         self._lay_out()
         self.follow(tools.state.events, ("on_canvas", "redraw", "neighbours", "edge"), self._show)

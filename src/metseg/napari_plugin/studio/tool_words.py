@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from qtpy.QtCore import QT_TRANSLATE_NOOP
 
 from metseg.curation import ToolName
 from metseg.curation.tools import Change
+from metseg.napari_plugin.translations import translate
 
-#: What is said when an edge cannot move, by tool, and by whether it was to go to the network's contour.
-NO_EDGE = {
-    (ToolName.GROW, False): "there is no room",
-    (ToolName.GROW, True): "the network saw nothing more round it: use the guided brush",
-    (ToolName.SHRINK, False): "nothing would remain of it: delete it instead",
-    (ToolName.SHRINK, True): "there is no contour of the network's within it: use the guided eraser",
+_NO_EDGE = {
+    (ToolName.GROW, False): QT_TRANSLATE_NOOP("studio", "there is no room"),
+    (ToolName.GROW, True): QT_TRANSLATE_NOOP("studio", "the network saw nothing more round it: use the guided brush"),
+    (ToolName.SHRINK, False): QT_TRANSLATE_NOOP("studio", "nothing would remain of it: delete it instead"),
+    (ToolName.SHRINK, True): QT_TRANSLATE_NOOP(
+        "studio", "there is no contour of the network's within it: use the guided eraser"
+    ),
 }
+# Names of tools that stand on no button.
+_NAMES = QT_TRANSLATE_NOOP("studio", "relabel"), QT_TRANSLATE_NOOP("studio", "copy to slice")
+
+
+def no_edge(tool: ToolName, contour: bool) -> str:
+    """What is said when an edge cannot move; ``contour`` if it was to go to the network's."""
+    return translate("studio", _NO_EDGE[tool, contour])
 
 
 def summary(change: Change, numbers: dict[str, Any]) -> str:
     """Which lesions a change is about, and how many voxels it adds and removes."""
     more = int(np.count_nonzero((change.before == 0) & (change.after > 0)))
     fewer = int(np.count_nonzero((change.before > 0) & (change.after == 0)))
-    parts = [f"{more:,} voxels more"] * (more > 0) + [f"{fewer:,} voxels fewer"] * (fewer > 0)
-    lesions = numbers.get("lesions") or ([numbers["lesion"]] if "lesion" in numbers else [])
-    named = f"lesion{'s' * (len(lesions) > 1)} {_listed(lesions)}" if lesions else ""
-    return ", ".join([named] * bool(named) + parts)
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    *others, last = map(str, numbers)
-    return f"{', '.join(others)} and {last}" if others else last
+    lesions = list(map(str, numbers.get("lesions") or ([numbers["lesion"]] if "lesion" in numbers else [])))
+    parts = []
+    if len(lesions) > 1:
+        listed = translate("studio", "{others} and {last}").format(others=", ".join(lesions[:-1]), last=lesions[-1])
+        parts.append(translate("studio", "lesions {numbers}").format(numbers=listed))
+    elif lesions:
+        parts.append(translate("studio", "lesion {number}").format(number=lesions[0]))
+    if more:
+        parts.append(translate("studio", "{count} voxels more").format(count=f"{more:,}"))
+    if fewer:
+        parts.append(translate("studio", "{count} voxels fewer").format(count=f"{fewer:,}"))
+    return ", ".join(parts)
 
 
 def sentence(text: str) -> str:

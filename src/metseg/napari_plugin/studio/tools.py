@@ -14,7 +14,8 @@ from metseg.errors import MetsegError
 from metseg.napari_plugin.state import Follower
 from metseg.napari_plugin.studio.stroke_target import lesion_under
 from metseg.napari_plugin.studio.tool_state import Edge, OnCanvas, ToolState
-from metseg.napari_plugin.studio.tool_words import NO_EDGE, sentence, summary
+from metseg.napari_plugin.studio.tool_words import no_edge, sentence, summary
+from metseg.napari_plugin.translations import title_of, translate
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.open_case import OpenCase
@@ -82,18 +83,22 @@ class Tools(Follower):
                 made = tools.within_range(labels, made, case.guide, *self.state.only)
             return made, numbers
 
-        nothing = "the stroke touches no lesion" if erase else "the stroke adds nothing"
+        nothing = (
+            translate("studio", "the stroke touches no lesion")
+            if erase
+            else translate("studio", "the stroke adds nothing")
+        )
         numbers = self._run(ToolName.ERASER if erase else ToolName.BRUSH, change, nothing)
         if numbers is not None and not erase:
             self._studio.state.lesion = numbers["lesion"]
 
     def grow(self) -> None:
         """Move the selected lesion's edge outwards, as far as :attr:`ToolState.edge` says."""
-        self._run(ToolName.GROW, self._grown, NO_EDGE[ToolName.GROW, self.state.edge is Edge.CONTOUR])
+        self._run(ToolName.GROW, self._grown, no_edge(ToolName.GROW, self.state.edge is Edge.CONTOUR))
 
     def shrink(self) -> None:
         """Move the selected lesion's edge inwards, as far as :attr:`ToolState.edge` says."""
-        self._run(ToolName.SHRINK, self._shrunk, NO_EDGE[ToolName.SHRINK, self.state.edge is Edge.CONTOUR])
+        self._run(ToolName.SHRINK, self._shrunk, no_edge(ToolName.SHRINK, self.state.edge is Edge.CONTOUR))
 
     def foreseen(self, name: ToolName) -> Change | None:
         """What :meth:`grow` or :meth:`shrink` would change now; ``None`` if nothing, or it cannot be done."""
@@ -127,11 +132,11 @@ class Tools(Follower):
         def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
             label, shown = self._selected(), self._studio.shown_slice
             if shown is None:
-                raise ToolError("show axial slices (2D) to copy between two of them")
+                raise ToolError(translate("studio", "show axial slices (2D) to copy between two of them"))
             made = tools.copy_slice(case.labels.data, label, shown, target)
             return made, {"lesion": label, "from": shown, "slices": [target]}
 
-        if self._run(ToolName.COPY, change, "the lesion is so there already") is not None:
+        if self._run(ToolName.COPY, change, translate("studio", "the lesion is so there already")) is not None:
             self._studio.go_to(target)
 
     def _slice_of_edge(self) -> int | None:
@@ -140,7 +145,7 @@ class Tools(Follower):
             return None
         shown = self._studio.shown_slice
         if shown is None:
-            raise ToolError("show axial slices (2D) to change one of them")
+            raise ToolError(translate("studio", "show axial slices (2D) to change one of them"))
         return shown
 
     def interpolate(self) -> None:
@@ -153,7 +158,7 @@ class Tools(Follower):
             label = self._selected()
             shown = self._studio.shown_slice
             if shown is None:
-                raise ToolError("show axial slices (2D) to interpolate between two of them")
+                raise ToolError(translate("studio", "show axial slices (2D) to interpolate between two of them"))
             self._studio.flush()
             labels = case.labels.data
             present = np.flatnonzero((labels == label).any(axis=(1, 2))).tolist()
@@ -164,7 +169,7 @@ class Tools(Follower):
             made = tools.interpolate(labels, label, first, last, probabilities)
             return made, {"lesion": label, "first": first, "last": last, "network": probabilities is not None}
 
-        self._run(ToolName.INTERPOLATE, change, "the slices between are so already")
+        self._run(ToolName.INTERPOLATE, change, translate("studio", "the slices between are so already"))
 
     def split(self, first: Voxel, second: Voxel) -> None:
         """Cut the lesion in which ``first`` and ``second`` (z, y, x) lie between the two."""
@@ -175,7 +180,7 @@ class Tools(Follower):
             cut = tools.split(case.labels.data, label, first, second, new=case.next_label, spacing=spacing)
             return cut, numbers
 
-        self._run(ToolName.SPLIT, change, "there is nothing to split")
+        self._run(ToolName.SPLIT, change, translate("studio", "there is nothing to split"))
 
     def separate(self) -> None:
         """Give every connected piece of the selected lesion its own number."""
@@ -184,7 +189,7 @@ class Tools(Follower):
             label, new = self._selected(), case.next_label
             return tools.separate(case.labels.data, label, new=new), {"lesion": label, "new": new}
 
-        self._run(ToolName.SEPARATE, change, "it is in one piece already: split it by two clicks")
+        self._run(ToolName.SEPARATE, change, translate("studio", "it is in one piece already: split it by two clicks"))
 
     def merge(self) -> None:
         """Give the lesions selected in the table the number of the current one."""
@@ -192,10 +197,12 @@ class Tools(Follower):
         def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
             ids = self.state.chosen
             if len(ids) < 2:
-                raise ToolError("select two or more lesions in the table first (Ctrl or Shift and a click)")
+                raise ToolError(
+                    translate("studio", "select two or more lesions in the table first (Ctrl or Shift and a click)")
+                )
             return tools.merge(case.labels.data, ids), {"lesions": list(ids)}
 
-        self._run(ToolName.MERGE, change, "they are one already")
+        self._run(ToolName.MERGE, change, translate("studio", "they are one already"))
 
     def delete(self) -> None:
         """Remove the lesions selected in the table, or else the current one."""
@@ -205,7 +212,7 @@ class Tools(Follower):
             return tools.delete(case.labels.data, *ids), {"lesions": list(ids)}
 
         case = self._studio.state.case
-        if self._run(ToolName.DELETE, change, "nothing is there") is not None and case is not None:
+        if self._run(ToolName.DELETE, change, translate("studio", "nothing is there")) is not None and case is not None:
             case.labels.selected_label = case.next_label
             self._fresh = 0
 
@@ -215,7 +222,7 @@ class Tools(Follower):
         def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
             return tools.relabel(case.labels.data, old, new), {"lesion": old, "new": new}
 
-        if self._run(ToolName.RELABEL, change, "that is its number already") is not None:
+        if self._run(ToolName.RELABEL, change, translate("studio", "that is its number already")) is not None:
             self._studio.state.lesion = new
 
     def measured(self, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -223,8 +230,9 @@ class Tools(Follower):
         case = self._studio.state.case
         spacing = None if case is None else case.study.geometry.spacing
         away = np.subtract(end, start) * (1.0 if spacing is None else np.array(spacing[1:]))
-        unit = "pixels (the size of one is not known)" if spacing is None else "mm"
-        self._say(f"{float(np.hypot(*away)):.1f} {unit} in this slice.")
+        unit = translate("studio", "pixels (the size of one is not known)") if spacing is None else "mm"
+        said = translate("studio", "{length} {unit} in this slice.")
+        self._say(said.format(length=f"{float(np.hypot(*away)):.1f}", unit=unit))
 
     def undo(self) -> None:
         """Take the last change back."""
@@ -252,7 +260,7 @@ class Tools(Follower):
         """Make a change and apply it; its numbers, or ``None`` if there was none."""
         case = self._studio.state.case
         if case is None:
-            self.refuse("Open a case first.")
+            self.refuse(translate("studio", "Open a case first."))
             return None
         try:
             change, numbers = make(case)
@@ -262,12 +270,12 @@ class Tools(Follower):
         except MetsegError as error:
             self.refuse(sentence(f"{error}"))
             return None
-        self._say(sentence(f"{name}: {summary(change, numbers)}"))
+        self._say(sentence(f"{title_of(name)}: {summary(change, numbers)}"))
         return numbers
 
     def _selected(self) -> int:
         if not self.lesion:
-            raise ToolError("select a lesion first: click on it in the table")
+            raise ToolError(translate("studio", "select a lesion first: click on it in the table"))
         return self.lesion
 
     def _say(self, message: str, *, refused: bool = False) -> None:
@@ -340,7 +348,9 @@ def _there(case: OpenCase, lesion: int) -> bool:
 
 def _needed(case: OpenCase) -> npt.NDArray[np.float32]:
     if case.prediction is None:
-        raise ToolError("no network has looked at this case yet: make a prediction, or use the guided brush")
+        raise ToolError(
+            translate("studio", "no network has looked at this case yet: make a prediction, or use the guided brush")
+        )
     return case.prediction.probabilities
 
 

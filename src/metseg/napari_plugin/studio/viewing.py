@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
+from qtpy.QtCore import QT_TRANSLATE_NOOP
 
 from metseg.napari_plugin.state import Follower
 from metseg.napari_plugin.studio.settings import settings
@@ -56,11 +57,13 @@ class Viewing(Follower):
         self._drag: Callable[..., Any] = self._on_drag
         studio.state.wheel_turns_slices = settings().value(_WHEEL, True, type=bool)
         for shortcut in (
-            Shortcut("Q", "hide the lesions while held", self.hide, self.unhide),
-            Shortcut("Shift-F", "lesions as contours, or filled", self.toggle_fill),
-            Shortcut("Shift-C", "brightness: usual, narrow, whole range", self.next_preset),
-            Shortcut(".", "thicker brush", lambda: self.resize_brush(1)),
-            Shortcut(",", "thinner brush", lambda: self.resize_brush(-1)),
+            Shortcut("Q", QT_TRANSLATE_NOOP("studio", "hide the lesions while held"), self.hide, self.unhide),
+            Shortcut("Shift-F", QT_TRANSLATE_NOOP("studio", "lesions as contours, or filled"), self.toggle_fill),
+            Shortcut(
+                "Shift-C", QT_TRANSLATE_NOOP("studio", "brightness: usual, narrow, whole range"), self.next_preset
+            ),
+            Shortcut(".", QT_TRANSLATE_NOOP("studio", "thicker brush"), lambda: self.resize_brush(1)),
+            Shortcut(",", QT_TRANSLATE_NOOP("studio", "thinner brush"), lambda: self.resize_brush(-1)),
         ):
             studio.add_shortcut(shortcut)
         studio.add_closing(self.close)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QT_TRANSLATE_NOOP
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from metseg.napari_plugin import translations
@@ -67,8 +68,8 @@ class StudioWidget(SessionWidget):
         self.viewing = Viewing(self.studio)
         self.surfaces = Surfaces(self.studio)
         self.sides = PatientSides(napari_viewer)
-        self.studio.add_shortcut(Shortcut("N", "new lesion", self.studio.new_lesion))
-        self.studio.add_shortcut(Shortcut("K", "show these keys", self._show_keys))
+        self.studio.add_shortcut(Shortcut("N", QT_TRANSLATE_NOOP("studio", "new lesion"), self.studio.new_lesion))
+        self.studio.add_shortcut(Shortcut("K", QT_TRANSLATE_NOOP("studio", "show these keys"), self._show_keys))
         self.keys = KeysPanel(self.studio)
         self.steps = FirstSteps(self.studio, self.project, self.proposal.proposing, self.queue.reviewing)
         self._begun = False

@@ -22,6 +22,12 @@ _installed: list[Catalogue] = []
 translate = QCoreApplication.translate
 
 
+def title_of(name: str) -> str:
+    """The name of a tool, or what a key does, in the user's language: as it stands there, or on a button."""
+    known = translate("studio", name)
+    return known if known != name else translate("studio", name[:1].upper() + name[1:])
+
+
 class Catalogue(QTranslator):
     """The finished texts of a ``.ts`` file.
 
