@@ -79,7 +79,7 @@ def test_lesions_that_touch_stay_apart_and_frames_without_lesion_are_left_out(
 
 
 def test_what_drew_each_lesion_is_said(series: tuple[Path, Study], mask: Mask, tmp_path: Path) -> None:
-    data = written(tmp_path / "a.dcm", mask, series[1], algorithm_types={"2": "SEMIAUTOMATIC"})
+    data = written(tmp_path / "a.dcm", label_lesions(mask), series[1], algorithm_types={"2": "SEMIAUTOMATIC"})
     source = pydicom.dcmread(next(series[0].iterdir()))
     assert data.SegmentationType == "BINARY"
     assert data.StudyInstanceUID == source.StudyInstanceUID

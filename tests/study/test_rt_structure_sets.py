@@ -15,6 +15,7 @@ import pytest
 from scipy import ndimage
 
 from metseg.errors import DataError, UnreadableFileError
+from metseg.lesions import label_lesions
 from metseg.study import Study, is_as_written, load, read_study, writer_of
 from metseg.study.discovery import find_studies
 from metseg.study.mask_files import mask_header, mask_labels
@@ -105,7 +106,7 @@ def test_contours_lie_on_the_slices_half_a_pixel_around_their_voxels(
 
 
 def test_regions_keep_names_colours_and_who_drew_them(series: Series, mask: Mask, tmp_path: Path) -> None:
-    data = written(tmp_path / "a.rtstruct.dcm", mask, series[1], algorithm_types={"2": "MANUAL"})
+    data = written(tmp_path / "a.rtstruct.dcm", label_lesions(mask), series[1], algorithm_types={"2": "MANUAL"})
     source = pydicom.dcmread(next(series[0].iterdir()))
     rois = data.StructureSetROISequence
     assert [roi.ROIName for roi in rois] == [f"enhancing lesion {number + 1}" for number in range(len(rois))]

@@ -23,6 +23,7 @@ from metseg.cli.inspect import inspect
 from metseg.cli.models import models
 from metseg.cli.predict import predict
 from metseg.cli.project_predict import predict as predict_project
+from metseg.cli.project_save import save as save_project
 from metseg.cli.reimport import reimport
 from metseg.cli.retrain import adopt, retrain
 from metseg.cli.serve import serve
@@ -66,6 +67,7 @@ for step in (
     project.reject,
     project.reopen,
     project.status,
+    save_project,
     adopt,
 ):
     project_app.command(help=_unwrapped(step.__doc__ or ""))(step)

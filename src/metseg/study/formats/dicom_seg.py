@@ -131,7 +131,7 @@ class DicomSegWriter:
         """Write a segmentation that refers to the study's series; ``volume`` may hold numbers of lesions, too.
 
         Frames without lesion are left out. ``about["algorithm_types"]`` may say of lesions, by their numbers as text,
-        how each was drawn.
+        how each was drawn; ``volume`` holds such numbers then.
 
         Raises
         ------
@@ -159,7 +159,7 @@ def segmentation(volume: npt.NDArray[Any], study: Study, *, mask: bool, about: M
         segmented_property_type=codes.SCT.Lesion,
         anatomic_regions=[codes.SCT.Brain],
     )
-    labels = numbered(volume) if mask else volume
+    labels = numbered(volume) if mask and "algorithm_types" not in about else volume
     segments, planes = [], np.zeros(labels.shape, np.uint8 if labels.max(initial=0) < 256 else np.uint16)
     for lesion in drawn_lesions(labels, about) if mask else []:
         planes[labels == lesion.label] = lesion.number

@@ -191,7 +191,7 @@ def structure_set(volume: npt.NDArray[Any], study: Study, *, about: Mapping[str,
     data.StructureSetName = data.SeriesDescription
     data.StructureSetDate, data.StructureSetTime = f"{now:%Y%m%d}", f"{now:%H%M%S}"
     data.ApprovalStatus, data.OperatorsName = "UNAPPROVED", ""
-    labels = numbered(volume)
+    labels = volume if "algorithm_types" in about else numbered(volume)
     lesions = drawn_lesions(labels, about)
     planes = stored.restore(labels, study.geometry)
     if about.get("model"):

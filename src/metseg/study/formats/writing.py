@@ -48,7 +48,7 @@ class Writer(Protocol):
         """Whether a file holds a whole study with its place; else there is one for each file of slices."""
 
     def write(
-        self, path: Path, volume: npt.NDArray[np.uint8], study: Study, *, mask: bool, about: Mapping[str, Any] | None
+        self, path: Path, volume: npt.NDArray[Any], study: Study, *, mask: bool, about: Mapping[str, Any] | None
     ) -> None:
         """Write a result.
 
@@ -56,8 +56,9 @@ class Writer(Protocol):
         ----------
         path : Path
             File to create or replace; its folder must exist.
-        volume : ndarray of uint8, shape (z, y, x)
-            A mask, 0 and 1, or probabilities, 0 to 255: on the study's grid if the format holds a whole study.
+        volume : ndarray of uint8 or uint16, shape (z, y, x)
+            A mask, 0 and 1, or probabilities, 0 to 255: on the study's grid if the format holds a whole study. Such a
+            format may be given a mask's lesions by number, too.
         study : Study
             What it is of.
         mask : bool
@@ -78,7 +79,7 @@ class TiffWriter:
     name, suffix, whole = "tiff", ".tif", False
 
     def write(
-        self, path: Path, volume: npt.NDArray[np.uint8], study: Study, *, mask: bool, about: Mapping[str, Any] | None
+        self, path: Path, volume: npt.NDArray[Any], study: Study, *, mask: bool, about: Mapping[str, Any] | None
     ) -> None:
         """Write a page a slice; of several the spacing is written beside them."""
         pages = volume * np.uint8(255 if mask else 1)
@@ -92,7 +93,7 @@ class NiftiWriter:
     name, suffix, whole = "nifti", ".nii.gz", True
 
     def write(
-        self, path: Path, volume: npt.NDArray[np.uint8], study: Study, *, mask: bool, about: Mapping[str, Any] | None
+        self, path: Path, volume: npt.NDArray[Any], study: Study, *, mask: bool, about: Mapping[str, Any] | None
     ) -> None:
         """Write the volume, see :func:`write_volume`."""
         write_volume(path, volume, study, about=about)
