@@ -35,7 +35,7 @@ def test_masks_are_compared_and_results_written(metseg: Any, visits: tuple[Path,
     assert "gone" in done.out
     assert "RANO-BM, target lesions:" in done.out
     names = {"follow_up.csv", "follow_up.json", "before_lesions.nii.gz", "after_lesions.nii.gz"}
-    names |= {"carried_lesions.nii.gz", "later_to_earlier.tfm"}
+    names |= {"carried_lesions.nii.gz", "later_to_earlier.tfm", "follow_up.pdf"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
     document = json.loads((tmp_path / "out/follow_up.json").read_text(encoding="utf-8"))
     assert document["outlined_by"] == {"before": "P_mask.tif", "after": "P_mask.tif"}

@@ -192,6 +192,14 @@ def test_contours_of_other_slices_are_refused(series: Series, mask: Mask) -> Non
         read_study(folder)
 
 
+def test_points_that_are_nowhere_are_refused(series: Series, mask: Mask) -> None:
+    data = written(series[0] / "a.rtstruct.dcm", mask, series[1])
+    contours_of(data)[0].ContourData[0] = "1e999"
+    data.save_as(series[0] / "a.rtstruct.dcm")
+    with pytest.raises(UnreadableFileError, match="nowhere"):
+        read_study(series[0])
+
+
 def test_contours_need_their_images(series: Series, mask: Mask, tmp_path: Path) -> None:
     path = tmp_path / "a.rtstruct.dcm"
     written(path, mask, series[1])

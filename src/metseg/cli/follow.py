@@ -47,9 +47,10 @@ def follow(
     Masks beside the images are taken (a corrected outline, a DICOM SEG); where there is none, a network outlines. The
     later examination is registered rigidly with the earlier one; volumes and diameters are measured in each by itself.
 
-    Writes follow_up.csv, follow_up.json (with both lesion tables, the registration, and what outlined),
-    before_lesions.nii.gz and after_lesions.nii.gz, in which a lesion has the same number, carried_lesions.nii.gz (the
-    earlier outlines on the later image, to start correcting from) and later_to_earlier.tfm for 3D Slicer.
+    Writes follow_up.pdf (a page with pictures), follow_up.csv, follow_up.json (with both lesion tables, the
+    registration, and what outlined), before_lesions.nii.gz and after_lesions.nii.gz, in which a lesion has the same
+    number, carried_lesions.nii.gz (the earlier outlines on the later image, to start correcting from) and
+    later_to_earlier.tfm for 3D Slicer.
 
     For research: clinical state and corticosteroids are part of RANO-BM, and not known here.
     """
@@ -87,7 +88,7 @@ def _write(result: FollowUp, folder: Path, outlined_by: dict[str, dict[str, Any]
     import numpy as np
     import SimpleITK
 
-    from metseg.follow_up import change_table_csv, follow_up_document
+    from metseg.follow_up import change_table_csv, follow_up_document, write_follow_up_page
     from metseg.study import write_atomically, write_volume
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -104,6 +105,7 @@ def _write(result: FollowUp, folder: Path, outlined_by: dict[str, dict[str, Any]
         ("carried_lesions", result.carried, result.after),
     ):
         write_volume(folder / f"{name}.nii.gz", labels.astype(np.uint16), study)
+    write_follow_up_page(folder / "follow_up.pdf", result)
     SimpleITK.WriteTransform(result.transform.itk, str(folder / "later_to_earlier.tfm"))
 
 

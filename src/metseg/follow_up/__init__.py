@@ -3,6 +3,7 @@
 from metseg.follow_up.changes import Change, FollowedLesion, Response, Thresholds, judge_response
 from metseg.follow_up.comparing import FollowUp, following
 from metseg.follow_up.matching import Group, match_lesions
+from metseg.follow_up.page import write_follow_up_page
 from metseg.follow_up.registration import Rigid, register
 from metseg.follow_up.tables import change_table_csv, follow_up_document
 
@@ -20,4 +21,5 @@ __all__ = [
     "judge_response",
     "match_lesions",
     "register",
+    "write_follow_up_page",
 ]

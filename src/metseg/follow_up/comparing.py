@@ -83,7 +83,7 @@ def following(
     if before.geometry.spacing is None or spacing is None:
         raise DataError("the spacing must be known of both examinations; <name>.json beside a TIFF can state it")
     assert first is not None and second is not None  # noqa: S101, PT018  (just checked)
-    sequence = _common(before, after)
+    sequence = common_sequence(before, after)
     yield Progress(0, 3, "registering")
     transform = register(
         after.voxels[after.channel(sequence)], after.geometry, before.voxels[before.channel(sequence)], before.geometry
@@ -122,7 +122,14 @@ def _keep_small(carried: npt.NDArray[np.int32], labels: Labels, to_carried: npt.
             carried[z, y, x] = label
 
 
-def _common(before: Study, after: Study) -> Sequence:
+def common_sequence(before: Study, after: Study) -> Sequence:
+    """The sequence that is registered and shown: post-contrast T1 if both examinations have it.
+
+    Raises
+    ------
+    DataError
+        If no sequence is in both.
+    """
     wanted = (Sequence.POST, Sequence.FLAIR, Sequence.PRE, Sequence.T2, Sequence.UNKNOWN, Sequence.OTHER)
     found = [one for one in wanted if one in before.sequences and one in after.sequences]
     if not found:

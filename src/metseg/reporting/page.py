@@ -17,6 +17,7 @@ from metseg.study.model import Sequence as MrSequence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _INCHES = (8.27, 11.69)
 _ROWS, _PICTURES, _ACROSS = 14, 6, 3
@@ -57,19 +58,9 @@ def write_page(
     OSError
         If the file cannot be written.
     """
-    from matplotlib.figure import Figure
-
     ordered = sorted(lesions, key=lambda lesion: -lesion.n_voxels)
-    figure = Figure(figsize=_INCHES)
-    figure.text(0.07, 0.955, study.name, fontsize=16, fontweight="bold", parse_math=False)
-    figure.text(0.07, 0.935, _summary(study, lesions, about), fontsize=9, va="top", parse_math=False)
-    table = figure.add_axes((0.07, 0.60, 0.86, 0.28))
-    table.set_axis_off()
-    if ordered:
-        cells = [list(_HEADINGS), *(_cells(lesion) for lesion in ordered[:_ROWS])]
-        drawn = table.table(cells, loc="upper left", cellLoc="left", edges="horizontal", colWidths=_WIDTHS)
-        drawn.auto_set_font_size(False)
-        drawn.set_fontsize(8)
+    rows = [_cells(lesion) for lesion in ordered[:_ROWS]]
+    figure = begin_page(study.name, _summary(study, lesions, about), _HEADINGS, rows, _WIDTHS)
     image = study.voxels[study.channel(MrSequence.POST)]
     spacing, window = study.geometry.spacing or (1.0, 1.0, 1.0), display_window(image)
     for place, lesion in enumerate(ordered[:_PICTURES]):
@@ -77,9 +68,38 @@ def write_page(
         axes = figure.add_axes((0.07 + 0.29 * column, 0.34 - 0.255 * row, 0.27, 0.23))
         z = lesion.diameter_slice
         axes.imshow(image[z], cmap="gray", vmin=window[0], vmax=window[1], aspect=spacing[1] / spacing[2])
-        _outline(axes, labels[z], lesion.id)
+        draw_outlines(axes, labels[z], lesion.id)
         axes.set_title(f"lesion {lesion.id}, slice {z + 1}", fontsize=8, pad=3)
+    save_page(figure, path)
+
+
+def begin_page(
+    title: str, summary: str, headings: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[float]
+) -> Figure:
+    """Begin a page with its title, what is said below it, a table, and what must be known at its foot."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=_INCHES)
+    figure.text(0.07, 0.955, title, fontsize=16, fontweight="bold", parse_math=False)
+    figure.text(0.07, 0.935, summary, fontsize=9, va="top", parse_math=False)
     figure.text(0.07, 0.025, _FOOTER, fontsize=6.5, va="bottom")
+    axes = figure.add_axes((0.07, 0.60, 0.86, 0.28))
+    axes.set_axis_off()
+    if rows:
+        table = axes.table(
+            [list(headings), *map(list, rows)],
+            loc="upper left",
+            cellLoc="left",
+            edges="horizontal",
+            colWidths=list(widths),
+        )
+        table.auto_set_font_size(False)
+        table.set_fontsize(8)
+    return figure
+
+
+def save_page(figure: Figure, path: str | Path) -> None:
+    """Write a page as PDF, whole or not at all."""
     with write_atomically(path) as temporary:
         figure.savefig(temporary, format="pdf", metadata={"Creator": f"metseg {__version__}", "Author": None})
 
@@ -117,7 +137,7 @@ def _cells(lesion: Lesion) -> list[str]:
     ]
 
 
-def _outline(axes: Axes, labels: npt.NDArray[np.integer], lesion: int) -> None:
+def draw_outlines(axes: Axes, labels: npt.NDArray[np.integer], lesion: int) -> None:
     """Draw the outlines of a slice, that of ``lesion`` thick."""
     for number in np.unique(labels[labels > 0]):
         inside = np.pad((labels == number).astype(np.float32), 1)

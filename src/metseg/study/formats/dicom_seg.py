@@ -109,7 +109,7 @@ def _look(path: Path) -> Header:
 def _opened(path: Path) -> Any:
     import highdicom
 
-    return highdicom.seg.segread(path, lazy_frame_retrieval=True)
+    return highdicom.seg.segread(path)
 
 
 def _values(data: Any) -> npt.NDArray[Any]:

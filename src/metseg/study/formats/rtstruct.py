@@ -126,7 +126,10 @@ def _regions(path: Path) -> tuple[list[_Region], list[str]]:
         contours = [one for one in roi.get("ContourSequence") or [] if one.get("ContourGeometricType") in _CLOSED]
         if types.get(number, "").upper() in _LESIONS:
             found = (np.array(one.ContourData, np.float64).reshape(-1, 3) for one in contours)
-            regions.append(_Region(len(regions) + 1, tuple(points for points in found if len(points) > 2)))
+            points = [one for one in found if len(one) > 2]
+            if not all(np.isfinite(one).all() for one in points):
+                raise UnreadableFileError(path, "damaged: a contour has a point that is nowhere")
+            regions.append(_Region(len(regions) + 1, tuple(points)))
         else:
             others.append(names.get(number) or str(number))
     return regions, others
