@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import napari
-import numpy as np
 from window import PLUGIN, settle, wait_until
 
 from metseg.curation import Project, export_pairs
@@ -51,14 +50,15 @@ class Window:
         self._widget.studio.open_project(project)
         wait_until(lambda: self._state.project is not None and not self._state.searching, "opening the project")
 
-    def picture(self, case: str, name: str) -> None:
-        """Open a case, go to its largest lesion's largest slice, and take a picture."""
+    def picture(self, case: str, z: int, name: str) -> None:
+        """Open a case, go to a slice, and take a picture."""
         self._widget.studio.open_case(case)
         wait_until(lambda: self._state.case is not None and self._state.case.name == case, "opening a case")
         wait_until(lambda: not self._widget.studio.busy, "opening a case")
-        labels = np.asarray(self._state.case.labels.data) > 0
-        self._widget.studio.go_to(int(labels.sum(axis=(1, 2)).argmax()))
+        self._widget.studio.go_to(z)
         self._viewer.reset_view(margin=0.02)
+        settle()
+        wait_until(lambda: not self._widget.lesions.busy, "measuring the lesions")
         settle()
         path = self._images / f"{name}.png"
         self._viewer.window.screenshot(str(path), flash=False, canvas_only=False)
@@ -98,8 +98,10 @@ def main() -> None:
     queue = metseg("project", "queue", project)
     names = [case.name for case in Project.open(project).cases()]
     shown = min(names, key=lambda name: queue.find(name) if name in queue else len(queue))
+    known = synthetic_study(int(shown.rpartition("-")[2]), target=Target.ENHANCING_LESION).mask
+    largest = 0 if known is None else int(known.sum(axis=(1, 2)).argmax())
     window = Window(project, given.out / "images")
-    window.picture(shown, "loop_predicted")
+    window.picture(shown, largest, "loop_predicted")
     window.close()
     for name in names:
         metseg("project", "approve", project, name, "--masks", masks, "--annotator", "reader")
@@ -112,7 +114,7 @@ def main() -> None:
     print((child / "gate.md").read_text(encoding="utf-8"))
     metseg("project", "adopt", project, child)
     window = Window(project, given.out / "images")
-    window.picture(shown, "loop_corrected")
+    window.picture(shown, largest, "loop_corrected")
     window.close()
 
 
