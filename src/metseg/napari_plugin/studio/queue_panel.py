@@ -65,7 +65,8 @@ class QueuePanel(Panel):
         self.problem = Hint("notice")
         self.strip = SliceStrip(self._go_to, colours, self._slice_tip)
         self.left = Hint()
-        self.left.setMinimumHeight(2 * self.left.fontMetrics().lineSpacing())  # the buttons below stay where they are
+        # Two lines, in a style sheet that is not applied yet: the buttons below stay where they are.
+        self.left.setMinimumHeight(round(2.6 * self.left.fontMetrics().lineSpacing()))
         self.left.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.buttons = ReviewButtons(self.reviewing)
         self.notes = NotesBox(studio)
