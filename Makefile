@@ -1,4 +1,5 @@
 # make demo   see it work            make test    everything CI checks
+# make docs   the documentation as a site, in site/
 # make install, make format, make clean: what they say
 #
 # Needs Python 3.11 or newer and make; the rest is installed into .venv from the package index.
@@ -14,7 +15,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := test
-.PHONY: demo test check style types install format clean
+.PHONY: demo test docs check style types install format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "napari-metseg needs Python 3.11 or newer; this is " + sys.version)'
@@ -28,6 +29,11 @@ install: $(STAMP)
 
 demo: $(STAMP)
 	@$(BIN)/metseg demo
+
+# Its reference is what docstrings and --help say; a link that leads nowhere is an error.
+docs: $(STAMP)
+	@PATH="$(abspath $(BIN)):$$PATH" NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir site
+	@echo "site/index.html"
 
 check: style types
 
@@ -52,4 +58,4 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) site dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -83,7 +83,7 @@ def test_torch_is_new_enough_to_load_weights_safely(project: dict[str, Any]) -> 
 
 
 def test_the_extras_are_there(project: dict[str, Any]) -> None:
-    assert {"napari", "server", "ui", "scale", "all", "dev"} <= set(project["optional-dependencies"])
+    assert {"napari", "server", "ui", "all", "dev"} <= set(project["optional-dependencies"])
 
 
 def test_the_version_is_the_same_everywhere(project: dict[str, Any], repository: Path) -> None:
