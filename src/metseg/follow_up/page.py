@@ -24,7 +24,7 @@ def write_follow_up_page(path: str | Path, result: FollowUp) -> None:
     Parameters
     ----------
     path : str or Path
-        File to create or replace, ``.pdf``; its folder must exist.
+        File to create or replace, ``.pdf`` or ``.png``; its folder must exist.
     result : FollowUp
 
     Raises

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _INCHES = (8.27, 11.69)
 _ROWS, _PICTURES, _ACROSS = 14, 6, 3
 _COLOUR = "#ffb000"
+_SOFTWARE = f"metseg {__version__}"
 _HEADINGS = ("lesion", "slices", "volume", "diameter × across", "measurable", "side", "probability", "edge")
 _WIDTHS = (0.08, 0.1, 0.14, 0.22, 0.14, 0.12, 0.12, 0.08)
 _FOOTER = (
@@ -43,7 +44,7 @@ def write_page(
     Parameters
     ----------
     path : str or Path
-        File to create or replace, ``.pdf``; its folder must exist.
+        File to create or replace, ``.pdf`` or ``.png``; its folder must exist.
     study : Study
         Shown on post-contrast T1 if it has it, else FLAIR.
     labels : ndarray of int, shape (z, y, x)
@@ -99,9 +100,10 @@ def begin_page(
 
 
 def save_page(figure: Figure, path: str | Path) -> None:
-    """Write a page as PDF, whole or not at all."""
+    """Write a page, whole or not at all: as PDF, or as PNG if it is so called."""
+    form = "png" if Path(path).suffix.lower() == ".png" else "pdf"
     with write_atomically(path) as temporary:
-        figure.savefig(temporary, format="pdf", metadata={"Creator": f"metseg {__version__}", "Author": None})
+        figure.savefig(temporary, format=form, dpi=80, metadata={"Software" if form == "png" else "Creator": _SOFTWARE})
 
 
 def _summary(study: Study, lesions: Sequence[Lesion], about: Mapping[str, Any]) -> str:
@@ -116,7 +118,7 @@ def _summary(study: Study, lesions: Sequence[Lesion], about: Mapping[str, Any]) 
     by = f"{about['model']}, weights {str(about.get('weights_sha256', ''))[:12]}" if about.get("model") else "a person"
     return (
         f"{what}: {count}{volume}{diameters}{more}\n{study.shape[0]} slices, {', '.join(study.sequences)}; {size}\n"
-        f"outlined by {by}; metseg {__version__}"
+        f"outlined by {by}; {_SOFTWARE}"
     )
 
 
