@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,6 +86,24 @@ def test_the_standards_checker_has_no_error(outlined: tuple[Study, Any, Any, Pat
     write_structured_report(tmp_path / "sr.dcm", study, lesions, seg, ABOUT)
     done = subprocess.run(["dciodvfy", str(tmp_path / "sr.dcm")], check=False, capture_output=True, text=True)
     assert "Error" not in done.stderr
+
+
+def test_dcmqi_reads_the_same_measures(outlined: tuple[Study, Any, Any, Path], tmp_path: Path) -> None:
+    pytest.importorskip("dcmqi")
+    study, _, lesions, seg = outlined
+    write_structured_report(tmp_path / "sr.dcm", study, lesions, seg, ABOUT)
+    tool = shutil.which("tid1500reader", path=str(Path(sys.executable).parent))
+    assert tool is not None
+    arguments = ["--inputDICOM", tmp_path / "sr.dcm", "--outputMetadata", tmp_path / "sr.json"]
+    subprocess.run([tool, *map(str, arguments)], check=True, capture_output=True)
+    groups = json.loads((tmp_path / "sr.json").read_text(encoding="utf-8"))["Measurements"]
+    read = [
+        {item["quantity"]["CodeMeaning"]: float(item["value"]) for item in group["measurementItems"]}
+        for group in groups
+        if "ReferencedSegment" in group
+    ]
+    assert [group["Volume"] for group in read] == [round(lesion.volume_mm3, 2) for lesion in lesions]
+    assert [group["Long axis"] for group in read] == [round(lesion.diameter_mm, 2) for lesion in lesions]
 
 
 def test_a_report_needs_the_segmentation_of_its_lesions(outlined: tuple[Study, Any, Any, Path], tmp_path: Path) -> None:
