@@ -55,6 +55,7 @@ class Window:
         self._widget.studio.open_case(case)
         wait_until(lambda: self._state.case is not None and self._state.case.name == case, "opening a case")
         wait_until(lambda: not self._widget.studio.busy, "opening a case")
+        settle()
         self._widget.studio.go_to(z)
         self._viewer.reset_view(margin=0.02)
         settle()
