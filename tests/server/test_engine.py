@@ -12,11 +12,11 @@ import pytest
 
 from metseg.checkpoints import load_checkpoint
 from metseg.inference import Segmenter
-from metseg.server.engine import BusyError, Cancelled, Catalogue, Engine, ModelThread, Work
+from metseg.server.engine import BusyError, Cancelled, Engine, ModelRegistry, ModelThread, Work
 from metseg.study import Study
 
 Batches = list[int]
-Running = tuple[ModelThread, Catalogue, Engine, Batches]
+Running = tuple[ModelThread, ModelRegistry, Engine, Batches]
 
 
 @pytest.fixture
@@ -24,10 +24,10 @@ def running(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]
     monkeypatch.setenv("METSEG_WEIGHTS", str(weights))
     batches: Batches = []
     thread = ModelThread(lambda slices, _seconds: batches.append(slices))
-    catalogue = Catalogue("small", device="cpu", kept=1, batch=8, thread=thread)
-    catalogue.load_default()
+    registry = ModelRegistry("small", device="cpu", kept=1, batch=8, thread=thread)
+    registry.load_default()
     engine = Engine(thread, device="cpu", batch=8, waiting=20, samples=1 << 20)
-    yield thread, catalogue, engine, batches
+    yield thread, registry, engine, batches
     engine.close()
     thread.close()
 
@@ -59,8 +59,8 @@ def slices_of(head: Study) -> list[Study]:
 
 
 def test_studies_that_wait_together_get_the_segmenters_masks(running: Running, head: Study) -> None:
-    thread, catalogue, engine, batches = running
-    model = catalogue.get(None)
+    thread, registry, engine, batches = running
+    model = registry.get(None)
     postprocessing = model.checkpoint.card.postprocessing
     release = hold(thread)
     futures = [engine.start(study, model, postprocessing)[1] for study in slices_of(head)]
@@ -76,8 +76,8 @@ def test_studies_that_wait_together_get_the_segmenters_masks(running: Running, h
 
 
 def test_a_study_of_many_slices_lets_others_through(running: Running, head: Study) -> None:
-    thread, catalogue, engine, batches = running
-    model = catalogue.get(None)
+    thread, registry, engine, batches = running
+    model = registry.get(None)
     release = hold(thread)
     postprocessing = model.checkpoint.card.postprocessing
     long = Study("long", np.concatenate([head.voxels] * 4, axis=1), head.sequences)
@@ -93,8 +93,8 @@ def test_a_study_of_many_slices_lets_others_through(running: Running, head: Stud
 
 
 def test_what_is_given_up_leaves_the_queue_at_once(running: Running, head: Study) -> None:
-    thread, catalogue, engine, batches = running
-    model = catalogue.get(None)
+    thread, registry, engine, batches = running
+    model = registry.get(None)
     release = hold(thread)
     started = [engine.start(study, model, model.checkpoint.card.postprocessing) for study in slices_of(head)]
     until(lambda: thread.slices_waiting == 10)
@@ -128,24 +128,24 @@ def test_the_queue_is_bounded_in_studies_and_in_memory(running: Running, head: S
 
 
 def test_only_so_many_models_stay_loaded_and_each_answers_for_itself(running: Running, head: Study) -> None:
-    _, catalogue, engine, _ = running
+    _, registry, engine, _ = running
     study = slices_of(head)[5]
 
     def ask(name: str) -> bytes:
-        model = catalogue.get(name)
+        model = registry.get(name)
         return engine.start(study, model, model.checkpoint.card.postprocessing)[1].result(60).probabilities.tobytes()
 
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(ask, ["small", "other"] * 6))
     assert len(set(answers[::2])) == len(set(answers[1::2])) == 1
     assert answers[0] != answers[1]
-    assert len(catalogue.loaded) <= 2
+    assert len(registry.loaded) <= 2
 
 
 def test_the_rest_of_a_study_is_estimated_while_it_runs(
     running: Running, head: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, catalogue, engine, _ = running
+    _, registry, engine, _ = running
     monkeypatch.setattr("metseg.events._SHORTEST", 0.0)
     told: list[float | None] = []
 
@@ -156,7 +156,7 @@ def test_the_rest_of_a_study_is_estimated_while_it_runs(
                 told.append(value)  # type: ignore[arg-type]  # seconds, or None
 
     monkeypatch.setattr("metseg.server.engine.queue.Work", Kept)
-    model = catalogue.get(None)
+    model = registry.get(None)
     long = Study("long", np.concatenate([head.voxels] * 4, axis=1), head.sequences)
     _, future = engine.start(long, model, model.checkpoint.card.postprocessing)
     future.result(60)

@@ -1,4 +1,4 @@
-"""``Segmenter``: the one path from a study to its mask, used by every skin."""
+"""``Segmenter``: the one path from a study to its mask, used by every front end."""
 
 from __future__ import annotations
 

@@ -12,20 +12,20 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.security import HTTPBearer
 
 from metseg import __version__
+from metseg.server.access import AccessMiddleware
+from metseg.server.access_log import AccessLogMiddleware
 from metseg.server.description import described
 from metseg.server.draining import Draining
-from metseg.server.engine import Catalogue, Engine, ModelThread
-from metseg.server.guarding import Guard
-from metseg.server.intake import Decoder, Limits
+from metseg.server.engine import Engine, ModelRegistry, ModelThread
 from metseg.server.jobs import Jobs
 from metseg.server.logs import configure_logs, log
 from metseg.server.metrics import Metrics
-from metseg.server.observation import Observation
 from metseg.server.problems import add_problem_handlers
 from metseg.server.routes import ROUTERS
 from metseg.server.services import Services
 from metseg.server.settings import Settings, require_token, settings_from_environment
 from metseg.server.slicer import slicer_routers
+from metseg.server.upload_decoding import Decoder, Limits
 
 _DESCRIPTION = """Outline lesions in brain MRI. For research; not a medical device; every outline must be checked by a
 person."""
@@ -63,8 +63,8 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS) -> Fa
         form_limits=_FORM_LIMITS,
         redirect_slashes=False,
     )
-    app.add_middleware(Guard, settings=settings)
-    app.add_middleware(Observation, metrics=metrics, draining=draining)
+    app.add_middleware(AccessMiddleware, settings=settings)
+    app.add_middleware(AccessLogMiddleware, metrics=metrics, draining=draining)
     add_problem_handlers(app)
     protected = [] if settings.token is None else [Depends(HTTPBearer(auto_error=False))]
     for router in (*routers, *slicer_routers(settings)):
@@ -105,11 +105,11 @@ def _lifespan(settings: Settings, metrics: Metrics, draining: Draining) -> Calla
         _show(services)
         try:
             await services.decoder.warm()
-            model = await to_thread.run_sync(services.catalogue.load_default)
+            model = await to_thread.run_sync(services.model_registry.load_default)
             _set_aside_what_stays()
             services.ready = True
             draining.install()
-            log("ready", model=model.name, device=services.catalogue.device)
+            log("ready", model=model.name, device=services.model_registry.device)
             yield
         finally:
             services.ready = False
@@ -131,11 +131,11 @@ def _set_aside_what_stays() -> None:
 
 def _services(settings: Settings, metrics: Metrics, draining: Draining) -> Services:
     thread = ModelThread(metrics.observe_batch)
-    catalogue = Catalogue(
+    registry = ModelRegistry(
         settings.model, device=settings.device, kept=settings.models_kept, batch=settings.batch, thread=thread
     )
     engine = Engine(
-        thread, device=catalogue.device, batch=settings.batch, waiting=settings.waiting, samples=settings.samples
+        thread, device=registry.device, batch=settings.batch, waiting=settings.waiting, samples=settings.samples
     )
     decoder = Decoder(
         Limits(settings.samples, settings.slices, settings.side),
@@ -144,7 +144,7 @@ def _services(settings: Settings, metrics: Metrics, draining: Draining) -> Servi
         mib=settings.decode_mib,
     )
     jobs = Jobs(engine, settings.jobs, settings.job_mib, settings.job_seconds)
-    return Services(settings, metrics, draining, decoder, thread, catalogue, engine, jobs)
+    return Services(settings, metrics, draining, decoder, thread, registry, engine, jobs)
 
 
 def _show(services: Services) -> None:
@@ -152,4 +152,4 @@ def _show(services: Services) -> None:
     metrics.gauge("studies_waiting", "Studies that wait for a network or are in it.", lambda: services.engine.slots)
     metrics.gauge("slices_waiting", "Slices that wait for a network.", lambda: services.thread.slices_waiting)
     metrics.gauge("jobs", "Jobs that are kept.", lambda: services.jobs.count)
-    metrics.gauge("models_loaded", "Models that are loaded.", lambda: len(services.catalogue.loaded))
+    metrics.gauge("models_loaded", "Models that are loaded.", lambda: len(services.model_registry.loaded))

@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from metseg.preprocessing import PreprocessingConfig
-from metseg.server.answers import JSON
 from metseg.server.problems import Problem
+from metseg.server.responses import JSON
 from metseg.server.routes.uploads import TYPES, UPLOAD_PATHS
 from metseg.server.services import Services
 
@@ -111,4 +111,4 @@ def _encodings(fields: dict[str, Any]) -> dict[str, Any]:
 def _model_names(app: FastAPI) -> list[str]:
     """Models that can be used, once the server has started."""
     services: Services | None = getattr(app.state, "services", None)
-    return [] if services is None else [info.name for info in services.catalogue.listed() if info.card is not None]
+    return [] if services is None else [info.name for info in services.model_registry.listed() if info.card is not None]

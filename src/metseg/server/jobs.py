@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from metseg.inference import Segmentation
-from metseg.server.answers import JobDocument, JobState, Result, result_of
 from metseg.server.engine import BusyError, Cancelled, Engine, Slot, Work
-from metseg.server.intake import Decoded
 from metseg.server.logs import log
 from metseg.server.problems import ProblemError, as_problem
+from metseg.server.responses import JobDocument, JobState, Result, result_of
+from metseg.server.upload_decoding import Decoded
 
 
 @dataclass(eq=False)
@@ -32,7 +32,7 @@ class Job:
     result : Result or None
         What came of it.
     problem : ProblemError or None
-        Why it failed.
+        Reason it failed.
     ended : float or None
         When, in seconds of :func:`time.monotonic`.
     """

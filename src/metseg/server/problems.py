@@ -14,13 +14,18 @@ from starlette.exceptions import HTTPException
 
 from metseg.errors import CheckpointError, MetsegError, MissingExtraError
 from metseg.server.engine import BusyError, Cancelled, UnknownModelError
-from metseg.server.intake import Refusal, Why
+from metseg.server.upload_decoding import Reason, UploadRejected
 
 MEDIA_TYPE = "application/problem+json"
 #: What is logged where the client went away; nobody reads such an answer.
 CLIENT_GONE = 499
 
-_REFUSALS = {Why.UNSUPPORTED: 415, Why.TOO_LARGE: 413, Why.UNREADABLE: 422, Why.MISNAMED: 409}
+_REFUSALS = {
+    Reason.UNSUPPORTED: 415,
+    Reason.TOO_LARGE: 413,
+    Reason.UNREADABLE: 422,
+    Reason.MISNAMED: 409,
+}
 _MEANINGS = {
     400: "The request is not valid HTTP or multipart.",
     401: "The token is missing or wrong.",
@@ -97,7 +102,7 @@ def as_problem(error: Exception) -> ProblemError:
             return ProblemError(error.status_code, _explained(str(error.detail)), error.headers)
         case RequestValidationError():
             return ProblemError(422, "; ".join(map(_wrong_parameter, error.errors())))
-        case Refusal():
+        case UploadRejected():
             return ProblemError(_REFUSALS[error.why], error.reason)
         case BusyError():
             return ProblemError(503, str(error), {"Retry-After": str(error.seconds)})

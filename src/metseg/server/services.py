@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from metseg.server.draining import Draining
-from metseg.server.engine import Catalogue, Engine, ModelThread
-from metseg.server.intake import Decoder
+from metseg.server.engine import Engine, ModelRegistry, ModelThread
 from metseg.server.jobs import Jobs
 from metseg.server.metrics import Metrics
 from metseg.server.settings import Settings
+from metseg.server.upload_decoding import Decoder
 
 
 @dataclass(eq=False)
@@ -31,7 +31,7 @@ class Services:
         From upload to study.
     thread : ModelThread
         Runs networks.
-    catalogue : Catalogue
+    model_registry : ModelRegistry
         Models by name.
     engine : Engine
         The queue in front of the networks.
@@ -46,7 +46,7 @@ class Services:
     draining: Draining
     decoder: Decoder
     thread: ModelThread
-    catalogue: Catalogue
+    model_registry: ModelRegistry
     engine: Engine
     jobs: Jobs
     ready: bool = field(default=False)

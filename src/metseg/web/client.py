@@ -55,7 +55,7 @@ class RefusedError(MetsegError):
     status : int
         Of HTTP.
     detail : str
-        Why, in the server's words.
+        RejectionReason, in the server's words.
     """
 
     def __init__(self, status: int, detail: str) -> None:

@@ -33,7 +33,7 @@ class Session:
     results : dict of str to Result
         What has come back for ``upload`` with that ``clahe``, by model.
     problem : MetsegError or None
-        Why the last try failed.
+        RejectionReason the last try failed.
     at : list of int
         The voxel (z, y, x) that is looked at.
     lesion : int

@@ -19,7 +19,7 @@ from metseg.errors import MetsegError
 from metseg.events import Finished, Notice, Progress, RemainingTime
 from metseg.inference import Backend, Segmentation, open_segmenter
 from metseg.lesions import PostprocessingConfig
-from metseg.server.engine.catalogue import Loaded
+from metseg.server.engine.model_registry import Loaded
 from metseg.server.engine.model_thread import Cancelled, Images, ModelThread, SharedNetwork
 from metseg.study import Study
 

@@ -7,8 +7,8 @@ from typing import Annotated
 from anyio import to_thread
 from fastapi import APIRouter, Path, Request, Response
 
-from metseg.server.answers import JobDocument, MaskDocument, View, check_slice, render
 from metseg.server.problems import declared
+from metseg.server.responses import JobDocument, MaskDocument, View, check_slice, render
 from metseg.server.routes.uploads import (
     ANSWERS,
     ONE_UPLOAD,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from metseg.server.answers import ModelList, describe_model
 from metseg.server.problems import declared
+from metseg.server.responses import ModelList, describe_model
 from metseg.server.services import SharedServices
 
 router = APIRouter(tags=["models"])
@@ -14,9 +14,9 @@ router = APIRouter(tags=["models"])
 @router.get("/models", responses=declared(401, 403, 500))
 def models(services: SharedServices) -> ModelList:
     """List the models that `model` can name, with what their cards say."""
-    catalogue = services.catalogue
-    default, loaded = catalogue.default, catalogue.loaded
+    registry = services.model_registry
+    default, loaded = registry.default, registry.loaded
     return ModelList(
-        automatic=catalogue.automatic,
-        models=[describe_model(info, default=default, loaded=loaded) for info in catalogue.listed()],
+        automatic=registry.automatic,
+        models=[describe_model(info, default=default, loaded=loaded) for info in registry.listed()],
     )

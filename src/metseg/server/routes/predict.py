@@ -9,10 +9,9 @@ from fastapi import APIRouter, Request, Response
 
 from metseg.inference import Segmentation
 from metseg.lesions import PostprocessingConfig
-from metseg.server.answers import MaskDocument, View, check_slice, render, result_of
 from metseg.server.engine import Loaded
-from metseg.server.intake import Decoded
 from metseg.server.problems import declared
+from metseg.server.responses import MaskDocument, View, check_slice, render, result_of
 from metseg.server.routes.uploads import (
     ANSWERS,
     ONE_UPLOAD,
@@ -31,6 +30,7 @@ from metseg.server.routes.uploads import (
 )
 from metseg.server.routes.waiting import while_connected
 from metseg.server.services import Services, SharedServices
+from metseg.server.upload_decoding import Decoded
 
 router = APIRouter(tags=["predict"])
 

@@ -10,12 +10,12 @@ from fastapi import Depends, File, Query, Request, UploadFile
 from metseg.errors import DataError
 from metseg.lesions import TargetChoice
 from metseg.preprocessing import Clahe
-from metseg.server.answers import GZIP, NIFTI, PNG, TIFF, ZIP, View, offers
 from metseg.server.engine import Loaded
-from metseg.server.intake import Decoded
 from metseg.server.negotiation import preferred
 from metseg.server.problems import ProblemError
+from metseg.server.responses import GZIP, NIFTI, PNG, TIFF, ZIP, View, offers
 from metseg.server.services import Services
+from metseg.server.upload_decoding import Decoded
 from metseg.study import Sequence, parse_sequences
 
 #: Where an upload goes, and what it may be.
@@ -152,7 +152,7 @@ async def chosen_model(
     """
     targets = () if target is None else TargetChoice(target).targets
     try:
-        return await to_thread.run_sync(services.catalogue.get, name, sequences, targets)
+        return await to_thread.run_sync(services.model_registry.get, name, sequences, targets)
     except DataError as error:
         raise ProblemError(409, str(error)) from None
 

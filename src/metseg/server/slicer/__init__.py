@@ -6,8 +6,8 @@ from fastapi import APIRouter
 
 from metseg.curation import Project
 from metseg.server.settings import Settings
+from metseg.server.slicer.context import opened_workplace
 from metseg.server.slicer.routes import OPEN_ROUTERS, ROUTERS
-from metseg.server.slicer.workplace import opened_workplace
 
 __all__ = ["slicer_routers"]
 

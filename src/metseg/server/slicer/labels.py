@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metseg.curation import CaseDescription, CaseSession, Corrections, EditKind, Status
 from metseg.lesions import Target
-from metseg.server.intake import Decoded
 from metseg.server.problems import ProblemError
 from metseg.server.slicer.forms import Asked
 from metseg.server.slicer.volumes import mask_of_case
+from metseg.server.upload_decoding import Decoded
 from metseg.study.formats import is_whole
 
 #: Name of a segment of which nobody knows what it outlines; else segments are named after their target.

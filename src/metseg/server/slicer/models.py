@@ -10,7 +10,7 @@ from metseg.checkpoints import ModelCard, load_checkpoint, read_card
 from metseg.curation import DefaultModel, Project
 from metseg.errors import CheckpointError, DataError, MetsegError
 from metseg.networks import EnsembleSpec
-from metseg.server.engine import Catalogue, Loaded, UnknownModelError
+from metseg.server.engine import Loaded, ModelRegistry, UnknownModelError
 from metseg.server.logs import log
 from metseg.server.problems import ProblemError
 from metseg.server.slicer.labels import LESION
@@ -46,25 +46,25 @@ class Models:
     ----------
     project : Path
         Its folder.
-    catalogue : Catalogue
+    registry : ModelRegistry
         The server's.
     """
 
-    def __init__(self, project: Path, catalogue: Catalogue) -> None:
+    def __init__(self, project: Path, registry: ModelRegistry) -> None:
         self._project = project
-        self._catalogue = catalogue
+        self._registry = registry
         self._adopted: tuple[str, Loaded] | None = None
         self._lock = threading.Lock()
 
     @property
     def automatic(self) -> bool:
         """Whether the server chooses a model by the sequences of an image unless one is named."""
-        return self._catalogue.automatic
+        return self._registry.automatic
 
     def offers(self) -> list[Offer]:
         """Every model that is in order: the adopted one, the server's default, the others."""
-        listed = [Offer(info.name, info.card, info.path) for info in self._catalogue.listed() if info.card is not None]
-        listed.sort(key=lambda offer: offer.name != self._catalogue.default)
+        listed = [Offer(info.name, info.card, info.path) for info in self._registry.listed() if info.card is not None]
+        listed.sort(key=lambda offer: offer.name != self._registry.default)
         adopted = self._adopted_offer({offer.name for offer in listed})
         return listed if adopted is None else [adopted, *listed]
 
@@ -83,9 +83,9 @@ class Models:
             If its file is damaged.
         """
         model = self._default_model()
-        if model is None or name != self._title(model, {info.name for info in self._catalogue.listed()}):
+        if model is None or name != self._title(model, {info.name for info in self._registry.listed()}):
             try:
-                return self._catalogue.get(name, sequences)
+                return self._registry.get(name, sequences)
             except UnknownModelError as error:
                 raise ProblemError(404, str(error)) from None
             except DataError as error:

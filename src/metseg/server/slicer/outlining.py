@@ -12,10 +12,10 @@ from metseg.curation.kinds import DONE
 from metseg.curation.predicting import provenance_of, was_predicted
 from metseg.errors import UnreadableFileError
 from metseg.inference import Segmentation
-from metseg.server.intake import Decoded
 from metseg.server.problems import ProblemError
 from metseg.server.slicer.cases import Cases
 from metseg.server.slicer.volumes import case_volume, packed
+from metseg.server.upload_decoding import Decoded
 from metseg.study.formats import mask_volume
 
 

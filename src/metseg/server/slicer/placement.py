@@ -11,8 +11,8 @@ from metseg.curation import Project
 from metseg.curation.earlier_projects import UPLOADS
 from metseg.curation.names import safe_name
 from metseg.errors import DataError
-from metseg.server.intake import Decoded
 from metseg.server.problems import ProblemError
+from metseg.server.upload_decoding import Decoded
 from metseg.study import Geometry, Study, read_study, write_tiff
 from metseg.study.formats import without_made_up_place
 

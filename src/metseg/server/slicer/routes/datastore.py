@@ -13,18 +13,18 @@ from pydantic import BaseModel, Field, Json
 
 from metseg.curation import CaseSummary
 from metseg.errors import DataError
-from metseg.server.intake import Decoded
 from metseg.server.logs import log
 from metseg.server.problems import ProblemError
 from metseg.server.routes.uploads import UPLOAD, VOLUME_TYPES, decoded_upload, upload_of
 from metseg.server.services import SharedServices
+from metseg.server.slicer.context import SharedContext, SlicerContext
 from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, PARAMS, Asked, ImageId, NewImageId, refused
 from metseg.server.slicer.labels import LESION, LabelParameters, Saved, drawn_mask, save_mask
 from metseg.server.slicer.placement import add_upload
 from metseg.server.slicer.routes.info import FINAL, ORIGINAL, Store, has_final, has_original, stock
 from metseg.server.slicer.routes.samples import file_name
 from metseg.server.slicer.volumes import case_volume
-from metseg.server.slicer.workplace import SharedWorkplace, Workplace
+from metseg.server.upload_decoding import Decoded
 
 router = APIRouter(prefix="/datastore", tags=["slicer"], form_limits=FORM_LIMITS)
 
@@ -104,19 +104,19 @@ class SavedLabel(BaseModel):
 
 
 @router.get("/", responses=refused(401, 403, 422, 500))
-def datastore(workplace: SharedWorkplace, output: Output = Output.STATS) -> Store | Stock:
+def datastore(context: SharedContext, output: Output = Output.STATS) -> Store | Stock:
     """How much is done; or every image with its labels."""
-    cases = workplace.cases.listed()
+    cases = context.cases.listed()
     if output is Output.STATS:
         return stock(cases)
-    usual = LESION if workplace.models.automatic else workplace.models.segments()[0]
+    usual = LESION if context.models.automatic else context.models.segments()[0]
     return Stock(objects={case.name: _stored(case, case.target or usual) for case in cases})
 
 
 @router.get("/image", response_class=Response, responses={**_VOLUME, **refused(401, 403, 404, 422, 500)})
-def download_image(workplace: SharedWorkplace, image: ImageId) -> Response:
+def download_image(context: SharedContext, image: ImageId) -> Response:
     """An image as NIfTI: FLAIR, or what stands for it."""
-    volume = workplace.images.volume(workplace.cases.view(image))
+    volume = context.images.volume(context.cases.view(image))
     return _file(volume.content, file_name(image))
 
 
@@ -124,20 +124,20 @@ def download_image(workplace: SharedWorkplace, image: ImageId) -> Response:
 @router.put("/image", dependencies=MULTIPART, responses=_UPLOADING)
 async def add_image(
     services: SharedServices,
-    workplace: SharedWorkplace,
+    context: SharedContext,
     image: NewImageId,
     file: Annotated[UploadFile, UPLOAD],
     params: Annotated[Json[Asked | None], PARAMS] = None,
 ) -> AddedImage:
     """Add an image to the project; it is kept there as TIFF, with its place in the head beside it."""
     decoded = await decoded_upload(services, file)
-    await to_thread.run_sync(_add, workplace, image, decoded)
+    await to_thread.run_sync(_add, context, image, decoded)
     return AddedImage(image=image)
 
 
 @router.get("/label", response_class=Response, responses={**_VOLUME, **refused(401, 403, 404, 422, 500)})
 def download_label(
-    workplace: SharedWorkplace,
+    context: SharedContext,
     label: Annotated[str, Query(description="The image's name.", max_length=500)],
     tag: Tag,
 ) -> Response:
@@ -146,7 +146,7 @@ def download_label(
     `original` is what a person goes on with: the labels as they are now, be they predicted or drawn. `final` is the
     same, once somebody has corrected or approved it.
     """
-    case = workplace.cases.view(label)
+    case = context.cases.view(label)
     if not (has_final if tag is Tag.FINAL else has_original)(case.summary):
         raise ProblemError(404, f"the image has no {tag} label yet")
     return _file(case_volume((case.labels > 0).astype(np.uint8), case.description.geometry), "label.nii.gz")
@@ -155,7 +155,7 @@ def download_label(
 @router.put("/label", dependencies=MULTIPART, responses=_UPLOADING)
 async def save_label(
     services: SharedServices,
-    workplace: SharedWorkplace,
+    context: SharedContext,
     image: ImageId,
     label: Annotated[UploadFile, upload_of(VOLUME_TYPES, "NIfTI on the image's grid; every value but 0 is lesion.")],
     tag: Annotated[Literal["", "final"], Query(description="`final`, or nothing.")] = "final",
@@ -169,7 +169,7 @@ async def save_label(
     decoded = await decoded_upload(services, label)
     digest = await to_thread.run_sync(_digest, label)
     detail = {"from": "MONAI Label client", "sha256": digest}
-    saved = await to_thread.run_sync(_save, workplace, image, decoded, told, detail)
+    saved = await to_thread.run_sync(_save, context, image, decoded, told, detail)
     return SavedLabel(
         image=image,
         label=image,
@@ -180,17 +180,17 @@ async def save_label(
     )
 
 
-def _add(workplace: Workplace, name: str, decoded: Decoded) -> None:
+def _add(context: SlicerContext, name: str, decoded: Decoded) -> None:
     try:
-        add_upload(workplace.cases.project(), name, decoded)
+        add_upload(context.cases.project(), name, decoded)
     except DataError as error:
         log("an image was not added", error=error)
         raise ProblemError(500, "the image cannot be written: the project's folder is read-only or full") from error
 
 
-def _save(workplace: Workplace, name: str, decoded: Decoded, told: LabelParameters, detail: dict[str, Any]) -> Saved:
-    mask = drawn_mask(decoded, told.segments, workplace.cases.view(name).description)
-    with workplace.cases.session(name, told.who) as session:
+def _save(context: SlicerContext, name: str, decoded: Decoded, told: LabelParameters, detail: dict[str, Any]) -> Saved:
+    mask = drawn_mask(decoded, told.segments, context.cases.view(name).description)
+    with context.cases.session(name, told.who) as session:
         return save_mask(session, mask, detail)
 
 

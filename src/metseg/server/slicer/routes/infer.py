@@ -18,10 +18,10 @@ from metseg.server.routes.predict import segment
 from metseg.server.routes.uploads import UPLOAD, decoded_upload
 from metseg.server.routes.waiting import while_connected
 from metseg.server.services import Services, SharedServices
+from metseg.server.slicer.context import SharedContext, SlicerContext
 from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, PARAMS, Asked, multipart, refused
 from metseg.server.slicer.outlining import Source, keep
 from metseg.server.slicer.volumes import UNKNOWN_SPACING
-from metseg.server.slicer.workplace import SharedWorkplace, Workplace
 
 router = APIRouter(tags=["slicer"], form_limits=FORM_LIMITS)
 
@@ -95,7 +95,7 @@ async def _no_label(request: Request) -> None:
 async def infer(
     request: Request,
     services: SharedServices,
-    workplace: SharedWorkplace,
+    context: SharedContext,
     model: Annotated[str, Path(max_length=200, description="A model that /info/ lists, or auto.")],
     image: Annotated[
         str, Query(max_length=500, description="An image of the project; needed without the other two.")
@@ -114,35 +114,35 @@ async def infer(
 
     async def answer() -> Response:
         with services.engine.admit() as slot:
-            source = await _source(services, workplace, file, session_id, image)
+            source = await _source(services, context, file, session_id, image)
             services.engine.hold(slot, source.decoded.study)
-            loaded = await to_thread.run_sync(workplace.models.get, model, source.decoded.study.sequences)
+            loaded = await to_thread.run_sync(context.models.get, model, source.decoded.study.sequences)
             loaded = loaded.with_clahe(told.clahe)
             how = loaded.checkpoint.card.postprocessing.adjusted(threshold=told.threshold, smallest=told.smallest)
             segmentation, notices = await segment(services, source.decoded, loaded, how)
             return await to_thread.run_sync(
-                _answer, workplace, source, loaded, segmentation, notices, told.who, output, request.state.request_id
+                _answer, context, source, loaded, segmentation, notices, told.who, output, request.state.request_id
             )
 
     return await while_connected(request, answer)
 
 
 async def _source(
-    services: Services, workplace: Workplace, file: UploadFile | None, session_id: str, image: str
+    services: Services, context: SlicerContext, file: UploadFile | None, session_id: str, image: str
 ) -> Source:
     if session_id:
-        session = workplace.sessions.get(session_id)
+        session = context.sessions.get(session_id)
         with session.path.open("rb") as sent:
             return Source(await services.decoder.decode(sent))
     if file is not None:
         return Source(await decoded_upload(services, file))
     if not image:
         raise ProblemError(404, "name an image of the project (?image=), a session (?session_id=), or send a file")
-    return await to_thread.run_sync(Source.of_case, workplace.cases, image)
+    return await to_thread.run_sync(Source.of_case, context.cases, image)
 
 
 def _answer(
-    workplace: Workplace,
+    context: SlicerContext,
     source: Source,
     model: Loaded,
     segmentation: Segmentation,
@@ -154,7 +154,7 @@ def _answer(
     said = [*source.decoded.notices, *(notice.removeprefix(f"{source.decoded.study.name}: ") for notice in notices)]
     kept = False
     if source.case:
-        reason = keep(workplace.cases, source.case, model.checkpoint.card.name, segmentation, who)
+        reason = keep(context.cases, source.case, model.checkpoint.card.name, segmentation, who)
         kept = not reason
         said += [f"not stored: {reason}"] if reason else []
     spacing = source.decoded.study.geometry.spacing

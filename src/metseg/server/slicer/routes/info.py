@@ -10,11 +10,11 @@ from pydantic import BaseModel, Field
 
 from metseg import DEFAULT_MODEL, __version__
 from metseg.curation import CaseSummary, Status
+from metseg.server.slicer.context import SharedContext
 from metseg.server.slicer.forms import refused
 from metseg.server.slicer.models import Offer
 from metseg.server.slicer.samples import Strategy
 from metseg.server.slicer.training import TrainingOptions
-from metseg.server.slicer.workplace import SharedWorkplace
 
 router = APIRouter(tags=["slicer"])
 
@@ -61,13 +61,13 @@ class Info(BaseModel):
 
 
 @router.get("/info/", responses=refused(401, 403, 500))
-def info(workplace: SharedWorkplace) -> Info:
+def info(context: SharedContext) -> Info:
     """Models, labels, strategies and trainers, and how much is done."""
-    offers, segments = workplace.models.offers(), workplace.models.segments()
-    last = workplace.trainings.last
+    offers, segments = context.models.offers(), context.models.segments()
+    last = context.trainings.last
     return Info(
         labels=list(segments),
-        models=(_automatic(segments) if workplace.models.automatic else {})
+        models=(_automatic(segments) if context.models.automatic else {})
         | {offer.name: _model(offer) for offer in offers},
         trainers={
             offer.name: Described(
@@ -79,7 +79,7 @@ def info(workplace: SharedWorkplace) -> Info:
         },
         strategies={strategy.value: Described(description=strategy.description) for strategy in Strategy},
         train_stats={} if last is None else {last.model: dict(last.statistics)},
-        datastore=stock(workplace.cases.listed()),
+        datastore=stock(context.cases.listed()),
     )
 
 

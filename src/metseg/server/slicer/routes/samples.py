@@ -9,9 +9,9 @@ from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
 
 from metseg.curation.names import safe_name
+from metseg.server.slicer.context import SharedContext
 from metseg.server.slicer.forms import Asked, refused
 from metseg.server.slicer.samples import Strategy
-from metseg.server.slicer.workplace import SharedWorkplace
 
 router = APIRouter(tags=["slicer"])
 
@@ -33,20 +33,18 @@ class Sample(BaseModel):
 @router.post(
     "/activelearning/{strategy}", response_model_exclude_none=True, responses=refused(400, 401, 403, 408, 413, 422, 500)
 )
-def next_sample(
-    workplace: SharedWorkplace, strategy: Strategy, wanted: Annotated[Asked | None, Body()] = None
-) -> Sample:
+def next_sample(context: SharedContext, strategy: Strategy, wanted: Annotated[Asked | None, Body()] = None) -> Sample:
     """The next image that nobody has corrected, approved or rejected; an empty answer if there is none."""
     who = (wanted or Asked()).who
-    chosen = workplace.samples.next(strategy, who)
+    chosen = context.samples.next(strategy, who)
     if chosen is None:
         return Sample()
-    case = workplace.cases.view(chosen.name)
+    case = context.cases.view(chosen.name)
     now, spacing = int(time.time()), case.description.spacing
     return Sample(
         id=chosen.name,
         name=file_name(chosen.name),
-        checksum=f"SHA256:{workplace.images.volume(case).sha256}",
+        checksum=f"SHA256:{context.images.volume(case).sha256}",
         ts=now,
         spacing=None if spacing is None else list(spacing),
         status=chosen.status,

@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 
 from metseg.server.routes.uploads import Upload, decoded_upload
 from metseg.server.services import SharedServices
+from metseg.server.slicer.context import SharedContext
 from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, refused
 from metseg.server.slicer.sessions import EXPIRY, Session
-from metseg.server.slicer.workplace import SharedWorkplace
 
 router = APIRouter(prefix="/session", tags=["slicer"], form_limits=FORM_LIMITS)
 
@@ -41,25 +41,25 @@ class NewSession(BaseModel):
 @router.put("/", dependencies=MULTIPART, responses=refused(400, 401, 403, 408, 413, 415, 422, 500, 503))
 async def create_session(
     services: SharedServices,
-    workplace: SharedWorkplace,
+    context: SharedContext,
     files: Upload,
 ) -> NewSession:
     """Send an image to have it outlined with `session_id`; nothing of it goes into the project."""
     await decoded_upload(services, files)
-    session = await to_thread.run_sync(workplace.sessions.add, files.file)
+    session = await to_thread.run_sync(context.sessions.add, files.file)
     return NewSession(session_id=session.id, session_info=_info(session))
 
 
 @router.get("/{id}", responses=refused(401, 403, 404, 422, 500))
-def get_session(workplace: SharedWorkplace, name: SessionId) -> SessionInfo:
+def get_session(context: SharedContext, name: SessionId) -> SessionInfo:
     """Whether a session is still there."""
-    return _info(workplace.sessions.get(name))
+    return _info(context.sessions.get(name))
 
 
 @router.delete("/{id}", responses=refused(401, 403, 404, 422, 500))
-def remove_session(workplace: SharedWorkplace, name: SessionId) -> SessionInfo:
+def remove_session(context: SharedContext, name: SessionId) -> SessionInfo:
     """Forget a session and its image."""
-    return _info(workplace.sessions.remove(name))
+    return _info(context.sessions.remove(name))
 
 
 def _info(session: Session) -> SessionInfo:

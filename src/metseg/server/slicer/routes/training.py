@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 
 from metseg.curation import Status
 from metseg.server.problems import ProblemError
+from metseg.server.slicer.context import SharedContext
 from metseg.server.slicer.forms import Asked, refused
 from metseg.server.slicer.training import TaskState, Training, TrainingOptions
-from metseg.server.slicer.workplace import SharedWorkplace
 
 router = APIRouter(prefix="/train", tags=["slicer"])
 
@@ -39,11 +39,11 @@ class TrainingRequest(TrainingOptions, Asked):
     responses=refused(401, 403, 404, 422, 500, status_404="No training runs, or none has run since the server began."),
 )
 def training_status(
-    workplace: SharedWorkplace,
+    context: SharedContext,
     check_if_running: Annotated[bool, Query(description="404 also if the last one is over.")] = False,
 ) -> Task:
     """The training that runs, or ran last."""
-    trainings = workplace.trainings
+    trainings = context.trainings
     training = trainings.running if check_if_running else trainings.last
     if training is None:
         raise ProblemError(
@@ -60,28 +60,28 @@ def training_status(
     ),
 )
 def start_training(
-    workplace: SharedWorkplace,
+    context: SharedContext,
     model: Annotated[str, Path(max_length=200, description="A trainer that /info/ lists.")],
     wanted: Annotated[TrainingRequest | None, Body()] = None,
 ) -> Task:
     """Train a model further on the approved images, as `metseg retrain` does; one training at a time."""
     wanted = wanted or TrainingRequest()
-    offer = workplace.models.offer(model)
+    offer = context.models.offer(model)
     if not offer.trainable:
         raise ProblemError(422, f"{model} averages several networks; only a single one can be trained further")
-    if not any(case.status is Status.APPROVED for case in workplace.cases.listed()):
+    if not any(case.status is Status.APPROVED for case in context.cases.listed()):
         raise ProblemError(
             409, "no image is approved yet, and only approved ones are trained on: metseg project approve PROJECT CASE"
         )
-    return _task(workplace.trainings.start(offer, TrainingOptions.model_validate(wanted.model_dump())))
+    return _task(context.trainings.start(offer, TrainingOptions.model_validate(wanted.model_dump())))
 
 
 @router.delete(
     "/", response_model_exclude_none=True, responses=refused(401, 403, 404, 500, status_404="No training runs.")
 )
-def stop_training(workplace: SharedWorkplace) -> Task:
+def stop_training(context: SharedContext) -> Task:
     """End the training after the step that it is in."""
-    return _task(workplace.trainings.stop())
+    return _task(context.trainings.stop())
 
 
 def _task(training: Training) -> Task:

@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metseg.server.answers.documents import as_document
-from metseg.server.answers.forms import GZIP, JSON, NIFTI, PNG, TIFF, ZIP, View
-from metseg.server.answers.pictures import enhanced, overlay
-from metseg.server.answers.result import Result
 from metseg.server.problems import ProblemError
+from metseg.server.responses.documents import as_document
+from metseg.server.responses.forms import GZIP, JSON, NIFTI, PNG, TIFF, ZIP, View
+from metseg.server.responses.pictures import enhanced, overlay
+from metseg.server.responses.result import Result
 from metseg.study import MASK_ENDING, SliceFile, sidecar_of, write_tiff
 from metseg.study.formats import mask_volume
 from metseg.study.results import result_files
@@ -29,7 +29,7 @@ _EXTENSIONS = {PNG: "png", TIFF: "tif", GZIP: "nii.gz", NIFTI: "nii", ZIP: "zip"
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedResponse:
     """An answer as bytes.
 
     Attributes
@@ -61,7 +61,7 @@ def check_slice(media_type: str, depth: int, z: int | None) -> None:
         raise ProblemError(406, f"a PNG holds one slice: add ?slice=0 to {depth - 1}, or accept {TIFF}")
 
 
-def render(result: Result, media_type: str, view: View, z: int | None, request_id: str) -> Rendered:
+def render(result: Result, media_type: str, view: View, z: int | None, request_id: str) -> RenderedResponse:
     """The answer as ``media_type``.
 
     Parameters
@@ -69,7 +69,7 @@ def render(result: Result, media_type: str, view: View, z: int | None, request_i
     result : Result
         What to show.
     media_type : str
-        One of :func:`~metseg.server.answers.offers` for ``view``.
+        One of :func:`~metseg.server.responses.offers` for ``view``.
     view : View
         What an image shows.
     z : int or None
@@ -88,9 +88,9 @@ def render(result: Result, media_type: str, view: View, z: int | None, request_i
     if spacing is not None:
         headers["X-Voxel-Spacing"] = " ".join(f"{step:.9g}" for step in spacing)
     if media_type == JSON:
-        return Rendered(as_document(result, request_id).model_dump_json().encode(), media_type, headers)
+        return RenderedResponse(as_document(result, request_id).model_dump_json().encode(), media_type, headers)
     headers["Content-Disposition"] = f'attachment; filename="{view}.{_EXTENSIONS[media_type]}"'
-    return Rendered(_content(result, media_type, view, z or 0), media_type, headers)
+    return RenderedResponse(_content(result, media_type, view, z or 0), media_type, headers)
 
 
 def _content(result: Result, media_type: str, view: View, z: int) -> bytes:

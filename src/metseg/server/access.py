@@ -30,7 +30,7 @@ _LINGER_SECONDS = 10.0
 _PAUSE_SECONDS = 2.0
 
 
-class Guard:
+class AccessMiddleware:
     """ASGI middleware; refuses before the body is read.
 
     Parameters

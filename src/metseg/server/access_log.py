@@ -32,7 +32,7 @@ class _Exchange:
     gone: bool = False
 
 
-class Observation:
+class AccessLogMiddleware:
     """ASGI middleware.
 
     Parameters

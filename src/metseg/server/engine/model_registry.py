@@ -53,7 +53,7 @@ class Loaded:
         return self.networks.setdefault(device, opened)
 
 
-class Catalogue:
+class ModelRegistry:
     """The models of one server.
 
     Parameters

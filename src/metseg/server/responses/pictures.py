@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.preprocessing import Preprocessor, display_window
-from metseg.server.answers.result import Result
+from metseg.server.responses.result import Result
 from metseg.study import Sequence
 
 _OUTLINE = np.array((255, 176, 0), np.float32)

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from metseg.server.intake.limits import Refusal, Why
+from metseg.server.upload_decoding.limits import Reason, UploadRejected
 from metseg.study import is_mask_name
 from metseg.study.formats import suffix_of
 
@@ -34,7 +34,7 @@ def unpack(path: Path, folder: Path, most: int) -> None:
 
     Raises
     ------
-    Refusal
+    UploadRejected
         If it is damaged or encrypted, unpacks to more than ``most`` bytes, holds no slice, or names a file outside
         the folder.
     """
@@ -42,29 +42,29 @@ def unpack(path: Path, folder: Path, most: int) -> None:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in _members(archive) if _is_wanted(member)]
             if not members:
-                raise Refusal(Why.UNREADABLE, "no image in the zip")
+                raise UploadRejected(Reason.UNREADABLE, "no image in the zip")
             left = most
             for member in members:
                 left = _extract(archive, member, folder / member.filename, left)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OverflowError) as error:
-        raise Refusal(Why.UNREADABLE, f"the zip is damaged: {error}") from None
+        raise UploadRejected(Reason.UNREADABLE, f"the zip is damaged: {error}") from None
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
-        raise Refusal(Why.UNREADABLE, "the zip is damaged: it points outside of itself") from None
+        raise UploadRejected(Reason.UNREADABLE, "the zip is damaged: it points outside of itself") from None
 
 
 def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """Every file in the zip, if all can be taken without harm."""
     members = [member for member in archive.infolist() if not member.is_dir()]
     if len(members) > _MAX_MEMBERS:
-        raise Refusal(Why.TOO_LARGE, f"{len(members)} files in the zip; at most {_MAX_MEMBERS} are taken")
+        raise UploadRejected(Reason.TOO_LARGE, f"{len(members)} files in the zip; at most {_MAX_MEMBERS} are taken")
     for member in members:
         _check_name(member.orig_filename)
         if stat.S_ISLNK(member.external_attr >> 16):
-            raise Refusal(Why.UNREADABLE, "the zip holds a link; send the files themselves")
+            raise UploadRejected(Reason.UNREADABLE, "the zip holds a link; send the files themselves")
         if member.flag_bits & _ENCRYPTED:
-            raise Refusal(Why.UNREADABLE, "the zip is encrypted")
+            raise UploadRejected(Reason.UNREADABLE, "the zip is encrypted")
     return members
 
 
@@ -72,7 +72,7 @@ def _check_name(name: str) -> None:
     parts = PurePosixPath(name).parts
     outside = name.startswith("/") or "\\" in name or ":" in name or "\0" in name or ".." in parts
     if outside or not parts or any(len(part.encode()) > _MAX_NAME for part in parts):
-        raise Refusal(Why.UNREADABLE, "the zip names a file outside of it, or in a way that cannot be kept")
+        raise UploadRejected(Reason.UNREADABLE, "the zip names a file outside of it, or in a way that cannot be kept")
 
 
 def _is_wanted(member: zipfile.ZipInfo) -> bool:
@@ -88,15 +88,15 @@ def _is_wanted(member: zipfile.ZipInfo) -> bool:
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, left: int) -> int:
     """Unpack one file of at most ``left`` bytes; returns how many bytes are left."""
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise Refusal(Why.UNSUPPORTED, "the zip is compressed in another way than deflate")
+        raise UploadRejected(Reason.UNSUPPORTED, "the zip is compressed in another way than deflate")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with archive.open(member) as source, target.open("xb") as file:
             while chunk := source.read(min(_CHUNK, left + 1)):
                 left -= len(chunk)
                 if left < 0:
-                    raise Refusal(Why.TOO_LARGE, "the zip unpacks to more than is taken")
+                    raise UploadRejected(Reason.TOO_LARGE, "the zip unpacks to more than is taken")
                 file.write(chunk)
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
-        raise Refusal(Why.UNREADABLE, "the zip holds two files of one name") from None
+        raise UploadRejected(Reason.UNREADABLE, "the zip holds two files of one name") from None
     return left

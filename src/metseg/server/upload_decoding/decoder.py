@@ -14,8 +14,8 @@ import anyio
 from anyio import BrokenWorkerProcess, CapacityLimiter, to_process, to_thread
 
 from metseg.errors import MetsegError
-from metseg.server.intake.decoding import Decoded, decode
-from metseg.server.intake.limits import Limits, Refusal, Why
+from metseg.server.upload_decoding.decoding import Decoded, decode
+from metseg.server.upload_decoding.limits import Limits, Reason, UploadRejected
 from metseg.study import Sequence
 
 _UPLOAD = "sent"
@@ -73,7 +73,7 @@ class Decoder:
 
         Raises
         ------
-        Refusal
+        UploadRejected
             If it is not taken.
         MetsegError
             If something that is needed is not installed.
@@ -103,8 +103,8 @@ class Decoder:
                         limiter=self._processes,
                     )
             except BrokenWorkerProcess:
-                raise Refusal(Why.UNREADABLE, "the file is damaged: decoding it failed") from None
-        raise Refusal(Why.UNREADABLE, f"decoding it takes more than {self._seconds:g} s")
+                raise UploadRejected(Reason.UNREADABLE, "the file is damaged: decoding it failed") from None
+        raise UploadRejected(Reason.UNREADABLE, f"decoding it takes more than {self._seconds:g} s")
 
     async def _start(self) -> None:
         await to_process.run_sync(_confine, self._mib, cancellable=True, limiter=self._processes)

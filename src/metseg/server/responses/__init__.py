@@ -1,6 +1,6 @@
 """The forms an answer can take."""
 
-from metseg.server.answers.documents import (
+from metseg.server.responses.documents import (
     JobDocument,
     JobState,
     MaskDocument,
@@ -9,9 +9,9 @@ from metseg.server.answers.documents import (
     as_document,
     describe_model,
 )
-from metseg.server.answers.forms import GZIP, JSON, NIFTI, PNG, TIFF, ZIP, View, offers
-from metseg.server.answers.rendering import Rendered, check_slice, render
-from metseg.server.answers.result import Result, result_of
+from metseg.server.responses.forms import GZIP, JSON, NIFTI, PNG, TIFF, ZIP, View, offers
+from metseg.server.responses.rendering import RenderedResponse, check_slice, render
+from metseg.server.responses.result import Result, result_of
 
 __all__ = [
     "GZIP",
@@ -25,7 +25,7 @@ __all__ = [
     "MaskDocument",
     "ModelDocument",
     "ModelList",
-    "Rendered",
+    "RenderedResponse",
     "Result",
     "View",
     "as_document",

@@ -1,4 +1,4 @@
-"""An upload becomes a study. Runs in a process of its own, see :mod:`metseg.server.intake.decoder`."""
+"""An upload becomes a study. Runs in a process of its own, see :mod:`metseg.server.upload_decoding.decoder`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from metseg.errors import DataError, TooLargeError, UnreadableFileError, UnsupportedFileError
-from metseg.server.intake.archives import unpack
-from metseg.server.intake.limits import Limits, Refusal, Why
+from metseg.server.upload_decoding.archives import unpack
+from metseg.server.upload_decoding.limits import Limits, Reason, UploadRejected
 from metseg.study import ProblemKind, Sequence, SliceFile, Study, StudyFiles, find_studies, load
 from metseg.study.formats import HEAD, find_images, formats, reader_by_content
 
@@ -17,9 +17,9 @@ ZIP = "zip"
 #: Bytes of a zip's slices for each byte of voxels; damaged or padded files may have more than their voxels need.
 _ROOM = 4
 _WHY = {
-    ProblemKind.TOO_LARGE: Why.TOO_LARGE,
-    ProblemKind.UNSUPPORTED: Why.UNSUPPORTED,
-    ProblemKind.SEQUENCE: Why.MISNAMED,
+    ProblemKind.TOO_LARGE: Reason.TOO_LARGE,
+    ProblemKind.UNSUPPORTED: Reason.UNSUPPORTED,
+    ProblemKind.SEQUENCE: Reason.MISNAMED,
 }
 _ABOUT_MASKS = {ProblemKind.NO_MASK, ProblemKind.ORPHAN_MASK, ProblemKind.MASK}
 
@@ -59,7 +59,7 @@ def decode(path: Path, folder: Path, limits: Limits, sequences: tuple[Sequence, 
 
     Raises
     ------
-    Refusal
+    UploadRejected
         If it is not taken; the reason names no file of this computer.
     MetsegError
         If something that is needed is not installed.
@@ -71,18 +71,18 @@ def decode(path: Path, folder: Path, limits: Limits, sequences: tuple[Sequence, 
             unpack(path, folder, _ROOM * limits.samples)
             return _zipped(folder, limits, sequences)
         if not head:
-            raise Refusal(Why.UNREADABLE, "the file is empty")
+            raise UploadRejected(Reason.UNREADABLE, "the file is empty")
         reader = reader_by_content(head)
         if reader is None:
-            raise Refusal(Why.UNSUPPORTED, f"by its first bytes none of {formats()}, or a zip of such files")
+            raise UploadRejected(Reason.UNSUPPORTED, f"by its first bytes none of {formats()}, or a zip of such files")
         upload = path.rename(path.with_name(f"upload{reader.suffixes[0]}"))
         files = StudyFiles("upload", upload.parent, (SliceFile(upload),), sequences=sequences)
         return _study(files, upload.parent, reader.name.lower(), limits)
     except MemoryError:
-        raise Refusal(Why.TOO_LARGE, "decoding it takes more memory than there is for one upload") from None
+        raise UploadRejected(Reason.TOO_LARGE, "decoding it takes more memory than there is for one upload") from None
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         # Readers of other people's formats raise what they like; whatever it is, the file is not readable.
-        raise Refusal(Why.UNREADABLE, f"the file is damaged ({type(error).__name__})") from None
+        raise UploadRejected(Reason.UNREADABLE, f"the file is damaged ({type(error).__name__})") from None
 
 
 def _zipped(folder: Path, limits: Limits, sequences: tuple[Sequence, ...] | None) -> Decoded:
@@ -93,9 +93,9 @@ def _zipped(folder: Path, limits: Limits, sequences: tuple[Sequence, ...] | None
         raise _refusal(error, folder, ZIP) from None
     except DataError as error:
         said = str(error).replace(f"{folder}/", "").replace(str(folder), "the zip")
-        raise Refusal(Why.UNREADABLE, said) from None
+        raise UploadRejected(Reason.UNREADABLE, said) from None
     if len(found) > 1:
-        raise Refusal(Why.UNREADABLE, f"the zip holds {len(found)} studies; send one at a time")
+        raise UploadRejected(Reason.UNREADABLE, f"the zip holds {len(found)} studies; send one at a time")
     return _study(found[0], folder, ZIP, limits)
 
 
@@ -108,10 +108,10 @@ def _study(files: StudyFiles, root: Path, kind: str, limits: Limits) -> Decoded:
     problems = [problem for problem in loaded.problems if problem.kind not in _ABOUT_MASKS]
     for problem in problems:
         if problem.refused:
-            why = _WHY.get(problem.kind, Why.UNREADABLE)
-            raise Refusal(why, _located(problem.path, problem.reason, root, kind))
+            why = _WHY.get(problem.kind, Reason.UNREADABLE)
+            raise UploadRejected(why, _located(problem.path, problem.reason, root, kind))
     if len(loaded.studies) != 1:
-        raise Refusal(Why.UNREADABLE, "the slices differ in size, depth or channels")
+        raise UploadRejected(Reason.UNREADABLE, "the slices differ in size, depth or channels")
     notices = tuple(_located(problem.path, problem.reason, root, kind) for problem in problems)
     return Decoded(kind, _relative(loaded.studies[0], root), notices)
 
@@ -124,16 +124,16 @@ def _check(files: StudyFiles, limits: Limits) -> None:
         samples += channels * depth * rows * columns
         limits.check(slices, rows, columns, channels)
         if samples > limits.samples:
-            raise Refusal(Why.TOO_LARGE, f"all slices together have more than {limits.samples} values")
+            raise UploadRejected(Reason.TOO_LARGE, f"all slices together have more than {limits.samples} values")
 
 
-def _refusal(error: UnreadableFileError, root: Path, kind: str) -> Refusal:
-    why = Why.UNREADABLE
+def _refusal(error: UnreadableFileError, root: Path, kind: str) -> UploadRejected:
+    why = Reason.UNREADABLE
     if isinstance(error, TooLargeError):
-        why = Why.TOO_LARGE
+        why = Reason.TOO_LARGE
     elif isinstance(error, UnsupportedFileError):
-        why = Why.UNSUPPORTED
-    return Refusal(why, _located(error.path, error.reason, root, kind))
+        why = Reason.UNSUPPORTED
+    return UploadRejected(why, _located(error.path, error.reason, root, kind))
 
 
 def _located(path: Path, reason: str, root: Path, kind: str) -> str:

@@ -21,7 +21,7 @@ from metseg.server.slicer.training import Trainings
 
 
 @dataclass(frozen=True, eq=False)
-class Workplace:
+class SlicerContext:
     """A project, and what is done with it over the network.
 
     Attributes
@@ -48,8 +48,8 @@ class Workplace:
     trainings: Trainings
 
     @classmethod
-    def over(cls, path: Path, services: Services) -> Workplace:
-        """The workplace over the project at ``path``.
+    def over(cls, path: Path, services: Services) -> SlicerContext:
+        """The context over the project at ``path``.
 
         Raises
         ------
@@ -60,32 +60,32 @@ class Workplace:
         return cls(
             cases,
             Images(),
-            Models(path, services.catalogue),
+            Models(path, services.model_registry),
             Samples(cases),
             Sessions(),
-            Trainings(path, services.settings.training_data, services.catalogue.device),
+            Trainings(path, services.settings.training_data, services.model_registry.device),
         )
 
 
-def workplace_of(request: Request) -> Workplace:
-    """The workplace of the server that takes ``request``."""
-    workplace: Workplace = request.app.state.workplace
-    return workplace
+def workplace_of(request: Request) -> SlicerContext:
+    """The context of the server that takes ``request``."""
+    context: SlicerContext = request.app.state.context
+    return context
 
 
-SharedWorkplace = Annotated[Workplace, Depends(workplace_of)]
+SharedContext = Annotated[SlicerContext, Depends(workplace_of)]
 
 
 @asynccontextmanager
 async def opened_workplace(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-    """Open the workplace when the server has started, and close it before the server ends."""
+    """Open the context when the server has started, and close it before the server ends."""
     services: Services = app.state.services
     if services.settings.project is None:
         raise RuntimeError("these routes need a project")
-    workplace = await to_thread.run_sync(Workplace.over, services.settings.project, services)
-    app.state.workplace = workplace
+    context = await to_thread.run_sync(SlicerContext.over, services.settings.project, services)
+    app.state.context = context
     try:
         yield {}
     finally:
-        await to_thread.run_sync(workplace.trainings.close)
-        await to_thread.run_sync(workplace.sessions.close)
+        await to_thread.run_sync(context.trainings.close)
+        await to_thread.run_sync(context.sessions.close)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from metseg.errors import MetsegError
 
 
-class Why(StrEnum):
+class Reason(StrEnum):
     """Kinds of refusal; each is an HTTP status of its own."""
 
     UNSUPPORTED = "unsupported"
@@ -18,23 +18,23 @@ class Why(StrEnum):
     MISNAMED = "misnamed"
 
 
-class Refusal(MetsegError):
+class UploadRejected(MetsegError):
     """An upload is not taken.
 
     Parameters
     ----------
-    why : Why
+    why : Reason
         The kind of refusal.
     reason : str
         What is wrong, in words for the person who sent it.
     """
 
-    def __init__(self, why: Why, reason: str) -> None:
+    def __init__(self, why: Reason, reason: str) -> None:
         super().__init__(reason)
         self.why = why
         self.reason = reason
 
-    def __reduce__(self) -> tuple[type, tuple[Why, str]]:
+    def __reduce__(self) -> tuple[type, tuple[Reason, str]]:
         return type(self), (self.why, self.reason)
 
 
@@ -61,16 +61,16 @@ class Limits:
 
         Raises
         ------
-        Refusal
+        UploadRejected
             If one of the numbers is too large, or not positive.
         """
         shape = (slices, rows, columns, channels)
         declared = f"{slices} slices of {rows} x {columns} pixels, {channels} channels"
         if min(shape) < 1:
-            raise Refusal(Why.UNREADABLE, f"the header declares {declared}")
+            raise UploadRejected(Reason.UNREADABLE, f"the header declares {declared}")
         if max(rows, columns) > self.side:
-            raise Refusal(Why.TOO_LARGE, f"{declared}; the longest side may be {self.side} pixels")
+            raise UploadRejected(Reason.TOO_LARGE, f"{declared}; the longest side may be {self.side} pixels")
         if slices > self.slices:
-            raise Refusal(Why.TOO_LARGE, f"{declared}; at most {self.slices} slices are taken")
+            raise UploadRejected(Reason.TOO_LARGE, f"{declared}; at most {self.slices} slices are taken")
         if math.prod(shape) > self.samples:
-            raise Refusal(Why.TOO_LARGE, f"{declared}; all together may have {self.samples} values")
+            raise UploadRejected(Reason.TOO_LARGE, f"{declared}; all together may have {self.samples} values")

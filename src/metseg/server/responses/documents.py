@@ -12,7 +12,7 @@ from metseg.checkpoints import ModelInfo
 from metseg.curation.export.runs import encode_runs
 from metseg.lesions import Lesion, PostprocessingConfig, Side, sum_of_target_diameters
 from metseg.preprocessing import Clahe, PreprocessingConfig
-from metseg.server.answers.result import Result
+from metseg.server.responses.result import Result
 
 
 class UsedModel(BaseModel):
@@ -119,7 +119,7 @@ class JobDocument(BaseModel):
     done: int = Field(description="Slices that are ready.")
     total: int = Field(description="Slices of the study.")
     seconds_left: float | None = Field(description="How long a running job still takes, as soon as it can be said.")
-    problem: str | None = Field(description="Why it failed.")
+    problem: str | None = Field(description="Reason it failed.")
     expires_in: float | None = Field(description="Seconds until a finished job is forgotten.")
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from metseg.inference import Segmentation
 from metseg.lesions import Lesion, PostprocessingConfig, Target
 from metseg.preprocessing import Clahe, PreprocessingConfig
-from metseg.server.intake import Decoded
+from metseg.server.upload_decoding import Decoded
 
 
 @dataclass(frozen=True, eq=False)
