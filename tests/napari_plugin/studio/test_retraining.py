@@ -79,9 +79,9 @@ def panel(make_studio: Callable[..., Any], model: Any, small: Path, patiently: W
 
 def test_stopped_resumed_and_judged(panel: Any, project: Project, patiently: Wait) -> None:
     retraining = panel.retraining
-    assert "5 approved cases; 1 of them judges" in panel.outlook.text()
+    assert "Approved cases: 5; of them in the evaluation set: 1." in panel.outlook.text()
     panel.held_out.setValue(40)
-    assert "5 approved cases; 2 of them judge" in panel.outlook.text()
+    assert "Approved cases: 5; of them in the evaluation set: 2." in panel.outlook.text()
     assert "the gate decides nothing" in panel.outlook.text()
     panel.epochs.setValue(3)
     panel.start.click()

@@ -280,7 +280,7 @@ def _outlook(retraining: Retraining) -> str:
     if retraining.obstacle:
         return retraining.obstacle
     count, judges = retraining.approved, retraining.judges
-    said = translate("studio", "Approved cases: {count}; {judges} of them judge the result.")
+    said = translate("studio", "Approved cases: {count}; of them in the evaluation set: {judges}.")
     lines = [said.format(count=count, judges=judges)]
     if retraining.old_judges:
         lines.append(translate("studio", "So do patients of the folders who were held out from the network."))

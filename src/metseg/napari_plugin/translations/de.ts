@@ -910,7 +910,7 @@ Läsionen</translation>
         <translation>Patienten mit Masken, die wieder gezeigt werden</translation>
     </message>
     <message>
-        <source>Approved cases: {count}; {judges} of them judge the result.</source>
+        <source>Approved cases: {count}; of them in the evaluation set: {judges}.</source>
         <translation>Freigegebene Fälle: {count}; {judges} davon prüfen das Ergebnis.</translation>
     </message>
     <message>
