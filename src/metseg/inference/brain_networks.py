@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 from functools import cache
 from importlib.metadata import distribution, version
 from pathlib import Path
@@ -117,7 +118,8 @@ def _convert(network: str, side: int, path: Path) -> None:
 
     openvino = load_openvino()
     file = str(distribution("deepbet").locate_file(f"data/models/{network}.pt"))
-    original = torch.jit.load(file, "cpu").eval()  # type: ignore[no-untyped-call]
-    with torch.inference_mode():
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")  # torch means to drop the format that they are stored in
+        original = torch.jit.load(file, "cpu").eval()  # type: ignore[no-untyped-call]
         model = openvino.convert_model(original, example_input=torch.rand(1, 1, side, side, side))
     openvino.save_model(model, path, compress_to_fp16=False)
