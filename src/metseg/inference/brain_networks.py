@@ -7,8 +7,6 @@ Fisch et al. 2024, "deepbet: Fast brain extraction of T1-weighted MRI using Conv
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import warnings
 from functools import cache
 from importlib.metadata import distribution, version
@@ -19,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from metseg.inference.openvino_network import cache_folder, compile_network, load_openvino
+from metseg.inference.openvino_network import cache_folder, compile_network, load_openvino, make_once
 
 Volume = npt.NDArray[np.float32]
 Box = tuple[slice, slice, slice]
@@ -99,18 +97,13 @@ def _compiled(network: str) -> Any:
 def _converted() -> Path:
     """The folder with both networks, which are converted unless that was done before."""
     folder = cache_folder() / f"deepbet-{version('deepbet')}-{version('openvino')}"
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-            made = Path(temporary) / "made"
-            made.mkdir()
-            for network, side in ((_FINDER, _FINDER_SIDE), (_MASKER, _MASKER_SIDE)):
-                _convert(network, side, made / f"{network}.xml")
-            try:
-                made.rename(folder)
-            except OSError:  # another process was quicker
-                shutil.rmtree(made)
+    make_once(folder, _convert_both)
     return folder
+
+
+def _convert_both(folder: Path) -> None:
+    for network, side in ((_FINDER, _FINDER_SIDE), (_MASKER, _MASKER_SIDE)):
+        _convert(network, side, folder / f"{network}.xml")
 
 
 def _convert(network: str, side: int, path: Path) -> None:

@@ -6,8 +6,9 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -73,12 +74,13 @@ def find_converted(checkpoint: Checkpoint) -> ConvertedNetwork:
     Raises
     ------
     ConversionError
-        If it is less exact than PyTorch by more than :data:`MEAN_CHANGE` or :data:`WORST_CHANGE`, now or when it was
-        checked before.
+        If it is less exact than PyTorch by more than :mod:`metseg.inference.openvino_conversion` allows, now or when it
+        was checked before.
     """
     folder = _folder(checkpoint)
     if not is_converted(checkpoint):
-        _keep(checkpoint, folder)
+        make_once(folder, partial(_convert, checkpoint))
+        _prune(folder.parent)
     os.utime(folder)
     reason = (folder / _CHECKED).read_text(encoding="utf-8")
     if reason:
@@ -101,22 +103,28 @@ def cache_folder() -> Path:
     return user_cache_path("metseg") / "openvino"
 
 
-def _keep(checkpoint: Checkpoint, folder: Path) -> None:
-    """Convert and check a network into ``folder``, complete or not at all."""
-    from metseg.inference.openvino_conversion import convert_into
-
+def make_once(folder: Path, make: Callable[[Path], object]) -> None:
+    """Have ``make`` fill a folder of the cache, complete or not at all, unless it is there."""
+    if folder.exists():
+        return
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         made = Path(temporary) / "made"
         made.mkdir()
-        reason = convert_into(made / _MODEL, checkpoint)
-        (made / _CHECKED).write_text(reason, encoding="utf-8")
+        make(made)
         try:
             made.rename(folder)
         except OSError:  # another process was quicker
-            if not is_converted(checkpoint):
+            if not folder.exists():
                 raise
-    _prune(folder.parent)
+
+
+def _convert(checkpoint: Checkpoint, folder: Path) -> None:
+    """Convert and check a network into ``folder``."""
+    from metseg.inference.openvino_conversion import convert_into
+
+    reason = convert_into(folder / _MODEL, checkpoint)
+    (folder / _CHECKED).write_text(reason, encoding="utf-8")
 
 
 def _prune(cache: Path) -> None:
