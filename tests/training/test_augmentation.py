@@ -118,6 +118,29 @@ def test_noise_differs_from_slice_to_slice() -> None:
     assert not torch.equal(noisy[0], noisy[1])
 
 
+def test_blur_takes_detail_on_half_of_the_examples_and_no_brightness() -> None:
+    config = AugmentationConfig.model_validate(UNMOVED | UNCHANGED | {"clahe": 0, "blur": 2})
+    image, mask = torch.rand(2, 3, 64, 64), torch.zeros(2, 1, 64, 64, dtype=torch.uint8)
+    augmentation = Augmentation(config, 64, PreprocessingConfig())
+    changed = [augmentation(image, mask, torch.Generator().manual_seed(seed))[0] for seed in range(20)]
+    same = sum(torch.equal(one, image) for one in changed)
+    assert 5 <= same <= 15
+    for one in changed:
+        assert one.mean().item() == pytest.approx(image.mean().item(), abs=0.005)
+        assert torch.equal(one, image) or one.std() < 0.98 * image.std()
+
+
+def test_a_bias_field_is_smooth_positive_and_the_same_for_all_slices_of_a_stack() -> None:
+    config = AugmentationConfig.model_validate(UNMOVED | UNCHANGED | {"clahe": 0, "bias_field": 0.3})
+    image, mask = torch.full((2, 3, 64, 64), 0.5), torch.zeros(2, 1, 64, 64, dtype=torch.uint8)
+    changed, _ = Augmentation(config, 64, PreprocessingConfig())(image, mask, torch.Generator().manual_seed(0))
+    gains = changed / image
+    assert torch.equal(gains[0], gains[1])
+    assert 0.6 < gains.min() < 0.99 < 1.01 < gains.max() < 1.6
+    assert gains.diff(dim=-1).abs().max() < 0.05
+    assert not torch.equal(gains[0, 0], gains[0, 1])
+
+
 def test_what_was_given_is_not_changed() -> None:
     image, mask = picture().abs(), torch.ones(1, 90, 70, dtype=torch.uint8)
     before = image.clone()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
+from torchvision.transforms.v2.functional import gaussian_blur
 
 from metseg.preprocessing import ClaheConfig, PreprocessingConfig, apply_clahe
 from metseg.study import Sequence
@@ -85,8 +87,27 @@ class Augmentation:
         gain, offset, gamma = self._per_view(planes.shape[-4], generator)
         planes = planes.clamp(min=0).pow_(torch.exp(gamma * config.gamma))
         planes.mul_(1 + gain * config.contrast).add_(offset * config.brightness)
+        planes = self._blurred(self._biased(planes, generator), generator)
         deviation = torch.rand((), generator=generator) * config.noise
         return planes.add_(torch.randn(planes.shape, generator=generator).mul_(deviation))
+
+    def _biased(self, planes: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+        """``planes`` times a field through 3 × 3 random log-gains, the same for all slices."""
+        if not self.config.bias_field:
+            return planes
+        gains = (torch.rand(1, self._sequences, 3, 3, generator=generator) * 2 - 1) * self.config.bias_field
+        field = F.interpolate(gains, planes.shape[-2:], mode="bicubic", align_corners=True)[0]
+        return planes * field.exp_()
+
+    def _blurred(self, planes: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+        if not self.config.blur:
+            return planes
+        deviation = float(torch.rand((), generator=generator) * 2 - 1) * self.config.blur
+        if deviation < 0.2:
+            return planes
+        side = 2 * round(3 * deviation) + 1
+        blurred: torch.Tensor = gaussian_blur(planes, [side, side], [deviation, deviation])
+        return blurred
 
     def _per_view(self, planes: int, generator: torch.Generator | None) -> torch.Tensor:
         """Three numbers in [-1, 1] for every sequence: one set for the first view's planes, another for the second."""

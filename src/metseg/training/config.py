@@ -33,6 +33,10 @@ class AugmentationConfig(BaseModel):
         Largest offset, relative gain and log-gamma, drawn per channel.
     noise : float
         Largest standard deviation of added Gaussian noise.
+    blur : float
+        Largest standard deviation, in pixels, of a Gaussian blur, as of a coarser scan; on half of the examples.
+    bias_field : float
+        Largest log-gain of a smooth multiplicative field, as of a coil that N4 has not corrected; per channel.
     clahe : float
         Probability of CLAHE with a random clip limit and number of tiles, so that the network takes slices with it or
         without; never where the preprocessing applies it itself.
@@ -53,6 +57,8 @@ class AugmentationConfig(BaseModel):
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.15
     gamma: Annotated[float, Field(ge=0, lt=2)] = 0.3
     noise: Annotated[float, Field(ge=0, lt=1)] = 0.03
+    blur: Annotated[float, Field(ge=0, le=5)] = 0.0
+    bias_field: Annotated[float, Field(ge=0, lt=2)] = 0.0
     clahe: Probability = 0.5
     missing_sequence: Probability = 0.3
 
