@@ -9,6 +9,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+from app_model.types import KeyBinding
 
 from metseg.napari_plugin.layers import study_layers
 from metseg.napari_plugin.patient_sides import PatientSides, sides_of
@@ -47,6 +48,14 @@ def image_of(geometry: Geometry) -> Any:
     study = Study("head", np.zeros((1, 4, 5, 6), np.uint8), (Sequence.FLAIR,), geometry=geometry)
     data, keywords, _ = study_layers(study)[0]
     return Image(data, **keywords)
+
+
+def test_planes_take_no_key_of_the_studio(planes: Planes, viewer: Any) -> None:
+    from metseg.napari_plugin.studio.shortcuts import taken_by_napari
+
+    assert planes.shown
+    assert KeyBinding.from_str("Shift+P") in taken_by_napari()
+    assert KeyBinding.from_str("T") not in taken_by_napari()
 
 
 @pytest.mark.parametrize("orientation", ["LPS", "RAS", "PIR", "LIP", "ASL", "IPR"])

@@ -20,6 +20,8 @@ _USUAL: Sides = ("S", "P", "L")
 #: Part of the width and of the height that the two further planes get.
 _SHARE = (0.42, 0.4)
 _MARGIN = 0.05
+#: Of napari-orthogonal-views; and the key that it has beside the studio, whose T goes to the next lesion.
+_MOVE_POINT, _MOVE_POINT_KEY = "napari:move_point", "Shift+P"
 
 
 def toggle_planes(viewer: Viewer) -> None:
@@ -38,6 +40,8 @@ def planes_of(viewer: Any) -> Planes:
     MissingExtraError
         If napari-orthogonal-views is not installed.
     """
+    from napari.utils.action_manager import action_manager
+
     try:
         from napari_orthogonal_views.ortho_view_manager import _get_manager
     except ImportError as error:
@@ -46,6 +50,8 @@ def planes_of(viewer: Any) -> Planes:
     manager = _get_manager(getattr(viewer, "__wrapped__", viewer))  # plugins are given a proxy
     if not hasattr(manager, "metseg_planes"):
         manager.metseg_planes = Planes(manager)
+        action_manager.unbind_shortcut(_MOVE_POINT)  # each manager binds T once more, for all viewers
+        action_manager.bind_shortcut(_MOVE_POINT, _MOVE_POINT_KEY)
     planes: Planes = manager.metseg_planes
     return planes
 
