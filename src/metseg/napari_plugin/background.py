@@ -32,7 +32,7 @@ def _wait_at_exit() -> None:
     atexit.register(WorkerBase.await_workers, _PATIENCE)
 
 
-class Latest:
+class LatestOnlyWorker:
     """Runs functions one after the other in a thread; of requests that wait, only the newest is kept.
 
     Parameters

@@ -12,7 +12,7 @@ from napari.layers import Image, Labels
 
 from metseg.errors import MetsegError
 from metseg.napari_plugin import exporting, outlines, pipeline
-from metseg.napari_plugin.background import Latest, resting
+from metseg.napari_plugin.background import LatestOnlyWorker, resting
 from metseg.napari_plugin.brush_circle import without_box
 from metseg.napari_plugin.companions import name_row, rows_of
 from metseg.napari_plugin.layers import KEY, Channel, Source, is_auxiliary, sequences_of
@@ -22,7 +22,7 @@ from metseg.napari_plugin.network_choices import NetworkChoices
 from metseg.napari_plugin.pipeline import Outcome
 from metseg.napari_plugin.runs import Run
 from metseg.napari_plugin.spacing import spacing_of, state_spacing
-from metseg.napari_plugin.state import Activity, Follower, LayerChoice, SegmentationState
+from metseg.napari_plugin.state import Activity, ConnectionMixin, LayerChoice, SegmentationState
 from metseg.study import Sequence
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from metseg.inference import Segmentation
 
 
-class Controller(Follower):
+class Controller(ConnectionMixin):
     """Acts on the viewer as the state asks, and on the state as the viewer changes.
 
     Parameters
@@ -47,13 +47,13 @@ class Controller(Follower):
         without_box(viewer)
         self._viewer = viewer
         self._state = state
-        self._watch = Follower()
-        self._names = Follower()
+        self._watch = ConnectionMixin()
+        self._names = ConnectionMixin()
         self._run = Run(state)
         self._painted: Labels | None = None
         self._networks = NetworkChoices(state, pipeline.find_choices, tell_error)
-        self._rederivations = Latest(self._on_rederived, tell_error)
-        self._reviews = Latest(self._on_reviewed, tell_error)
+        self._rederivations = LatestOnlyWorker(self._on_rederived, tell_error)
+        self._reviews = LatestOnlyWorker(self._on_reviewed, tell_error)
         self._rederive_soon = resting(self.rederive)
         self._review_soon = resting(self.review)
         self.follow(viewer.layers.events, ("inserted", "removed", "reordered"), self._on_layers)

@@ -25,7 +25,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.state import ConnectionMixin
 from metseg.preprocessing import Clahe
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _TITLE_MARGIN, _ARROW_WIDTH = 8, 26
 _BUTTON_PADDING = 32
 
 
-class Part(Follower, QWidget, Generic[State]):
+class Part(ConnectionMixin, QWidget, Generic[State]):
     """A part of a widget that shows some of its state."""
 
     def __init__(self, state: State) -> None:

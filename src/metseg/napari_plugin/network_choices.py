@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from metseg.napari_plugin import pipeline
-from metseg.napari_plugin.background import Latest
+from metseg.napari_plugin.background import LatestOnlyWorker
 from metseg.napari_plugin.state import ModelChoice
 
 Found = tuple[tuple[ModelChoice, ...], tuple[str, ...]]
@@ -40,8 +40,8 @@ class NetworkChoices:
         self._state = state
         self._find = find
         self._tell_error = tell_error
-        self._searches = Latest(self._on_found, self._on_search_failed)
-        self._files = Latest(self._on_file, self._on_file_failed)
+        self._searches = LatestOnlyWorker(self._on_found, self._on_search_failed)
+        self._files = LatestOnlyWorker(self._on_file, self._on_file_failed)
 
     @property
     def busy(self) -> bool:

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from app_model.types import KeyBinding
 
 from metseg.napari_plugin import outlines
-from metseg.napari_plugin.state import Follower, SegmentationState
+from metseg.napari_plugin.state import ConnectionMixin, SegmentationState
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -23,7 +23,7 @@ _WIDTH = 1
 _OPACITY = {True: 0.9, False: 0.45}
 
 
-class OutlineDisplay(Follower):
+class OutlineDisplay(ConnectionMixin):
     """Draws results and reference masks of the chosen image as contours, and binds keys on its layers.
 
     Parameters

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metseg.napari_plugin.layers import AFFINE_KEY, is_auxiliary
-from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.state import ConnectionMixin
 from metseg.study import Geometry
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _sides_of(image: Any) -> Sides | None:
     return orientation[2], orientation[1], orientation[0]
 
 
-class PatientSides(Follower):
+class PatientSides(ConnectionMixin):
     """Writes the sides at the edges of a viewer's canvas, and keeps them right.
 
     A viewer in which somebody else writes them is left to that one.

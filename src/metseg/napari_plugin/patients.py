@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from metseg.napari_plugin import outlines
-from metseg.napari_plugin.background import Latest
+from metseg.napari_plugin.background import LatestOnlyWorker
 from metseg.napari_plugin.layers import KEY, PATIENTS_KEY, Channel, LayerData, Outline, study_layers
 from metseg.napari_plugin.messages import tell_error, tell_problems
-from metseg.napari_plugin.state import Follower, SegmentationState
+from metseg.napari_plugin.state import ConnectionMixin, SegmentationState
 from metseg.study import Problem, StudyFiles, load
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 
-class Patients(Follower):
+class Patients(ConnectionMixin):
     """Keeps ``state.patients`` and ``state.patient``, and opens another patient in the place of the one before.
 
     Parameters
@@ -29,7 +29,7 @@ class Patients(Follower):
         super().__init__()
         self._viewer = viewer
         self._state = state
-        self._loads = Latest(self._on_loaded, tell_error)
+        self._loads = LatestOnlyWorker(self._on_loaded, tell_error)
         self.follow(viewer.layers.events, ("inserted",), self._on_inserted)
         for layer in viewer.layers:
             self._look_at(layer)

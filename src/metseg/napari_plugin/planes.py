@@ -10,7 +10,7 @@ from qtpy.QtCore import QTimer
 from metseg.errors import MissingExtraError
 from metseg.napari_plugin.messages import tell_error
 from metseg.napari_plugin.patient_sides import PatientSides, Sides, sides_of
-from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.state import ConnectionMixin
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -56,7 +56,7 @@ def planes_of(viewer: Any) -> Planes:
     return planes
 
 
-class Planes(Follower):
+class Planes(ConnectionMixin):
     """Shows the planes as radiologists look at them, with crosshair and the patient's sides.
 
     Parameters

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metseg.napari_plugin.arrays import grid_of
-from metseg.napari_plugin.background import Latest
+from metseg.napari_plugin.background import LatestOnlyWorker
 from metseg.napari_plugin.layers import KEY, Channel
 from metseg.napari_plugin.messages import tell_error
 from metseg.napari_plugin.navigation import shown_slice
 from metseg.napari_plugin.pipeline import Enhancer, fit_enhancer, preprocessing_from
-from metseg.napari_plugin.state import Follower, SegmentationState
+from metseg.napari_plugin.state import ConnectionMixin, SegmentationState
 from metseg.study import Sequence
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NAME = "enhanced slice (preview)"
 
 
-class Preview(Follower):
+class Preview(ConnectionMixin):
     """Keeps one 2-D image layer in step with the shown slice while ``state.preview`` is set."""
 
     def __init__(self, viewer: ViewerModel, state: SegmentationState) -> None:
@@ -31,7 +31,7 @@ class Preview(Follower):
         self._state = state
         self._layer: Image | None = None
         self._enhancer: Enhancer | None = None
-        self._fits = Latest(self._on_fitted, tell_error)
+        self._fits = LatestOnlyWorker(self._on_fitted, tell_error)
         self.follow(
             state.events, ("preview", "image", "sequences", "model", "automatic", "clahe", "clip_limit"), self._refit
         )

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from metseg.metrics import score_scan, summarise
 from metseg.napari_plugin import outlines
-from metseg.napari_plugin.background import Latest, resting
+from metseg.napari_plugin.background import LatestOnlyWorker, resting
 from metseg.napari_plugin.messages import tell_error
-from metseg.napari_plugin.state import Agreement, Follower, SegmentationState
+from metseg.napari_plugin.state import Agreement, ConnectionMixin, SegmentationState
 
 if TYPE_CHECKING:
     from napari.layers import Labels
 
 
-class Scoring(Follower):
+class Scoring(ConnectionMixin):
     """Scores the chosen outline as ``metseg evaluate`` would, in a thread.
 
     Parameters
@@ -26,8 +26,8 @@ class Scoring(Follower):
     def __init__(self, state: SegmentationState) -> None:
         super().__init__()
         self._state = state
-        self._watch = Follower()
-        self._scores = Latest(self._on_scored, tell_error)
+        self._watch = ConnectionMixin()
+        self._scores = LatestOnlyWorker(self._on_scored, tell_error)
         self._soon = resting(self.score)
         self.follow(state.events, ("outlines", "outline"), self._on_layers)
         self.follow(state.events, ("spacing",), self.score)

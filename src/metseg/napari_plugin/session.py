@@ -9,7 +9,7 @@ from collections.abc import Callable
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QWidget
 
-from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.state import ConnectionMixin
 
 
 class Session:
@@ -17,13 +17,13 @@ class Session:
 
     Parameters
     ----------
-    parts : tuple of Follower
+    parts : tuple of ConnectionMixin
         The widget's parts that listen to the state or the viewer.
     endings : tuple of callable
         Called once at the end, in this order; they touch no Qt object of the widget.
     """
 
-    def __init__(self, parts: tuple[Follower, ...], endings: tuple[Callable[[], object], ...]) -> None:
+    def __init__(self, parts: tuple[ConnectionMixin, ...], endings: tuple[Callable[[], object], ...]) -> None:
         self._followers = parts
         self._endings = endings
         self.when_destroyed = lambda: self.end()  # a bound method would be disconnected before it is called
@@ -54,7 +54,7 @@ class SessionWidget(QWidget):
         self._docked = False
         self._session: Session | None = None
 
-    def begin_session(self, parts: tuple[Follower, ...], *endings: Callable[[], object]) -> None:
+    def begin_session(self, parts: tuple[ConnectionMixin, ...], *endings: Callable[[], object]) -> None:
         """Begin the session, when all parts are made; see :class:`Session`."""
         self._session = Session(parts, endings)
         self.destroyed.connect(self._session.when_destroyed)

@@ -39,7 +39,7 @@ class Slices(StrEnum):
     EDITED = "slices edited or confirmed"
 
 
-class Follower:
+class ConnectionMixin:
     """Something that listens to signals, and can stop."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:

@@ -19,7 +19,7 @@ from metseg.napari_plugin.scores_section import ScoresSection
 from metseg.napari_plugin.scoring import Scoring
 from metseg.napari_plugin.sections import EnhanceSection, InputSection, OutlineSection, ResultSection, RunSection
 from metseg.napari_plugin.session import SessionWidget
-from metseg.napari_plugin.state import Follower, SegmentationState
+from metseg.napari_plugin.state import ConnectionMixin, SegmentationState
 from metseg.napari_plugin.style import style_sheet
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class SegmentationWidget(SessionWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(Column(self._parts))
         self._restyle()
-        self._themes = Follower()
+        self._themes = ConnectionMixin()
         self._themes.follow(napari_viewer.events, ("theme",), self._restyle)
         self.begin_session(
             (*self._parts, self._themes),

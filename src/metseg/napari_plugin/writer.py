@@ -159,7 +159,7 @@ def geometry_of(name: str, attributes: dict[str, Any]) -> Geometry:
         If it was turned or sheared.
     """
     for key in ("rotate", "shear", "affine"):
-        if _turns(np.asarray(attributes.get(key, 0.0), float)):
+        if _showing_case(np.asarray(attributes.get(key, 0.0), float)):
             raise DataError(f"{name}: the layer is turned in napari ({key}); undo that, and save it again")
     scale = tuple(attributes.get("scale", ()))
     spacing = spacing_in_mm(scale, attributes.get("units") or ())
@@ -178,7 +178,7 @@ def _provenance(entry: object) -> dict[str, Any] | None:
     return entry.segmentation.provenance if isinstance(entry, Outline) and entry.segmentation is not None else None
 
 
-def _turns(matrix: npt.NDArray[np.float64]) -> bool:
+def _showing_case(matrix: npt.NDArray[np.float64]) -> bool:
     """Whether a rotation, shear or affine of a layer, or the upper triangle of a shear, does anything."""
     return not np.allclose(matrix, np.eye(len(matrix))) if matrix.ndim == 2 else bool(matrix.any())
 

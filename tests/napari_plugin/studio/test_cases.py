@@ -136,7 +136,7 @@ def _once_shown(studio: Any, image: Any, act: Callable[[], object]) -> list[bool
     turns_left: list[bool] = []
 
     def later() -> None:
-        turns_left.append(studio._cases._turns.busy)
+        turns_left.append(studio._cases._showing_case.busy)
         act()
 
     def renamed() -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from qtpy.QtWidgets import QApplication
 
 from metseg.napari_plugin.navigation import world_factors
-from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.state import ConnectionMixin
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ORDER = 10**5
 
 
-class CanvasVisual(Follower, ABC):
+class CanvasVisual(ConnectionMixin, ABC):
     """Draws something over the layers of a viewer, in 2D, as long as it is shown.
 
     Nobody can select, save or delete it, for it is no layer: it is drawn by vispy in the scene of napari's public

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metseg.curation.tools import Stroke
-from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.state import ConnectionMixin
 from metseg.napari_plugin.studio.canvas_picture import CanvasLine, CanvasPicture
 from metseg.napari_plugin.studio.tool_state import OnCanvas
 from metseg.napari_plugin.studio.tools import Tools, Voxel
@@ -26,7 +26,7 @@ _MARK = 5.0
 _RULER = "#ff4fd8"
 
 
-class CanvasTool(Follower, ABC):
+class CanvasTool(ConnectionMixin, ABC):
     """Takes the left mouse button of the case's labels from napari, until it is closed.
 
     The layer stays in napari's pan-and-zoom mode, of which the wheel and the other buttons keep their meaning; Space
@@ -54,8 +54,8 @@ class CanvasTool(Follower, ABC):
         labels.brush_size = labels.brush_size  # gives the cursor that size
         labels.mouse_drag_callbacks.append(self._drag_callback)
         labels.bind_key("Space", self._move_camera, overwrite=True)
-        labels.bind_key("Escape", self._put_away, overwrite=True)
-        self.follow(labels.events, ("mode",), self._put_away)
+        labels.bind_key("Escape", self._deactivate, overwrite=True)
+        self.follow(labels.events, ("mode",), self._deactivate)
 
     def close(self) -> None:
         """Give the mouse back to napari."""
@@ -89,7 +89,7 @@ class CanvasTool(Follower, ABC):
         yield
         labels.mouse_pan = False
 
-    def _put_away(self, *_: Any) -> None:
+    def _deactivate(self, *_: Any) -> None:
         self.tools.state.on_canvas = OnCanvas.NONE
 
 
@@ -172,7 +172,7 @@ class Ruler(CanvasTool):
             yield
 
 
-class CanvasTools(Follower):
+class CanvasTools(ConnectionMixin):
     """Gives the mouse to the tool that the state names, on the labels of the case that is open.
 
     Parameters

@@ -26,7 +26,7 @@ _HIGHEST = int(np.iinfo(np.uint16).max)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Forecast:
+class PredictionEdit:
     """A model's result that an edit takes over: see :meth:`metseg.curation.CaseSession.predict`."""
 
     plan: PredictionPlan
@@ -48,7 +48,7 @@ class Edit:
         The labels in that box afterwards; empty if a model's result changed nothing.
     detail : dict
         What a tool says of itself.
-    forecast : Forecast or None
+    prediction_edit : PredictionEdit or None
         Of a model's result.
     """
 
@@ -56,7 +56,7 @@ class Edit:
     start: Place
     block: LabelArray
     detail: dict[str, Any] = field(default_factory=dict)
-    forecast: Forecast | None = None
+    prediction_edit: PredictionEdit | None = None
 
     @property
     def box(self) -> tuple[slice, ...]:
@@ -88,7 +88,7 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
     def __init__(self, labels: LabelArray, *, read_only: bool = False, **look: Any) -> None:
         self.read_only = read_only
         self.__noted: EditKind | None = None
-        self.__source: tuple[EditKind, dict[str, Any], Forecast | None] | None = None
+        self.__source: tuple[EditKind, dict[str, Any], PredictionEdit | None] | None = None
         self.__depth = self.__calls = 0
         self.__touched: list[slice] = []
         self.__kept = np.array(labels, np.uint16)
@@ -251,7 +251,7 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
         values: LabelArray,
         kind: EditKind,
         detail: dict[str, Any] | None = None,
-        forecast: Forecast | None = None,
+        prediction_edit: PredictionEdit | None = None,
     ) -> None:
         """Set voxels as one step of the undo history and one edit.
 
@@ -264,7 +264,7 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
         kind : EditKind
         detail : dict, optional
             What the tool says of itself.
-        forecast : Forecast, optional
+        prediction_edit : PredictionEdit, optional
             The model's result; it is told even if no voxel changes.
 
         Raises
@@ -275,7 +275,7 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
         if self.drawing:
             raise DataError("finish the stroke first")
         self.check()
-        self.__source = (kind, dict(detail or {}), forecast)
+        self.__source = (kind, dict(detail or {}), prediction_edit)
         try:
             self.data_setitem(indices, values)
         finally:
@@ -316,11 +316,11 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
     def _finish(self) -> None:
         kind, touched = self.__noted or EditKind.STROKE, self.__touched or [slice(0, len(self.__kept))]
         self.__noted, self.__touched = None, []
-        _, detail, forecast = self.__source or (kind, {}, None)
+        _, detail, prediction_edit = self.__source or (kind, {}, None)
         start, block = self._difference(range(min(s.start for s in touched), max(s.stop for s in touched)))
-        if not block.size and forecast is None:
+        if not block.size and prediction_edit is None:
             return
-        edit = Edit(kind, start, block, detail, forecast)
+        edit = Edit(kind, start, block, detail, prediction_edit)
         self.__kept[edit.box] = block
         self.edited.emit(edit)
 

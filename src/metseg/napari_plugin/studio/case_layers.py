@@ -75,7 +75,7 @@ class CaseLayers:
             self._own.hide(self._labels)
         wanted = dict(_channels(loaded))
         if spare := [image for channel, image in self._images.items() if channel not in wanted]:
-            self._put_away(*spare)
+            self._deactivate(*spare)
         images = []
         for channel, layer in wanted.items():
             images.append(self._show_image(channel, layer, loaded))
@@ -89,9 +89,9 @@ class CaseLayers:
     def hide(self) -> None:
         """Show no case: its layers leave the viewer, empty; colours and visibility are kept for the next case."""
         self._viewer.status = "Ready"  # as napari begins: it would name what was under the mouse until that moves
-        self._put_away(*self._images.values(), *([] if self._labels is None else [self._labels]))
+        self._deactivate(*self._images.values(), *([] if self._labels is None else [self._labels]))
 
-    def _put_away(self, *layers: Layer) -> None:
+    def _deactivate(self, *layers: Layer) -> None:
         if layers:
             self._own.remove(*layers)
         for layer in layers:

@@ -11,21 +11,21 @@ from qtpy.QtCore import QTimer
 from metseg.curation import Status
 from metseg.errors import CaseBusyError, DataError
 from metseg.napari_plugin.background import start
-from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.state import ConnectionMixin
 from metseg.napari_plugin.studio import navigation
 from metseg.napari_plugin.studio.case_layers import CaseLayers
+from metseg.napari_plugin.studio.chunked_task import ChunkedTask, Steps
 from metseg.napari_plugin.studio.editing import Editing
-from metseg.napari_plugin.studio.open_case import Loaded, OpenCase, Opening, first_slice
+from metseg.napari_plugin.studio.open_case import CaseLoader, Loaded, OpenCase, first_slice
 from metseg.napari_plugin.studio.own_layers import OwnLayers
 from metseg.napari_plugin.studio.shortcuts import Shortcuts
 from metseg.napari_plugin.studio.state import Saved, StudioState
-from metseg.napari_plugin.studio.turns import Steps, Turns
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 
-class Cases(Follower):
+class Cases(ConnectionMixin):
     """Keeps at most one case open, and its layers in the viewer.
 
     Parameters
@@ -54,20 +54,20 @@ class Cases(Follower):
         self._shortcuts = shortcuts
         self._tell = tell
         self._tell_error = tell_error
-        self._opening: Opening | None = None
+        self._loader: CaseLoader | None = None
         self._worker: Any = None
         self._editing: Editing | None = None
         self._before: tuple[Callable[[], object], ...] = ()
         self._layers = CaseLayers(viewer, own)
-        self._turns = Turns()
-        self._lesion = Follower()
+        self._showing_case = ChunkedTask()
+        self._lesion = ConnectionMixin()
         self.follow(viewer.layers.events, ("removed",), self._on_removed)
         self.follow(state.events, ("lesion",), self._select_lesion)
 
     @property
     def busy(self) -> bool:
         """Whether a case is being opened, or something is not on the disk yet."""
-        return self._opening is not None or self._state.saved is Saved.SAVING
+        return self._loader is not None or self._state.saved is Saved.SAVING
 
     # Opening
 
@@ -77,43 +77,43 @@ class Cases(Follower):
         if project is None or not self._saved_and_left():
             return
         self._state.messages, self._state.refused, self._state.refusal = (), "", ""
-        opening = Opening(project, name, self._state.annotator, after=self._before, read_only=read_only)
-        self._opening = opening
-        self._before = (*self._before[-1:], opening.wait)
+        loader = CaseLoader(project, name, self._state.annotator, after=self._before, read_only=read_only)
+        self._loader = loader
+        self._before = (*self._before[-1:], loader.wait)
         self._state.opening_case = name
-        self._worker = create_worker(_attempt, opening, _start_thread=False, _ignore_errors=True)
+        self._worker = create_worker(_attempt, loader, _start_thread=False, _ignore_errors=True)
         self._worker.returned.connect(self._on_loaded)
         start(self._worker)
 
-    def _on_loaded(self, outcome: tuple[Opening, Loaded | Exception]) -> None:
-        opening, loaded = outcome
-        if opening is not self._opening:
-            opening.give_up()
+    def _on_loaded(self, outcome: tuple[CaseLoader, Loaded | Exception]) -> None:
+        loader, loaded = outcome
+        if loader is not self._loader:
+            loader.give_up()
             return
         self._worker = None
         if isinstance(loaded, Exception):
-            self._opening = None
+            self._loader = None
             self._state.opening_case = ""
             self._show_nothing()
-            self._refuse(opening, loaded)
+            self._refuse(loader, loaded)
         else:
-            self._turns.run(self._showing(opening, loaded))
+            self._showing_case.run(self._showing(loader, loaded))
 
-    def _showing(self, opening: Opening, loaded: Loaded) -> Steps:
+    def _showing(self, loader: CaseLoader, loaded: Loaded) -> Steps:
         """Fill the layers in as many turns as they need, then let the case be edited."""
         try:
             images, labels = yield from self._layers.show(loaded)
             navigation.go_to(self._viewer, labels, first_slice(labels.data))
             yield
-            self._begin(opening, OpenCase.of(loaded, images, labels), loaded)
+            self._begin(loader, OpenCase.of(loaded, images, labels), loaded)
         except Exception:
             self._give_up()
             self._layers.hide()
             raise
 
-    def _begin(self, opening: Opening, case: OpenCase, loaded: Loaded) -> None:
-        opening.take()
-        self._opening = None
+    def _begin(self, loader: CaseLoader, case: OpenCase, loaded: Loaded) -> None:
+        loader.take()
+        self._loader = None
         self._state.lesion, self._state.reviewed, self._state.slices = 0, frozenset(), ()
         self._state.status, self._state.reason = case.view.status, case.view.reason
         self._state.saved, self._state.problem = Saved.NOTHING, ""
@@ -129,9 +129,9 @@ class Cases(Follower):
             if text:
                 self._tell(f"{case.name}: {text}")
 
-    def _refuse(self, opening: Opening, error: Exception) -> None:
-        if isinstance(error, CaseBusyError | DataError) and not opening.read_only:
-            self._state.refusal, self._state.refused = str(error), opening.name
+    def _refuse(self, loader: CaseLoader, error: Exception) -> None:
+        if isinstance(error, CaseBusyError | DataError) and not loader.read_only:
+            self._state.refusal, self._state.refused = str(error), loader.name
         self._tell_error(error)
 
     # Editing
@@ -199,7 +199,7 @@ class Cases(Follower):
 
     def _saved_and_left(self, *, anyway: bool = False) -> bool:
         """Save and close the open case; its layers stay, and cannot be edited. ``False`` if it cannot be saved."""
-        self._abandon_opening()
+        self._abandon_loading()
         case, editing = self._state.case, self._editing
         if case is None:
             return True
@@ -213,7 +213,7 @@ class Cases(Follower):
     def end(self) -> None:
         """Save and close the open case before the process or the window goes; layers stay as they are."""
         self.unfollow()
-        self._abandon_opening()
+        self._abandon_loading()
         if self._state.case is not None:
             self._leave(self._state.case, wait=True)
 
@@ -234,14 +234,14 @@ class Cases(Follower):
     def _show_nothing(self) -> None:
         self._layers.hide()
 
-    def _abandon_opening(self) -> None:
-        self._turns.stop()
+    def _abandon_loading(self) -> None:
+        self._showing_case.stop()
         self._give_up()
 
     def _give_up(self) -> None:
-        opening, self._opening = self._opening, None
-        if opening is not None:
-            opening.give_up()
+        loader, self._loader = self._loader, None
+        if loader is not None:
+            loader.give_up()
             self._state.opening_case = ""
 
     def _on_removed(self, event: Any) -> None:
@@ -257,8 +257,8 @@ class Cases(Follower):
         QTimer.singleShot(0, self._show_nothing)
 
 
-def _attempt(opening: Opening) -> tuple[Opening, Loaded | Exception]:
+def _attempt(loader: CaseLoader) -> tuple[CaseLoader, Loaded | Exception]:
     try:
-        return opening, opening.load()
+        return loader, loader.load()
     except Exception as error:  # whatever it is: the window says why the case does not open
-        return opening, error
+        return loader, error

@@ -14,7 +14,7 @@ from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]  # qtpy
 
 from metseg.curation import CaseSession, Note, Status
 from metseg.curation.names import safe_name
-from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.state import ConnectionMixin
 from metseg.napari_plugin.studio.case_labels import CaseLabels, Edit
 from metseg.napari_plugin.studio.state import Saved, StudioState
 from metseg.napari_plugin.studio.writer import NewNote, Reopening, ReviewedSlices, StatusChange, Writer
@@ -28,8 +28,8 @@ _REST, _EVERY = 150, 3000
 _GATHER = 4000
 
 
-class Bell(QObject):
-    """Calls a function in the window's thread, whichever thread rings.
+class QueuedSignal(QObject):
+    """Calls a function in the window's thread, whichever thread emits.
 
     Parameters
     ----------
@@ -43,12 +43,12 @@ class Bell(QObject):
         self._action: Callable[[], object] | None = action
         self._rung.connect(self._answer, Qt.ConnectionType.QueuedConnection)
 
-    def ring(self) -> None:
+    def emit(self) -> None:
         """Have the function called as soon as the window's thread has time; not at all once the window is gone."""
         with contextlib.suppress(RuntimeError):
             self._rung.emit()
 
-    def silence(self) -> None:
+    def stop(self) -> None:
         """Call nothing any more."""
         self._action = None
 
@@ -57,7 +57,7 @@ class Bell(QObject):
             self._action()
 
 
-class Editing(Follower):
+class Editing(ConnectionMixin):
     """The open case while it is edited.
 
     Parameters
@@ -82,8 +82,8 @@ class Editing(Follower):
         self._labels = labels
         self._state = state
         self._tell_error = tell_error
-        self._bell = Bell(self._report)
-        self._writer = Writer(session, self._bell.ring)
+        self._reported = QueuedSignal(self._report)
+        self._writer = Writer(session, self._reported.emit)
         self._annotator = state.annotator
         self._seen = 0
         self._complained = ""
@@ -151,7 +151,7 @@ class Editing(Follower):
         self._submit_reviewed()
         self._check_soon.stop()
         self._check_anyway.stop()
-        self._bell.silence()
+        self._reported.stop()
         lost = not self._writer.flush()
         self._writer.close(wait=wait)
         return _rescued(self._session.name, self._labels) if lost else None
@@ -178,7 +178,7 @@ class Editing(Follower):
             self._looked_at.clear()
 
     def _on_edited(self, edit: Edit) -> None:
-        if edit.forecast is not None:
+        if edit.prediction_edit is not None:
             self._submit_reviewed()  # it was the prediction before this one that was looked at
         self._writer.submit(edit)
         self._state.saved = Saved.SAVING if not self._writer.problem else Saved.FAILED

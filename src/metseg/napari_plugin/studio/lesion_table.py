@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
 from metseg.curation import LesionRow, Origin, lesion_rows, write_lesion_rows
 from metseg.errors import MetsegError
 from metseg.lesions import find_midline, sum_of_target_diameters
-from metseg.napari_plugin.background import Latest
+from metseg.napari_plugin.background import LatestOnlyWorker
 from metseg.napari_plugin.controls import Hint
 from metseg.napari_plugin.studio.lesion_model import LesionModel, SortedLesions
 from metseg.napari_plugin.studio.lesion_view import LesionView
@@ -58,7 +58,7 @@ class LesionPanel(Panel):
         self.add_wide(self.table)
         self.add_wide(below)
         self._labels: CaseLabels | None = None
-        self._measuring = Latest(self._on_measured, studio.tell_error)
+        self._measuring = LatestOnlyWorker(self._on_measured, studio.tell_error)
         studio.add_closing(self._measuring.forget)
         studio.add_shortcut(Shortcut("T", "Next lesion", lambda: self.step(1)))
         studio.add_shortcut(Shortcut("Shift-T", "Previous lesion", lambda: self.step(-1)))

@@ -98,7 +98,7 @@ class Loaded:
     notes: tuple[Note, ...] = ()
 
 
-class Opening:
+class CaseLoader:
     """A case that is being opened in a thread, and may be given up meanwhile.
 
     Parameters

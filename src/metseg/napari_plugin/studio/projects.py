@@ -1,4 +1,4 @@
-"""Opening, making and listing projects. Runs in threads: no Qt."""
+"""CaseLoader, making and listing projects. Runs in threads: no Qt."""
 
 from __future__ import annotations
 

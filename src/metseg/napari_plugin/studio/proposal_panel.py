@@ -46,7 +46,7 @@ class ProposalPanel(Panel):
         super().__init__(translate("studio", "Network"), studio)
         state = self.state
         self.proposing = Proposing(studio)
-        self._front = Front(state)
+        self._focus = TabFocus(state)
         self.model = Choice(lambda key: setattr(state, "model", key), translate("studio", "No network found"))
         self.open_model = QToolButton()
         self.open_model.setText("…")
@@ -154,10 +154,10 @@ class ProposalPanel(Panel):
             self.work.hide()
         self.summary.say("" if waits else proposing.summary)
         self.proposal.show_proposal(state.proposal)
-        self._front.hold(proposing.planning or bool(proposing.case), waits=waits)
+        self._focus.hold(proposing.planning or bool(proposing.case), waits=waits)
 
 
-class Front:
+class TabFocus:
     """Brings *Predict* to the front while a network works on the case or its proposal waits.
 
     Once the proposal was taken over or discarded, *Review* comes to the front; if there was none, the tab before.

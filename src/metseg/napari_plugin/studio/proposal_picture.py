@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.state import ConnectionMixin
 from metseg.napari_plugin.studio.canvas_picture import CanvasPicture, colour_table
 from metseg.napari_plugin.studio.colours import GREEN, ORANGE, SKY, VERMILION
 from metseg.napari_plugin.studio.predictions import Change, Proposal
@@ -31,7 +31,7 @@ _TABLE = colour_table(
 )
 
 
-class ProposalPicture(Follower):
+class ProposalPicture(ConnectionMixin):
     """At most one preview over the canvas, in 2D; in 3D the labels are seen as they are.
 
     Parameters

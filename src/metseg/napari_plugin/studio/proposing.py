@@ -12,9 +12,9 @@ from metseg.curation import Project, Status
 from metseg.curation.kinds import DONE
 from metseg.curation.predicting import Outcome, Predictions
 from metseg.errors import MetsegError
-from metseg.napari_plugin.background import Latest
+from metseg.napari_plugin.background import LatestOnlyWorker
 from metseg.napari_plugin.pipeline import preferred
-from metseg.napari_plugin.state import Activity, Follower
+from metseg.napari_plugin.state import Activity, ConnectionMixin
 from metseg.napari_plugin.studio.predictions import (
     Change,
     Proposal,
@@ -42,7 +42,7 @@ PREDICT, TAKE_OVER = (
 )
 
 
-class Proposing(Follower):
+class Proposing(ConnectionMixin):
     """Runs networks on the open case, or on all that nobody has edited.
 
     Parameters
@@ -73,8 +73,8 @@ class Proposing(Follower):
         self.case, self.all, self.summary = "", False, ""
         self._adopted = ""
         self._wanted: tuple[Segmentation, bool] | None = None
-        self._plans = Latest(self._on_plan, self._on_plan_failed)
-        self._defaults = Latest(self._on_default, studio.tell_error)
+        self._plans = LatestOnlyWorker(self._on_plan, self._on_plan_failed)
+        self._defaults = LatestOnlyWorker(self._on_default, studio.tell_error)
         self._soon = QTimer()
         self._soon.setSingleShot(True)
         self._soon.setInterval(_REST)

@@ -13,9 +13,9 @@ from metseg.curation.export import Side, SplitRule
 from metseg.curation.export.splitting import sides_of
 from metseg.events import Event, Progress
 from metseg.napari_plugin import pipeline
-from metseg.napari_plugin.background import Latest
+from metseg.napari_plugin.background import LatestOnlyWorker
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
-from metseg.napari_plugin.state import Follower, ModelChoice
+from metseg.napari_plugin.state import ConnectionMixin, ModelChoice
 from metseg.napari_plugin.studio.preparation import uncollected
 from metseg.napari_plugin.studio.training_process import End, Ending, TrainingProcess
 from metseg.napari_plugin.studio.training_run import Phase, RunState
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _CALM = 250
 
 
-class Retraining(Follower):
+class Retraining(ConnectionMixin):
     """What the panel shows, and the process behind it.
 
     Parameters
@@ -63,9 +63,9 @@ class Retraining(Follower):
         self.process.ended.connect(self._on_ended)
         self.parent, self.epochs, self.held_out = "", 5, 0.2
         self.data: tuple[Path, ...] = ()
-        self._looking = Latest(self._on_found, self._on_not_found)
-        self._reading = Latest(self._on_read, studio.tell_error)
-        self._adopting = Latest(self._on_adopted, studio.tell_error)
+        self._looking = LatestOnlyWorker(self._on_found, self._on_not_found)
+        self._reading = LatestOnlyWorker(self._on_read, studio.tell_error)
+        self._adopting = LatestOnlyWorker(self._on_adopted, studio.tell_error)
         self._soon = QTimer()
         self._soon.setSingleShot(True)
         self._soon.setInterval(_CALM)

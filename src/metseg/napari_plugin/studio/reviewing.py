@@ -21,8 +21,8 @@ from metseg.curation import (
 )
 from metseg.curation.kinds import DONE
 from metseg.events import drain
-from metseg.napari_plugin.background import Latest
-from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.background import LatestOnlyWorker
+from metseg.napari_plugin.state import ConnectionMixin
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _REST = 300
 Key = tuple[str, str]
 
 
-class Reviewing(Follower):
+class Reviewing(ConnectionMixin):
     """Keeps ``state.queue``, ``state.slices`` and ``state.reviewed``, and steps through them.
 
     Parameters
@@ -64,8 +64,8 @@ class Reviewing(Follower):
         self._looked = frozenset[int]()
         self._trail: list[int] = []
         self._listed: tuple[object, ...] = ()
-        self._orders = Latest(self._on_order, studio.tell_error)
-        self._looks = Latest(self._on_benefit, studio.tell_error)
+        self._orders = LatestOnlyWorker(self._on_order, studio.tell_error)
+        self._looks = LatestOnlyWorker(self._on_benefit, studio.tell_error)
         self._soon = QTimer()
         self._soon.setSingleShot(True)
         self._soon.setInterval(_REST)

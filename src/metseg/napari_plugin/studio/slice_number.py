@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.state import ConnectionMixin
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
 
 
-class SliceNumber(Follower):
+class SliceNumber(ConnectionMixin):
     """Writes the number by which people call the slice on the canvas, for napari's slider counts from 0.
 
     A text that the user or another plugin has put there stays.

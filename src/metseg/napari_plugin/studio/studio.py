@@ -15,14 +15,14 @@ from metseg.curation import EditKind, PredictionPlan, Provenance, Status
 from metseg.errors import CaseBusyError, DataError
 from metseg.events import Event
 from metseg.napari_plugin import messages
-from metseg.napari_plugin.background import Latest
+from metseg.napari_plugin.background import LatestOnlyWorker
 from metseg.napari_plugin.brush_circle import without_box
 from metseg.napari_plugin.network_choices import NetworkChoices
 from metseg.napari_plugin.pipeline import Failed
 from metseg.napari_plugin.runs import Run
-from metseg.napari_plugin.state import Activity, Follower
+from metseg.napari_plugin.state import Activity, ConnectionMixin
 from metseg.napari_plugin.studio import navigation, projects
-from metseg.napari_plugin.studio.case_labels import Forecast
+from metseg.napari_plugin.studio.case_labels import PredictionEdit
 from metseg.napari_plugin.studio.cases import Cases
 from metseg.napari_plugin.studio.own_layers import OwnLayers
 from metseg.napari_plugin.studio.preparation import found_choices
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from metseg.napari_plugin.studio.open_case import OpenCase
 
 
-class Studio(Follower):
+class Studio(ConnectionMixin):
     """Acts on project, case and viewer, and keeps the state in step.
 
     Parameters
@@ -56,7 +56,7 @@ class Studio(Follower):
         self.own_layers = OwnLayers(viewer)
         self._cases = Cases(viewer, self.own_layers, self.state, self._shortcuts, self.tell, self.tell_error)
         self._run = Run(self.state)
-        self._listings = Latest(self._on_listed, self._on_listing_failed)
+        self._listings = LatestOnlyWorker(self._on_listed, self._on_listing_failed)
         self._networks = NetworkChoices(self.state, found_choices, self.tell_error)
         self._closings: list[Callable[[], object]] = []
 
@@ -87,7 +87,7 @@ class Studio(Follower):
 
     def open_project(self, path: Path) -> None:
         """Open the project in a folder and list its cases; the one before is closed."""
-        self.start(Activity.OPENING, "Opening the project", self._on_project, projects.opening, path)
+        self.start(Activity.OPENING, "CaseLoader the project", self._on_project, projects.opening, path)
 
     def create_project(self, path: Path, data: Path) -> None:
         """Make a project of the images in ``data``, in a new or empty folder, or add them to the project there."""
@@ -232,8 +232,8 @@ class Studio(Follower):
             if values is not None and (values.shape != case.shape or not (values.min() >= 0 and values.max() <= 1)):
                 raise DataError(f"{case.name}: {what} must lie between 0 and 1 and have the shape {case.shape}")
         changed = np.nonzero(case.labels.data != plan.labels)
-        forecast = Forecast(plan, probabilities, provenance, disagreement)
-        case.labels.put(changed, plan.labels[changed], EditKind.MODEL, given, forecast)
+        prediction_edit = PredictionEdit(plan, probabilities, provenance, disagreement)
+        case.labels.put(changed, plan.labels[changed], EditKind.MODEL, given, prediction_edit)
 
     def new_lesion(self) -> None:
         """Select an id that no lesion ever had, and the brush."""

@@ -9,9 +9,9 @@ import numpy.typing as npt
 from qtpy.QtCore import QT_TRANSLATE_NOOP
 from scipy import ndimage
 
-from metseg.napari_plugin.background import Latest
+from metseg.napari_plugin.background import LatestOnlyWorker
 from metseg.napari_plugin.layers import KEY
-from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.state import ConnectionMixin
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ _MARGIN, _SMOOTH = 1, 0.7
 Mesh = tuple[npt.NDArray[np.float32], npt.NDArray[np.int32], npt.NDArray[np.uint16]]
 
 
-class Surfaces(Follower):
-    """Turns to 3D and back; in 3D, lesions are a surface layer in their colours instead of labels, and alone.
+class Surfaces(ConnectionMixin):
+    """ChunkedTask to 3D and back; in 3D, lesions are a surface layer in their colours instead of labels, and alone.
 
     Images are hidden meanwhile: what napari renders of them in 3D would pierce the surfaces.
 
@@ -47,7 +47,7 @@ class Surfaces(Follower):
         self._layer: Surface | None = None
         self._labels: CaseLabels | None = None
         self._hidden: tuple[Layer, ...] = ()
-        self._meshes = Latest(self._on_mesh, studio.tell_error)
+        self._meshes = LatestOnlyWorker(self._on_mesh, studio.tell_error)
         studio.add_shortcut(Shortcut("Shift-D", QT_TRANSLATE_NOOP("studio", "lesions in 3D, and back"), self.toggle))
         studio.add_closing(self.close)
         self.follow(studio.state.events, ("case",), self._on_case)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from metseg.curation import ToolName, drawn_slices, tools
 from metseg.curation.tools import Change, Stroke, ToolError
 from metseg.errors import MetsegError
-from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.state import ConnectionMixin
 from metseg.napari_plugin.studio.stroke_target import lesion_under
 from metseg.napari_plugin.studio.tool_state import Edge, OnCanvas, ToolState
 from metseg.napari_plugin.studio.tool_words import no_edge, sentence, summary
@@ -27,7 +27,7 @@ STEP = 0.15
 Voxel = tuple[int, int, int]
 
 
-class Tools(Follower):
+class Tools(ConnectionMixin):
     """Runs tools on the case that is open in a studio. What a tool has to say goes to :attr:`state`.
 
     Parameters
@@ -39,7 +39,7 @@ class Tools(Follower):
     def __init__(self, studio: Studio) -> None:
         super().__init__()
         self._studio = studio
-        self._layer = Follower()
+        self._layer = ConnectionMixin()
         self._fresh = 0
         self.state = ToolState()
         self.follow(studio.state.events, ("case",), self._on_case)

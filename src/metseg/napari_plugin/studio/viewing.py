@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QT_TRANSLATE_NOOP
 
-from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.state import ConnectionMixin
 from metseg.napari_plugin.studio.settings import settings
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 from metseg.preprocessing import display_window
@@ -37,7 +37,7 @@ _WAY = 250.0
 _NARROW = (0.25, 0.85)
 
 
-class Viewing(Follower):
+class Viewing(ConnectionMixin):
     """Gives mouse and keys their meaning for looking at the open case; napari has its own back without one.
 
     Parameters

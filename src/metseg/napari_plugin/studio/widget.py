@@ -12,7 +12,7 @@ from metseg.napari_plugin import translations
 from metseg.napari_plugin.controls import Column
 from metseg.napari_plugin.patient_sides import PatientSides
 from metseg.napari_plugin.session import SessionWidget
-from metseg.napari_plugin.state import Follower
+from metseg.napari_plugin.state import ConnectionMixin
 from metseg.napari_plugin.studio.export_panel import ExportPanel
 from metseg.napari_plugin.studio.first_steps import FirstSteps
 from metseg.napari_plugin.studio.keys_panel import KeysPanel
@@ -112,14 +112,14 @@ class StudioWidget(SessionWidget):
         self.lesion_dock = LesionDock(napari_viewer, self.lesions, layout)
         self.setMinimumWidth(_WIDTH)
         self._restyle()
-        others = Follower()
+        others = ConnectionMixin()
         others.follow(napari_viewer.events, ("theme",), self._restyle)
         others.follow(self.studio.state.events, ("tab",), self._show_tab)
         others.follow(self.studio.state.events, ("project", "case"), self._show_parts)
         others.follow(self.studio.state.events, ("case",), self.sides.show)
         self._show_tab()
         self._show_parts()
-        header: tuple[Follower, ...] = (self.project, self.project.saved, self.message)
+        header: tuple[ConnectionMixin, ...] = (self.project, self.project.saved, self.message)
         every = (
             *header,
             self.lesions,

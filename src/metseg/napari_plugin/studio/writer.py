@@ -156,15 +156,15 @@ class Writer:
 
     def _commit(self, edit: Edit) -> None:
         self._labels[edit.box] = edit.block
-        if edit.forecast is None:
+        if edit.prediction_edit is None:
             self._session.commit(self._labels, edit.kind, detail=edit.detail)
         else:
-            forecast = edit.forecast
+            prediction_edit = edit.prediction_edit
             self._session.predict(
-                forecast.plan,
-                forecast.probabilities,
-                forecast.provenance,
-                disagreement=forecast.disagreement,
+                prediction_edit.plan,
+                prediction_edit.probabilities,
+                prediction_edit.provenance,
+                disagreement=prediction_edit.disagreement,
                 detail=edit.detail,
             )
             with contextlib.suppress(MetsegError):  # it was written: it must not be written again

@@ -9,7 +9,7 @@ from qtpy.QtCore import QTimer
 Steps = Generator[None, None, None]
 
 
-class Turns:
+class ChunkedTask:
     """Runs a generator, one step in each turn of the event loop; at most one generator at a time."""
 
     def __init__(self) -> None:
