@@ -1,4 +1,4 @@
-r"""The studio's whole loop on metastases: predict, correct, approve, retrain, gate, adopt.
+r"""The studio's whole loop on metastases: predict, correct, approve, retrain, promotion check, promote.
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python docs/scripts/metastasis_loop.py --out OUT \
         [--model metastases] [--cases 12] [--steps 20] [--data DIR]
@@ -113,7 +113,7 @@ def main() -> None:
         *("--epochs", 1, "--steps-per-epoch", given.steps, *(() if given.data is None else ("--data", given.data))),
     )
     print((child / "gate.md").read_text(encoding="utf-8"))
-    metseg("project", "adopt", project, child)
+    metseg("project", "promote", project, child)
     window = Window(project, given.out / "images")
     window.picture(shown, largest, "loop_corrected")
     window.close()

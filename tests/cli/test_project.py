@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from metseg.curation import EditKind, Project, Status, adopt_model
-from metseg.curation.default_model import GateResult
+from metseg.curation import EditKind, Project, Status, promote_model
+from metseg.curation.default_model import PromotionResult
 from metseg.study import Study, write_tiff
 
 
@@ -94,7 +94,7 @@ def test_predicting_goes_on_where_it_stopped_and_leaves_a_persons_work_alone(
 def test_the_network_that_a_project_has_adopted_is_used_unless_another_is_named(
     metseg: Any, made: Path, model: Path
 ) -> None:
-    adopt_model(Project.open(made), model, name="random", gate=GateResult.PASSED)
+    promote_model(Project.open(made), model, name="random", promotion=PromotionResult.PASSED)
     assert "2 cases predicted\n" in metseg("project", "predict", made).out
     prediction = Project.open(made).read_case("a").prediction()
     assert prediction is not None

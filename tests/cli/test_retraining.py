@@ -1,4 +1,4 @@
-"""``metseg retrain`` and ``metseg project adopt``: asked by a person, by another program, stopped, and gone on with."""
+"""``metseg retrain`` and ``metseg project promote``: asked by a person, by a program, stopped, and gone on with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from metseg.curation import EditKind, Project, Status
 from metseg.events import EpochFinished, Finished, StepFinished, from_json
-from metseg.retraining import Gate, RetrainingConfig, command_arguments, read_config, read_gate
+from metseg.retraining import PromotionCheck, RetrainingConfig, command_arguments, read_config, read_promotion_check
 from metseg.study import Sequence, read_study
 
 pytestmark = pytest.mark.slow
@@ -64,22 +64,24 @@ def test_a_person_reads_the_decision_and_adopts_only_what_passed(
     asked = ["retrain", project, "--parent", small, "--data", data, "--out", run, *SHORT]
     done = metseg(*asked, "--least-held-out", "9", "--adopt")
     assert done.status == 1, done.err
-    assert "Gate undecided: too few patients to say anything, 9 are needed" in done.out
+    assert "Promotion check undecided: too few patients to say anything, 9 are needed" in done.out
     assert "parent small" in done.out
-    assert "run: not adopted, the gate: undecided" in done.err
+    assert "run: not promoted, the promotion check: undecided" in done.err
     again = metseg(*asked)
     assert again.status == 2
     assert "already holds a retraining" in again.err
 
-    refused = metseg("project", "adopt", project, run)
+    refused = metseg("project", "promote", project, run)
     assert (refused.status, "came to no decision" in refused.err) == (2, True)
-    assert metseg("project", "adopt", project, run, "--force").out.endswith("undecided, adopted all the same)\n")
-    gate = read_gate(run)
-    (run / "gate.json").write_text(gate.model_copy(update={"result": type(gate.result).PASSED}).model_dump_json())
-    assert metseg("project", "adopt", project, run).status == 0
-    adopted = Project.open(project).default_model
-    assert adopted is not None
-    assert (adopted.name, adopted.forced) == ("run", False)
+    assert metseg("project", "promote", project, run, "--force").out.endswith("undecided, promoted all the same)\n")
+    promotion = read_promotion_check(run)
+    (run / "gate.json").write_text(
+        promotion.model_copy(update={"result": type(promotion.result).PASSED}).model_dump_json()
+    )
+    assert metseg("project", "promote", project, run).status == 0
+    promoted = Project.open(project).default_model
+    assert promoted is not None
+    assert (promoted.name, promoted.forced) == ("run", False)
 
 
 def test_other_programs_give_the_same_settings_and_read_every_event(
@@ -104,11 +106,11 @@ def test_other_programs_give_the_same_settings_and_read_every_event(
     done = metseg(*command_arguments(config), "--device", "cpu")
     assert done.status == 0, done.err
     assert read_config(config.out) == config
-    events = [from_json(line, Gate.model_validate) for line in done.out.splitlines()]
+    events = [from_json(line, PromotionCheck.model_validate) for line in done.out.splitlines()]
     assert {StepFinished, EpochFinished} <= {type(event) for event in events}
     last = events[-1]
     assert isinstance(last, Finished)
-    assert last.result.model_dump_json() == read_gate(config.out).model_dump_json()
+    assert last.result.model_dump_json() == read_promotion_check(config.out).model_dump_json()
     assert "Traceback" not in done.err
 
 

@@ -1,4 +1,4 @@
-"""Which network a project asks first: only one that passed the gate, unless somebody insists."""
+"""Which network a project asks first: only one that passed the promotion check, unless somebody insists."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from metseg.curation import GateResult, Project, adopt_model
+from metseg.curation import Project, PromotionResult, promote_model
 from metseg.errors import DataError, UnreadableFileError
 
 
@@ -23,48 +23,48 @@ def test_a_model_that_passed_is_asked_first_wherever_the_folders_are_moved_toget
 ) -> None:
     project = Project.create(tmp_path / "project")
     assert project.default_model is None
-    adopted = adopt_model(project, weights, name="child", gate=GateResult.PASSED, reason="no worse")
-    assert adopted.path == "../run/model.safetensors"
-    assert (adopted.gate, adopted.reason, adopted.forced) == (GateResult.PASSED, "no worse", False)
+    promoted = promote_model(project, weights, name="child", promotion=PromotionResult.PASSED, reason="no worse")
+    assert promoted.path == "../run/model.safetensors"
+    assert (promoted.promotion, promoted.reason, promoted.forced) == (PromotionResult.PASSED, "no worse", False)
     moved = tmp_path / "elsewhere"
     moved.mkdir()
     for name in ("project", "run"):
         (tmp_path / name).rename(moved / name)
     there = Project.open(moved / "project")
-    assert there.default_model == adopted
+    assert there.default_model == promoted
     assert there.default_model.located(there).resolve() == moved / "run" / "model.safetensors"
 
 
 @pytest.mark.parametrize(
-    ("gate", "said"),
+    ("promotion", "said"),
     [
-        (GateResult.FAILED, "was not passed: Dice fell"),
-        (GateResult.UNDECIDED, "came to no decision"),
-        (GateResult.NONE, "was never asked"),
+        (PromotionResult.FAILED, "was not passed: Dice fell"),
+        (PromotionResult.UNDECIDED, "came to no decision"),
+        (PromotionResult.NONE, "was never asked"),
     ],
 )
 def test_any_other_model_only_if_somebody_insists_and_that_is_kept(
-    tmp_path: Path, weights: Path, gate: GateResult, said: str
+    tmp_path: Path, weights: Path, promotion: PromotionResult, said: str
 ) -> None:
     project = Project.create(tmp_path / "project")
     with pytest.raises(DataError, match=said):
-        adopt_model(project, weights, name="child", gate=gate, reason="Dice fell")
+        promote_model(project, weights, name="child", promotion=promotion, reason="Dice fell")
     assert project.default_model is None
-    adopt_model(project, weights, name="child", gate=gate, reason="Dice fell", force=True)
+    promote_model(project, weights, name="child", promotion=promotion, reason="Dice fell", force=True)
     kept = Project.open(project.path).default_model
     assert kept is not None
-    assert (kept.gate, kept.forced) == (gate, True)
+    assert (kept.promotion, kept.forced) == (promotion, True)
 
 
 def test_a_model_that_is_gone_or_another_by_now_is_not_asked(tmp_path: Path, weights: Path) -> None:
     project = Project.create(tmp_path / "project")
-    adopted = adopt_model(project, weights, name="child", gate=GateResult.PASSED)
+    promoted = promote_model(project, weights, name="child", promotion=PromotionResult.PASSED)
     weights.write_bytes(b"other weights")
     with pytest.raises(DataError, match="is not the file"):
-        adopted.located(project)
+        promoted.located(project)
     weights.unlink()
     with pytest.raises(DataError, match="by default"):
-        adopted.located(project)
+        promoted.located(project)
     (project.path / "model.json").write_text("{}")
     with pytest.raises(UnreadableFileError):
         _ = project.default_model

@@ -14,7 +14,7 @@ from metseg.curation import EditStatistics, Status
 from metseg.curation.documents import file_sha256
 from metseg.curation.export import ExportedCase, JournalPosition, Side
 from metseg.errors import DataError
-from metseg.retraining.patients import share_out
+from metseg.retraining.patients import assign_split
 from metseg.study import SliceFile, StudyFiles
 
 NAMES = st.sets(st.sampled_from([f"{patient}_{visit}" for patient in "abcdef" for visit in (1, 2)]))
@@ -60,7 +60,7 @@ def test_sides_never_mix(
     made = [exported(name, Side.HELD_OUT if name[0] in held else Side.TRAIN) for name in sorted(cases)]
     record = TrainingRecord(patients=tuple(seen), held_out=tuple(clean))
     try:
-        result = share_out(made, found(cases, image), found(others, image), record, PATTERN)
+        result = assign_split(made, found(cases, image), found(others, image), record, PATTERN)
     except DataError:
         assert {name[0] for name in cases | others} <= held | {name[0] for name in clean}
         return
@@ -78,7 +78,7 @@ def test_the_same_images_under_another_name_are_the_same_patient(image: Path) ->
     known = exported("a_1", Side.HELD_OUT, source=file_sha256(image))
     cases = [known, exported("b_1", Side.TRAIN), exported("c_1", Side.HELD_OUT)]
     record = TrainingRecord(patients=("scan 7",))
-    result = share_out(cases, found({"a_1", "b_1", "c_1"}, image), found({"scan 7"}, image), record, PATTERN)
+    result = assign_split(cases, found({"a_1", "b_1", "c_1"}, image), found({"scan 7"}, image), record, PATTERN)
     assert result.patients["scan 7"] == "a"
     assert result.split.held_out == ("c_1",)
     assert any("known to the parent, so trained on: a" in remark for remark in result.remarks)

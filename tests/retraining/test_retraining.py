@@ -1,4 +1,4 @@
-"""Approved cases in, a model with the gate's word on it out; stopped and gone on with, and refused where it must be."""
+"""Approved cases in, a checked model out; stopped and gone on with, and refused where it must be."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from metseg.checkpoints import Checkpoint, load_checkpoint
-from metseg.curation import GateResult, Project
+from metseg.curation import Project, PromotionResult
 from metseg.curation.documents import file_sha256
 from metseg.curation.export import verify
 from metseg.errors import CheckpointError, DataError
 from metseg.events import EpochFinished, Notice, Progress, StepFinished, drain, from_json, to_json
 from metseg.inference import Segmenter
 from metseg.metrics import score_scan
-from metseg.retraining import Gate, RetrainingConfig, adopt, read_config, read_gate, retrain
+from metseg.retraining import PromotionCheck, RetrainingConfig, promote, read_config, read_promotion_check, retrain
 from metseg.study import read_study
 
 pytestmark = pytest.mark.slow
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 @dataclass(frozen=True)
 class Retrained:
     config: RetrainingConfig
-    gate: Gate
+    promotion: PromotionCheck
     events: list[object]
     child: Checkpoint
 
@@ -34,8 +34,8 @@ class Retrained:
 @pytest.fixture(scope="module")
 def retrained(short: RetrainingConfig) -> Retrained:
     events: list[object] = []
-    gate = drain(retrain(short, device="cpu", command="metseg retrain"), events.append)
-    return Retrained(short, gate, events, load_checkpoint(short.out))
+    promotion = drain(retrain(short, device="cpu", command="metseg retrain"), events.append)
+    return Retrained(short, promotion, events, load_checkpoint(short.out))
 
 
 def test_nobody_whom_either_model_knows_judges_and_everybody_has_one_side(retrained: Retrained) -> None:
@@ -50,20 +50,24 @@ def test_nobody_whom_either_model_knows_judges_and_everybody_has_one_side(retrai
     assert any("training on 5 patients, 1 of them again; 3 held out" in text for text in said)
 
 
-def test_the_gate_compares_parent_and_child_on_the_same_patients(
+def test_the_promotion_compares_parent_and_child_on_the_same_patients(
     retrained: Retrained, parent: Checkpoint, original: Path
 ) -> None:
-    gate = retrained.gate
-    assert [row.name for row in gate.parent.rows] == [row.name for row in gate.child.rows] == ["new2", "new3", "old2"]
-    assert [row.source for row in gate.child.rows] == ["project", "project", "original data"]
-    assert (gate.parent.sha256, gate.child.sha256) == (parent.sha256, retrained.child.sha256)
-    assert gate.postprocessing == parent.card.postprocessing == retrained.child.card.postprocessing
-    assert gate.passed == (gate.child.mean_dice >= gate.parent.mean_dice and gate.child.found >= gate.parent.found), (
-        gate.reason
+    promotion = retrained.promotion
+    assert (
+        [row.name for row in promotion.parent.rows]
+        == [row.name for row in promotion.child.rows]
+        == ["new2", "new3", "old2"]
     )
+    assert [row.source for row in promotion.child.rows] == ["project", "project", "original data"]
+    assert (promotion.parent.sha256, promotion.child.sha256) == (parent.sha256, retrained.child.sha256)
+    assert promotion.postprocessing == parent.card.postprocessing == retrained.child.card.postprocessing
+    assert promotion.passed == (
+        promotion.child.mean_dice >= promotion.parent.mean_dice and promotion.child.found >= promotion.parent.found
+    ), promotion.reason
     study = read_study(original / "old2")
     assert study.mask is not None
-    for model, row in ((parent, gate.parent.rows[2]), (retrained.child, gate.child.rows[2])):
+    for model, row in ((parent, promotion.parent.rows[2]), (retrained.child, promotion.child.rows[2])):
         with Segmenter(model, device="cpu") as segmenter:
             score = score_scan("old2", study.mask, segmenter.segment(study).mask)
         assert (row.dice, row.lesions, row.found) == (score.dice, len(score.lesions), score.found)
@@ -73,20 +77,20 @@ def test_what_is_left_says_where_the_child_comes_from(retrained: Retrained, pare
     out, card = retrained.config.out, retrained.child.card
     assert verify(out / "export").sound
     assert read_config(out) == retrained.config
-    assert read_gate(out) == retrained.gate
+    assert read_promotion_check(out) == retrained.promotion
     record = card.training
     assert (record.parent_name, record.parent) == ("parent", parent.sha256)
     assert record.command == "metseg retrain"
-    assert [entry.manifest_sha256 for entry in record.corrected] == [retrained.gate.manifest_sha256]
+    assert [entry.manifest_sha256 for entry in record.corrected] == [retrained.promotion.manifest_sha256]
     assert record.corrected[0].cases == 6
     assert record.epoch == retrained.config.epochs
     assert record.data == "drawn; corrected cases of metseg projects"
-    assert card.scores["held_out"]["mean_dice"] == pytest.approx(retrained.gate.child.mean_dice)
+    assert card.scores["held_out"]["mean_dice"] == pytest.approx(retrained.promotion.child.mean_dice)
     readme = (out / "README.md").read_text(encoding="utf-8")
     assert f"Parent weights: parent {parent.sha256}" in readme
-    assert retrained.gate.manifest_sha256 in readme
+    assert retrained.promotion.manifest_sha256 in readme
     page = (out / "gate.md").read_text(encoding="utf-8")
-    assert f"# Gate: {retrained.gate.result}" in page
+    assert f"# Promotion check: {retrained.promotion.result}" in page
     assert page.count("| new2 |") == 2
     assert file_sha256(parent.path) == parent.sha256
 
@@ -95,9 +99,9 @@ def test_every_event_goes_through_json(retrained: Retrained) -> None:
     kinds = {type(event) for event in retrained.events}
     assert {Progress, StepFinished, Notice, EpochFinished} <= kinds
     for event in retrained.events:
-        line = to_json(event, Gate.model_dump)  # type: ignore[arg-type]
+        line = to_json(event, PromotionCheck.model_dump)  # type: ignore[arg-type]
         assert "\n" not in line
-        assert from_json(line, Gate.model_validate) == event
+        assert from_json(line, PromotionCheck.model_validate) == event
 
 
 def test_stopped_anywhere_it_goes_on_to_the_same_weights(retrained: Retrained, tmp_path: Path) -> None:
@@ -113,8 +117,8 @@ def test_stopped_anywhere_it_goes_on_to_the_same_weights(retrained: Retrained, t
         drain(retrain(config, device="cpu"))
     with pytest.raises(DataError, match=r"other settings \(epochs\)"):
         drain(retrain(config.model_copy(update={"epochs": 3}), resume=True, device="cpu"))
-    gate = drain(retrain(config, resume=True, device="cpu"))
-    assert (gate.result, gate.reason) == (retrained.gate.result, retrained.gate.reason)
+    promotion = drain(retrain(config, resume=True, device="cpu"))
+    assert (promotion.result, promotion.reason) == (retrained.promotion.result, retrained.promotion.reason)
     state = load_checkpoint(config.out).state
     torch.testing.assert_close(state, retrained.child.state, rtol=0, atol=0)
 
@@ -125,19 +129,21 @@ def test_only_a_model_that_passed_becomes_the_default_and_of_another_file_nothin
     for name in ("model.safetensors", "gate.json"):
         (tmp_path / name).write_bytes((retrained.config.out / name).read_bytes())
     opened = Project.create(tmp_path / "other")
-    passing = retrained.gate.model_copy(update={"result": GateResult.PASSED})
+    passing = retrained.promotion.model_copy(update={"result": PromotionResult.PASSED})
     (tmp_path / "gate.json").write_text(passing.model_dump_json())
-    model = adopt(opened, tmp_path)
+    model = promote(opened, tmp_path)
     assert (model.name, model.sha256, model.forced) == ("child", retrained.child.sha256, False)
-    (tmp_path / "gate.json").write_text(passing.model_copy(update={"result": GateResult.UNDECIDED}).model_dump_json())
+    (tmp_path / "gate.json").write_text(
+        passing.model_copy(update={"result": PromotionResult.UNDECIDED}).model_dump_json()
+    )
     with pytest.raises(DataError, match="came to no decision"):
-        adopt(opened, tmp_path)
-    assert adopt(opened, tmp_path, force=True).forced
+        promote(opened, tmp_path)
+    assert promote(opened, tmp_path, force=True).forced
     (tmp_path / "gate.json").write_text(passing.model_copy(update={"child": passing.parent}).model_dump_json())
     with pytest.raises(DataError, match="asked about another file"):
-        adopt(opened, tmp_path)
+        promote(opened, tmp_path)
     assert opened.default_model is not None
-    assert opened.default_model.gate == "undecided"
+    assert opened.default_model.promotion == "undecided"
 
 
 def test_what_cannot_be_retrained_is_said(short: RetrainingConfig, tmp_path: Path) -> None:

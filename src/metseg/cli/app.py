@@ -25,7 +25,7 @@ from metseg.cli.predict import predict
 from metseg.cli.project_predict import predict as predict_project
 from metseg.cli.project_save import save as save_project
 from metseg.cli.reimport import reimport
-from metseg.cli.retrain import adopt, retrain
+from metseg.cli.retrain import promote, retrain
 from metseg.cli.serve import serve
 from metseg.cli.simulate import simulate
 from metseg.cli.train import train
@@ -68,9 +68,10 @@ for step in (
     project.reopen,
     project.status,
     save_project,
-    adopt,
+    promote,
 ):
     project_app.command(help=_unwrapped(step.__doc__ or ""))(step)
+project_app.command("adopt", hidden=True)(promote)  # its former name
 app.add_typer(project_app)
 
 

@@ -30,7 +30,7 @@ def predict(
         typer.Option(
             metavar="NAME_OR_PATH",
             help="A name that `metseg models` lists, or a checkpoint; by default the network that the project has "
-            f"adopted, or {DEFAULT_MODEL}.",
+            f"promoted, or {DEFAULT_MODEL}.",
             show_default=False,
         ),
     ] = None,
@@ -101,6 +101,6 @@ def predict(
 
 
 def _own_model(project: Project) -> Path | None:
-    """The network that the project has adopted."""
-    adopted = project.default_model
-    return None if adopted is None else adopted.located(project)
+    """The network that the project has promoted."""
+    promoted = project.default_model
+    return None if promoted is None else promoted.located(project)

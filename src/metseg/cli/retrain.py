@@ -1,4 +1,4 @@
-"""``metseg retrain`` and ``metseg project adopt``: a network that learns from corrections, and its gate."""
+"""``metseg retrain`` and ``metseg project promote``: a network that learns from corrections, and its promotion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from metseg.cli.project import Folder
 from metseg.cli.stopping import print_events, stopping_cleanly
 
 if TYPE_CHECKING:
-    from metseg.retraining import Gate
+    from metseg.retraining import PromotionCheck
 
 
 def retrain(
@@ -24,7 +24,7 @@ def retrain(
     parent: Annotated[
         str, typer.Option("--parent", metavar="NAME_OR_PATH", help="The single network that is trained further.")
     ],
-    out_: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where model, gate and log go; new or empty.")],
+    out_: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where model, check and log go; new or empty.")],
     data: Annotated[
         list[Path] | None,
         typer.Option(metavar="DIR", help="Patients with masks that are shown again beside the new; may be repeated."),
@@ -39,7 +39,8 @@ def retrain(
     ] = None,
     learning_rate: Annotated[float, typer.Option(help="Of the decoder.")] = 3e-4,
     held_out: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share of the project's patients that judges instead of training.")
+        float,
+        typer.Option(min=0, max=0.9, help="Share of the project's patients that is evaluated on, not trained on."),
     ] = 0.2,
     patient: Annotated[
         str,
@@ -53,13 +54,16 @@ def retrain(
         float, typer.Option(min=0, max=0.1, help="How much lower than the parent's the mean Dice may be.")
     ] = 0.0,
     least_held_out: Annotated[
-        int, typer.Option(min=1, help="With fewer held-out patients the gate decides nothing.")
+        int, typer.Option(min=1, help="With fewer held-out patients the promotion check decides nothing.")
     ] = 3,
     seed: Annotated[int, typer.Option(help="Decides who is held out, the order and the augmentation.")] = 0,
     device: Device = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Continue what was stopped in --out.")] = False,
-    adopt_: Annotated[
-        bool, typer.Option("--adopt", help="Make the model the project's default if it passes the gate.")
+    promote_: Annotated[
+        bool,
+        typer.Option(
+            "--promote", "--adopt", help="Make the model the project's default if it passes the promotion check."
+        ),
     ] = False,
     json_events: Annotated[
         bool, typer.Option("--json-events", help="Print every event as a line of JSON, for other programs.")
@@ -74,7 +78,7 @@ def retrain(
     Ctrl-C or SIGTERM ends it after the step in progress; the same command with --resume goes on from there.
     """
     from metseg.curation import Project
-    from metseg.retraining import Gate, RetrainingConfig, adopt
+    from metseg.retraining import PromotionCheck, RetrainingConfig, promote
     from metseg.retraining import retrain as run
     from metseg.training import keep_freed_memory
 
@@ -102,46 +106,46 @@ def retrain(
     with stopping_cleanly("the same command with --resume goes on") as heeding:
         stream = heeding(run(config, resume=resume, device=device, command=command))
         if json_events:
-            gate = print_events(stream, lambda found: Gate.model_dump(found, mode="json"))
+            promotion = print_events(stream, lambda found: PromotionCheck.model_dump(found, mode="json"))
         else:
-            gate = follow(stream, f"retraining {parent}")
-            _print_gate(gate, out_)
-    if adopt_:
-        if not gate.passed:
-            plain(err(), f"{gate.child.name}: not adopted, the gate: {gate.result}")
+            promotion = follow(stream, f"retraining {parent}")
+            _print_check(promotion, out_)
+    if promote_:
+        if not promotion.passed:
+            plain(err(), f"{promotion.child.name}: not promoted, the promotion check: {promotion.result}")
             raise typer.Exit(1)
-        adopt(opened, out_)
+        promote(opened, out_)
 
 
-def adopt(
+def promote(
     project: Folder,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder of a retraining, or any model's name or file.")],
-    force: Annotated[bool, typer.Option("--force", help="Also a model that did not pass the gate.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also a model that did not pass the promotion check.")] = False,
 ) -> None:
     """Make a model the project's default, which `metseg project predict` and the window then ask first.
 
-    Only a model that passed the gate of `metseg retrain`, unless --force is given. It stays where it is.
+    Only a model that passed the promotion check of `metseg retrain`, unless --force is given. It stays where it is.
     """
     from metseg.curation import Project
-    from metseg.retraining import adopt as run
+    from metseg.retraining import promote as run
 
-    adopted = run(Project.open(project), model, force=force)
-    how = f"the gate: {adopted.gate}" + (", adopted all the same" if adopted.forced else "")
-    plain(out(), f"{adopted.name} is the default of {project} ({how})")
+    promoted = run(Project.open(project), model, force=force)
+    how = f"the promotion check: {promoted.promotion}" + (", promoted all the same" if promoted.forced else "")
+    plain(out(), f"{promoted.name} is the default of {project} ({how})")
 
 
-def _print_gate(gate: Gate, folder: Path) -> None:
+def _print_check(promotion: PromotionCheck, folder: Path) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     for heading in ("mean Dice", "lesions found", "false lesions"):
         table.add_column(heading, justify="right")
-    for title, model in (("parent", gate.parent), ("child", gate.child)):
+    for title, model in (("parent", promotion.parent), ("child", promotion.child)):
         dice = f"{model.mean_dice:.4f}" if model.rows else ""
         table.add_row(f"{title} {model.name}", dice, f"{model.found} of {model.lesions}", str(model.false))
     out().print(table)
-    plain(out(), f"Gate {gate.result}: {gate.reason}")
-    for remark in gate.remarks:
+    plain(out(), f"Promotion check {promotion.result}: {promotion.reason}")
+    for remark in promotion.remarks:
         plain(out(), f"  {remark}")
     plain(out(), str(folder))

@@ -2,7 +2,7 @@
 
 from metseg.curation.benefit import BenefitConfig, CaseBenefit, SliceBenefit, SlicePlan, expected_benefit
 from metseg.curation.corrections import Corrections, read_corrections
-from metseg.curation.default_model import DefaultModel, GateResult, adopt_model
+from metseg.curation.default_model import DefaultModel, PromotionResult, promote_model
 from metseg.curation.description import CaseDescription
 from metseg.curation.drawn import drawn_slices, reviewed_slices
 from metseg.curation.kinds import DONE, EditKind, EntryKind, Origin, Status, ToolName
@@ -37,7 +37,7 @@ __all__ = [
     "EditKind",
     "EditStatistics",
     "EntryKind",
-    "GateResult",
+    "PromotionResult",
     "Note",
     "Origin",
     "Prediction",
@@ -49,7 +49,7 @@ __all__ = [
     "Relocation",
     "Status",
     "ToolName",
-    "adopt_model",
+    "promote_model",
     "existing_pairs",
     "export_pairs",
     "exporting_pairs",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from metseg.curation.documents import file_sha256, read_document, write_document
 from metseg.curation.record import now, software
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 FILE = "model.json"
 
 
-class GateResult(StrEnum):
-    """What the gate said when a model was compared with its parent on patients that neither was trained on."""
+class PromotionResult(StrEnum):
+    """How a model compared with its parent on patients that neither was trained on."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -39,25 +39,25 @@ class DefaultModel(BaseModel):
         Of its file, from the project's folder, with ``/``; absolute where there is no such way.
     sha256 : str
         Of the file.
-    gate : GateResult
+    promotion : PromotionResult, stored as ``gate``
     reason : str
-        The gate's, in words.
+        The promotion check's, in words.
     forced : bool
-        Somebody wanted it although the gate had not passed.
+        Somebody wanted it although the promotion check had not passed.
     time : datetime
         Since when.
     software : str
         What wrote this.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True)
 
     format: Literal["metseg-default-model"] = "metseg-default-model"
     version: Literal[1] = 1
     name: str
     path: str
     sha256: Sha256
-    gate: GateResult
+    promotion: Annotated[PromotionResult, Field(alias="gate")]
     reason: str = ""
     forced: bool = False
     time: AwareDatetime
@@ -75,9 +75,13 @@ class DefaultModel(BaseModel):
         try:
             unchanged = file_sha256(file) == self.sha256
         except UnreadableFileError as error:
-            raise DataError(f"{error}; {project.path} asks it by default: name another model, or adopt one") from error
+            raise DataError(
+                f"{error}; {project.path} asks it by default: name another model, or promote one"
+            ) from error
         if not unchanged:
-            raise DataError(f"{file}: is not the file that {project.path} has adopted; adopt it again, or name a model")
+            raise DataError(
+                f"{file}: is not the file that {project.path} has promoted; promote it again, or name a model"
+            )
         return file
 
 
@@ -93,8 +97,8 @@ def read_default_model(project: Project) -> DefaultModel | None:
     return read_document(path, DefaultModel) if path.exists() else None
 
 
-def adopt_model(
-    project: Project, file: str | Path, *, name: str, gate: GateResult, reason: str = "", force: bool = False
+def promote_model(
+    project: Project, file: str | Path, *, name: str, promotion: PromotionResult, reason: str = "", force: bool = False
 ) -> DefaultModel:
     """Let the project ask a network first.
 
@@ -105,8 +109,8 @@ def adopt_model(
         A checkpoint. It stays where it is.
     name : str
         What it is called.
-    gate : GateResult
-        What the gate said of this very file.
+    promotion : PromotionResult, stored as ``gate``
+        What the promotion check said of this very file.
     reason : str
         Why, in words.
     force : bool
@@ -115,18 +119,20 @@ def adopt_model(
     Raises
     ------
     DataError
-        If the gate did not pass, or ``model.json`` cannot be written.
+        If the promotion check did not pass, or ``model.json`` cannot be written.
     UnreadableFileError
         If the file cannot be read.
     """
-    passed = gate is GateResult.PASSED
+    passed = promotion is PromotionResult.PASSED
     if not passed and not force:
-        raise DataError(f"{name}: not adopted, the gate {_said(gate)}{f': {reason}' if reason else ''}")
+        raise DataError(
+            f"{name}: not promoted, the promotion check {_said(promotion)}{f': {reason}' if reason else ''}"
+        )
     model = DefaultModel(
         name=name,
         path=_from(project.path, Path(file)),
         sha256=file_sha256(Path(file)),
-        gate=gate,
+        promotion=promotion,
         reason=reason,
         forced=not passed,
         time=now(),
@@ -136,12 +142,12 @@ def adopt_model(
     return model
 
 
-def _said(gate: GateResult) -> str:
+def _said(promotion: PromotionResult) -> str:
     return {
-        GateResult.FAILED: "was not passed",
-        GateResult.UNDECIDED: "came to no decision",
-        GateResult.NONE: "was never asked",
-    }.get(gate, "was passed")
+        PromotionResult.FAILED: "was not passed",
+        PromotionResult.UNDECIDED: "came to no decision",
+        PromotionResult.NONE: "was never asked",
+    }.get(promotion, "was passed")
 
 
 def _from(project: Path, file: Path) -> str:

@@ -175,7 +175,7 @@ class Project:
 
     @property
     def default_model(self) -> DefaultModel | None:
-        """The network that is asked first, see :func:`metseg.curation.adopt_model`; ``None`` if nobody chose one.
+        """The network that is asked first, see :func:`metseg.curation.promote_model`; ``None`` if nobody chose one.
 
         Raises
         ------

@@ -1,22 +1,22 @@
-"""Training a network further on corrected cases, and the gate that the new one must pass before it is offered."""
+"""Training a network further on corrected cases, and the check that the new one must pass before it is offered."""
 
-from metseg.retraining.adoption import adopt
 from metseg.retraining.config import RetrainingConfig, command_arguments, read_config
-from metseg.retraining.gate import Gate, GateRow, ModelScores, read_gate
+from metseg.retraining.promoting import promote
+from metseg.retraining.promotion import ComparedScan, ModelScores, PromotionCheck, read_promotion_check
 from metseg.retraining.run import retrain
 from metseg.retraining.runs import RetrainingRun, new_run_folder, newest_run
 
 __all__ = [
-    "Gate",
-    "GateRow",
+    "PromotionCheck",
+    "ComparedScan",
     "ModelScores",
     "RetrainingConfig",
     "RetrainingRun",
-    "adopt",
+    "promote",
     "command_arguments",
     "new_run_folder",
     "newest_run",
     "read_config",
-    "read_gate",
+    "read_promotion_check",
     "retrain",
 ]

@@ -44,13 +44,13 @@ class RetrainingConfig(BaseModel):
     learning_rate : float
         Of the decoder; the encoder's is as much smaller as it was for the parent.
     held_out : float
-        Share of the project's patients that are not trained on and judge the result.
+        Share of the project's patients that are evaluated on instead of trained on.
     patient_pattern : str
         Regular expression whose first group, in a name, names the patient; by default each name is one.
     tolerance : float
         How much lower than the parent's the mean Dice on held-out patients may be.
     least_patients : int
-        With fewer held-out patients the gate decides nothing.
+        With fewer held-out patients the promotion check decides nothing.
     seed : int
         Decides who is held out, the order of slices and their augmentation.
     """

@@ -1,4 +1,4 @@
-"""Who is trained on, who is shown again and who judges: no patient is on two sides."""
+"""Who is trained on, who is shown again and who is evaluated on: no patient is on two sides."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Patients:
     Attributes
     ----------
     split : Split
-        Who is trained on, and who judges.
+        Who is trained on, and who is evaluated on.
     corrected : frozenset of str
         Those from the project.
     replayed : frozenset of str
@@ -41,14 +41,15 @@ class Patients:
     remarks: tuple[str, ...]
 
 
-def share_out(
+def assign_split(
     cases: Sequence[ExportedCase], corrected: Found, original: Found, parent: TrainingRecord, pattern: str
 ) -> Patients:
     """Decide the side of every patient.
 
-    A patient of the project is where the export put them, unless the parent was trained on them: whom it has seen can
-    judge nothing. A patient of the original data judges if the parent's card names them as held out. The same patient
-    in both is the project's. Studies are of one patient if ``pattern`` says so, or if they share an image.
+    A patient of the project is where the export put them, unless the parent was trained on them: such a patient is not
+    evaluated on. A patient of the original data is in the evaluation set if the parent's card names them as held out.
+    The same patient in both is the project's. Studies are of one patient if ``pattern`` says so, or if they share an
+    image.
 
     Parameters
     ----------
@@ -72,12 +73,12 @@ def share_out(
     seen = _names_and_patients(parent.patients, pattern)
     known = {case.patient for case in case_of.values() if {case.patient, case.name, case.stem} & seen}
     known |= {patients[name] for name in others if name in seen or patients[name] in seen}
-    judges = {case.patient for case in case_of.values() if case.side is Side.HELD_OUT} - known
+    evaluation_set = {case.patient for case in case_of.values() if case.side is Side.HELD_OUT} - known
     projects = {case.patient for case in case_of.values()}
     clean = _names_and_patients(parent.held_out, pattern) - seen
-    judges |= {patients[name] for name in others if {name, patients[name]} & clean} - known - projects
-    train = tuple(sorted(name for name in patients if patients[name] not in judges))
-    held_out = tuple(sorted(name for name in patients if patients[name] in judges))
+    evaluation_set |= {patients[name] for name in others if {name, patients[name]} & clean} - known - projects
+    train = tuple(sorted(name for name in patients if patients[name] not in evaluation_set))
+    held_out = tuple(sorted(name for name in patients if patients[name] in evaluation_set))
     if not train:
         raise DataError("nobody is left to train on; hold out a smaller share of the patients")
     return Patients(
@@ -86,7 +87,7 @@ def share_out(
         replayed=frozenset(train) & frozenset(others),
         patients=patients,
         remarks=tuple(
-            _remarks(cases, known, projects & judges, clean & projects, set(original) & set(case_of), parent)
+            _remarks(cases, known, projects & evaluation_set, clean & projects, set(original) & set(case_of), parent)
         ),
     )
 
@@ -120,7 +121,7 @@ def _names_and_patients(names: Iterable[str], pattern: str) -> set[str]:
 def _remarks(
     cases: Sequence[ExportedCase],
     known: set[str],
-    judges: set[str],
+    evaluation_set: set[str],
     taken: set[str],
     replaced: set[str],
     parent: TrainingRecord,
@@ -128,12 +129,12 @@ def _remarks(
     wanted = {case.patient for case in cases if case.side is Side.HELD_OUT}
     if moved := sorted(wanted & known):
         yield f"{_count(moved)} held out by the project but known to the parent, so trained on: {', '.join(moved)}"
-    if now_trained := sorted(taken - judges):
+    if now_trained := sorted(taken - evaluation_set):
         yield f"{_count(now_trained)} held out from the parent and trained on from now on: {', '.join(now_trained)}"
     if replaced:
         yield f"{_count(replaced)} in the project and in the original data: the corrected masks count"
     if not parent.patients:
-        yield "the parent's card does not say whom it was trained on: it may have seen those who judge"
+        yield "the parent's card does not say whom it was trained on: it may have seen the evaluation set"
 
 
 def _count(names: Iterable[str]) -> str:

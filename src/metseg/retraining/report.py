@@ -1,44 +1,44 @@
-"""``gate.md``: the gate's decision and both tables, for reading."""
+"""``gate.md``: the promotion check's decision and both tables, for reading."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from metseg.retraining.gate import FILE, Gate, ModelScores
+from metseg.retraining.promotion import FILE, ModelScores, PromotionCheck
 from metseg.study import write_atomically
 
 PAGE = "gate.md"
 
 
-def write_gate(out: Path, gate: Gate) -> None:
+def write_promotion_check(out: Path, promotion: PromotionCheck) -> None:
     """Write ``gate.md`` and then ``gate.json``, each in one step."""
-    for name, text in ((PAGE, gate_markdown(gate)), (FILE, gate.model_dump_json(indent=2) + "\n")):
+    for name, text in ((PAGE, promotion_markdown(promotion)), (FILE, promotion.model_dump_json(indent=2) + "\n")):
         with write_atomically(out / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
 
-def gate_markdown(gate: Gate) -> str:
+def promotion_markdown(promotion: PromotionCheck) -> str:
     """The page."""
-    tolerance = f" by more than {gate.tolerance:g}" if gate.tolerance else ""
+    tolerance = f" by more than {promotion.tolerance:g}" if promotion.tolerance else ""
     sections = [
-        f"# Gate: {gate.result}",
+        f"# Promotion check: {promotion.result}",
         "",
-        f"{gate.child.name}: {gate.reason}.",
+        f"{promotion.child.name}: {promotion.reason}.",
         "",
-        *(f"- {remark}." for remark in gate.remarks),
+        *(f"- {remark}." for remark in promotion.remarks),
         "",
         f"The rule: mean Dice on held-out patients must not be lower{tolerance} than the parent's and no fewer lesions "
-        f"may be found; at least {gate.least_patients} patients are needed. Neither model was trained on these "
+        f"may be found; at least {promotion.least_patients} patients are needed. Neither model was trained on these "
         "patients, and none of them chose anything. Both have the same post-processing.",
         "",
-        *_table("Parent", gate.parent),
-        *_table("Child", gate.child),
+        *_table("Parent", promotion.parent),
+        *_table("Child", promotion.child),
         "## Where it comes from",
         "",
-        f"- Project `{gate.project}`, manifest of the export: sha256 `{gate.manifest_sha256}`",
-        f"- Post-processing: `{json.dumps(gate.postprocessing.model_dump(mode='json'))}`",
-        f"- {gate.time.isoformat(timespec='seconds')}, {gate.software}",
+        f"- Project `{promotion.project}`, manifest of the export: sha256 `{promotion.manifest_sha256}`",
+        f"- Post-processing: `{json.dumps(promotion.postprocessing.model_dump(mode='json'))}`",
+        f"- {promotion.time.isoformat(timespec='seconds')}, {promotion.software}",
         "",
         "For research. Not a medical device; every outline must be checked by a person.",
     ]

@@ -1,4 +1,4 @@
-"""From approved cases to a retrained model with the gate's decision beside it."""
+"""From approved cases to a retrained model with the promotion check's decision beside it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,18 @@ from metseg.events import Event, Finished, Notice, Progress, relay
 from metseg.metrics import Summary
 from metseg.networks import EnsembleSpec
 from metseg.retraining.config import FILE, RetrainingConfig, child_training, read_config, write_config
-from metseg.retraining.gate import FILE as GATE
-from metseg.retraining.gate import Gate, GateRow, ModelScores, Source, decide, read_gate, remarks_on
-from metseg.retraining.patients import Patients, share_out
-from metseg.retraining.report import write_gate
+from metseg.retraining.patients import Patients, assign_split
+from metseg.retraining.promotion import FILE as PROMOTION
+from metseg.retraining.promotion import (
+    ComparedScan,
+    ModelScores,
+    PromotionCheck,
+    Source,
+    decide,
+    read_promotion_check,
+    remarks_on,
+)
+from metseg.retraining.report import write_promotion_check
 from metseg.study import DataFolder
 from metseg.training import card_scores, evaluate, train, write_split
 from metseg.training.dataset import masked_patients
@@ -52,12 +60,12 @@ class _Task:
 
 def retrain(
     config: RetrainingConfig, *, resume: bool = False, device: str = "auto", command: str = ""
-) -> Iterator[Event[Gate]]:
+) -> Iterator[Event[PromotionCheck]]:
     """Train a network further on the approved cases of a project, and compare it with the one it came from.
 
     ``config.out`` receives ``retraining.json`` (what was asked for), ``export/`` (the approved cases as they were,
     verified), what :func:`metseg.training.train` leaves, and last ``gate.md`` and ``gate.json``. The last epoch is
-    kept, so the patients who judge choose nothing.
+    kept, so the evaluation set chooses nothing.
 
     Parameters
     ----------
@@ -72,7 +80,7 @@ def retrain(
     Yields
     ------
     Progress, StepFinished, Notice, EpochFinished, Finished
-        The result is the :class:`Gate`. Closed between any two events, the training can be resumed where it was.
+        The result is the :class:`PromotionCheck`. Closed between any two events, the training can be resumed.
 
     Raises
     ------
@@ -84,13 +92,13 @@ def retrain(
     parent = _single_network(config.parent)
     with _alone(config.out):
         yield from _open(config, resume)
-        if (config.out / GATE).exists():
+        if (config.out / PROMOTION).exists():
             yield Notice("this retraining has come to its end already")
-            yield Finished(read_gate(config.out))
+            yield Finished(read_promotion_check(config.out))
             return
         task = yield from _prepared(config, parent, device)
         yield from _train(task, resume, command)
-        yield Finished((yield from _ask_gate(task)))
+        yield Finished((yield from _check_promotion(task)))
 
 
 @contextmanager
@@ -121,13 +129,14 @@ def _prepared(config: RetrainingConfig, parent: Checkpoint, device: str) -> Gene
     manifest = yield from _snapshot(config)
     corrected = masked_patients(config.out / EXPORT)
     original = masked_patients(config.folders) if config.data else {}
-    patients = share_out(manifest.cases, corrected, original, parent.card.training, config.patient_pattern)
+    patients = assign_split(manifest.cases, corrected, original, parent.card.training, config.patient_pattern)
     yield from map(Notice, patients.remarks)
-    judges = {patients.patients[name] for name in patients.split.held_out}
-    if len(judges) < config.least_patients:
+    evaluation_set = {patients.patients[name] for name in patients.split.held_out}
+    if len(evaluation_set) < config.least_patients:
+        held_out = f"{len(evaluation_set)} held-out patient{'s' * (len(evaluation_set) != 1)}"
         yield Notice(
-            f"{len(judges)} held-out patient{'s' * (len(judges) != 1)}: the gate will decide nothing, it needs "
-            f"{config.least_patients}; approve more cases, or hold out a larger share"
+            f"{held_out}: the promotion check will decide nothing, it needs {config.least_patients}; approve more cases, "
+            "or hold out a larger share"
         )
     if not patients.replayed:
         yield Notice("nobody is shown again beside the new patients: what the parent knew may be forgotten")
@@ -235,7 +244,7 @@ def _is_trained(config: RetrainingConfig) -> bool:
     return file.exists() and read_card(file).training.epoch >= config.epochs
 
 
-def _ask_gate(task: _Task) -> Generator[Progress | Notice, None, Gate]:
+def _check_promotion(task: _Task) -> Generator[Progress | Notice, None, PromotionCheck]:
     """Measure parent and child on the same patients, finish the child's card, and write the decision."""
     child = load_checkpoint(task.config.out)
     if child.card.training.parent != task.parent.sha256:
@@ -250,11 +259,11 @@ def _ask_gate(task: _Task) -> Generator[Progress | Notice, None, Gate]:
     card = child.card.model_copy(
         update={
             "scores": {} if summary is None else {"held_out": card_scores(summary)},
-            "notes": f"{child.card.notes} Gate: {result}; {reason}.",
+            "notes": f"{child.card.notes} Promotion check: {result}; {reason}.",
         }
     )
     final = load_checkpoint(replace_card(child, card))
-    gate = Gate(
+    promotion = PromotionCheck(
         result=result,
         reason=reason,
         remarks=(*remarks, *task.patients.remarks),
@@ -269,8 +278,8 @@ def _ask_gate(task: _Task) -> Generator[Progress | Notice, None, Gate]:
         time=now(),
         software=software(),
     )
-    write_gate(task.config.out, gate)
-    return gate
+    write_promotion_check(task.config.out, promotion)
+    return promotion
 
 
 def _inherited(task: _Task, card: ModelCard) -> ModelCard:
@@ -297,17 +306,17 @@ def _inherited(task: _Task, card: ModelCard) -> ModelCard:
 
 def _measured(
     task: _Task, model: Checkpoint
-) -> Generator[Progress | Notice, None, tuple[Summary | None, tuple[GateRow, ...]]]:
-    """Scores of one model on those who judge."""
-    judges = task.patients.split.held_out
-    if not judges:
+) -> Generator[Progress | Notice, None, tuple[Summary | None, tuple[ComparedScan, ...]]]:
+    """Scores of one model on the evaluation set."""
+    evaluation_set = task.patients.split.held_out
+    if not evaluation_set:
         return None, ()
-    stream = evaluate(model, task.folders, patients=judges, device=task.device, flair_alone=False)
+    stream = evaluate(model, task.folders, patients=evaluation_set, device=task.device, flair_alone=False)
     evaluation = yield from relay(stream)
     summary = evaluation.summaries["all sequences"]
     patients, corrected = task.patients.patients, task.patients.corrected
     rows = tuple(
-        GateRow.of(scan, patients[score.name], Source.PROJECT if score.name in corrected else Source.ORIGINAL)
+        ComparedScan.of(scan, patients[score.name], Source.PROJECT if score.name in corrected else Source.ORIGINAL)
         for score in summary.scores
         for scan in score.scans
     )

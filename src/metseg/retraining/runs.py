@@ -9,7 +9,7 @@ from pathlib import Path
 
 from metseg.curation.names import safe_name
 from metseg.retraining.config import FILE, RetrainingConfig, read_config
-from metseg.retraining.gate import Gate, read_gate
+from metseg.retraining.promotion import PromotionCheck, read_promotion_check
 from metseg.training.curves import read_log
 
 #: Folder of a project in which its retrainings are.
@@ -29,13 +29,13 @@ class RetrainingRun:
         What it was asked to do, with the folders where they are now.
     rows : list of dict
         The log, an epoch each.
-    gate : Gate or None
+    promotion : PromotionCheck or None
         What came of the comparison with its parent; ``None`` if it has not come to its end.
     """
 
     config: RetrainingConfig
     rows: list[dict[str, float]]
-    gate: Gate | None
+    promotion: PromotionCheck | None
 
 
 def new_run_folder(project: Path, parent: str) -> Path:
@@ -64,6 +64,6 @@ def newest_run(project: Path) -> RetrainingRun | None:
     for folder in reversed([file.parent for file in files]):
         if (config := read_config(folder)) is not None:
             here = config.model_copy(update={"out": folder, "project": project.resolve()})
-            gate = read_gate(folder) if (folder / "gate.json").exists() else None
-            return RetrainingRun(here, read_log(folder), gate)
+            promotion = read_promotion_check(folder) if (folder / "gate.json").exists() else None
+            return RetrainingRun(here, read_log(folder), promotion)
     return None

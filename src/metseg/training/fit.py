@@ -206,9 +206,9 @@ def _without_held_out(
     studies: list[PreparedStudy], held_out: list[PreparedStudy]
 ) -> Generator[Notice, None, list[PreparedStudy]]:
     """Leave out whoever has the pixels of a held-out study, under whatever name and in whatever format."""
-    judging = {study.fingerprint: study.name for study in held_out}
-    judging.pop(None, None)
-    found = [(study.name, judging.get(study.fingerprint)) for study in studies]
+    evaluation_names = {study.fingerprint: study.name for study in held_out}
+    evaluation_names.pop(None, None)
+    found = [(study.name, evaluation_names.get(study.fingerprint)) for study in studies]
     same = {name: other for name, other in found if other is not None}
     for name, other in same.items():
         yield Notice(f"{name} holds the same pixels as {other}, which is held out: it is not trained on")

@@ -124,7 +124,7 @@ def tune(
         What is not varied, and the first trial. Its epochs, split and folds do not count here, and no synthetic heads
         or simulated lesions are added.
     data : Path or DataFolder
-        As for :func:`metseg.training.train`. Leave the patients out of it that will judge the result.
+        As for :func:`metseg.training.train`. Leave the patients of the evaluation set out of it.
     out : Path
         Where results go.
     search : TuningConfig, optional

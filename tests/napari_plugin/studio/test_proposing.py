@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from metseg.curation import EditKind, Project, Status, adopt_model, lesion_rows, review_queue
-from metseg.curation.default_model import GateResult
+from metseg.curation import EditKind, Project, Status, lesion_rows, promote_model, review_queue
+from metseg.curation.default_model import PromotionResult
 from metseg.events import drain
 from metseg.napari_plugin.studio.lesion_model import COLUMNS
 from metseg.napari_plugin.studio.predictions import Change, Proposal
@@ -257,7 +257,7 @@ def test_the_network_that_the_project_has_adopted_is_chosen(
 ) -> None:
     from metseg.napari_plugin.studio.proposal_panel import ProposalPanel
 
-    adopt_model(project, network, name="mine", gate=GateResult.PASSED)
+    promote_model(project, network, name="mine", promotion=PromotionResult.PASSED)
     studio = make_studio(viewer)
     panel = ProposalPanel(studio)
     patiently(lambda: studio.state.card is not None)

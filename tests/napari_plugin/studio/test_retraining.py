@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from metseg.curation import EditKind, GateResult, Project, Status
+from metseg.curation import EditKind, Project, PromotionResult, Status
 from metseg.events import Progress, to_json
 from metseg.napari_plugin.pipeline import model_from_file
 from metseg.napari_plugin.studio.training_process import End, Ending, TrainingProcess
@@ -82,7 +82,7 @@ def test_stopped_resumed_and_judged(panel: Any, project: Project, patiently: Wai
     assert "Approved cases: 5; of them in the evaluation set: 1." in panel.outlook.text()
     panel.held_out.setValue(40)
     assert "Approved cases: 5; of them in the evaluation set: 2." in panel.outlook.text()
-    assert "the gate decides nothing" in panel.outlook.text()
+    assert "the promotion check decides nothing" in panel.outlook.text()
     panel.epochs.setValue(3)
     panel.start.click()
     assert panel.stop.isVisibleTo(panel)
@@ -100,25 +100,25 @@ def test_stopped_resumed_and_judged(panel: Any, project: Project, patiently: Wai
     assert [x for x, _ in run.losses] == sorted({x for x, _ in run.losses})
     assert [row["epoch"] for row in run.rows] == [1, 2, 3]
 
-    assert run.gate is not None
-    assert run.gate.result is GateResult.UNDECIDED
-    assert len(run.gate.child.rows) == 2
-    assert panel.gate.table.rowCount() == len(run.gate.child.rows) + 1
-    assert not panel.adopt.isEnabled()
-    assert "too few patients" in panel.adopt.toolTip()
+    assert run.promotion is not None
+    assert run.promotion.result is PromotionResult.UNDECIDED
+    assert len(run.promotion.child.rows) == 2
+    assert panel.promotion.table.rowCount() == len(run.promotion.child.rows) + 1
+    assert not panel.promote.isEnabled()
+    assert "too few patients" in panel.promote.toolTip()
     assert "cannot become the default" in panel.why_not.text()
     patiently(lambda: any(choice.title.startswith("small-") for choice in panel.state.models))
     assert panel.state.model == ""  # what predicts is chosen by the user alone
 
-    retraining.run.gate = run.gate.model_copy(update={"result": GateResult.PASSED})
+    retraining.run.promotion = run.promotion.model_copy(update={"result": PromotionResult.PASSED})
     retraining.changed.emit()
-    assert panel.adopt.isEnabled()
+    assert panel.promote.isEnabled()
     assert run.config is not None
-    (run.config.out / "gate.json").write_text(retraining.run.gate.model_dump_json())
-    panel.adopt.click()
+    (run.config.out / "gate.json").write_text(retraining.run.promotion.model_dump_json())
+    panel.promote.click()
     patiently(lambda: retraining.is_default)
     assert Project.open(project.path).default_model is not None
-    assert not panel.adopt.isEnabled()
+    assert not panel.promote.isEnabled()
 
 
 def test_closing_leaves_no_process_and_the_next_window_can_resume(

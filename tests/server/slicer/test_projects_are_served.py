@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from metseg.curation import GateResult, Project, adopt_model
+from metseg.curation import Project, PromotionResult, promote_model
 from metseg.errors import DataError
 from metseg.retraining.runs import RUNS
 from metseg.server import Settings, create_app
@@ -70,7 +70,7 @@ def test_two_people_are_given_different_images_while_there_are_others(project: P
 
 def test_the_projects_own_model_is_offered_first(slicer: TestClient, project: Project, weights: Path) -> None:
     file = next((weights / "other").glob("*.safetensors"))
-    adopt_model(project, file, name="ours", gate=GateResult.PASSED)
+    promote_model(project, file, name="ours", promotion=PromotionResult.PASSED)
     assert next(iter(slicer.get("/info/").json()["models"])) == "ours"
     ours, other = (
         slicer.post(f"/infer/{name}?image=head_1&output=json", files=PARAMS).json() for name in ("ours", "other")

@@ -71,7 +71,7 @@ class Proposing(ConnectionMixin):
         self._seen: dict[Change, int] = {}
         self._here = "" if self._state.case is None else self._state.case.name
         self.case, self.all, self.summary = "", False, ""
-        self._adopted = ""
+        self._promoted = ""
         self._wanted: tuple[Segmentation, bool] | None = None
         self._plans = LatestOnlyWorker(self._on_plan, self._on_plan_failed)
         self._defaults = LatestOnlyWorker(self._on_default, studio.tell_error)
@@ -285,10 +285,10 @@ class Proposing(ConnectionMixin):
 
     def _on_default(self, path: str) -> None:
         if path:
-            self._adopted = path
+            self._promoted = path
             self._studio.add_model_file(path)
-        elif self._adopted and self._state.model == self._adopted:
-            self._adopted = ""
+        elif self._promoted and self._state.model == self._promoted:
+            self._promoted = ""
             self._state.model = preferred(self._state.models)
 
     # What goes on
@@ -343,6 +343,6 @@ def _planned(case: OpenCase, answer: Segmentation, keep_hand: bool, edits: int) 
 
 
 def _default_model(project: Project) -> str:
-    """The file of the network that the project has adopted; empty if it has adopted none."""
+    """The file of the network that the project has promoted; empty if it has promoted none."""
     model = project.default_model
     return "" if model is None else str(model.located(project).resolve())

@@ -15,8 +15,8 @@ from metseg.napari_plugin.dialogs import ask_folder, ask_model_file
 from metseg.napari_plugin.studio.buttons import button, stand_out
 from metseg.napari_plugin.studio.colours import SKY, Colours
 from metseg.napari_plugin.studio.curves import Curve, Plot
-from metseg.napari_plugin.studio.gate_view import GateView
 from metseg.napari_plugin.studio.panel import Panel
+from metseg.napari_plugin.studio.promotion_view import PromotionView
 from metseg.napari_plugin.studio.retraining import Retraining, averages
 from metseg.napari_plugin.studio.training_run import Phase
 from metseg.napari_plugin.translations import translate
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _MOST_EPOCHS, _MOST_HELD_OUT = 500, 90
 _MOST_NOTICES = 4
 #: As in :class:`metseg.retraining.RetrainingConfig`, which would load torch.
-_LEAST_JUDGES = 3
+_FEWEST_PATIENTS = 3
 
 
 class RetrainPanel(Panel):
@@ -59,7 +59,7 @@ class RetrainPanel(Panel):
         self.held_out.setSingleStep(5)
         self.held_out.setSuffix(" %")
         self.held_out.setToolTip(
-            translate("studio", "Share of the project's patients that is not trained on and judges the result.")
+            translate("studio", "Share of the project's patients that is not trained on, but evaluated on.")
         )
         self.held_out.valueChanged.connect(lambda percent: retraining.set_held_out(percent / 100))
         self.outlook = Hint()
@@ -86,15 +86,15 @@ class RetrainPanel(Panel):
         self.plots = _row(self.loss, self.dice)
         self.notices = Hint()
         self.problem = Hint("notice")
-        self.adopt = button(translate("studio", "Make it this project's default"), "", retraining.adopt)
+        self.promote = button(translate("studio", "Make it this project's default"), "", retraining.promote)
         self.why_not = Hint()
-        self.gate = GateView((self.adopt, self.why_not))
+        self.promotion = PromotionView((self.promote, self.why_not))
         self.add_row(translate("studio", "Start from"), self.parent_model, self.open_model)
         self.add_row(translate("studio", "Also show again"), self.folders)
         self.add_row(translate("studio", "Epochs"), self.epochs)
         self.add_row(translate("studio", "Held out"), self.held_out)
         buttons = _row(self.start, self.resume, self.stop)
-        for widget in (self.outlook, buttons, self.progress, self.problem, self.gate, self.plots, self.notices):
+        for widget in (self.outlook, buttons, self.progress, self.problem, self.promotion, self.plots, self.notices):
             self.add_wide(widget)
         self.follow(retraining, ("changed",), self._show)
         events = ("models", "searching", "project", "cases")
@@ -154,7 +154,7 @@ class RetrainPanel(Panel):
         self.stop.setEnabled(run.phase is Phase.RUNNING)
         self._show_progress()
         self.problem.say(run.problem)
-        said = run.notices[-_MOST_NOTICES:] if run.gate is None else ()
+        said = run.notices[-_MOST_NOTICES:] if run.promotion is None else ()
         self.notices.say("\n".join(f"{text[:1].upper()}{text[1:]}." for text in said))
         self._show_curves()
 
@@ -185,21 +185,21 @@ class RetrainPanel(Panel):
 
     def _show_result(self) -> None:
         retraining = self.retraining
-        gate = retraining.run.gate
-        self.gate.show_gate(gate)
-        obstacle = retraining.adoption_obstacle
-        self.adopt.setEnabled(not obstacle)
-        self.adopt.setToolTip(
+        promotion = retraining.run.promotion
+        self.promotion.show_check(promotion)
+        obstacle = retraining.promotion_obstacle
+        self.promote.setEnabled(not obstacle)
+        self.promote.setToolTip(
             obstacle or translate("studio", "New predictions in this project then come from it. Others stay available.")
         )
-        stand_out(self.adopt, gate is not None and not obstacle)
+        stand_out(self.promote, promotion is not None and not obstacle)
         said = ""
         if retraining.is_default:
             said = translate("studio", "It is what this project asks first.")
-        elif gate is not None and not gate.passed:
+        elif promotion is not None and not promotion.passed:
             said = translate(
                 "studio",
-                "It cannot become the default, because the gate was not passed. It can still be chosen by hand.",
+                "It cannot become the default, for it did not pass the promotion check. It can still be chosen by hand.",
             )
         self.why_not.say(said)
 
@@ -279,14 +279,16 @@ def _outlook(retraining: Retraining) -> str:
         return ""
     if retraining.obstacle:
         return retraining.obstacle
-    count, judges = retraining.approved, retraining.judges
-    said = translate("studio", "Approved cases: {count}; of them in the evaluation set: {judges}.")
-    lines = [said.format(count=count, judges=judges)]
-    if retraining.old_judges:
+    count, evaluation_set = retraining.approved, retraining.evaluation_set
+    said = translate("studio", "Approved cases: {count}; of them in the evaluation set: {evaluated}.")
+    lines = [said.format(count=count, evaluated=evaluation_set)]
+    if retraining.old_evaluation_set:
         lines.append(translate("studio", "So do patients of the folders who were held out from the network."))
-    elif judges < _LEAST_JUDGES:
-        few = translate("studio", "With fewer than {least} the gate decides nothing: approve more, or hold out more.")
-        lines.append(few.format(least=_LEAST_JUDGES))
+    elif evaluation_set < _FEWEST_PATIENTS:
+        few = translate(
+            "studio", "With fewer than {least} the promotion check decides nothing: approve more, or hold out more."
+        )
+        lines.append(few.format(least=_FEWEST_PATIENTS))
     if not retraining.data:
         lines.append(translate("studio", "Nobody is shown again: what the network knows may be forgotten."))
     return "\n".join(lines)

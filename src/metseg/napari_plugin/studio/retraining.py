@@ -44,7 +44,7 @@ class Retraining(ConnectionMixin):
         Folders of patients that are shown again.
     epochs : int
     held_out : float
-        Share of the project's patients that judges.
+        Share of the project's patients that is evaluated on.
     run : RunState
         The newest of the project.
     default : DefaultModel or None
@@ -65,7 +65,7 @@ class Retraining(ConnectionMixin):
         self.data: tuple[Path, ...] = ()
         self._looking = LatestOnlyWorker(self._on_found, self._on_not_found)
         self._reading = LatestOnlyWorker(self._on_read, studio.tell_error)
-        self._adopting = LatestOnlyWorker(self._on_adopted, studio.tell_error)
+        self._promoting = LatestOnlyWorker(self._on_promoted, studio.tell_error)
         self._soon = QTimer()
         self._soon.setSingleShot(True)
         self._soon.setInterval(_CALM)
@@ -84,7 +84,7 @@ class Retraining(ConnectionMixin):
         self._soon.stop()
         self._looking.forget()
         self._reading.forget()
-        self._adopting.forget()
+        self._promoting.forget()
         self.process.leave()
 
     # What may be done
@@ -100,16 +100,16 @@ class Retraining(ConnectionMixin):
         return [case for case in cases if case.status is Status.APPROVED and not case.problem]
 
     @property
-    def judges(self) -> int:
-        """Patients of the project who would judge: held out by its export, and unknown to the parent."""
+    def evaluation_set(self) -> int:
+        """Patients of the project in the evaluation set: held out by its export, and unknown to the parent."""
         names = {case.name for case in self._approved}
         sides = sides_of(names, SplitRule(held_out=self.held_out, seed=0))
         known = set() if self.choice is None or self.choice.card is None else set(self.choice.card.training.patients)
         return sum(side is Side.HELD_OUT for name, side in sides.items() if name not in known)
 
     @property
-    def old_judges(self) -> bool:
-        """Whether patients of the folders may judge too: those whom the parent's card names as held out."""
+    def old_evaluation_set(self) -> bool:
+        """Whether patients of the folders are in the evaluation set too: those held out by the parent's card."""
         card = None if self.choice is None else self.choice.card
         return bool(self.data) and card is not None and bool(card.training.held_out)
 
@@ -128,20 +128,24 @@ class Retraining(ConnectionMixin):
         return "" if self.choice is not None else translate("studio", "Choose a network to start from.")
 
     @property
-    def adoption_obstacle(self) -> str:
+    def promotion_obstacle(self) -> str:
         """Why the new network cannot become the default, in words; empty if it can."""
-        if self.run.gate is None:
+        if self.run.promotion is None:
             return translate("studio", "Only a network that was compared with its parent can become the default.")
         if self.is_default:
             return translate("studio", "It is the project's default already.")
-        failed = translate("studio", "The gate was not passed: {reason}.").format(reason=self.run.gate.reason)
-        return "" if self.run.gate.passed else failed
+        failed = translate("studio", "The promotion check was not passed: {reason}.").format(
+            reason=self.run.promotion.reason
+        )
+        return "" if self.run.promotion.passed else failed
 
     @property
     def is_default(self) -> bool:
         """Whether the new network is what the project asks first."""
         return (
-            self.run.gate is not None and self.default is not None and self.default.sha256 == self.run.gate.child.sha256
+            self.run.promotion is not None
+            and self.default is not None
+            and self.default.sha256 == self.run.promotion.child.sha256
         )
 
     @property
@@ -167,7 +171,7 @@ class Retraining(ConnectionMixin):
         self._reading.submit(pipeline.model_from_file, path)
 
     def set_held_out(self, share: float) -> None:
-        """Have another share of the project's patients judge."""
+        """Evaluate on another share of the project's patients."""
         self.held_out = share
         self.changed.emit()
 
@@ -216,11 +220,11 @@ class Retraining(ConnectionMixin):
         if self.run.config is not None and self.run.resumable:
             self._begin(self.run.config, resume=True)
 
-    def adopt(self) -> None:
+    def promote(self) -> None:
         """Make the new network the project's default, in a thread."""
         project = self._studio.state.project
-        if not self.adoption_obstacle and project is not None and self.run.config is not None:
-            self._adopting.submit(_adopted, project, self.run.config.out)
+        if not self.promotion_obstacle and project is not None and self.run.config is not None:
+            self._promoting.submit(_promoted, project, self.run.config.out)
 
     def _begin(self, config: RetrainingConfig, *, resume: bool) -> None:
         from metseg.retraining import command_arguments
@@ -242,8 +246,8 @@ class Retraining(ConnectionMixin):
         self._soon.stop()
         phases = {End.FINISHED: Phase.FINISHED, End.STOPPED: Phase.STOPPED, End.FAILED: Phase.FAILED}
         self.run.phase = phases[ending.end]
-        self.run.problem, self.run.gate = ending.problem, ending.gate
-        if ending.gate is not None and self.run.config is not None:
+        self.run.problem, self.run.promotion = ending.problem, ending.promotion
+        if ending.promotion is not None and self.run.config is not None:
             self._reading.submit(pipeline.model_from_file, str(self.run.config.out / "model.safetensors"))
         self.changed.emit()
 
@@ -281,7 +285,7 @@ class Retraining(ConnectionMixin):
         others = (known for known in self._studio.state.models if known.key != choice.key)
         self._studio.state.models = (*others, choice)
 
-    def _on_adopted(self, default: DefaultModel) -> None:
+    def _on_promoted(self, default: DefaultModel) -> None:
         self.default = default
         said = translate("studio", "{name} is asked first in this project from now on.")
         self._studio.tell(said.format(name=default.name))
@@ -302,11 +306,11 @@ def _look(project: Project) -> tuple[RunState | None, DefaultModel | None]:
     found = newest_run(project.path)
     if found is None:
         return None, project.default_model
-    phase = Phase.STOPPED if found.gate is None else Phase.FINISHED
-    return RunState(found.config, phase, rows=found.rows, gate=found.gate), project.default_model
+    phase = Phase.STOPPED if found.promotion is None else Phase.FINISHED
+    return RunState(found.config, phase, rows=found.rows, promotion=found.promotion), project.default_model
 
 
-def _adopted(project: Project, run: Path) -> DefaultModel:
-    from metseg.retraining import adopt
+def _promoted(project: Project, run: Path) -> DefaultModel:
+    from metseg.retraining import promote
 
-    return adopt(project, run)
+    return promote(project, run)

@@ -18,7 +18,7 @@ from qtpy.QtCore import QProcess, QProcessEnvironment, QTimer
 from metseg.events import Event, Finished, from_json
 
 if TYPE_CHECKING:
-    from metseg.retraining import Gate
+    from metseg.retraining import PromotionCheck
 
 #: Milliseconds for the step in progress before the process is killed: while the window is open, and when it goes.
 PATIENCE, LAST_PATIENCE = 90_000, 15_000
@@ -38,10 +38,10 @@ class End(Enum):
 
 @dataclass(frozen=True)
 class Ending:
-    """How a process ended, with the gate's word if it came to its end, or why it did not."""
+    """How a process ended, with the promotion check's word if it came to its end, or why it did not."""
 
     end: End
-    gate: Gate | None = None
+    promotion: PromotionCheck | None = None
     problem: str = ""
 
 
@@ -64,7 +64,7 @@ class TrainingProcess:
 
     def __init__(self) -> None:
         self._process: QProcess | None = None
-        self._gate: Gate | None = None
+        self._promotion: PromotionCheck | None = None
         self._asked = self._killed = False
         self._impatient = QTimer()
         self._impatient.setSingleShot(True)
@@ -90,7 +90,7 @@ class TrainingProcess:
         """
         if self._process is not None:
             raise RuntimeError("a training runs already")
-        self._gate, self._asked, self._killed = None, False, False
+        self._promotion, self._asked, self._killed = None, False, False
         process = QProcess()
         process.setProcessEnvironment(_environment())
         process.readyReadStandardOutput.connect(self._listen)
@@ -143,14 +143,14 @@ class TrainingProcess:
                 return
 
     def _tell(self, line: bytes) -> None:
-        from metseg.retraining import Gate
+        from metseg.retraining import PromotionCheck
 
         try:
-            event: Event[Gate] = from_json(line, Gate.model_validate)
+            event: Event[PromotionCheck] = from_json(line, PromotionCheck.model_validate)
         except ValueError:  # something that a library printed
             return
         if isinstance(event, Finished):
-            self._gate = event.result
+            self._promotion = event.result
         else:
             self.told.emit(event)
 
@@ -165,8 +165,8 @@ class TrainingProcess:
         for line in bytes(process.readAllStandardOutput().data()).splitlines():
             self._tell(line)
         said = bytes(process.readAllStandardError().data()).decode("utf-8", "replace")
-        if self._gate is not None and code == 0:
-            self._end(Ending(End.FINISHED, self._gate))
+        if self._promotion is not None and code == 0:
+            self._end(Ending(End.FINISHED, self._promotion))
         elif self._killed:
             self._end(Ending(End.STOPPED, problem="It did not end by itself; what it did since the last save is lost."))
         elif self._asked or (status == QProcess.ExitStatus.NormalExit and code in _STOPPED):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from metseg.events import EpochFinished, Event, Notice, Progress, StepFinished
 
 if TYPE_CHECKING:
-    from metseg.retraining import Gate, RetrainingConfig
+    from metseg.retraining import PromotionCheck, RetrainingConfig
 
 
 class Phase(StrEnum):
@@ -39,7 +39,7 @@ class RunState:
     notices : list of str
     problem : str
         Why it failed.
-    gate : Gate or None
+    promotion : PromotionCheck or None
     """
 
     config: RetrainingConfig | None = None
@@ -49,7 +49,7 @@ class RunState:
     rows: list[dict[str, float]] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     problem: str = ""
-    gate: Gate | None = None
+    promotion: PromotionCheck | None = None
 
     @property
     def running(self) -> bool:

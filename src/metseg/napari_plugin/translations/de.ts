@@ -802,7 +802,7 @@ Läsionen</translation>
         <translation>Jede neue Schicht mit einer Läsion wird je Epoche einmal gezeigt.</translation>
     </message>
     <message>
-        <source>Share of the project's patients that is not trained on and judges the result.</source>
+        <source>Share of the project's patients that is not trained on, but evaluated on.</source>
         <translation>Anteil der Patienten, mit denen nicht trainiert, sondern das Ergebnis geprüft wird.</translation>
     </message>
     <message>
@@ -890,7 +890,7 @@ Läsionen</translation>
         <translation>Es wird in diesem Projekt zuerst gefragt.</translation>
     </message>
     <message>
-        <source>It cannot become the default, because the gate was not passed. It can still be chosen by hand.</source>
+        <source>It cannot become the default, for it did not pass the promotion check. It can still be chosen by hand.</source>
         <translation>Es kann nicht Standard werden, weil die Prüfung nicht bestanden ist. Von Hand kann es gewählt werden.</translation>
     </message>
     <message>
@@ -910,15 +910,15 @@ Läsionen</translation>
         <translation>Patienten mit Masken, die wieder gezeigt werden</translation>
     </message>
     <message>
-        <source>Approved cases: {count}; of them in the evaluation set: {judges}.</source>
-        <translation>Freigegebene Fälle: {count}; {judges} davon prüfen das Ergebnis.</translation>
+        <source>Approved cases: {count}; of them in the evaluation set: {evaluated}.</source>
+        <translation>Freigegebene Fälle: {count}; {evaluated} davon prüfen das Ergebnis.</translation>
     </message>
     <message>
         <source>So do patients of the folders who were held out from the network.</source>
         <translation>Ebenso Patienten der Ordner, die dem Netzwerk vorenthalten wurden.</translation>
     </message>
     <message>
-        <source>With fewer than {least} the gate decides nothing: approve more, or hold out more.</source>
+        <source>With fewer than {least} the promotion check decides nothing: approve more, or hold out more.</source>
         <translation>Mit weniger als {least} entscheidet die Prüfung nichts: geben Sie mehr frei, oder halten Sie mehr zurück.</translation>
     </message>
     <message>
@@ -946,7 +946,7 @@ Läsionen</translation>
         <translation>Es ist schon der Standard des Projekts.</translation>
     </message>
     <message>
-        <source>The gate was not passed: {reason}.</source>
+        <source>The promotion check was not passed: {reason}.</source>
         <translation>Die Prüfung ist nicht bestanden: {reason}.</translation>
     </message>
     <message>

@@ -1,4 +1,4 @@
-"""The models that a project can ask: those of the server, and before them the one that the project has adopted."""
+"""The models that a project can ask: those of the server, and before them the one that the project has promoted."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Models:
     def __init__(self, project: Path, registry: ModelRegistry) -> None:
         self._project = project
         self._registry = registry
-        self._adopted: tuple[str, Loaded] | None = None
+        self._promoted: tuple[str, Loaded] | None = None
         self._lock = threading.Lock()
 
     @property
@@ -62,11 +62,11 @@ class Models:
         return self._registry.automatic
 
     def offers(self) -> list[Offer]:
-        """Every model that is in order: the adopted one, the server's default, the others."""
+        """Every model that is in order: the promoted one, the server's default, the others."""
         listed = [Offer(info.name, info.card, info.path) for info in self._registry.listed() if info.card is not None]
         listed.sort(key=lambda offer: offer.name != self._registry.default)
-        adopted = self._adopted_offer({offer.name for offer in listed})
-        return listed if adopted is None else [adopted, *listed]
+        promoted = self._promoted_offer({offer.name for offer in listed})
+        return listed if promoted is None else [promoted, *listed]
 
     def segments(self) -> tuple[str, ...]:
         """Names of the segments that the models outline, each once: their targets."""
@@ -91,10 +91,10 @@ class Models:
             except DataError as error:
                 raise ProblemError(409, str(error)) from None
         with self._lock:
-            if self._adopted is None or self._adopted[0] != model.sha256:
+            if self._promoted is None or self._promoted[0] != model.sha256:
                 file = self._located(model)
-                self._adopted = model.sha256, Loaded(name, load_checkpoint(file))
-            return self._adopted[1]
+                self._promoted = model.sha256, Loaded(name, load_checkpoint(file))
+            return self._promoted[1]
 
     def offer(self, name: str) -> Offer:
         """What is offered as ``name``.
@@ -110,7 +110,7 @@ class Models:
                 return offer
         raise ProblemError(404, f"no model is called {name!r}; there are: {', '.join(one.name for one in offers)}")
 
-    def _adopted_offer(self, taken: set[str]) -> Offer | None:
+    def _promoted_offer(self, taken: set[str]) -> Offer | None:
         model = self._default_model()
         if model is None:
             return None

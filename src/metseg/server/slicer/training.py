@@ -94,8 +94,8 @@ class Training:
                 self.statistics["best_metric"] = best
             case Notice(text):
                 self.lines.append(text)
-            case Finished(gate):
-                self.lines.append(f"the gate: {gate.get('result')}: {gate.get('reason')}")
+            case Finished(promotion):
+                self.lines.append(f"the promotion check: {promotion.get('result')}: {promotion.get('reason')}")
             case Progress(_, _, what) if what and what != self.lines[-1]:
                 self.lines.append(what)
 
@@ -200,7 +200,7 @@ class Trainings:
             held_out=options.held_out,
         )
         command = [sys.executable, "-m", "metseg.cli", *command_arguments(config), "--device", self._device]
-        command += ["--adopt"] if options.adopt else []
+        command += ["--promote"] if options.adopt else []
         environment = {name: value for name, value in os.environ.items() if name not in _SERVERS_OWN}
         try:
             config.out.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""The gate: a retrained model is offered as default only if it is no worse than its parent on the same patients."""
+"""The promotion check: a retrained model may become the default if it is no worse than its parent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from metseg.curation import GateResult
+from metseg.curation import PromotionResult
 from metseg.errors import DataError, UnreadableFileError
 from metseg.lesions import PostprocessingConfig
 from metseg.metrics import PairedTest, ScanScore, Score, compare_paired
@@ -30,7 +30,7 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class GateRow(_Value):
+class ComparedScan(_Value):
     """One model on one held-out study.
 
     Attributes
@@ -54,7 +54,7 @@ class GateRow(_Value):
     false: int
 
     @classmethod
-    def of(cls, score: ScanScore, patient: str, source: Source) -> GateRow:
+    def of(cls, score: ScanScore, patient: str, source: Source) -> ComparedScan:
         """The row of a score."""
         return cls(
             name=score.name,
@@ -74,13 +74,13 @@ class ModelScores(_Value):
     ----------
     name, sha256 : str
         Of the model's file.
-    rows : tuple of GateRow
+    rows : tuple of ComparedScan
         The same studies in the same order for parent and child.
     """
 
     name: str
     sha256: str
-    rows: tuple[GateRow, ...]
+    rows: tuple[ComparedScan, ...]
 
     @property
     def mean_dice(self) -> float:
@@ -109,12 +109,12 @@ class ModelScores(_Value):
         return sum(row.false for row in self.rows)
 
 
-class Gate(_Value):
+class PromotionCheck(_Value):
     """``gate.json``.
 
     Attributes
     ----------
-    result : GateResult
+    result : PromotionResult
     reason : str
         Why, with the numbers.
     remarks : tuple of str
@@ -135,7 +135,7 @@ class Gate(_Value):
 
     format: Literal["metseg-gate"] = "metseg-gate"
     version: Literal[1] = 1
-    result: GateResult
+    result: PromotionResult
     reason: str
     remarks: tuple[str, ...] = ()
     parent: ModelScores
@@ -152,10 +152,10 @@ class Gate(_Value):
     @property
     def passed(self) -> bool:
         """Whether the child may become the default."""
-        return self.result is GateResult.PASSED
+        return self.result is PromotionResult.PASSED
 
 
-def decide(parent: ModelScores, child: ModelScores, config: RetrainingConfig) -> tuple[GateResult, str]:
+def decide(parent: ModelScores, child: ModelScores, config: RetrainingConfig) -> tuple[PromotionResult, str]:
     """Whether the child is no worse than the parent, and why.
 
     It is if its mean Dice over the held-out studies is at most ``tolerance`` lower than the parent's and it finds no
@@ -163,21 +163,24 @@ def decide(parent: ModelScores, child: ModelScores, config: RetrainingConfig) ->
     """
     patients = len({row.patient for row in parent.rows})
     if not patients:
-        return GateResult.UNDECIDED, "nobody is held out, so there is nobody on whom the two could be compared"
+        return PromotionResult.UNDECIDED, "nobody is held out, so there is nobody on whom the two could be compared"
     numbers = (
         f"mean Dice {child.mean_dice:.4f}, the parent's {parent.mean_dice:.4f}; {child.found} of {child.lesions} "
         f"lesions found, by the parent {parent.found}; {_patients(patients)} held out"
     )
     if patients < config.least_patients:
-        return GateResult.UNDECIDED, f"too few patients to say anything, {config.least_patients} are needed: {numbers}"
+        return (
+            PromotionResult.UNDECIDED,
+            f"too few patients to say anything, {config.least_patients} are needed: {numbers}",
+        )
     worse = []
     if child.mean_dice < parent.mean_dice - config.tolerance:
         worse.append("mean Dice is lower" + (f" by more than {config.tolerance:g}" if config.tolerance else ""))
     if child.found < parent.found:
         worse.append("fewer lesions are found")
     if worse:
-        return GateResult.FAILED, f"{' and '.join(worse)}: {numbers}"
-    return GateResult.PASSED, f"no worse than its parent: {numbers}"
+        return PromotionResult.FAILED, f"{' and '.join(worse)}: {numbers}"
+    return PromotionResult.PASSED, f"no worse than its parent: {numbers}"
 
 
 def remarks_on(parent: ModelScores, child: ModelScores) -> tuple[PairedTest, tuple[str, ...]]:
@@ -199,8 +202,8 @@ def remarks_on(parent: ModelScores, child: ModelScores) -> tuple[PairedTest, tup
     return test, tuple(remarks)
 
 
-def read_gate(run: str | Path) -> Gate:
-    """What the gate said of the model in folder ``run``.
+def read_promotion_check(run: str | Path) -> PromotionCheck:
+    """What the promotion check said of the model in folder ``run``.
 
     Raises
     ------
@@ -211,9 +214,9 @@ def read_gate(run: str | Path) -> Gate:
     """
     path = Path(run) / FILE
     if not path.exists():
-        raise DataError(f"{path.parent}: no gate was passed or failed here (there is no {FILE})")
+        raise DataError(f"{path.parent}: the promotion check was not run here (there is no {FILE})")
     try:
-        return Gate.model_validate_json(path.read_bytes())
+        return PromotionCheck.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise UnreadableFileError(path, f"damaged, or of another version of metseg: {error}") from error
 

@@ -1,4 +1,4 @@
-"""The gate's word, and parent and child side by side."""
+"""The promotion check's word, and parent and child side by side."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from qtpy.QtCore import QT_TRANSLATE_NOOP, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
-from metseg.curation import GateResult
+from metseg.curation import PromotionResult
 from metseg.napari_plugin.controls import Hint
 from metseg.napari_plugin.studio.colours import GREEN, ORANGE, VERMILION
 from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
-    from metseg.retraining import Gate, GateRow, ModelScores
+    from metseg.retraining import ComparedScan, ModelScores, PromotionCheck
 
 _MOST_ROWS = 8
 _ROW_PADDING = 6
 _TITLES = {
-    GateResult.PASSED: QT_TRANSLATE_NOOP("studio", "The new network passed"),
-    GateResult.FAILED: QT_TRANSLATE_NOOP("studio", "The new network did not pass"),
-    GateResult.UNDECIDED: QT_TRANSLATE_NOOP("studio", "Nothing was decided"),
+    PromotionResult.PASSED: QT_TRANSLATE_NOOP("studio", "The new network passed"),
+    PromotionResult.FAILED: QT_TRANSLATE_NOOP("studio", "The new network did not pass"),
+    PromotionResult.UNDECIDED: QT_TRANSLATE_NOOP("studio", "Nothing was decided"),
 }
-_COLOURS = {GateResult.PASSED: GREEN, GateResult.FAILED: VERMILION, GateResult.UNDECIDED: ORANGE}
+_COLOURS = {PromotionResult.PASSED: GREEN, PromotionResult.FAILED: VERMILION, PromotionResult.UNDECIDED: ORANGE}
 _COLUMNS = (
     QT_TRANSLATE_NOOP("studio", "held-out\npatient"),
     QT_TRANSLATE_NOOP("studio", "Dice\nbefore"),
@@ -34,8 +34,8 @@ _COLUMNS = (
 )
 
 
-class GateView(QWidget):
-    """Shows a :class:`~metseg.retraining.Gate`: its word, what can be done now, and what it rests on.
+class PromotionView(QWidget):
+    """Shows a :class:`~metseg.retraining.PromotionCheck`: its word, what can be done now, and what it rests on.
 
     Parameters
     ----------
@@ -70,28 +70,28 @@ class GateView(QWidget):
         layout.setSpacing(6)
         for widget in (self.title, self.reason, *actions, self.table, self.remarks):
             layout.addWidget(widget)
-        self._shown: Gate | None = None
+        self._shown: PromotionCheck | None = None
         self.hide()
 
-    def show_gate(self, gate: Gate | None) -> None:
-        """Show another gate, or nothing."""
-        if gate is self._shown:
+    def show_check(self, promotion: PromotionCheck | None) -> None:
+        """Show another promotion, or nothing."""
+        if promotion is self._shown:
             return
-        self._shown = gate
-        self.setVisible(gate is not None)
-        if gate is None:
+        self._shown = promotion
+        self.setVisible(promotion is not None)
+        if promotion is None:
             return
-        self.title.setText(translate("studio", _TITLES.get(gate.result, str(gate.result))))
-        self.title.setStyleSheet(f"border-left: 4px solid {_COLOURS[gate.result]}; padding-left: 8px;")
-        self.reason.say(f"{gate.reason[:1].upper()}{gate.reason[1:]}.")
-        self.remarks.say("\n".join(f"{remark[:1].upper()}{remark[1:]}." for remark in gate.remarks))
-        pairs = list(zip(gate.parent.rows, gate.child.rows, strict=True))
+        self.title.setText(translate("studio", _TITLES.get(promotion.result, str(promotion.result))))
+        self.title.setStyleSheet(f"border-left: 4px solid {_COLOURS[promotion.result]}; padding-left: 8px;")
+        self.reason.say(f"{promotion.reason[:1].upper()}{promotion.reason[1:]}.")
+        self.remarks.say("\n".join(f"{remark[:1].upper()}{remark[1:]}." for remark in promotion.remarks))
+        pairs = list(zip(promotion.parent.rows, promotion.child.rows, strict=True))
         self.table.setRowCount(len(pairs) + bool(pairs))
         if pairs:
             self._fill(
                 0,
                 translate("studio", "all"),
-                _cells(gate.parent, gate.child, gate.parent.mean_dice, gate.child.mean_dice),
+                _cells(promotion.parent, promotion.child, promotion.parent.mean_dice, promotion.child.mean_dice),
                 "",
                 bold=True,
             )
@@ -119,7 +119,7 @@ class GateView(QWidget):
 
 
 def _cells(
-    before: GateRow | ModelScores, now: GateRow | ModelScores, dice_before: float, dice_now: float
+    before: ComparedScan | ModelScores, now: ComparedScan | ModelScores, dice_before: float, dice_now: float
 ) -> list[tuple[str, int]]:
     return [
         (f"{dice_before:.3f}", 0),
