@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from metseg.checkpoints import Checkpoint, ModelCard, combine, load_checkpoint, replace_card, save_checkpoint
 from metseg.events import drain
 from metseg.inference import Segmenter
-from metseg.lesions import Continuation, GuidedFilter
+from metseg.lesions import GuidedFilter, SlicePropagation
 from metseg.metrics import ScanScore, score_scan, summarise
 from metseg.synthetic import synthetic_study
 from metseg.training import card_scores, evaluate
@@ -93,7 +93,7 @@ def main() -> None:
     ways = {
         "mirror": given.mirror,
         "refinement": GuidedFilter() if given.refine else None,
-        "continuation": Continuation() if given.carry_on else None,
+        "slice_propagation": SlicePropagation() if given.carry_on else None,
     }
     inference = model.card.inference.model_copy(update=ways)
     card = model.card.model_copy(

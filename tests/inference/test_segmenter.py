@@ -17,7 +17,7 @@ from metseg.events import Finished, Notice, Progress
 from metseg.inference import Segmenter, available_devices, resolve_device
 from metseg.inference.backend import DeviceMemoryError
 from metseg.inference.torch_backend import TorchBackend
-from metseg.lesions import Continuation, GuidedFilter, PostprocessingConfig, guided_filter, mask_from_probabilities
+from metseg.lesions import GuidedFilter, PostprocessingConfig, SlicePropagation, guided_filter, mask_from_probabilities
 from metseg.networks import NetworkSpec, build_network
 from metseg.preprocessing import PreprocessingConfig, Preprocessor
 from metseg.study import Sequence, Study
@@ -212,10 +212,10 @@ def test_refined_probabilities_follow_flair(checkpoint: Checkpoint, study: Study
 
 def test_lesions_are_carried_on_whatever_the_batches(study: Study) -> None:
     shipped = load_checkpoint("attention_unet")
-    always = Continuation(separation=0.5, alike=0, drawn=1, carried=0.1)
+    always = SlicePropagation(separation=0.5, similarity=0, overlap=1, probability=0.1)
     plain, continued = (
         dataclasses.replace(
-            shipped, card=shipped.card.model_copy(update={"inference": InferenceConfig(continuation=settings)})
+            shipped, card=shipped.card.model_copy(update={"inference": InferenceConfig(slice_propagation=settings)})
         )
         for settings in (None, always)
     )

@@ -217,9 +217,9 @@ def test_views_show_what_they_say(client: TestClient, head: Study, tmp_path: Pat
     assert np.array_equal(read_tiff(tmp_path / "image.tif"), head.voxels.swapaxes(0, 1))
     (tmp_path / "chance.tif").write_bytes(ask(client, content, "image/tiff", view="probability").content)
     document = ask(client, content).json()
-    chances = read_tiff(tmp_path / "chance.tif")[:, 0] / 255
+    probabilities = read_tiff(tmp_path / "chance.tif")[:, 0] / 255
     inside = unpacked(document).astype(bool)
-    assert chances[inside].min() >= document["postprocessing"]["threshold"] - 1 / 255
+    assert probabilities[inside].min() >= document["postprocessing"]["threshold"] - 1 / 255
     overlay = cv2.imdecode(
         np.frombuffer(ask(client, content, "image/png", view="overlay", slice=5).content, np.uint8), -1
     )

@@ -22,7 +22,7 @@ def app(page: object, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.setenv("METSEG_SERVER", page.server.url)  # type: ignore[attr-defined]
     monkeypatch.setenv("METSEG_TOKEN", page.server.token)  # type: ignore[attr-defined]
     monkeypatch.setenv("METSEG_UPLOAD_MIB", "4")
-    monkeypatch.setattr("metseg.web.views.entrance.st.get_option", lambda _: "127.0.0.1")
+    monkeypatch.setattr("metseg.web.views.login.st.get_option", lambda _: "127.0.0.1")
     return AppTest.from_file(str(PAGE), default_timeout=_SECONDS).run()
 
 
@@ -105,7 +105,7 @@ def test_without_a_server_the_page_says_so_and_can_be_asked_again(
     monkeypatch: pytest.MonkeyPatch, page: object
 ) -> None:
     monkeypatch.setenv("METSEG_SERVER", "http://127.0.0.1:9")
-    monkeypatch.setattr("metseg.web.views.entrance.st.get_option", lambda _: "127.0.0.1")
+    monkeypatch.setattr("metseg.web.views.login.st.get_option", lambda _: "127.0.0.1")
     app = AppTest.from_file(str(PAGE), default_timeout=_SECONDS).run()
     assert "does not answer" in app.error[0].value
     monkeypatch.setenv("METSEG_SERVER", page.server.url)  # type: ignore[attr-defined]
@@ -117,8 +117,8 @@ def test_without_a_server_the_page_says_so_and_can_be_asked_again(
 
 def test_a_page_that_others_can_reach_asks_for_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METSEG_SERVER", "http://127.0.0.1:9")
-    monkeypatch.setattr("metseg.web.views.entrance.st.get_option", lambda _: "0.0.0.0")
-    monkeypatch.setattr("metseg.web.views.entrance._PENALTY_SECONDS", 0.0)
+    monkeypatch.setattr("metseg.web.views.login.st.get_option", lambda _: "0.0.0.0")
+    monkeypatch.setattr("metseg.web.views.login._PENALTY_SECONDS", 0.0)
     monkeypatch.delenv("METSEG_TOKEN", raising=False)
     app = AppTest.from_file(str(PAGE), default_timeout=_SECONDS).run()
     assert "no token" in app.error[0].value

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from metseg.lesions import Continuation, GuidedFilter, PostprocessingConfig, Target
+from metseg.lesions import GuidedFilter, PostprocessingConfig, SlicePropagation, Target
 from metseg.metrics import Interval, SizeClass, with_interval
 from metseg.networks import EnsembleSpec, NetworkSpec
 from metseg.preprocessing import Clahe, PreprocessingConfig
@@ -24,19 +24,19 @@ class InferenceConfig(BaseModel):
         Average the answers for the plain and for the equalised slice.
     refinement : GuidedFilter or None
         Let the probabilities follow the edges of FLAIR, or of the first sequence of a network without FLAIR.
-    continuation : Continuation or None
-        Carry lesions over to the next slice where that looks like lesion too, after all else.
+    slice_propagation : SlicePropagation or None, stored as ``continuation``
+        Continue lesions in the next slice where that looks like lesion too, after all else.
     temperature : float
         Logits are divided by this, so that probabilities mean what they say (Guo et al. 2017, arXiv 1706.04599);
         a mask at threshold 0.5 does not change.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True)
 
     mirror: bool = False
     clahe_average: bool = False
     refinement: GuidedFilter | None = None
-    continuation: Continuation | None = None
+    slice_propagation: Annotated[SlicePropagation | None, Field(alias="continuation")] = None
     temperature: Annotated[float, Field(gt=0)] = 1.0
 
 

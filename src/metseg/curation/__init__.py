@@ -5,7 +5,7 @@ from metseg.curation.corrections import Corrections, read_corrections
 from metseg.curation.default_model import DefaultModel, PromotionResult, promote_model
 from metseg.curation.description import CaseDescription
 from metseg.curation.drawn import drawn_slices, reviewed_slices
-from metseg.curation.kinds import DONE, EditKind, EntryKind, Origin, Status, ToolName
+from metseg.curation.enums import DONE, EditKind, EntryKind, Origin, Status, ToolName
 from metseg.curation.pairs import existing_pairs, export_pairs, exporting_pairs
 from metseg.curation.predictions import Prediction, PredictionPlan
 from metseg.curation.project import Project

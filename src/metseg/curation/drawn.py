@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from metseg.curation.kinds import EditKind, EntryKind, ToolName
+from metseg.curation.enums import EditKind, EntryKind, ToolName
 
 if TYPE_CHECKING:
     from metseg.curation.record import Record

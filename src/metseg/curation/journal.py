@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from metseg.curation.documents import unwritable
-from metseg.curation.kinds import EntryKind
+from metseg.curation.enums import EntryKind
 from metseg.curation.record import (
     Base,
     DamagedRecordError,

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from metseg.curation.kinds import Status
+from metseg.curation.enums import Status
 from metseg.curation.project import Project
 from metseg.curation.state import Provenance
 from metseg.curation.summary import CaseSummary

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from metseg.curation.changes import Labels
 from metseg.curation.documents import unwritable, write_document
-from metseg.curation.kinds import Origin
+from metseg.curation.enums import Origin
 from metseg.curation.state import CaseState, PredictionRef, Provenance
 from metseg.errors import DataError, UnreadableFileError
 from metseg.lesions import label_lesions

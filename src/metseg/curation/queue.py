@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from metseg.curation.benefit import CaseBenefit, SlicePlan, expected_benefit
 from metseg.curation.changes import Labels
-from metseg.curation.kinds import DONE, Status
+from metseg.curation.enums import DONE, Status
 from metseg.curation.predictions import Prediction
 from metseg.curation.project import Project
 from metseg.curation.summary import CaseSummary

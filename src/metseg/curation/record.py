@@ -20,7 +20,7 @@ from typing import Annotated, Any, BinaryIO, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from metseg import __version__
-from metseg.curation.kinds import EditKind, EntryKind, Status
+from metseg.curation.enums import EditKind, EntryKind, Status
 from metseg.curation.state import CaseState, PredictionRef, Sha256
 
 MAGIC = b"MSJ1"

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from metseg.curation.changes import Change, find_change, put
 from metseg.curation.description import CaseDescription
 from metseg.curation.documents import file_sha256, unwritable
+from metseg.curation.enums import DONE, EditKind, EntryKind, Status
 from metseg.curation.journal import JournalWriter, begin_journal, segment_path
-from metseg.curation.kinds import DONE, EditKind, EntryKind, Status
 from metseg.curation.locking import CaseLock
 from metseg.curation.predictions import PredictionPlan, save_prediction
 from metseg.curation.record import Base, Record, encode, now, software

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from metseg.curation.drawn import slices_seen
-from metseg.curation.kinds import EditKind, EntryKind, Maker, Origin, Status, maker_of
+from metseg.curation.enums import EditKind, Editor, EntryKind, Origin, Status, editor_of
 from metseg.lesions import Target
 
 if TYPE_CHECKING:
@@ -117,17 +117,17 @@ class LesionState(BaseModel):
         Its size; 0 if it is gone.
     shape_hash : str
         Fingerprint of the set of its voxels, see :func:`metseg.curation.changes.fingerprints`.
-    makers : tuple of Maker
+    editors : tuple of Editor, stored as ``makers``
         Who had a hand in it.
     model_hash : str
         Its fingerprint when it was the model's alone; empty if it never was.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True)
 
     voxels: int = 0
     shape_hash: str = "0" * 16
-    makers: tuple[Maker, ...] = ()
+    editors: Annotated[tuple[Editor, ...], Field(alias="makers")] = ()
     model_hash: str = ""
 
     @property
@@ -135,12 +135,12 @@ class LesionState(BaseModel):
         """A lesion that was edited and brought back to exactly what the model drew is the model's again."""
         if self.shape_hash == self.model_hash:
             return Origin.AUTOMATIC
-        return Origin.MANUAL if self.makers == (Maker.HAND,) else Origin.SEMIAUTOMATIC
+        return Origin.MANUAL if self.editors == (Editor.HAND,) else Origin.SEMIAUTOMATIC
 
     @property
-    def sources(self) -> set[Maker]:
+    def sources(self) -> set[Editor]:
         """Whose outline it is now."""
-        return {Maker.MODEL} if self.origin is Origin.AUTOMATIC else set(self.makers)
+        return {Editor.MODEL} if self.origin is Origin.AUTOMATIC else set(self.editors)
 
 
 class CaseState(BaseModel):
@@ -234,7 +234,7 @@ def _changed_lesions(before: Mapping[int, LesionState], record: Record) -> dict[
     """
     if not isinstance(record.kind, EditKind):
         return {}
-    maker, steps_back = maker_of(record.kind), record.kind in (EditKind.UNDO, EditKind.REDO)
+    editor, steps_back = editor_of(record.kind), record.kind in (EditKind.UNDO, EditKind.REDO)
     split = {
         giver
         for change in record.lesions.values()
@@ -244,13 +244,13 @@ def _changed_lesions(before: Mapping[int, LesionState], record: Record) -> dict[
     after: dict[int, LesionState] = {}
     for label, change in record.lesions.items():
         old = before.get(label, LesionState())
-        makers = old.sources if old.voxels or steps_back else set[Maker]()
+        editors = old.sources if old.voxels or steps_back else set[Editor]()
         for giver in change.taken:
-            makers |= before.get(giver, LesionState()).sources
+            editors |= before.get(giver, LesionState()).sources
         if change.gained or change.lost or label in split or split & change.taken.keys():
-            makers.add(maker)
-        model_hash = change.shape_hash if makers == {Maker.MODEL} else old.model_hash
+            editors.add(editor)
+        model_hash = change.shape_hash if editors == {Editor.MODEL} else old.model_hash
         after[label] = LesionState(
-            voxels=change.voxels, shape_hash=change.shape_hash, makers=tuple(sorted(makers)), model_hash=model_hash
+            voxels=change.voxels, shape_hash=change.shape_hash, editors=tuple(sorted(editors)), model_hash=model_hash
         )
     return after

@@ -11,8 +11,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
 
 from metseg.curation.description import CaseDescription
 from metseg.curation.documents import read_document, write_document
+from metseg.curation.enums import Status
 from metseg.curation.journal import segment_paths
-from metseg.curation.kinds import Status
 from metseg.curation.recovery import recover
 from metseg.curation.state import CaseState
 from metseg.errors import DataError, MetsegError, UnreadableFileError

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from metseg.curation.kinds import Origin
+from metseg.curation.enums import Origin
 from metseg.lesions import Lesion, Midline, lesion_table_csv, measure
 from metseg.study import write_atomically
 

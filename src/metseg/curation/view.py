@@ -13,8 +13,8 @@ import numpy.typing as npt
 from metseg.curation.case_images import read_images
 from metseg.curation.changes import Labels
 from metseg.curation.description import CaseDescription
+from metseg.curation.enums import EntryKind, Origin, Status
 from metseg.curation.journal import read_frames
-from metseg.curation.kinds import EntryKind, Origin, Status
 from metseg.curation.predictions import Prediction, PredictionPlan, load_prediction, plan
 from metseg.curation.record import Record
 from metseg.curation.recovery import Recovered, Recovery

@@ -25,7 +25,7 @@ from metseg.inference.brain_extraction import find_brain
 from metseg.inference.devices import resolve_device
 from metseg.inference.segmentation import Segmentation
 from metseg.inference.threads import THREADS
-from metseg.lesions import PostprocessingConfig, continue_lesions, guided_filter, mask_from_probabilities
+from metseg.lesions import PostprocessingConfig, guided_filter, mask_from_probabilities, propagate_slices
 from metseg.networks import EnsembleSpec
 from metseg.preprocessing import BrainGrid, PreprocessingConfig, Preprocessor
 from metseg.study import Sequence, Study
@@ -146,8 +146,8 @@ class Segmenter:
             done = z.stop
             yield Progress(done, total, study.name)
         planes = np.concatenate(answers)
-        if card.inference.continuation is not None:
-            planes = continue_lesions(planes, preprocessor.windowed, card.inference.continuation)
+        if card.inference.slice_propagation is not None:
+            planes = propagate_slices(planes, preprocessor.windowed, card.inference.slice_propagation)
         probabilities = _restored(planes, preprocessor, brain)
         yield Finished(
             Segmentation(

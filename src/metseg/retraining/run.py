@@ -135,8 +135,8 @@ def _prepared(config: RetrainingConfig, parent: Checkpoint, device: str) -> Gene
     if len(evaluation_set) < config.least_patients:
         held_out = f"{len(evaluation_set)} held-out patient{'s' * (len(evaluation_set) != 1)}"
         yield Notice(
-            f"{held_out}: the promotion check will decide nothing, it needs {config.least_patients}; approve more cases, "
-            "or hold out a larger share"
+            f"{held_out}: the promotion check will decide nothing, it needs {config.least_patients}; approve more "
+            "cases, or hold out a larger share"
         )
     if not patients.replayed:
         yield Notice("nobody is shown again beside the new patients: what the parent knew may be forgotten")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metseg.checkpoints import InferenceConfig
-from metseg.lesions import Continuation, GuidedFilter, Target
+from metseg.lesions import GuidedFilter, SlicePropagation, Target
 from metseg.networks import NetworkSpec, default_encoder_weights
 from metseg.networks.spec import ArchitectureName
 from metseg.preprocessing import PreprocessingConfig
@@ -198,7 +198,7 @@ class TrainingConfig(BaseModel):
     held_out: Annotated[float, Field(ge=0, lt=1)] = 0.2
     folds: Annotated[int, Field(ge=2)] | None = None
     fold: Annotated[int, Field(ge=0)] | None = None
-    inference: InferenceConfig = InferenceConfig(refinement=GuidedFilter(), continuation=Continuation())
+    inference: InferenceConfig = InferenceConfig(refinement=GuidedFilter(), slice_propagation=SlicePropagation())
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     keep_last: bool = False
     replay: Annotated[float, Field(ge=0, lt=1)] = 0.5

@@ -15,9 +15,9 @@ from metseg.errors import MetsegError
 from metseg.events import Event, Finished, Notice, Progress
 from metseg.web.client import JSON, NIFTI, TIFF, ZIP, BusyError, Client, RefusedError, ServerDownError
 from metseg.web.documents import Answer, Job, State
+from metseg.web.formatting import sentence
 from metseg.web.result import Downloads, Result, read_pages
 from metseg.web.uploads import Upload
-from metseg.web.wording import sentence
 
 #: Seconds for which a busy server is asked again and again.
 PATIENCE = 180

@@ -7,18 +7,18 @@ import streamlit as st
 from metseg.web.client import Client
 from metseg.web.server import server_address
 from metseg.web.session import current
-from metseg.web.views.entrance import entered
+from metseg.web.views.error_views import show_problem, show_welcome
 from metseg.web.views.frame import show_frame
+from metseg.web.views.login import logged_in
 from metseg.web.views.sidebar import show_sidebar
-from metseg.web.views.states import show_problem, show_welcome
 from metseg.web.views.viewer import show_results
 from metseg.web.views.waiting import outline_missing, wait_for_server
 
 
 def main() -> None:
-    """Make the page once; Streamlit calls this again whenever the visitor touches something."""
+    """Make the page once; Streamlit calls this again whenever the user touches something."""
     show_frame()
-    if not entered():
+    if not logged_in():
         return
     session = current()
     with Client(server_address()) as client:

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from metseg import __version__
 from metseg.metrics import overlap
-from metseg.web import wording
+from metseg.web import formatting
 from metseg.web.documents import Lesion
 from metseg.web.pictures import FIRST, SECOND, Frame, Lesions, Marking, as_png, draw
 from metseg.web.planes import Plane
@@ -37,8 +37,8 @@ def as_report(results: tuple[Result, ...]) -> bytes:
     first = results[0]
     page = environment.get_template("report.html").render(
         name=first.name,
-        image=wording.describe_image(first.answer),
-        sequences=", ".join(wording.sequence_names(first.answer)),
+        image=formatting.describe_image(first.answer),
+        sequences=", ".join(formatting.sequence_names(first.answer)),
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         version=__version__,
         agreement=f"{overlap(results[0].mask, results[1].mask).dice:.3f}" if len(results) > 1 else "",
@@ -58,8 +58,8 @@ def _part(result: Result, colour: tuple[int, int, int]) -> dict[str, Any]:
         "threshold": f"{answer.postprocessing.threshold:g}",
         "smallest": answer.postprocessing.smallest,
         "clahe": answer.clahe,
-        "found": wording.found(lesions),
-        "notices": [wording.sentence(notice) for notice in answer.notices],
+        "found": formatting.found(lesions),
+        "notices": [formatting.sentence(notice) for notice in answer.notices],
         "colour": "#{:02x}{:02x}{:02x}".format(*colour),
         "rows": [_row(lesion) for lesion in lesions],
         "pictures": [_picture(result, z, numbers, colour) for z, numbers in slices.items()],
@@ -70,10 +70,10 @@ def _part(result: Result, colour: tuple[int, int, int]) -> dict[str, Any]:
 def _row(lesion: Lesion) -> list[str]:
     return [
         str(lesion.lesion),
-        wording.slices_of(lesion),
-        wording.size_of(lesion),
-        wording.diameter_of(lesion),
-        wording.probability_of(lesion),
+        formatting.slices_of(lesion),
+        formatting.size_of(lesion),
+        formatting.diameter_of(lesion),
+        formatting.probability_of(lesion),
         "yes" if lesion.touches_border else "",
     ]
 
@@ -90,7 +90,7 @@ def _slices(result: Result, lesions: list[Lesion]) -> dict[int, list[int]]:
 
 
 def _picture(result: Result, z: int, numbers: list[int], colour: tuple[int, int, int]) -> dict[str, str]:
-    names = wording.sequence_names(result.answer)
+    names = formatting.sequence_names(result.answer)
     channel = names.index("FLAIR") if "FLAIR" in names else 0
     frame = Frame(Plane.AXIAL, result.region, result.steps, _SIDE)
     gray = result.windows[channel].apply(result.voxels[channel][z])

@@ -1,4 +1,4 @@
-"""A study that belongs to nobody, so that a first visitor has something to look at."""
+"""A study that belongs to nobody, so that a first user has something to look at."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ _SLICES = 28
 
 @st.cache_resource(show_spinner="Drawing a synthetic head with lesions", max_entries=1)
 def sample_upload() -> Upload:
-    """The synthetic head, drawn once for all visitors: no patient's data is in it."""
+    """The synthetic head, drawn once for all users: no patient's data is in it."""
     return pack_study(synthetic_study(seed=_SEED, slices=_SLICES))

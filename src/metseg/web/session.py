@@ -1,4 +1,4 @@
-"""What one visitor has on the page. Kept in this visitor's session alone, never in a cache that others share."""
+"""What one user has on the page. Kept in this user's session alone, never in a cache that others share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEY = "metseg"
 
 @dataclass
 class Session:
-    """One visitor.
+    """One user.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Session:
 
 
 def current() -> Session:
-    """The visitor whose page is being made."""
+    """The user whose page is being made."""
     if _KEY not in st.session_state:
         st.session_state[_KEY] = Session()
     session: Session = st.session_state[_KEY]

@@ -18,7 +18,7 @@ from metseg.curation.export.as_pairs import PairsLayout
 from metseg.curation.export.json_files import write_json
 from metseg.curation.export.manifest import ExportedCase, Role, Side, SplitRule
 from metseg.curation.export.runs import labels_from_runs
-from metseg.curation.export.workspace import Made
+from metseg.curation.export.workspace import StagedFile
 from metseg.errors import MissingExtraError
 from metseg.study import Study, read_study
 
@@ -35,18 +35,20 @@ class CocoLayout(PairsLayout):
 
     def write_case(
         self, case: ExportedCase, study: Study, labels: Labels, folder: Path
-    ) -> Generator[str, None, list[Made]]:
+    ) -> Generator[str, None, list[StagedFile]]:
         """Make the images, and the spacing if it is known."""
         made = yield from super().write_case(case, study, labels, folder / _IMAGES)
         return [replace(entry, path=f"{_IMAGES}/{entry.path}") for entry in made if entry.role is not Role.MASK]
 
-    def write_dataset(self, cases: Sequence[ExportedCase], rule: SplitRule, licence: str, folder: Path) -> list[Made]:
+    def write_dataset(
+        self, cases: Sequence[ExportedCase], rule: SplitRule, licence: str, folder: Path
+    ) -> list[StagedFile]:
         """Make ``annotations/train.json`` and ``annotations/held_out.json``."""
         made = []
         for side in Side:
             path = f"annotations/{side}.json"
             write_json(folder / path, _annotations([case for case in cases if case.side is side], licence))
-            made.append(Made(path, Role.MASK))
+            made.append(StagedFile(path, Role.MASK))
         return made
 
     def read_study(self, case: ExportedCase, out: Path, images: Path) -> Study:

@@ -23,7 +23,7 @@ from metseg.curation.export.volumes import (
     unknown_spacing_remark,
     write_volume,
 )
-from metseg.curation.export.workspace import Made
+from metseg.curation.export.workspace import StagedFile
 from metseg.curation.record import software
 from metseg.study import Sequence as MrSequence
 from metseg.study import Study
@@ -56,7 +56,7 @@ class NiftiLayout:
 
     def write_case(
         self, case: ExportedCase, study: Study, labels: Labels, folder: Path
-    ) -> Generator[str, None, list[Made]]:
+    ) -> Generator[str, None, list[StagedFile]]:
         """Make a volume for each channel, the mask (0 and 1) and the lesions (their ids), each with its sidecar."""
         subject = f"sub-{case.stem}"
         images = [f"{subject}_{suffix}" for suffix in _suffixes(case.sequences)]
@@ -74,13 +74,15 @@ class NiftiLayout:
             yield name
             write_json(folder / f"{path}.json", about)
             write_volume(folder / f"{path}.nii.gz", voxels, case.geometry)
-            made += [Made(f"{path}.json", Role.ABOUT), Made(f"{path}.nii.gz", role)]
+            made += [StagedFile(f"{path}.json", Role.ABOUT), StagedFile(f"{path}.nii.gz", role)]
         table = f"{subject}/anat/{subject}_space-orig_seg-lesions_dseg.tsv"
         rows = [f"{lesion.id}\tlesion {lesion.id}" for lesion in case.lesions]
         write_text(folder / table, "\n".join(["index\tname", "0\tbackground", *rows]) + "\n")
-        return [*made, Made(table, Role.ABOUT)]
+        return [*made, StagedFile(table, Role.ABOUT)]
 
-    def write_dataset(self, cases: Sequence[ExportedCase], rule: SplitRule, licence: str, folder: Path) -> list[Made]:
+    def write_dataset(
+        self, cases: Sequence[ExportedCase], rule: SplitRule, licence: str, folder: Path
+    ) -> list[StagedFile]:
         """Make ``dataset_description.json`` and ``participants.tsv``."""
         name, version = software().split(" ", 1)
         description = {
@@ -93,7 +95,7 @@ class NiftiLayout:
         write_json(folder / "dataset_description.json", description)
         rows = [f"sub-{case.stem}\t{case.name}\t{case.patient}\t{case.side}" for case in cases]
         write_text(folder / "participants.tsv", "\n".join(["participant_id\tcase\tpatient\tsplit", *rows]) + "\n")
-        return [Made("dataset_description.json", Role.ABOUT), Made("participants.tsv", Role.ABOUT)]
+        return [StagedFile("dataset_description.json", Role.ABOUT), StagedFile("participants.tsv", Role.ABOUT)]
 
     def read_study(self, case: ExportedCase, out: Path, images: Path) -> Study:
         """The images, as a TIFF made from the volumes."""

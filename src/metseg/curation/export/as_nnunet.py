@@ -17,7 +17,7 @@ from metseg.curation.export.json_files import write_json
 from metseg.curation.export.manifest import ExportedCase, Role, Side, SplitRule
 from metseg.curation.export.splitting import folds_of
 from metseg.curation.export.volumes import check_placement, study_from_volumes, unknown_spacing_remark, write_volume
-from metseg.curation.export.workspace import Made
+from metseg.curation.export.workspace import StagedFile
 from metseg.errors import DataError
 from metseg.study import Study
 
@@ -58,21 +58,23 @@ class NnunetLayout:
 
     def write_case(
         self, case: ExportedCase, study: Study, labels: Labels, folder: Path
-    ) -> Generator[str, None, list[Made]]:
+    ) -> Generator[str, None, list[StagedFile]]:
         """Make a volume for each channel, and one of 0 and 1."""
         part = _PART[case.side]
         mask = f"labels{part}/{case.stem}{ENDING}"
         yield mask
         write_volume(folder / mask, (labels > 0).astype(np.uint8), case.geometry)
-        made = [Made(mask, Role.MASK)]
+        made = [StagedFile(mask, Role.MASK)]
         for channel, voxels in enumerate(study.voxels):
             image = f"images{part}/{case.stem}_{channel:04d}{ENDING}"
             yield image
             write_volume(folder / image, voxels, case.geometry)
-            made.append(Made(image, Role.IMAGE))
+            made.append(StagedFile(image, Role.IMAGE))
         return made
 
-    def write_dataset(self, cases: Sequence[ExportedCase], rule: SplitRule, licence: str, folder: Path) -> list[Made]:
+    def write_dataset(
+        self, cases: Sequence[ExportedCase], rule: SplitRule, licence: str, folder: Path
+    ) -> list[StagedFile]:
         """Make ``dataset.json``, and ``splits_final.json`` for cross-validation by patient."""
         training = [case for case in cases if case.side is Side.TRAIN]
         content = {
@@ -84,10 +86,10 @@ class NnunetLayout:
             "spacing_unknown": [case.stem for case in cases if case.spacing is None],
         }
         write_json(folder / "dataset.json", content)
-        made = [Made("dataset.json", Role.ABOUT)]
+        made = [StagedFile("dataset.json", Role.ABOUT)]
         if folds := _folds(training, rule.seed):
             write_json(folder / "splits_final.json", folds)
-            made.append(Made("splits_final.json", Role.ABOUT))
+            made.append(StagedFile("splits_final.json", Role.ABOUT))
         return made
 
     def read_study(self, case: ExportedCase, out: Path, images: Path) -> Study:

@@ -9,7 +9,7 @@ from pathlib import Path
 from metseg.curation.changes import Labels
 from metseg.curation.export.json_files import write_json
 from metseg.curation.export.manifest import ExportedCase, Role, Side, SplitRule
-from metseg.curation.export.workspace import Made
+from metseg.curation.export.workspace import StagedFile
 from metseg.curation.names import safe_name
 from metseg.curation.pairs import exporting_pairs
 from metseg.events import Finished, Progress
@@ -34,7 +34,7 @@ class PairsLayout:
 
     def write_case(
         self, case: ExportedCase, study: Study, labels: Labels, folder: Path
-    ) -> Generator[str, None, list[Made]]:
+    ) -> Generator[str, None, list[StagedFile]]:
         """Make images, masks, and the spacing if it is known."""
         written: list[Path] = []
         for event in exporting_pairs(replace(study, name=case.stem), labels, folder):
@@ -43,19 +43,21 @@ class PairsLayout:
             elif isinstance(event, Progress):
                 yield event.what
         made = [
-            Made(path.relative_to(folder).as_posix(), Role.MASK if place % 2 else Role.IMAGE, place // 2)
+            StagedFile(path.relative_to(folder).as_posix(), Role.MASK if place % 2 else Role.IMAGE, place // 2)
             for place, path in enumerate(written)
         ]
         spacing = sidecar_of(folder / case.stem / f"{case.stem}.tif")
         if spacing.exists():
-            made.append(Made(spacing.relative_to(folder).as_posix(), Role.ABOUT))
+            made.append(StagedFile(spacing.relative_to(folder).as_posix(), Role.ABOUT))
         return made
 
-    def write_dataset(self, cases: Sequence[ExportedCase], rule: SplitRule, licence: str, folder: Path) -> list[Made]:
+    def write_dataset(
+        self, cases: Sequence[ExportedCase], rule: SplitRule, licence: str, folder: Path
+    ) -> list[StagedFile]:
         """Make ``split.json``, which ``metseg train --split`` reads."""
         names = {side: [case.stem for case in cases if case.side is side] for side in Side}
         write_json(folder / "split.json", {str(side): names[side] for side in Side})
-        return [Made("split.json", Role.ABOUT)]
+        return [StagedFile("split.json", Role.ABOUT)]
 
     def read_study(self, case: ExportedCase, out: Path, images: Path) -> Study:
         """The images as they are in the export."""

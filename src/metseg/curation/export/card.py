@@ -10,8 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from metseg.curation.enums import Origin
 from metseg.curation.export.manifest import ExportedCase, Layout, Manifest, Side
-from metseg.curation.kinds import Origin
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _FILES = {

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from metseg.curation.case_images import read_images
 from metseg.curation.description import CaseDescription
+from metseg.curation.enums import Status
 from metseg.curation.export.card import card
 from metseg.curation.export.croissant import croissant
 from metseg.curation.export.json_files import write_json, write_text
@@ -26,8 +27,7 @@ from metseg.curation.export.manifest import (
 from metseg.curation.export.provenance import describe_case
 from metseg.curation.export.runs import labels_from_runs
 from metseg.curation.export.splitting import patients_of, sides_of, unique_names
-from metseg.curation.export.workspace import Made, Plan, Workspace, made_file
-from metseg.curation.kinds import Status
+from metseg.curation.export.workspace import Plan, StagedFile, Workspace, staged_file
 from metseg.curation.project import Project
 from metseg.curation.record import software
 from metseg.errors import DataError
@@ -201,12 +201,12 @@ def _described(
         chosen.append(_Chosen(case, view.description))
     patients = _patients(chosen, rule, project.path)
     sides = sides_of(patients.values(), rule)
-    settled = []
+    placed = []
     for entry in chosen:
         patient = patients[entry.case.name]
         case = entry.case.model_copy(update={"patient": patient, "side": sides[patient]})
-        settled.append(_Chosen(case, entry.description))
-    return settled
+        placed.append(_Chosen(case, entry.description))
+    return placed
 
 
 def _patients(chosen: Sequence[_Chosen], rule: SplitRule, root: Path) -> dict[str, str]:
@@ -241,7 +241,7 @@ def _write_case(
         try:
             yield replace(progress, what=next(steps))
         except StopIteration as finished:
-            return case.model_copy(update={"files": workspace.settle(finished.value, case)})
+            return case.model_copy(update={"files": workspace.commit(finished.value, case)})
 
 
 def _manifest(
@@ -264,9 +264,9 @@ def _write_dataset(writer: LayoutWriter, workspace: Workspace, manifest: Manifes
     staging = workspace.staging()
     made = writer.write_dataset(manifest.cases, manifest.split, manifest.licence, staging)
     write_text(staging / CARD, card(manifest))
-    write_json(staging / CROISSANT, croissant(manifest, [made_file(staging, entry) for entry in made]))
-    about = [Made(CARD, Role.ABOUT), Made(CROISSANT, Role.ABOUT)]
-    return manifest.model_copy(update={"files": workspace.settle([*made, *about])})
+    write_json(staging / CROISSANT, croissant(manifest, [staged_file(staging, entry) for entry in made]))
+    about = [StagedFile(CARD, Role.ABOUT), StagedFile(CROISSANT, Role.ABOUT)]
+    return manifest.model_copy(update={"files": workspace.commit([*made, *about])})
 
 
 def _time(case: ExportedCase, earliest: datetime) -> datetime:

@@ -12,7 +12,7 @@ from metseg.curation.export.as_nifti import NiftiLayout
 from metseg.curation.export.as_nnunet import NnunetLayout
 from metseg.curation.export.as_pairs import PairsLayout
 from metseg.curation.export.manifest import ExportedCase, Layout, SplitRule
-from metseg.curation.export.workspace import Made
+from metseg.curation.export.workspace import StagedFile
 from metseg.study import Study
 
 
@@ -30,10 +30,12 @@ class LayoutWriter(Protocol):
 
     def write_case(
         self, case: ExportedCase, study: Study, labels: Labels, folder: Path
-    ) -> Generator[str, None, list[Made]]:
+    ) -> Generator[str, None, list[StagedFile]]:
         """Make the files of one case below ``folder``; yields what it is about to write."""
 
-    def write_dataset(self, cases: Sequence[ExportedCase], rule: SplitRule, licence: str, folder: Path) -> list[Made]:
+    def write_dataset(
+        self, cases: Sequence[ExportedCase], rule: SplitRule, licence: str, folder: Path
+    ) -> list[StagedFile]:
         """Make the files that speak of all cases below ``folder``."""
 
     def read_study(self, case: ExportedCase, out: Path, images: Path) -> Study:

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from metseg.curation.documents import read_document
-from metseg.curation.kinds import Origin, Status
+from metseg.curation.enums import Origin, Status
 from metseg.curation.state import EditStatistics, Provenance, Sha256
 from metseg.study import Geometry, Sequence
 

@@ -32,7 +32,7 @@ _STAGING = "staging"
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class StagedFile:
     """A file that was made in the staging folder: path from there with ``/``, what it is, the slice it holds."""
 
     path: str
@@ -40,7 +40,7 @@ class Made:
     z: int | None = None
 
 
-def made_file(staging: Path, made: Made) -> ExportedFile:
+def staged_file(staging: Path, made: StagedFile) -> ExportedFile:
     """A file that was made in ``staging``, as the manifest lists it."""
     path = staging / made.path
     return ExportedFile(path=made.path, role=made.role, sha256=file_sha256(path), bytes=path.stat().st_size, z=made.z)
@@ -122,7 +122,7 @@ class Workspace:
         return there if all(self._hash(file.path) == file.sha256 for file in there.files) else None
 
     def staging(self) -> Path:
-        """An empty folder to make files in; :meth:`settle` brings them to their places."""
+        """An empty folder to make files in; :meth:`commit` brings them to their places."""
         folder = self._folder / _STAGING
         try:
             shutil.rmtree(folder, ignore_errors=True)
@@ -131,12 +131,12 @@ class Workspace:
             raise unwritable(folder, error) from error
         return folder
 
-    def settle(self, made: Sequence[Made], case: ExportedCase | None = None) -> tuple[ExportedFile, ...]:
+    def commit(self, made: Sequence[StagedFile], case: ExportedCase | None = None) -> tuple[ExportedFile, ...]:
         """Move files from the staging folder to their places, masks before images.
 
         Parameters
         ----------
-        made : sequence of Made
+        made : sequence of StagedFile
         case : ExportedCase, optional
             Whose they are, without files.
 
@@ -146,7 +146,7 @@ class Workspace:
             If a file is in the way that this export did not write, or was changed since. Nothing is moved.
         """
         staging = self._folder / _STAGING
-        files = tuple(made_file(staging, entry) for entry in made)
+        files = tuple(staged_file(staging, entry) for entry in made)
         moving = [file for file in files if self._must_move(file)]
         self._note(case.model_copy(update={"files": files}) if case else None, files)
         if moving:

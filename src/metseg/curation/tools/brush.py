@@ -7,25 +7,25 @@ import math
 import cv2
 import numpy as np
 
-from metseg.curation.tools.change import Box, Change, Labels, change, nothing
-from metseg.curation.tools.eraser import erase
-from metseg.curation.tools.evidence import (
+from metseg.curation.tools.brush_features import (
     Image,
-    Levels,
+    IntensityStatistics,
     Mask,
     Plane,
     connected,
     depth_of,
     log_odds,
     met,
-    network_says,
     pieces_of,
     smoothed,
+    squashed_logit,
 )
+from metseg.curation.tools.change import Box, Change, Labels, change, nothing
+from metseg.curation.tools.eraser import erase
 from metseg.curation.tools.growing import Probabilities
 from metseg.curation.tools.stroke import Stroke
 
-# Weights of the evidence in units of log odds, fitted as docs/correction_tools.md tells.
+# Weights of the features in units of log odds, fitted as docs/correction_tools.md tells.
 _START = 1.6
 _NETWORK = 1.4
 _RELATIVE = 0.1
@@ -149,15 +149,15 @@ def _paint(
     if not core.any():
         return
     image, odds = planes[z]
-    levels = Levels.of(image, odds, core, _away(image, odds, distance, radius))
-    first = _outline(after[z], image, odds, levels, distance, radius, core, label)
+    statistics = IntensityStatistics.of(image, odds, core, _away(image, odds, distance, radius))
+    first = _outline(after[z], image, odds, statistics, distance, radius, core, label)
     _draw(after[z], first, label, redraw)
     for step in (-1, 1):
         outline = first
         for near in range(z + step, z + step * (neighbours + 1), step):
             if not 0 <= near < len(after):
                 break
-            outline = _followed(after[near], *planes[near], levels, outline, label)
+            outline = _followed(after[near], *planes[near], statistics, outline, label)
             if not outline.any():
                 break
             _draw(after[near], outline, label, redraw)
@@ -176,38 +176,40 @@ def _outline(
     labels: Labels,
     image: Plane,
     odds: Plane | None,
-    levels: Levels,
+    statistics: IntensityStatistics,
     distance: Plane,
     radius: float,
     core: Mask,
     label: int,
 ) -> Mask:
     beyond = distance - np.float32(radius)
-    score = _START + _BRIGHTNESS * np.tanh(_STEEPNESS * (levels.likeness(image) - _MIDDLE))
+    score = _START + _BRIGHTNESS * np.tanh(_STEEPNESS * (statistics.likeness(image) - _MIDDLE))
     score += _UNDER / max(radius, 1.0) * np.maximum(-beyond, 0)
     score -= _BEYOND / (radius + _SOFTNESS) * np.maximum(beyond, 0)
     if odds is None:
         score -= _NETWORK
     else:
-        score += _NETWORK * network_says(odds) + _RELATIVE * np.minimum(odds - max(levels.log_odds, -6.0), 0)
+        score += _NETWORK * squashed_logit(odds) + _RELATIVE * np.minimum(odds - max(statistics.log_odds, -6.0), 0)
     free = (labels == 0) | (labels == label)
     lesion = cv2.morphologyEx(((score > 0) | core).astype(np.uint8), cv2.MORPH_OPEN, _BRIDGE) > 0
     return np.asarray(connected((lesion | core) & free, core) & free)
 
 
-def _followed(labels: Labels, image: Plane, odds: Plane | None, levels: Levels, outline: Mask, label: int) -> Mask:
+def _followed(
+    labels: Labels, image: Plane, odds: Plane | None, statistics: IntensityStatistics, outline: Mask, label: int
+) -> Mask:
     """The outline in a neighbouring slice: its inner half there serves as a stroke."""
     depth = depth_of(outline)
     radius = float(depth.max()) / 2
     core = depth > radius
-    alike = levels.likeness(image) > _MIDDLE
+    alike = statistics.likeness(image) > _MIDDLE
     if odds is not None:
         alike |= odds > 0
     core &= alike
     if 2 * np.count_nonzero(core) < np.count_nonzero(depth > radius):
         return np.zeros_like(outline)
     distance = np.asarray(cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
-    return _outline(labels, image, odds, levels, distance, max(radius, 1.0), core, label)
+    return _outline(labels, image, odds, statistics, distance, max(radius, 1.0), core, label)
 
 
 def _draw(plane: Labels, outline: Mask, label: int, redraw: bool) -> None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from metseg.curation.tools.change import Labels
-from metseg.curation.tools.evidence import (
-    Levels,
+from metseg.curation.tools.brush_features import (
+    IntensityStatistics,
     Mask,
     Plane,
     connected,
     depth_of,
     met,
-    network_says,
     pieces_of,
+    squashed_logit,
 )
+from metseg.curation.tools.change import Labels
 
-# Weights of the evidence for being erased, in units of log odds, fitted as docs/correction_tools.md tells.
+# Weights of the features for being erased, in units of log odds, fitted as docs/correction_tools.md tells.
 _START = 1.2
 _NETWORK = 0.3
 _RELATIVE = 0.2
@@ -42,8 +42,7 @@ def erase(labels: Labels, image: Plane, odds: Plane | None, distance: Plane, rad
     labels : ndarray of uint16, shape (y, x)
         0 outside, else the lesion's label.
     image, odds : ndarray of float32, shape (y, x)
-        As :func:`~metseg.curation.tools.evidence.smoothed` and :func:`~metseg.curation.tools.evidence.log_odds` give
-        them.
+        As ``smoothed`` and ``log_odds`` of :mod:`metseg.curation.tools.brush_features` give them.
     distance : ndarray of float32, shape (y, x)
         Pixels to the stroke's path.
     radius : float
@@ -62,18 +61,18 @@ def _kept(lesion: Mask, under: Mask, image: Plane, odds: Plane | None, distance:
     rest = lesion & (distance > radius + _GAP)
     if not rest.any():
         return np.zeros_like(lesion)
-    levels = Levels.of(image, odds, core, rest)
+    statistics = IntensityStatistics.of(image, odds, core, rest)
     depth = depth_of(lesion)
-    score = _START + _BRIGHTNESS * np.tanh(_STEEPNESS * (levels.likeness(image) - _MIDDLE))
+    score = _START + _BRIGHTNESS * np.tanh(_STEEPNESS * (statistics.likeness(image) - _MIDDLE))
     score -= _BEYOND / (radius + _SOFTNESS) * np.maximum(distance - np.float32(radius), 0)
     score -= _DEPTH * np.maximum(depth - np.float32(radius), 0)
     if odds is None:
         score += _NETWORK
     else:
-        score -= _NETWORK * network_says(odds)
+        score -= _NETWORK * squashed_logit(odds)
         elsewhere = float(np.median(odds[rest]))
-        if elsewhere > levels.log_odds:
-            score -= _RELATIVE * (odds - (elsewhere + levels.log_odds) / 2)
+        if elsewhere > statistics.log_odds:
+            score -= _RELATIVE * (odds - (elsewhere + statistics.log_odds) / 2)
     kept = lesion & ~(connected(((score > 0) | core) & lesion, core) & lesion)
     mostly_gone = 2 * np.count_nonzero(kept) < np.count_nonzero(lesion)
     crumb = radius * (_CRUMB if mostly_gone else _CRUMB_OF_MUCH)

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metseg.curation.tools.brush_features import log_odds, squashed_logit
 from metseg.curation.tools.change import Change, Labels, ToolError, bounding_box, change, nothing, widened
-from metseg.curation.tools.evidence import log_odds, network_says
 from metseg.curation.tools.growing import Probabilities
 
 #: How far a sure network may move the edge, as a part of the lesion's width (the square root of both ends' area).
@@ -65,7 +65,7 @@ def interpolate(
     for i, plane in enumerate(after):
         inside = _blend(start, end, (i + 1) / (last - first))
         if probabilities is not None:
-            inside += np.float32(_push(*ends)) * network_says(log_odds(probabilities[box][i]))
+            inside += np.float32(_push(*ends)) * squashed_logit(log_odds(probabilities[box][i]))
         plane[(inside > 0) & (plane == 0)] = label
     return change(labels, box, after)
 

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from metseg.curation import CaseSummary, ReviewQueue, Status
-from metseg.curation.kinds import DONE
+from metseg.curation.enums import DONE
 from metseg.curation.queue import QueueEntry
 from metseg.napari_plugin.studio.colours import STATUS, VERMILION, Colours
 from metseg.napari_plugin.studio.status_names import status_name

@@ -15,7 +15,7 @@ from metseg.curation import LesionRow, Origin
 SORT_ROLE = Qt.ItemDataRole.UserRole
 _UNKNOWN = "–"
 _CHIP = 10
-_MAKERS = {Origin.AUTOMATIC: "auto", Origin.SEMIAUTOMATIC: "mixed", Origin.MANUAL: "hand"}
+_EDITORS = {Origin.AUTOMATIC: "auto", Origin.SEMIAUTOMATIC: "mixed", Origin.MANUAL: "hand"}
 _NOWHERE = QModelIndex()
 
 
@@ -120,8 +120,8 @@ COLUMNS = (
     Column(
         "By",
         "Who drew it: auto (the network), mixed (network or tool, and a person), or hand.",
-        lambda row: _MAKERS[row.origin] if row.origin is not None else _UNKNOWN,
-        lambda row: list(_MAKERS).index(row.origin) if row.origin is not None else -1,
+        lambda row: _EDITORS[row.origin] if row.origin is not None else _UNKNOWN,
+        lambda row: list(_EDITORS).index(row.origin) if row.origin is not None else -1,
         words=True,
     ),
 )

@@ -9,7 +9,7 @@ from qtpy.QtCore import QT_TRANSLATE_NOOP, QTimer
 
 from metseg import DEFAULT_MODEL
 from metseg.curation import Project, Status
-from metseg.curation.kinds import DONE
+from metseg.curation.enums import DONE
 from metseg.curation.predicting import Outcome, Predictions
 from metseg.errors import MetsegError
 from metseg.napari_plugin.background import LatestOnlyWorker

@@ -9,7 +9,7 @@ from qtpy.QtCore import QT_TRANSLATE_NOOP, Qt
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from metseg.curation import ReviewProgress, Status, review_progress
-from metseg.curation.kinds import DONE
+from metseg.curation.enums import DONE
 from metseg.napari_plugin.controls import Hint
 from metseg.napari_plugin.studio.buttons import button, stand_out
 from metseg.napari_plugin.studio.case_list import CaseList, CaseRow, rows_of

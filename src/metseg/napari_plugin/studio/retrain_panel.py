@@ -199,7 +199,7 @@ class RetrainPanel(Panel):
         elif promotion is not None and not promotion.passed:
             said = translate(
                 "studio",
-                "It cannot become the default, for it did not pass the promotion check. It can still be chosen by hand.",
+                "It did not pass the promotion check and cannot become the default. It can still be chosen by hand.",
             )
         self.why_not.say(said)
 

@@ -19,7 +19,7 @@ from metseg.curation import (
     case_benefit,
     review_queue,
 )
-from metseg.curation.kinds import DONE
+from metseg.curation.enums import DONE
 from metseg.events import drain
 from metseg.napari_plugin.background import LatestOnlyWorker
 from metseg.napari_plugin.state import ConnectionMixin

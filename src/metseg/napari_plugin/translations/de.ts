@@ -890,7 +890,7 @@ Läsionen</translation>
         <translation>Es wird in diesem Projekt zuerst gefragt.</translation>
     </message>
     <message>
-        <source>It cannot become the default, for it did not pass the promotion check. It can still be chosen by hand.</source>
+        <source>It did not pass the promotion check and cannot become the default. It can still be chosen by hand.</source>
         <translation>Es kann nicht Standard werden, weil die Prüfung nicht bestanden ist. Von Hand kann es gewählt werden.</translation>
     </message>
     <message>

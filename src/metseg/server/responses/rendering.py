@@ -132,7 +132,7 @@ def _pages(result: Result, view: View, part: slice = slice(None)) -> tuple[npt.N
     if view is View.MASK:
         return result.mask[part] * np.uint8(255), False
     if view is View.PROBABILITY:
-        return result.chances[part], False
+        return result.probabilities[part], False
     voxels = result.decoded.study.voxels[:, part]
     if view is View.ENHANCED:
         voxels = enhanced(result, part)

@@ -24,7 +24,7 @@ class Result:
         What was sent.
     mask : ndarray of uint8, shape (z, y, x)
         1 inside lesions.
-    chances : ndarray of uint8, shape (z, y, x)
+    probabilities : ndarray of uint8, shape (z, y, x)
         Probability of lesion, 0 to 255 for 0 to 1.
     lesions : tuple of Lesion
         In the order of their first voxel.
@@ -42,7 +42,7 @@ class Result:
 
     decoded: Decoded
     mask: npt.NDArray[np.uint8]
-    chances: npt.NDArray[np.uint8]
+    probabilities: npt.NDArray[np.uint8]
     lesions: tuple[Lesion, ...]
     notices: tuple[str, ...]
     model: str
@@ -56,7 +56,7 @@ class Result:
     @property
     def nbytes(self) -> int:
         """Memory it takes."""
-        return self.decoded.study.voxels.nbytes + self.mask.nbytes + self.chances.nbytes
+        return self.decoded.study.voxels.nbytes + self.mask.nbytes + self.probabilities.nbytes
 
 
 def result_of(decoded: Decoded, segmentation: Segmentation, model: str, notices: list[str]) -> Result:

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from metseg.curation import Project
 from metseg.server.settings import Settings
-from metseg.server.slicer.context import opened_workplace
+from metseg.server.slicer.context import opened_context
 from metseg.server.slicer.routes import OPEN_ROUTERS, ROUTERS
 
 __all__ = ["slicer_routers"]
@@ -23,7 +23,7 @@ def slicer_routers(settings: Settings) -> tuple[APIRouter, ...]:
     if settings.project is None:
         return ()
     Project.open(settings.project)
-    first = APIRouter(tags=["slicer"], lifespan=opened_workplace)
+    first = APIRouter(tags=["slicer"], lifespan=opened_context)
     for router in ROUTERS:
         first.include_router(router)
     return (first, *OPEN_ROUTERS)

@@ -67,17 +67,17 @@ class SlicerContext:
         )
 
 
-def workplace_of(request: Request) -> SlicerContext:
+def slicer_context_of(request: Request) -> SlicerContext:
     """The context of the server that takes ``request``."""
     context: SlicerContext = request.app.state.context
     return context
 
 
-SharedContext = Annotated[SlicerContext, Depends(workplace_of)]
+SharedContext = Annotated[SlicerContext, Depends(slicer_context_of)]
 
 
 @asynccontextmanager
-async def opened_workplace(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+async def opened_context(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     """Open the context when the server has started, and close it before the server ends."""
     services: Services = app.state.services
     if services.settings.project is None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.curation import CaseView, Status
-from metseg.curation.kinds import DONE
+from metseg.curation.enums import DONE
 from metseg.curation.predicting import provenance_of, was_predicted
 from metseg.errors import UnreadableFileError
 from metseg.inference import Segmentation

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from metseg.web.documents import Card
-from metseg.web.wording import as_markdown, score_rows
+from metseg.web.formatting import as_markdown, score_rows
 
 
 @st.dialog("Networks of this server", width="large")

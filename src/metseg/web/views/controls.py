@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from metseg.web.formatting import sequence_names
 from metseg.web.pictures import Marking, Window
 from metseg.web.result import Result
-from metseg.web.wording import sequence_names
 
 _OUTLINE, _FILL = "Outline", "Fill"
 
@@ -24,7 +24,7 @@ class Look:
 
 
 def show_controls(result: Result) -> Look:
-    """Let the visitor choose how slices of ``result`` look."""
+    """Let the user choose how slices of ``result`` look."""
     names = sequence_names(result.answer)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if len(names) > 1:

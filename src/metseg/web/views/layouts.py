@@ -21,7 +21,7 @@ _TALL, _HALF = "calc(100vh - 20rem)", "calc(50vh - 11.9rem)"
 
 
 def show_single(result: Result, look: Look) -> None:
-    """One large slice of the plane that the visitor chooses."""
+    """One large slice of the plane that the user chooses."""
     plane = _choose_plane(result)
     with st.container(gap="xsmall"):
         several = result.shape[0] > 1

@@ -1,4 +1,4 @@
-"""What came of a study: pictures at the left, findings and controls at the right."""
+"""What came of a study: pictures at the left, lesion table and controls at the right."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from html import escape
 
 import streamlit as st
 
+from metseg.web.formatting import as_markdown, describe_image, sentence
 from metseg.web.result import Result
 from metseg.web.session import current
 from metseg.web.views.comparison import show_comparison
 from metseg.web.views.controls import Look, show_controls
 from metseg.web.views.downloads import show_downloads
-from metseg.web.views.findings import show_findings
 from metseg.web.views.layouts import CSS_FIRST, CSS_SECOND, show_four, show_planes, show_single
+from metseg.web.views.lesion_table import show_lesion_table
 from metseg.web.views.volume import show_volume
-from metseg.web.wording import as_markdown, describe_image, sentence
 
 Results = tuple[Result, ...]
 
@@ -44,7 +44,7 @@ def show_results(results: Results) -> None:
         pictures, side = st.columns([1.75, 1], gap="medium")
     with side:
         for result, colour, place in zip(results, (CSS_FIRST, CSS_SECOND), ("", "second"), strict=False):
-            show_findings(result, colour, place)
+            show_lesion_table(result, colour, place)
         look = show_controls(first)
         if first.shape[0] > 1:
             st.caption("A row of the table goes to its lesion. The wheel turns slices; a click moves the other planes.")

@@ -12,11 +12,11 @@ from metseg.errors import MetsegError
 from metseg.events import Finished, Notice, seconds_in_words
 from metseg.web.client import BusyError, Client, ServerDownError
 from metseg.web.documents import State
+from metseg.web.formatting import as_markdown
 from metseg.web.outlining import JobProgress, outline
 from metseg.web.server import own_server_is_starting
 from metseg.web.session import current
-from metseg.web.views.states import show_down, show_problem
-from metseg.web.wording import as_markdown
+from metseg.web.views.error_views import show_down, show_problem
 
 _STARTING_SECONDS = 180
 _POLL = 0.5

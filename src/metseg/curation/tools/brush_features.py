@@ -24,7 +24,7 @@ _SURE = np.float32(3.0)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Levels:
+class IntensityStatistics:
     """Typical values under a stroke and away from it, taken in one slice and good for its neighbours."""
 
     brightness: float
@@ -32,7 +32,7 @@ class Levels:
     log_odds: float
 
     @classmethod
-    def of(cls, image: Plane, log_odds: Plane | None, under: Mask, away: Mask) -> Levels:
+    def of(cls, image: Plane, log_odds: Plane | None, under: Mask, away: Mask) -> IntensityStatistics:
         """Medians under the stroke and away from it.
 
         The contrast is at least one (robust) standard deviation of what lies away, so that noise is not stretched
@@ -68,7 +68,7 @@ def log_odds(probabilities: Probabilities) -> Plane:
     return np.asarray(np.log((p + _LEAST) / (1 - p + _LEAST)), np.float32)
 
 
-def network_says(odds: Plane) -> Plane:
+def squashed_logit(odds: Plane) -> Plane:
     """From -1 (no lesion) to 1 (lesion); high log odds say hardly more than middling ones."""
     return np.asarray(np.tanh(odds / _SURE), np.float32)
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from metseg.lesions import Continuation, continue_lesions
+from metseg.lesions import SlicePropagation, propagate_slices
 
 Volume = npt.NDArray[np.float32]
 
@@ -43,7 +43,7 @@ def test_a_lesion_goes_on_as_far_as_the_image_does(head: tuple[Volume, npt.NDArr
     if turned:
         image, disc, probabilities = image[:, ::-1], disc[::-1], probabilities[::-1]
     before = probabilities.copy()
-    continued = continue_lesions(probabilities, lambda z: image[:, z], Continuation())
+    continued = propagate_slices(probabilities, lambda z: image[:, z], SlicePropagation())
     np.testing.assert_array_equal(probabilities, before)
     assert dice(before > 0.5, disc) < 0.7
     assert dice(continued > 0.5, disc) > 0.85
@@ -56,7 +56,7 @@ def test_a_gap_is_filled(head: tuple[Volume, npt.NDArray[np.bool_]]) -> None:
     image, disc = head
     probabilities = drawn_on(disc, LESION)
     probabilities[4] = 0.01
-    continued = continue_lesions(probabilities, lambda z: image[:, z], Continuation())
+    continued = propagate_slices(probabilities, lambda z: image[:, z], SlicePropagation())
     assert dice(continued[4] > 0.5, disc[4]) > 0.85
 
 
@@ -64,7 +64,7 @@ def test_what_is_drawn_already_stays_as_it_is(head: tuple[Volume, npt.NDArray[np
     image, disc = head
     probabilities = drawn_on(disc, LESION)
     probabilities[4, 40:] = 0.01
-    continued = continue_lesions(probabilities, lambda z: image[:, z], Continuation())
+    continued = propagate_slices(probabilities, lambda z: image[:, z], SlicePropagation())
     np.testing.assert_array_equal(continued, probabilities)
 
 
@@ -72,14 +72,16 @@ def test_nothing_goes_on_where_lesions_look_like_the_rest(head: tuple[Volume, np
     image, disc = head
     flat = np.repeat(image[1:], 2, axis=0)
     probabilities = drawn_on(disc, FOUND)
-    np.testing.assert_array_equal(continue_lesions(probabilities, lambda z: flat[:, z], Continuation()), probabilities)
+    np.testing.assert_array_equal(
+        propagate_slices(probabilities, lambda z: flat[:, z], SlicePropagation()), probabilities
+    )
 
 
 @pytest.mark.parametrize("slices", [range(0), range(3, 4)])
 def test_one_channel_few_slices_and_nothing_drawn(head: tuple[Volume, npt.NDArray[np.bool_]], slices: range) -> None:
     image, disc = head
     probabilities = drawn_on(disc, slices)[3:4]
-    continued = continue_lesions(probabilities, lambda z: image[:1, z + 3], Continuation())
+    continued = propagate_slices(probabilities, lambda z: image[:1, z + 3], SlicePropagation())
     np.testing.assert_array_equal(continued, probabilities)
 
 
@@ -87,5 +89,7 @@ def test_a_lesion_of_a_few_voxels_is_not_carried_on(head: tuple[Volume, npt.NDAr
     image, disc = head
     probabilities = drawn_on(disc, FOUND)
     probabilities[8, 60:64, 60:64] = 0.97
-    continued = continue_lesions(probabilities, lambda z: np.full_like(image[:, z], 0.7), Continuation(separation=0.5))
+    continued = propagate_slices(
+        probabilities, lambda z: np.full_like(image[:, z], 0.7), SlicePropagation(separation=0.5)
+    )
     assert not (continued[9] > 0.5).any()

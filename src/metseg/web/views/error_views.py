@@ -8,7 +8,7 @@ import streamlit as st
 
 from metseg.errors import MetsegError
 from metseg.web.client import BusyError, RefusedError, ServerDownError
-from metseg.web.wording import as_markdown, sentence
+from metseg.web.formatting import as_markdown, sentence
 
 _TITLES: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "The server wants another token",

@@ -72,7 +72,7 @@ class Origin(StrEnum):
     MANUAL = "MANUAL"
 
 
-class Maker(StrEnum):
+class Editor(StrEnum):
     """Who had a hand in a lesion's outline."""
 
     HAND = "hand"
@@ -80,8 +80,8 @@ class Maker(StrEnum):
     MODEL = "model"
 
 
-def maker_of(kind: EditKind) -> Maker:
+def editor_of(kind: EditKind) -> Editor:
     """Who makes an edit of this kind; what no tool and no network did counts as done by hand."""
     if kind is EditKind.MODEL:
-        return Maker.MODEL
-    return Maker.TOOL if kind is EditKind.TOOL else Maker.HAND
+        return Editor.MODEL
+    return Editor.TOOL if kind is EditKind.TOOL else Editor.HAND

@@ -9,14 +9,14 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ButtonColumnResult, ColumnConfig
 
 from metseg.study.geometry import Shape
+from metseg.web.formatting import found, slices_of
 from metseg.web.result import Result
 from metseg.web.session import current
-from metseg.web.wording import found, slices_of
 
 _ROW = 32
 
 
-def show_findings(result: Result, colour: str, place: str = "") -> None:
+def show_lesion_table(result: Result, colour: str, place: str = "") -> None:
     """What ``result`` found, largest lesion first.
 
     Parameters

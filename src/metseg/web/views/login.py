@@ -13,8 +13,8 @@ from metseg.loopback import is_loopback
 _PENALTY_SECONDS = 1.0
 
 
-def entered() -> bool:
-    """Whether this visitor may see the page; asks for METSEG_TOKEN if it is not on this computer's own address."""
+def logged_in() -> bool:
+    """Whether this user may see the page; asks for METSEG_TOKEN if it is not on this computer's own address."""
     if is_loopback(str(st.get_option("server.address") or "0.0.0.0")):  # noqa: S104 (what an empty address means)
         return True
     token = os.environ.get("METSEG_TOKEN", "")
@@ -25,14 +25,14 @@ def entered() -> bool:
             icon=":material/lock:",
         )
         return False
-    if st.session_state.get("entered"):
+    if st.session_state.get("logged_in"):
         return True
-    with st.form("entrance", width=420, border=False):
+    with st.form("login", width=420, border=False):
         given = st.text_input("Token", type="password", help="Whoever started this page knows it: METSEG_TOKEN.")
         if not st.form_submit_button("Open", type="primary"):
             return False
     if secrets.compare_digest(given.encode(), token.encode()):
-        st.session_state["entered"] = True
+        st.session_state["logged_in"] = True
         st.rerun()
     time.sleep(_PENALTY_SECONDS)
     st.error("That is not the token.", icon=":material/lock:")

@@ -1,4 +1,4 @@
-"""Lesions that go on in the next slice, where the network, which sees one slice at a time, drew nothing."""
+"""Slice propagation: lesions are continued in the next slice where the network, which sees one slice, drew nothing."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ _FEWEST, _SMALLEST = 50, 20
 _AROUND, _ABOVE, _MARGIN, _DOUBTFUL = 25, 2, 3, 0.3
 #: Windowed brightness from which on a voxel is head.
 _HEAD = 0.1
-#: Standard deviations in pixels: of the image before it is judged, and of an outline before it is carried over.
+#: Standard deviations in pixels: of the image before it is judged, and of an outline before it is propagated.
 _SMOOTH, _SPREAD = 1.0, 2.0
 
 
-class Continuation(BaseModel):
-    """Settings of :func:`continue_lesions`.
+class SlicePropagation(BaseModel):
+    """Settings of :func:`propagate_slices`.
 
     Attributes
     ----------
     separation : float
         Share of sure voxels that the image's brightness must tell apart, the mean over lesion and healthy.
-    drawn : float
+    overlap : float, stored as ``drawn``
         Where the next slice has more than this share of the outline as lesion already, it is left as it is.
-    alike : float
+    similarity : float, stored as ``alike``
         Share of the outline in which the next slice must look like lesion.
-    carried : float
-        What is carried over, after the outline was blurred: where its probability is above this.
+    probability : float, stored as ``carried``
+        What is propagated, after the outline was blurred: where its probability is above this.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True)
 
     separation: Annotated[float, Field(ge=0.5, le=1)] = 0.85
-    drawn: Annotated[float, Field(ge=0, le=1)] = 0.3
-    alike: Annotated[float, Field(ge=0, le=1)] = 0.5
-    carried: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    overlap: Annotated[float, Field(ge=0, le=1, alias="drawn")] = 0.3
+    similarity: Annotated[float, Field(ge=0, le=1, alias="alike")] = 0.5
+    probability: Annotated[float, Field(gt=0, lt=1, alias="carried")] = 0.5
 
 
-def continue_lesions(probabilities: Planes, image: Callable[[int], Planes], config: Continuation) -> Planes:
-    """Carry lesions over to the next slice where that looks as the lesion does and hardly anything is drawn.
+def propagate_slices(probabilities: Planes, image: Callable[[int], Planes], config: SlicePropagation) -> Planes:
+    """Propagate lesions to the next slice where that looks as the lesion does and hardly anything is drawn.
 
     What lesion looks like is learnt from the volume itself: a linear discriminant (Fisher 1936) of the sequences'
     brightness between voxels that are sure to be lesion and healthy ones around them. Up the slices, then down.
@@ -64,7 +64,7 @@ def continue_lesions(probabilities: Planes, image: Callable[[int], Planes], conf
         Probability of lesion.
     image : callable
         Of the number of a slice: its sequences, float32 (c, y, x) in [0, 1], all on the same pixels.
-    config : Continuation
+    config : SlicePropagation
         When.
 
     Returns
@@ -72,40 +72,44 @@ def continue_lesions(probabilities: Planes, image: Callable[[int], Planes], conf
     ndarray of float32, shape (z, y, x)
         Nowhere less than ``probabilities``, and nowhere changed if the image does not tell lesion from healthy.
     """
-    looks = _Looks.learnt(probabilities, image, config.separation) if len(probabilities) > 1 else None
-    if looks is None:
+    classifier = (
+        _IntensityClassifier.fitted(probabilities, image, config.separation) if len(probabilities) > 1 else None
+    )
+    if classifier is None:
         return probabilities
     continued, depth = probabilities.copy(), len(probabilities)
     for slices, step in ((range(1, depth), -1), (range(depth - 2, -1, -1), 1)):
         for z in slices:
             source, target = continued[z + step], continued[z]
             if _breaks_off(source, target, config):
-                _carry(source, target, looks.like_lesion(image(z)), config)
+                _propagate(source, target, classifier.probability(image(z)), config)
     return continued
 
 
-def _breaks_off(source: Plane, target: Plane, config: Continuation) -> bool:
+def _breaks_off(source: Plane, target: Plane, config: SlicePropagation) -> bool:
     """Whether hardly any of the outline of ``source`` is drawn on ``target``."""
     outline = source > _LESION
-    return bool(outline.sum() >= _SMALLEST and (target[outline] > _LESION).mean() <= config.drawn)
+    return bool(outline.sum() >= _SMALLEST and (target[outline] > _LESION).mean() <= config.overlap)
 
 
-def _carry(source: Plane, target: Plane, likely: Plane, config: Continuation) -> None:
+def _propagate(source: Plane, target: Plane, likely: Plane, config: SlicePropagation) -> None:
     outline = source > _LESION
-    if (likely[outline] > _LESION).mean() >= config.alike:
+    if (likely[outline] > _LESION).mean() >= config.similarity:
         blurred = _blurred(source, _SPREAD)
-        np.maximum(target, np.where(blurred > config.carried, np.minimum(blurred, likely), 0), out=target)
+        np.maximum(target, np.where(blurred > config.probability, np.minimum(blurred, likely), 0), out=target)
 
 
-class _Looks:
-    """How a volume's lesions look against what is around them: weights of the sequences, and an offset."""
+class _IntensityClassifier:
+    """Linear discriminant (LDA) of a volume's lesions against what is around them: weights of the sequences, offset."""
 
     def __init__(self, weights: npt.NDArray[np.float64], offset: float) -> None:
         self._weights = weights
         self._offset = offset
 
     @classmethod
-    def learnt(cls, probabilities: Planes, image: Callable[[int], Planes], separation: float) -> _Looks | None:
+    def fitted(
+        cls, probabilities: Planes, image: Callable[[int], Planes], separation: float
+    ) -> _IntensityClassifier | None:
         """From a volume's sure voxels; ``None`` if there are too few, or they look alike."""
         samples = list(_samples(probabilities, image))
         if not samples:
@@ -117,11 +121,13 @@ class _Looks:
         channels = lesion.shape[1]
         spread = (np.cov(lesion.T) + np.cov(healthy.T)).reshape(channels, channels) / 2 + 1e-6 * np.eye(channels)
         weights = np.linalg.solve(spread, centres[0] - centres[1])
-        looks = cls(weights, float(weights @ (centres[0] + centres[1]) / 2))
-        told = ((lesion @ weights > looks._offset).mean() + (healthy @ weights < looks._offset).mean()) / 2
-        return looks if told >= separation else None
+        classifier = cls(weights, float(weights @ (centres[0] + centres[1]) / 2))
+        accuracy = (
+            (lesion @ weights > classifier._offset).mean() + (healthy @ weights < classifier._offset).mean()
+        ) / 2
+        return classifier if accuracy >= separation else None
 
-    def like_lesion(self, image: Planes) -> Plane:
+    def probability(self, image: Planes) -> Plane:
         """Probability that a voxel is lesion by its brightness alone, both kinds taken for equally many; (y, x)."""
         smooth = _smooth(image)
         likely = expit(np.tensordot(self._weights, smooth, 1) - self._offset)
@@ -134,11 +140,12 @@ def _samples(probabilities: Planes, image: Callable[[int], Planes]) -> Iterator[
     touching = np.ones((2 * _MARGIN + 1,) * 2, np.uint8)
     lesion = probabilities > _LESION
     for z in np.flatnonzero(binary_dilation(np.any(lesion, axis=(1, 2)), iterations=_ABOVE)).tolist():
-        planes, said = image(z), probabilities[z]
+        planes, lesion_probability = image(z), probabilities[z]
         around = np.any(lesion[max(z - _ABOVE, 0) : z + _ABOVE + 1], axis=0)
-        healthy = (said < _NONE) & _head(planes) & _dilated(around, near) & ~_dilated(said > _DOUBTFUL, touching)
+        healthy = (lesion_probability < _NONE) & _head(planes) & _dilated(around, near)
+        healthy &= ~_dilated(lesion_probability > _DOUBTFUL, touching)
         smooth = np.moveaxis(_smooth(planes), 0, -1)
-        yield smooth[said > _SURE], smooth[healthy]
+        yield smooth[lesion_probability > _SURE], smooth[healthy]
 
 
 def _dilated(mask: npt.NDArray[np.bool_] | np.bool_, element: npt.NDArray[np.generic]) -> _Mask:
