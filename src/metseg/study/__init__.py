@@ -1,11 +1,12 @@
 """A study: voxels, which sequence each channel is, mask, geometry, and where it came from."""
 
-from metseg.study.discovery import MASK_ENDING, StudyFiles, find_studies, natural_key
+from metseg.study.discovery import MASK_ENDING, StudyFiles, find_studies
 from metseg.study.files import flush_folder, sweep_leftovers, write_atomically
 from metseg.study.formats import stem_of, suffix_of, suffixes
 from metseg.study.formats.writing import is_as_written, write_volume, writer_of
 from metseg.study.geometry import Geometry, Known, reorder
 from metseg.study.inspection import FileFinding, Finding, Inspection, StudyInspection, inspect
+from metseg.study.listing import natural_key
 from metseg.study.model import (
     TRIPLET,
     Problem,

@@ -1,17 +1,16 @@
 """Find studies by the names of their files; pixels are not looked at.
 
-What each file is, is decided by the rules of :mod:`metseg.study.name_rules`; here files are listed, and what belongs
-together becomes a study.
+What each file is, is decided by the rules of :mod:`metseg.study.name_rules`; here what belongs together becomes a
+study.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from metseg.errors import DataError, UnreadableFileError
@@ -24,26 +23,21 @@ from metseg.study.formats import (
     formats,
     is_dicom,
     is_outlines,
-    is_picture,
     is_stack,
     stem_of,
     suffix_of,
     suffixes,
 )
 from metseg.study.grouping import Examination, Slot, gaps, group_images
+from metseg.study.listing import Listing, natural_key
 from metseg.study.mask_matching import MaskMatching, chosen_masks, copy_problem
 from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile
 from metseg.study.name_rules import RULES
 from metseg.study.naming import FileName, Neighbours, Role, Rule, fold, read_name
-from metseg.study.rules_file import RULES_FILE, DataFolder, NameRules, rules_of
+from metseg.study.rules_file import DataFolder, NameRules, rules_of
 from metseg.study.study_names import name_examinations, printable
 
 MASK_ENDING = "_mask"
-
-#: Files and folders that operating systems leave behind; of these nothing is said.
-_LEFT_BEHIND = frozenset({"thumbs.db", "desktop.ini", "__macosx", RULES_FILE, "ehthumbs.db", "icon\r", "$recycle.bin"})
-#: Files that say something about images, and need not be remarked on.
-_ABOUT = (".json", ".tsv", ".csv", ".bval", ".bvec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +94,6 @@ class StudyFiles:
         return self.name if self.visit_of is None else self.visit_of
 
 
-def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key that puts ``x_10`` after ``x_9``."""
-    parts = re.split(r"([0-9]+)", name)
-    return tuple((0, int(part), "") if index % 2 else (1, 0, part.casefold()) for index, part in enumerate(parts))
-
-
 def find_studies(
     path: str | Path | DataFolder, sequences: Seq[Sequence] | None = None, rules: NameRules | None = None
 ) -> list[StudyFiles]:
@@ -147,7 +135,7 @@ def find_studies(
     asked = rules if rules is not None else rules_of(path if is_folder else path.parent)
     if not is_folder:
         return [replace(_single(path, asked), sequences=said)]
-    listing = _Listing.of(path)
+    listing = Listing.of(path)
     found = _Tree(listing, asked).studies()
     if not found:
         reasons = [str(problem) for problem in listing.loose if problem.path != path or problem.refused]
@@ -227,80 +215,10 @@ def _labels(rules: NameRules, masks: Iterable[FileName]) -> tuple[int, ...] | No
     return rules.labels if rules.labels is not None else said[0] if said else None
 
 
-@dataclass(slots=True)
-class _Listing:
-    """The files of a tree, folder by folder, each real folder once."""
-
-    top: Path
-    files: list[Path] = field(default_factory=list)
-    dicom: list[Path] = field(default_factory=list)
-    folders: dict[Path, tuple[str, ...]] = field(default_factory=dict)
-    others: dict[Path, list[str]] = field(default_factory=dict)
-    loose: list[Problem] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, top: Path) -> _Listing:
-        """Walk the tree below ``top``."""
-        listing, seen, waiting = cls(top), set[tuple[int, int]](), [top]
-        while waiting:
-            folder = waiting.pop()
-            try:
-                status = folder.stat()
-                if (status.st_dev, status.st_ino) in seen:
-                    continue
-                seen.add((status.st_dev, status.st_ino))
-                names = sorted(filter(_is_seen, os.listdir(folder)), key=natural_key)
-            except OSError as error:
-                reason = f"folder cannot be opened: {error.strerror or error}"
-                listing.loose.append(Problem(folder, reason, refused=True, kind=ProblemKind.UNREADABLE))
-                continue
-            inner = [name for name in names if os.path.isdir(folder / name)]
-            waiting += [folder / name for name in reversed(inner)]
-            listing.folders[folder] = tuple(inner)
-            listing._note(folder, [name for name in names if name not in set(inner)], is_leaf=not inner)
-        listing._leave_pictures()
-        return listing
-
-    def _leave_pictures(self) -> None:
-        """PNG and JPEG beside files of other formats show something; they are not the images."""
-        pictures = [path for path in self.files if is_picture(path)]
-        if len(pictures) == len(self.files) and not self.dicom:
-            return
-        self.files = [path for path in self.files if not is_picture(path)]
-        for path in pictures:
-            self.others[path.parent] = sorted([*self.others[path.parent], path.name], key=natural_key)
-
-    def _note(self, folder: Path, names: list[str], *, is_leaf: bool) -> None:
-        dicom = [folder / name for name in names if is_dicom(folder / name)]
-        self.dicom += dicom
-        images = [path for name in names if suffix_of(name) and (path := folder / name) not in set(dicom)]
-        self.files += images
-        read = {path.name for path in (*dicom, *images)}
-        self.others[folder] = [name for name in names if name not in read and not name.lower().endswith(_ABOUT)]
-        if not read and is_leaf:
-            self.loose.append(Problem(folder, "no image in this folder", kind=ProblemKind.NOT_READ))
-
-    def neighbours(self) -> Neighbours:
-        """For the rules of names."""
-        stems: dict[Path, set[str]] = defaultdict(set)
-        for path in self.files:
-            stems[path.parent].add(fold(stem_of(path)))
-        above = self.top.parent
-        try:
-            beside = tuple(name for name in os.listdir(above) if (above / name).is_dir()) if self.top.name else ()
-        except OSError:
-            beside = ()
-        return Neighbours(self.top, dict(stems), {above: beside, **self.folders})
-
-
-def _is_seen(name: str) -> bool:
-    return not name.startswith(".") and name.lower() not in _LEFT_BEHIND
-
-
 class _Tree:
     """The studies of a tree."""
 
-    def __init__(self, listing: _Listing, rules: NameRules) -> None:
+    def __init__(self, listing: Listing, rules: NameRules) -> None:
         self._listing = listing
         self._rules = rules
         near = listing.neighbours()
