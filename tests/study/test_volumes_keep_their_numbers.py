@@ -151,3 +151,55 @@ def test_labels_that_were_saved_as_floats_keep_their_numbers(tmp_path: Path) -> 
     np.testing.assert_array_equal(found, labels)
     assert found.dtype.kind == "i"
     assert not problems
+
+
+def at(path: Path, voxels: npt.NDArray[Any], affine: npt.NDArray[Any]) -> None:
+    nibabel.save(nibabel.Nifti1Image(voxels.transpose(2, 1, 0), affine, dtype=voxels.dtype), path)
+
+
+FINE = np.diag([-0.5, -0.5, 1.5, 1.0])
+
+
+def fine(volume: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Each voxel as eight, whose first has the same centre."""
+    return volume.repeat(2, 0).repeat(2, 1).repeat(2, 2)
+
+
+def test_all_sequences_are_brought_to_the_grid_that_the_mask_is_drawn_on(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(1, 900, SIZE).astype(np.int16)
+    at(tmp_path / "P_flair.nii.gz", values, AFFINE)
+    at(tmp_path / "P_t1c.nii.gz", fine(values), FINE)
+    study, problems = one(tmp_path)
+    assert study.shape == SIZE
+    at(tmp_path / "P_seg.nii.gz", fine(lesion().astype(np.uint8)), FINE)
+    study, problems = one(tmp_path)
+    assert study.mask is not None
+    np.testing.assert_array_equal(study.mask, fine(lesion()))
+    np.testing.assert_array_equal(study.voxels[study.sequences.index(Sequence.POST)], fine(values))
+    [said] = [problem.reason for problem in problems]
+    assert said.startswith("lies on other voxels than P_t1c.nii.gz: interpolated there by its place")
+
+
+def test_a_mask_on_voxels_of_its_own_is_taken_to_its_place_with_a_remark(tmp_path: Path) -> None:
+    at(tmp_path / "P_flair.nii.gz", np.random.default_rng(0).integers(1, 900, SIZE).astype(np.int16), AFFINE)
+    at(tmp_path / "P_seg.nii.gz", fine(lesion().astype(np.uint8)), FINE)
+    study, problems = one(tmp_path)
+    assert study.mask is not None
+    np.testing.assert_array_equal(study.mask, lesion())
+    assert study.slices[0].mask == tmp_path / "P_seg.nii.gz"
+    [said] = problems
+    assert (said.refused, said.kind) == (False, ProblemKind.MASK)
+    assert "taken there by its place" in said.reason
+
+
+def test_a_mask_that_lies_elsewhere_in_the_patient_is_refused(tmp_path: Path) -> None:
+    away = AFFINE.copy()
+    away[:3, 3] = 1000
+    at(tmp_path / "P_flair.nii.gz", np.random.default_rng(0).integers(1, 900, SIZE).astype(np.int16), AFFINE)
+    at(tmp_path / "P_seg.nii.gz", lesion().astype(np.uint8), away)
+    study, problems = one(tmp_path)
+    assert study.mask is None
+    assert study.slices[0].mask is None
+    [said] = problems
+    assert said.refused
+    assert "does not lie on the voxels" in said.reason

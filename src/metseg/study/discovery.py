@@ -34,7 +34,7 @@ from metseg.study.mask_matching import MaskMatching, chosen_masks, copy_problem
 from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile
 from metseg.study.name_rules import RULES
 from metseg.study.naming import FileName, Neighbours, Role, Rule, fold, read_name
-from metseg.study.rules_file import DataFolder, NameRules, rules_of
+from metseg.study.rules_file import DataFolder, NameRules, public_rules, rules_of
 from metseg.study.study_names import name_examinations, printable
 
 MASK_ENDING = "_mask"
@@ -154,8 +154,9 @@ def _single(path: Path, rules: NameRules) -> StudyFiles:
         names = []
     files = [path.parent / name for name in names if suffix_of(name) and not name.startswith(".")]
     near = Neighbours(path.parent, {path.parent: {fold(stem_of(file)) for file in files}}, {})
-    read = {file: read_name(file, near, (*rules.rules, *RULES)) for file in files}
-    name = read.get(path) or read_name(path, near, (*rules.rules, *RULES))
+    asked = _asked(rules)
+    read = {file: read_name(file, near, asked) for file in files}
+    name = read.get(path) or read_name(path, near, asked)
     if name.role is Role.MASK:
         raise DataError(f"{path}: is a mask by its name; give its image instead")
     exact = Examination(name.key, name.raw, [Slot(0, {name.sequence: name})], stack=True)
@@ -174,6 +175,11 @@ def _single(path: Path, rules: NameRules) -> StudyFiles:
         labels=_labels(rules, masks),
         names=(name, *masks),
     )
+
+
+def _asked(rules: NameRules) -> tuple[Rule, ...]:
+    """All rules in the order in which they are asked."""
+    return (*rules.rules, *public_rules(), *RULES)
 
 
 def _series_of(path: Path) -> StudyFiles:
@@ -222,7 +228,10 @@ class _Tree:
         self._listing = listing
         self._rules = rules
         near = listing.neighbours()
-        asked: tuple[Rule, ...] = (*rules.rules, *RULES)
+        asked = _asked(rules)
+        said = [read_name(path, near, rules.rules) for path in listing.dicom] if rules.rules else []
+        left_out = {name.path for name in said if name.role is Role.NEITHER}
+        self._dicom = [path for path in listing.dicom if path not in left_out]
         self._names = [read_name(path, near, asked) for path in listing.files]
         self._problems: dict[Path, list[Problem]] = defaultdict(list)
         self._masks: dict[int, list[FileName]] = defaultdict(list)
@@ -240,8 +249,8 @@ class _Tree:
         examinations.sort(key=self._place_in_tree)
         found = [self._study(examination) for examination in examinations]
         found = self._with_problems(found, examinations)
-        if self._listing.dicom:
-            images, outlines = _apart(self._listing.dicom)
+        if self._dicom:
+            images, outlines = _apart(self._dicom)
             series = find_images(images)
             self._listing.loose += series.problems
             found += map(_of_dicom, with_outlines(sort_series(series), outlines, self._listing.loose))

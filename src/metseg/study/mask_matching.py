@@ -119,7 +119,9 @@ def copy_problem(copy: FileName, originals: Iterable[FileName]) -> Problem:
 
 
 def _of_lesions(masks: list[FileName]) -> bool:
-    """Whether masks differ in the number of a lesion alone, so that all are of one image."""
+    """Whether masks differ in the lesion alone, so that all are of one image."""
+    if all(mask.said and mask.target for mask in masks):
+        return True
     kinds = {_DIGITS.sub("0", fold(mask.target)) for mask in masks}
     numbers = {mask.target for mask in masks}
     return len(kinds) == 1 and "0" in next(iter(kinds)) and len(numbers) == len(masks)

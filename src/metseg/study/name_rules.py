@@ -18,7 +18,7 @@ from metseg.study.sequence_names import sequence_in, sequence_of
 
 _SEPARATOR = r"[ _.\-]"
 #: Words that mark a mask wherever they end a name.
-_WORDS = r"(?:masks?|segs?|dseg|segmentations?|labels?|labelmaps?)"
+_WORDS = r"(?:ma?sks?|segs?|dseg|segmentations?|labels?|labelmaps?)"
 #: Words that mark a mask only beside an image whose name begins alike.
 _WEAK = r"(?:gts?|ground[ _-]?truths?|truth|rois?|lesions?|tumou?rs?|annotations?|contours?|manual|gtvs?|mets)"
 _ENDING = re.compile(rf"(?P<stem>.*?)(?:^|{_SEPARATOR}+){_WORDS}(?P<target>(?:{_SEPARATOR}*\(?[0-9]+\)?)?)", re.I)
@@ -40,11 +40,11 @@ _COPY = re.compile(
 _IMAGE_WORDS = r"(?:images?|imgs?|im|scans?|mri?|orig|volume|vol)"
 _IMAGE_ENDING = re.compile(rf"(?P<stem>.+?){_SEPARATOR}+{_IMAGE_WORDS}", re.I)
 _IMAGE_FRONT = re.compile(rf"{_IMAGE_WORDS}{_SEPARATOR}*(?P<stem>[0-9].*|{_SEPARATOR}.+)", re.I)
-_MASK_NAMES = ("mask", "seg", "label", "masks", "labels", "segmentation", "dseg", "gt")
+_MASK_NAMES = ("mask", "msk", "seg", "label", "masks", "labels", "segmentation", "dseg", "gt")
 
 _PART = r"(?P<part>Tr|Ts|Va|Val)?"
 _MASK_FOLDER = re.compile(
-    rf"(?P<rest>.*?){_SEPARATOR}*(?:masks?|labels?|segs?|segmentations?|annotations?|gts?|ground[ _-]?truths?){_PART}",
+    rf"(?P<rest>.*?){_SEPARATOR}*(?:ma?sks?|labels?|segs?|segmentations?|annotations?|gts?|ground[ _-]?truths?){_PART}",
     re.I,
 )
 _IMAGE_FOLDER = re.compile(rf"(?P<rest>.*?){_SEPARATOR}*(?:images?|imgs?|slices|scans|volumes){_PART}", re.I)
@@ -305,7 +305,9 @@ def _next(stem: str, word: str) -> Iterator[str]:
 
 def _pre_and_post(name: FileName, near: Neighbours) -> FileName | None:
     match = re.fullmatch(
-        rf"(?P<stem>.*?)(?P<mark>^|{_SEPARATOR}+)(?P<word>pre|post)(?P<rest>(?:{_SEPARATOR}+[0-9]+)?)", name.stem, re.I
+        rf"(?P<stem>.*?)(?P<mark>^|{_SEPARATOR}+)(?P<word>pre|post|ct1)(?P<rest>(?:{_SEPARATOR}+[0-9]+)?)",
+        name.stem,
+        re.I,
     )
     if match is None or name.sequence is not None or name.role is Role.MASK:
         return None
@@ -391,7 +393,7 @@ RULES: tuple[Rule, ...] = (
     Rule("image beside its mask", _image_word),
     Rule("nnU-Net channel", _nnunet),
     Rule("sequence in the name", _sequence),
-    Rule("pre and post beside FLAIR", _pre_and_post),
+    Rule("pre, post and CT1 beside FLAIR", _pre_and_post),
     Rule("sequence folder", _sequence_folder),
     Rule("visit folder", _visit_folder),
     Rule("BraTS time point", _brats),

@@ -17,6 +17,9 @@ It is TOML. The first entry whose pattern fits counts::
     [[file]]
     pattern = "*_old"
     ignore = true
+
+A field may say what it looks like: ``{patient:P#}`` is P and digits, ``{sequence:t1|flair}`` is one of two words.
+The files of :func:`public_rules` are such files for sets that are published.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ import tomllib
 import unicodedata
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -37,8 +42,9 @@ from metseg.study.model import Sequence
 from metseg.study.naming import FileName, Neighbours, Role, Rule
 from metseg.study.sequence_names import sequence_of
 
-_FIELD = re.compile(r"\{([a-z_]+)\}|(\*\*)|(\*)|(\?)")
-_FIELDS = ("patient", "visit", "sequence", "slice", "lesion", "any")
+_FIELD = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<form>[^{}]*))?\}|(?P<wild>\*\*|[*?#])")
+_FIELDS = ("patient", "part", "visit", "sequence", "slice", "lesion", "any")
+_WILD = {"**": ".*", "*": "[^/]*", "?": "[^/]", "#": "[0-9]+"}
 _MAX_BYTES = 1 << 20
 
 #: A rules file of this name in a folder of studies holds for it, in every front end.
@@ -58,6 +64,8 @@ class _Entry(BaseModel):
     sequence: str = ""
     mask: bool = False
     ignore: bool = False
+    reason: str = ""
+    match_case: bool = False
     labels: Labels | None = None
 
 
@@ -154,11 +162,30 @@ def read_rules(path: str | Path) -> NameRules:
     """
     try:
         text = Path(path).read_bytes()
-        if len(text) > _MAX_BYTES:
-            raise DataError(f"{path}: too long for a rules file")
-        content = _File.model_validate(tomllib.loads(text.decode()))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if len(text) > _MAX_BYTES:
+        raise DataError(f"{path}: too long for a rules file")
+    return _rules_in(text, str(path), "rules file")
+
+
+@lru_cache(maxsize=1)
+def public_rules() -> tuple[Rule, ...]:
+    """The rules for sets that are published under names of their own; each file names its source."""
+    folder = files("metseg.study").joinpath("public_sets")
+    found = sorted(folder.iterdir(), key=lambda file: file.name)
+    return tuple(
+        rule
+        for file in found
+        if file.name.endswith(".toml")
+        for rule in _rules_in(file.read_bytes(), file.name, f"public set {file.name.removesuffix('.toml')}").rules
+    )
+
+
+def _rules_in(text: bytes, path: str, title: str) -> NameRules:
+    """The rules in the ``text`` of a file; ``title`` begins the name of each."""
+    try:
+        content = _File.model_validate(tomllib.loads(text.decode()))
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not a rules file: it is not text in UTF-8") from error
     except tomllib.TOMLDecodeError as error:
@@ -168,14 +195,14 @@ def read_rules(path: str | Path) -> NameRules:
         where = ".".join(map(str, first["loc"]))
         raise DataError(f"{path}: {where}: {first['msg']}") from error
     try:
-        rules = tuple(_rule(entry, content.sequences) for entry in content.file)
+        rules = tuple(_rule(entry, content.sequences, title) for entry in content.file)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     return NameRules(rules, content.labels)
 
 
-def _rule(entry: _Entry, words: dict[str, Sequence]) -> Rule:
-    pattern = re.compile(rf"(?:.*/)?{_expression(entry.pattern)}", re.IGNORECASE)
+def _rule(entry: _Entry, words: dict[str, Sequence], title: str) -> Rule:
+    pattern = re.compile(rf"(?:.*/)?{_expression(entry.pattern)}", 0 if entry.match_case else re.IGNORECASE)
     if entry.sequence and _meant(entry.sequence, words) is None:
         raise DataError(f"{entry.sequence!r} is no sequence; there are: {', '.join(Sequence)}")
 
@@ -185,10 +212,11 @@ def _rule(entry: _Entry, words: dict[str, Sequence]) -> Rule:
         if match is None:
             return None
         if entry.ignore:
-            return replace(name, role=Role.NEITHER)
+            return replace(name, role=Role.NEITHER, reason=entry.reason)
         found = {key: value or "" for key, value in match.groupdict().items()}
         sequence = entry.sequence or found.get("sequence", "")
-        patient, visit = entry.patient or found.get("patient", ""), entry.visit or found.get("visit", "")
+        patient = entry.patient or found.get("patient", "")
+        visit = entry.visit or "_".join(filter(None, (found.get("part"), found.get("visit"))))
         stem = "_".join(filter(None, (patient, visit))) or name.stem
         number = found.get("slice", "")
         digits = re.findall(r"[0-9]+", number)
@@ -207,7 +235,7 @@ def _rule(entry: _Entry, words: dict[str, Sequence]) -> Rule:
             said=bool(patient),
         )
 
-    return Rule(f"rules file: {entry.pattern}", apply, final=True)
+    return Rule(f"{title}: {entry.pattern}", apply, final=True)
 
 
 def _meant(word: str, words: dict[str, Sequence]) -> Sequence | None:
@@ -215,25 +243,33 @@ def _meant(word: str, words: dict[str, Sequence]) -> Sequence | None:
 
 
 def _expression(pattern: str) -> str:
-    """Regular expression of a pattern with ``{patient}``, ``*``, ``**`` and ``?``."""
+    """Regular expression of a pattern with ``{patient}``, ``{patient:P#}``, ``*``, ``**``, ``?`` and ``#``."""
+    pattern = unicodedata.normalize("NFC", pattern)
     parts: list[str] = []
     seen: set[str] = set()
     end = 0
     for match in _FIELD.finditer(pattern):
-        parts.append(re.escape(unicodedata.normalize("NFC", pattern[end : match.start()])))
-        name, end = match[1], match.end()
+        parts.append(re.escape(pattern[end : match.start()]))
+        name, form, end = match["name"], match["form"], match.end()
         if name is None:
-            parts.append(".*" if match[2] else "[^/]*" if match[3] else "[^/]")
-        elif name not in _FIELDS:
+            parts.append(_WILD[match["wild"]])
+            continue
+        if name not in _FIELDS:
             raise DataError(
                 f"{{{name}}} in a pattern is not known; there are: {', '.join(f'{{{one}}}' for one in _FIELDS)}"
             )
-        elif name == "any":
-            parts.append("[^/]*?")
+        written = "[^/]+?" if form is None else "|".join(map(_form, form.split("|")))
+        if name == "any":
+            parts.append("[^/]*?" if form is None else f"(?:{written})")
         elif name in seen:
             parts.append(f"(?P={name})")
         else:
             seen.add(name)
-            parts.append(f"(?P<{name}>[^/]+?)")
-    parts.append(re.escape(unicodedata.normalize("NFC", pattern[end:])))
+            parts.append(f"(?P<{name}>{written})")
+    parts.append(re.escape(pattern[end:]))
     return "".join(parts)
+
+
+def _form(text: str) -> str:
+    """What a field looks like, such as ``P#``."""
+    return "".join(_WILD.get(character, re.escape(character)) for character in text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Seq
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,15 +18,19 @@ from metseg.study.geometry import on_grid
 from metseg.study.mask_files import mask_header, read_mask
 from metseg.study.masks import MaskPages, lesions
 from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile, Study, reference_of
-from metseg.study.resampling import on_voxels_of
+from metseg.study.resampling import on_voxels_of, resample
 from metseg.study.stored_values import make_finite
+
+#: A mask on other voxels is used if this much of its volume is left on those of its image.
+_KEPT = 0.5
 
 
 def load_volumes(files: StudyFiles, entries: Seq[SliceFile], problems: list[Problem]) -> list[Study]:
     """Read the volumes among a study's files; each is a study.
 
-    Where each sequence has a file or series of its own, they are brought to the grid of FLAIR, else of what is there,
-    by where they are in the patient; what does not say where it is, and is of another size, is left out with a remark.
+    Where each sequence has a file or series of its own, they are brought to the grid that the mask is drawn on, else
+    that of FLAIR, else of what is there, by where they are in the patient; what does not say where it is, and is of
+    another size, is left out with a remark.
 
     Parameters
     ----------
@@ -65,7 +70,7 @@ def _headers(files: StudyFiles, entry: SliceFile, problems: list[Problem]) -> li
 
 def _volume(files: StudyFiles, entry: SliceFile, headers: list[Header], problems: list[Problem]) -> list[Study]:
     """One study, or none if it cannot be used."""
-    reference = headers[reference_of([header.sequences[0] if header.sequences else None for header in headers])]
+    reference = _reference(entry, headers)
     kept = [header for header in headers if header is reference or _fits(header, reference, problems)]
     named = files.sequences or tuple(
         sequence for header in kept for sequence in header.sequences or (Sequence.UNKNOWN,) * header.shape[0]
@@ -98,10 +103,31 @@ def _volume(files: StudyFiles, entry: SliceFile, headers: list[Header], problems
     return [study]
 
 
+def _reference(entry: SliceFile, headers: Seq[Header]) -> Header:
+    """The image whose grid all are brought to: of those that the mask is drawn on, if there are any, else of all."""
+    drawn_on: list[Header] = []
+    if entry.mask is not None and not is_outlines(entry.mask):
+        with suppress(UnreadableFileError):  # which is said where masks are read
+            mask = mask_header(entry.mask)
+            drawn_on = [header for header in headers if _is_alike(mask, header)]
+    among = drawn_on or headers
+    return among[reference_of([header.sequences[0] if header.sequences else None for header in among])]
+
+
+def _is_alike(one: Header, other: Header) -> bool:
+    """Whether two files say that they lie on the same voxels."""
+    return (
+        one.geometry.is_placed
+        and other.geometry.is_placed
+        and one.shape[1:] == other.shape[1:]
+        and one.geometry.is_same(other.geometry, one.shape[1:])
+    )
+
+
 def _fits(header: Header, reference: Header, problems: list[Problem]) -> bool:
     """Whether a file can be brought to the reference's grid; a remark is made if it was on another, or cannot."""
     if header.geometry.is_placed and reference.geometry.is_placed:
-        if header.shape[1:] != reference.shape[1:] or not header.geometry.is_same(reference.geometry, header.shape[1:]):
+        if not _is_alike(header, reference):
             reason = f"lies on other voxels than {reference.path.name}: interpolated there by its place in the patient"
             problems.append(Problem(header.path, reason, kind=ProblemKind.FORMAT))
         return True
@@ -138,8 +164,25 @@ def _mask(
         try:
             united |= on_grid(mask, header.geometry, image.geometry, image.shape[1:])
         except DataError:
-            name = image.path.name
-            reason = f"the mask does not lie on the voxels of its image {name}; the image is read without a mask"
-            problems.append(Problem(header.path, reason, refused=True, kind=ProblemKind.MASK))
-            return None
+            name, moved = image.path.name, _moved(mask, header, image)
+            if moved is None:
+                reason = f"the mask does not lie on the voxels of its image {name}; the image is read without a mask"
+                problems.append(Problem(header.path, reason, refused=True, kind=ProblemKind.MASK))
+                return None
+            united |= moved
+            reason = (
+                f"the mask lies on other voxels than {name}: taken there by its place, which moves its edge a little"
+            )
+            problems.append(Problem(header.path, reason, kind=ProblemKind.MASK))
     return united if masks else None
+
+
+def _moved(mask: npt.NDArray[np.uint8], header: Header, image: Header) -> npt.NDArray[np.bool_] | None:
+    """A mask on the voxels of ``image`` by its place; ``None`` if that is not known or much of it lies elsewhere."""
+    here, there = header.geometry, image.geometry
+    if not (here.is_placed and there.is_placed):
+        return None
+    moved = resample(mask.astype(np.float32), here, there, image.shape[1:]) >= 0.5
+    drawn = np.count_nonzero(mask) * abs(np.linalg.det(here.drawn[:3, :3]))
+    kept = np.count_nonzero(moved) * abs(np.linalg.det(there.drawn[:3, :3]))
+    return moved if kept >= _KEPT * drawn else None
