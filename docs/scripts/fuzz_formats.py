@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 import warnings
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,16 +30,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import nibabel
 import numpy as np
 import pydicom
 import SimpleITK as sitk
 import tifffile
 from PIL import Image
+from pydicom.encaps import encapsulate
 
 from metseg.errors import MetsegError
-from metseg.study import find_studies, load
+from metseg.study import find_studies, load, read_study
 from metseg.study.formats import find_images, read_voxels
+from metseg.study.formats.writing import writer_named
 
 SECONDS, MIB = 2.0, 512
 SHAPE = (5, 24, 20)
@@ -46,11 +50,16 @@ SHAPE = (5, 24, 20)
 
 @dataclass(frozen=True)
 class Kind:
-    """One sort of file: its bytes by name, of which the last are damaged; compressed after that, if told."""
+    """One sort of file: its bytes by name, of which the last are damaged; packed after that, if told.
+
+    ``room`` is how many bytes of pixels the file has room for; ``whole`` whether they are outlines,
+    for which the study is read each time.
+    """
 
     files: dict[str, bytes]
     room: int
     pack: Callable[[bytes], bytes] = bytes
+    whole: bool = False
 
 
 def kinds(folder: Path) -> dict[str, Kind]:
@@ -65,9 +74,22 @@ def kinds(folder: Path) -> dict[str, Kind]:
 
     for codec in (None, "zlib", "lzw", "packbits", "zstd", "lzma", "jpeg2000", "jpegxl"):
         put(f"TIFF {codec}", "a.tif", lambda path, c=codec: tifffile.imwrite(path, voxels, compression=c), 1 << 16)
-    put("TIFF jpeg", "a.tif", lambda path: tifffile.imwrite(path, small, compression="jpeg"), 1 << 16)
-    put("TIFF tiles", "a.tif", lambda path: tifffile.imwrite(path, voxels, tile=(16, 16)), 1 << 16)
-    put("TIFF ImageJ", "a.tif", lambda path: tifffile.imwrite(path, voxels, imagej=True), 1 << 16)
+    colours = np.stack([small, small // 2, small // 3], -1)
+    tiffs: dict[str, tuple[np.ndarray, dict[str, Any]]] = {
+        "jpeg": (small, {"compression": "jpeg"}),
+        "webp": (colours, {"compression": "webp", "photometric": "rgb"}),
+        "tiles": (voxels, {"tile": (16, 16)}),
+        "ImageJ": (voxels, {"imagej": True}),
+        "BigTIFF": (voxels, {"bigtiff": True}),
+        "big-endian": (voxels, {"byteorder": ">"}),
+        "predictor": (voxels.astype(np.float32), {"compression": "zstd", "predictor": True}),
+        "planar": (colours.transpose(2, 0, 1), {"photometric": "rgb", "planarconfig": "separate"}),
+        "1 bit": (small > 99, {}),
+        "palette": (small, {"photometric": "palette", "colormap": np.stack([np.arange(256) * 257] * 3).astype("u2")}),
+    }
+    for name, (pixels, how) in tiffs.items():
+        write_tiff = partial(tifffile.imwrite, data=pixels, **how)
+        put(f"TIFF {name}", "a.tif", lambda path, w=write_tiff: w(path), 1 << 16)
     put("TIFF OME", "a.ome.tif", lambda path: tifffile.imwrite(path, voxels, ome=True), 1 << 16)
     affine = np.diag([-1.0, -1.0, 3.0, 1.0])
     for dtype in (np.int16, np.float32):
@@ -84,25 +106,84 @@ def kinds(folder: Path) -> dict[str, Kind]:
     for ending, how in (("nrrd", "plain"), ("nrrd", "packed"), ("mha", "plain"), ("mha", "packed")):
         write = partial(sitk.WriteImage, volume, useCompression=how == "packed")
         put(f"{ending.upper()} {how}", f"a.{ending}", lambda path, w=write: w(fileName=str(path)), 4 * voxels.nbytes)
+    for ending, data in (("nhdr", "raw"), ("mhd", "raw")):
+        sitk.WriteImage(volume, str(folder / f"a.{ending}"))
+        beside = {f"a.{end}": (folder / f"a.{end}").read_bytes() for end in (data, ending)}
+        made[f"{ending.upper()} detached"] = Kind(beside, 4 * voxels.nbytes)
     deep = Image.fromarray(voxels[0])
-    colours = Image.fromarray(np.stack([small, small // 2, small // 3], -1))
-    for name, picture in (("grey", Image.fromarray(small)), ("16 bits", deep), ("colours", colours)):
+    coloured = Image.fromarray(colours)
+    for name, picture in (("grey", Image.fromarray(small)), ("16 bits", deep), ("colours", coloured)):
         put(f"PNG {name}", "a.png", picture.save, 1 << 16)
+    for name, pixels, sort in (("grey", small, 0), ("16 bits", voxels[0].byteswap(), 0), ("colours", colours, 2)):
+        depth, rows = 8 * pixels.itemsize, pixels.reshape(len(pixels), -1).view(np.uint8)
+        header = b"".join(side.to_bytes(4, "big") for side in pixels.shape[1::-1]) + bytes([depth, sort, 0, 0, 0])
+        made[f"PNG {name}, packed after"] = Kind(
+            {"a.png": header + np.pad(rows, ((0, 0), (1, 0))).tobytes()}, 1 << 16, as_png
+        )
     for name, picture, more in (
         ("grey", Image.fromarray(small), {}),
-        ("colours", colours, {}),
-        ("progressive", colours, {"progressive": True}),
+        ("colours", coloured, {}),
+        ("progressive", coloured, {"progressive": True}),
+        ("restarts", coloured, {"restart_marker_blocks": 2}),
     ):
         put(f"JPEG {name}", "a.jpg", lambda path, one=picture, o=more: one.save(path, **o), 1 << 30)
     slices = [dicom(plane, z) for z, plane in enumerate(voxels)]
     names = [f"IM{z}.dcm" for z in range(len(slices))]
     made["DICOM series"] = Kind(dict(zip(names, slices, strict=True)), 4 * voxels.nbytes)
     made["DICOM slice"] = Kind({"a.dcm": slices[0]}, 4 * voxels.nbytes)
+    codecs: dict[str, tuple[str, Callable[[np.ndarray], bytes]]] = {
+        "JPEG lossless": ("70", lambda plane: bytes(imagecodecs.ljpeg_encode(plane, bitspersample=16))),
+        "JPEG-LS": ("80", lambda plane: bytes(imagecodecs.jpegls_encode(plane))),
+        "JPEG 2000": ("90", lambda plane: bytes(imagecodecs.jpeg2k_encode(plane, level=0, codecformat="j2k"))),
+    }
+    for name, (syntax, encode) in codecs.items():
+        made[f"DICOM {name}"] = Kind({"a.dcm": dicom(voxels[0], 0, (syntax, encode(voxels[0])))}, 1 << 16)
+    made["DICOM multi-frame"] = Kind({"a.dcm": multi_frame(voxels)}, 4 * voxels.nbytes)
+    (folder / "series").mkdir()
+    for name, content in made["DICOM series"].files.items():
+        (folder / "series" / name).write_bytes(content)
+    study = read_study(folder / "series")
+    lesion = (study.voxels[0] > 700).astype(np.uint8)
+    for name, path in (("dicom-seg", "outlines.dcm"), ("rtstruct", "outlines.rtstruct.dcm")):
+        writer_named(name).write(folder / path, lesion, study, mask=True, about=None)
+        outlines = {path: (folder / path).read_bytes()}
+        made[f"DICOM {name}"] = Kind(made["DICOM series"].files | outlines, 4 * voxels.nbytes, whole=True)
     return made
 
 
-def dicom(plane: np.ndarray, z: int) -> bytes:
-    """One slice of a series."""
+def as_png(content: bytes) -> bytes:
+    """A PNG of a header (13 bytes) and rows, packed and with the right checksums, so that damage gets past them."""
+    chunks = ((b"IHDR", content[:13]), (b"IDAT", zlib.compress(content[13:])), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big") for kind, data in chunks
+    )
+
+
+def multi_frame(voxels: np.ndarray) -> bytes:
+    """The slices as one enhanced multi-frame file."""
+    data = pydicom.dcmread(io.BytesIO(dicom(voxels[0], 0)))
+    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = pydicom.uid.EnhancedMRImageStorage
+    data.NumberOfFrames = len(voxels)
+    del data.ImagePositionPatient, data.ImageOrientationPatient, data.PixelSpacing, data.SliceThickness
+    shared, measures, orientation = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
+    measures.PixelSpacing, measures.SliceThickness = [0.8, 0.9], 3
+    orientation.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [orientation]
+    data.SharedFunctionalGroupsSequence = [shared]
+    data.PerFrameFunctionalGroupsSequence = []
+    for z in range(len(voxels)):
+        frame, position = pydicom.Dataset(), pydicom.Dataset()
+        position.ImagePositionPatient = [0, 0, 3 * z]
+        frame.PlanePositionSequence = [position]
+        data.PerFrameFunctionalGroupsSequence.append(frame)
+    data.PixelData = voxels.astype("<u2").tobytes()
+    content = io.BytesIO()
+    data.save_as(content, enforce_file_format=True)
+    return content.getvalue()
+
+
+def dicom(plane: np.ndarray, z: int, coded: tuple[str, bytes] | None = None) -> bytes:
+    """One slice of a series; ``coded`` has the end of a transfer syntax and the compressed pixels."""
     data = pydicom.Dataset()
     data.file_meta = pydicom.dataset.FileMetaDataset()
     data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
@@ -110,12 +191,17 @@ def dicom(plane: np.ndarray, z: int) -> bytes:
     data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.4.{z + 1}"
     data.StudyInstanceUID, data.SeriesInstanceUID, data.Modality = "1.2.3", "1.2.3.4", "MR"
     data.PatientID, data.SeriesDescription, data.InstanceNumber = "P", "T2 FLAIR", z + 1
+    data.FrameOfReferenceUID, data.SeriesNumber = "1.2.3.5", 1
     data.Rows, data.Columns = plane.shape
     data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = 1, "MONOCHROME2", 0
     data.BitsAllocated, data.BitsStored, data.HighBit = 16, 16, 15
     data.ImagePositionPatient, data.ImageOrientationPatient = [0, 0, 3 * z], [1, 0, 0, 0, 1, 0]
     data.PixelSpacing, data.SliceThickness = [0.8, 0.9], 3
     data.PixelData = plane.astype("<u2").tobytes()
+    if coded is not None:
+        data.file_meta.TransferSyntaxUID = pydicom.uid.UID(f"1.2.840.10008.1.2.4.{coded[0]}")
+        data.PixelData = encapsulate([coded[1]])
+        data["PixelData"].VR, data["PixelData"].is_undefined_length = "OB", True
     content = io.BytesIO()
     data.save_as(content, enforce_file_format=True)
     return content.getvalue()
@@ -145,7 +231,7 @@ def damaged(content: bytes, chance: np.random.Generator) -> bytes:
     return bytes(data)
 
 
-def fault_of(folder: Path, room: int, whole: bool) -> tuple[str, str]:
+def fault_of(folder: Path, kind: Kind, *, whole: bool) -> tuple[str, str]:
     """Read the files in ``folder``: what came of it in a word, and what is wrong with that."""
     files = sorted(folder.iterdir())
     start = time.process_time()
@@ -165,11 +251,12 @@ def fault_of(folder: Path, room: int, whole: bool) -> tuple[str, str]:
             outcome = "read"
             if voxels.shape != header.shape or voxels.dtype != header.dtype:
                 return outcome, f"{voxels.shape} {voxels.dtype}, declared {header.shape} {header.dtype}"
-            if voxels.size > 8 * room:
-                return outcome, f"{voxels.shape} from a file that has room for {room} bytes"
-        if whole:
-            for files_of_one in find_studies(folder):
-                load(files_of_one)
+            if voxels.size > 8 * kind.room:
+                return outcome, f"{voxels.shape} from a file that has room for {kind.room} bytes"
+        if whole or kind.whole:
+            studies = [study for files_of_one in find_studies(folder) for study in load(files_of_one).studies]
+            if kind.whole:
+                outcome = "read" if any(study.mask is not None for study in studies) else "refused"
     except MetsegError:
         pass
     except BaseException as error:  # what no reader may let through
@@ -223,7 +310,7 @@ def _work(name: str, kind: Kind, numbers: range, seed: int, current: mmap.mmap, 
             Path(place, target).unlink(missing_ok=True)
             Path(place, target).write_bytes(kind.pack(damaged(content, chance)))
             signal.setitimer(signal.ITIMER_PROF, 10 * SECONDS)
-            outcome, fault = fault_of(Path(place), kind.room, number % 5 == 0)
+            outcome, fault = fault_of(Path(place), kind, whole=number % 5 == 0)
             signal.setitimer(signal.ITIMER_PROF, 0)
             out.write(json.dumps([number, outcome, fault]) + "\n")
             out.flush()
