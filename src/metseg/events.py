@@ -11,9 +11,11 @@ import json
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Generic, TypeVar
+from functools import update_wrapper
+from typing import Any, Generic, ParamSpec, TypeVar
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 #: Seconds of work from which the rest can be estimated.
 _SHORTEST = 1.0
@@ -85,6 +87,15 @@ def drain(stream: Iterable[Event[T]], on_event: Callable[[Event[T]], object] | N
         if on_event is not None:
             on_event(event)
     raise RuntimeError("the operation ended without a result")
+
+
+def drained(operation: Callable[P, Iterable[Event[T]]]) -> Callable[P, T]:
+    """The same operation with the same arguments, run to its end: returns the result in place of the events."""
+
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        return drain(operation(*args, **kwargs))
+
+    return update_wrapper(run, operation)
 
 
 def relay(stream: Iterator[Event[T]]) -> Generator[Progress | Notice, None, T]:

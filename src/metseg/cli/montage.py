@@ -13,6 +13,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.gridspec import GridSpec
 
     from metseg.lesions import Target
     from metseg.study import Sequence, Study
@@ -29,10 +30,8 @@ _ROWS, _COLUMNS = 3, 4
 _TILE_INCHES = 1.95
 _PAIRS, _PAIRS_WIDE = 2, 6
 _PAIR_TILE_INCHES = 2.5
-_HEADER_INCHES, _LINE_INCHES = 0.68, 0.27
-_FOOTER_INCHES = 0.38
-_MARGIN_INCHES = 0.28
-_GAP_INCHES = 0.06
+_HEADER_INCHES, _LINE_INCHES, _FOOTER_INCHES = 0.68, 0.27, 0.38
+_MARGIN_INCHES, _GAP_INCHES = 0.28, 0.06
 _DPI = 150
 
 Mask = npt.NDArray[np.uint8]
@@ -45,11 +44,6 @@ class Caption:
     title: str
     lines: tuple[str, ...]
     footer: str = "For research. Not a medical device; every outline must be checked by a person."
-
-    @property
-    def inches(self) -> float:
-        """Room that title and lines take."""
-        return _HEADER_INCHES + _LINE_INCHES * len(self.lines)
 
 
 def shown_on(target: Target) -> Sequence:
@@ -67,37 +61,26 @@ def write_montage(
 
     Parameters
     ----------
-    path : Path
-        The PNG.
-    study : Study
-        What is outlined.
     predicted : ndarray of uint8, shape (z, y, x)
         1 inside lesions.
-    caption : Caption
-        Title and so on.
     sequence : Sequence, optional
         What is shown, FLAIR unless given; another one where it is not there.
     """
-    from metseg.study import Sequence, write_atomically
+    from metseg.study import Sequence
 
     index = study.channel(sequence or Sequence.FLAIR)
     shown = _sequence_name(study.sequences[index])
     shown = shown if study.sequences[index] in (Sequence.FLAIR, Sequence.POST) else f"{shown} channel"
-    rows, columns = _head_box(study.voxels[index])
-    gray = _window(study.voxels[index])[:, rows, columns]
-    truth = None if study.mask is None else study.mask[:, rows, columns]
-    cut = predicted[:, rows, columns]
+    tiles = _Tiles(study, index, _head_box(study.voxels[index]))
+    figure, grid = _page(_ROWS, _ROWS + _COLUMNS, _TILE_INCHES, tiles.tall, caption)
+    places = [grid[:, :_ROWS], *(grid[row, _ROWS + column] for row in range(_ROWS) for column in range(_COLUMNS))]
     hero, others = choose_slices(predicted, study.mask, _ROWS * _COLUMNS)
-    spacing = study.geometry.spacing
-    pixel = 1.0 if spacing is None else spacing[1] / spacing[2]
-    figure, axes = _layout(gray.shape[1] * pixel / gray.shape[2], caption.inches)
-    for ax, z in zip(axes, [hero, *others], strict=False):
-        _draw(ax, gray[z], cut[z], None if truth is None else truth[z], pixel, width=1.0 if ax is axes[0] else 0.6)
-        _label(ax, f"z {z}")
-    legend = {"network": PREDICTED} | ({} if truth is None else {"known mask": KNOWN})
-    _letter(figure, caption, f"shown on {shown}", legend)
-    with write_atomically(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=_DPI, facecolor=BACKGROUND)
+    for place, z in zip(places, [hero, *others], strict=False):
+        width = 1.0 if z == hero else 0.6
+        outlines = [(study.mask, KNOWN, 2.4 * width), (predicted, PREDICTED, 1.5 * width)]
+        tiles.draw(figure.add_subplot(place), z, outlines, f"z {z}")
+    legend = {"network": PREDICTED} | ({} if study.mask is None else {"known mask": KNOWN})
+    _save(path, figure, caption, f"shown on {shown}", legend)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -106,8 +89,6 @@ class Finding:
 
     Attributes
     ----------
-    target : Target
-        What that is.
     predicted, truth : ndarray of uint8, shape (z, y, x)
         1 inside lesions; ``truth`` is ``None`` where it is not known.
     """
@@ -120,45 +101,25 @@ class Finding:
 def write_target_montage(path: Path, study: Study, findings: Seq[Finding], caption: Caption) -> None:
     """Draw slices once for each target, below each other, and write a PNG.
 
-    Every picture has the contours of its own target: the network's and, where it is known, the true one.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG.
-    study : Study
-        FLAIR is shown for FLAIR abnormality, post-contrast for what enhances.
-    findings : sequence of Finding
-        At most as many as :data:`TARGETS`.
-    caption : Caption
-        Title and so on.
+    Every picture has the contours of its own target: the network's and, where it is known, the true one. FLAIR is
+    shown for FLAIR abnormality, post-contrast for what enhances; there are at most as many targets as :data:`TARGETS`.
     """
-    from metseg.study import Sequence, write_atomically
+    from metseg.study import Sequence
 
-    rows, columns = _head_box(study.voxels[study.channel(Sequence.FLAIR)])
-    spacing = study.geometry.spacing
-    pixel = 1.0 if spacing is None else spacing[1] / spacing[2]
-    size = columns.stop - columns.start, rows.stop - rows.start
-    figure, axes = _pair_layout(size[1] * pixel / size[0], len(findings), caption.inches)
-    slices = _slices_of_all(findings)
-    for number, (finding, colour) in enumerate(zip(findings, TARGETS, strict=False)):
-        index = study.channel(shown_on(finding.target))
-        gray = _window(study.voxels[index])[:, rows, columns]
-        for place, z in enumerate(slices):
-            ax = axes[number][place]
-            truth = None if finding.truth is None else finding.truth[z, rows, columns]
-            ax.imshow(gray[z], cmap="gray", vmin=0, vmax=1, aspect=pixel, interpolation="lanczos")
-            ax.autoscale(False)
-            if truth is not None:
-                _outline(ax, truth, KNOWN, 1.7)
-            _outline(ax, finding.predicted[z, rows, columns], colour, 1.0)
-            _label(ax, f"z {z}" if place % _PAIRS_WIDE else f"z {z} · {_sequence_name(study.sequences[index])}")
+    box = _head_box(study.voxels[study.channel(Sequence.FLAIR)])
+    channels = [study.channel(shown_on(finding.target)) for finding in findings]
+    tiles = [_Tiles(study, index, box) for index in channels]
+    figure, grid = _page(_PAIRS * len(findings), _PAIRS_WIDE, _PAIR_TILE_INCHES, tiles[0].tall, caption)
+    for place, z in enumerate(_slices_of_all(findings)):
+        pair, column = divmod(place, _PAIRS_WIDE)
+        for number, (finding, colour) in enumerate(zip(findings, TARGETS, strict=False)):
+            ax = figure.add_subplot(grid[pair * len(findings) + number, column])
+            name = "" if column else f" · {_sequence_name(study.sequences[channels[number]])}"
+            tiles[number].draw(ax, z, [(finding.truth, KNOWN, 1.7), (finding.predicted, colour, 1.0)], f"z {z}{name}")
     legend = {str(finding.target): colour for finding, colour in zip(findings, TARGETS, strict=False)}
     if any(finding.truth is not None for finding in findings):
         legend["known mask"] = KNOWN
-    _letter(figure, caption, "", legend)
-    with write_atomically(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=_DPI, facecolor=BACKGROUND)
+    _save(path, figure, caption, "", legend)
 
 
 def _sequence_name(sequence: Sequence) -> str:
@@ -170,31 +131,6 @@ def _slices_of_all(findings: Seq[Finding]) -> list[int]:
     masks = [mask for finding in findings for mask in (finding.predicted, finding.truth) if mask is not None]
     hero, others = choose_slices(np.any(masks, axis=0).astype(np.uint8), None, _PAIRS * _PAIRS_WIDE - 1)
     return sorted([hero, *others])
-
-
-def _pair_layout(tall: float, targets: int, header: float) -> tuple[Figure, list[list[Axes]]]:
-    """A dark page with a grid: for each target as many places as there are slices; their rows alternate."""
-    from matplotlib.figure import Figure
-
-    wide = _PAIR_TILE_INCHES / tall
-    rows = _PAIRS * targets
-    gap = 3 * _GAP_INCHES
-    width = 2 * _MARGIN_INCHES + _PAIRS_WIDE * (wide + _GAP_INCHES) - _GAP_INCHES
-    tiles = rows * _PAIR_TILE_INCHES + (rows - 1) * _GAP_INCHES + (_PAIRS - 1) * gap
-    height = header + tiles + _FOOTER_INCHES
-    figure = Figure(figsize=(width, height), facecolor=BACKGROUND)
-    axes: list[list[Axes]] = [[] for _ in range(targets)]
-    for pair in range(_PAIRS):
-        for target in range(targets):
-            above = pair * targets + target
-            top = header + above * (_PAIR_TILE_INCHES + _GAP_INCHES) + pair * gap
-            bottom = height - top - _PAIR_TILE_INCHES
-            for column in range(_PAIRS_WIDE):
-                left = _MARGIN_INCHES + column * (wide + _GAP_INCHES)
-                box = left / width, bottom / height, wide / width, _PAIR_TILE_INCHES / height
-                axes[target].append(figure.add_axes(box))
-                axes[target][-1].set_axis_off()
-    return figure, axes
 
 
 def choose_slices(predicted: Mask, truth: Mask | None, count: int) -> tuple[int, list[int]]:
@@ -228,71 +164,52 @@ def _head_box(volume: npt.NDArray[np.uint8 | np.uint16]) -> tuple[slice, slice]:
     return bounds[0], bounds[1]
 
 
-def _window(volume: npt.NDArray[np.uint8 | np.uint16]) -> npt.NDArray[np.float32]:
-    from metseg.preprocessing import display_window
+class _Tiles:
+    """Pictures of one channel of a study, cut to the head."""
 
-    low, high = display_window(volume)
-    scaled = (volume.astype(np.float32) - np.float32(low)) / np.float32(high - low)
-    return scaled.clip(0, 1)
+    def __init__(self, study: Study, index: int, box: tuple[slice, slice]) -> None:
+        from metseg.preprocessing import display_window
+
+        self._gray, self._box, spacing = study.voxels[index][:, *box], box, study.geometry.spacing
+        self._limits = dict(zip(("vmin", "vmax"), display_window(study.voxels[index]), strict=True))
+        self._pixel = 1.0 if spacing is None else spacing[1] / spacing[2]
+
+    @property
+    def tall(self) -> float:
+        """Height of a picture over its width."""
+        return float(self._gray.shape[1] * self._pixel / self._gray.shape[2])
+
+    def draw(self, ax: Axes, z: int, outlines: Seq[tuple[Mask | None, str, float]], label: str) -> None:
+        """Draw slice ``z`` with the outline, colour and line width of each mask, and a label in its corner."""
+        ax.set_axis_off()
+        ax.imshow(self._gray[z], cmap="gray", aspect=self._pixel, interpolation="lanczos", **self._limits)
+        ax.autoscale(False)
+        for mask, colour, width in outlines:
+            if mask is not None and (cut := mask[z, *self._box]).any():
+                y, x = (np.arange(-1, size + 1) for size in cut.shape)
+                ax.contour(x, y, np.pad(cut, 1), levels=[0.5], colors=[colour], linewidths=[width])
+        corner = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top"}
+        ax.annotate(label, (0, 1), xytext=(6, -6), color=TEXT, fontsize=8.5, **corner)
 
 
-def _layout(tall: float, header: float) -> tuple[Figure, list[Axes]]:
-    """A dark page with one large picture and a grid beside it; ``tall`` is height over width of a slice."""
+def _page(rows: int, columns: int, tile: float, tall: float, caption: Caption) -> tuple[Figure, GridSpec]:
+    """A dark page with a grid of pictures ``tile`` inches high below the caption."""
     from matplotlib.figure import Figure
 
-    wide = _TILE_INCHES / tall
-    hero_tall = _ROWS * _TILE_INCHES + (_ROWS - 1) * _GAP_INCHES
-    hero_wide = hero_tall / tall
-    width = 2 * _MARGIN_INCHES + hero_wide + _COLUMNS * (wide + _GAP_INCHES)
-    height = header + hero_tall + _FOOTER_INCHES
+    wide, header = tile / tall, _HEADER_INCHES + _LINE_INCHES * len(caption.lines)
+    width = 2 * _MARGIN_INCHES + columns * (wide + _GAP_INCHES) - _GAP_INCHES
+    height = header + rows * (tile + _GAP_INCHES) - _GAP_INCHES + _FOOTER_INCHES
     figure = Figure(figsize=(width, height), facecolor=BACKGROUND)
-
-    def place(left: float, bottom: float, w: float, h: float) -> Axes:
-        ax = figure.add_axes((left / width, bottom / height, w / width, h / height))
-        ax.set_axis_off()
-        return ax
-
-    axes = [place(_MARGIN_INCHES, _FOOTER_INCHES, hero_wide, hero_tall)]
-    for row in range(_ROWS):
-        for column in range(_COLUMNS):
-            left = _MARGIN_INCHES + hero_wide + _GAP_INCHES + column * (wide + _GAP_INCHES)
-            bottom = _FOOTER_INCHES + (_ROWS - 1 - row) * (_TILE_INCHES + _GAP_INCHES)
-            axes.append(place(left, bottom, wide, _TILE_INCHES))
-    return figure, axes
+    margin = _MARGIN_INCHES / width
+    sides = {"left": margin, "right": 1 - margin, "top": 1 - header / height, "bottom": _FOOTER_INCHES / height}
+    return figure, figure.add_gridspec(rows, columns, wspace=_GAP_INCHES / wide, hspace=_GAP_INCHES / tile, **sides)
 
 
-def _draw(
-    ax: Axes, gray: npt.NDArray[np.float32], predicted: Mask, truth: Mask | None, pixel: float, width: float
-) -> None:
-    ax.imshow(gray, cmap="gray", vmin=0, vmax=1, aspect=pixel, interpolation="lanczos")
-    ax.autoscale(False)
-    if truth is not None:
-        _outline(ax, truth, KNOWN, 2.4 * width)
-    _outline(ax, predicted, PREDICTED, 1.5 * width)
-
-
-def _label(ax: Axes, text: str) -> None:
-    ax.annotate(
-        text,
-        (0, 1),
-        xytext=(6, -6),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        va="top",
-        color=TEXT,
-        fontsize=8.5,
-    )
-
-
-def _outline(ax: Axes, mask: Mask, colour: str, width: float) -> None:
-    if mask.any():
-        y, x = (np.arange(-1, size + 1) for size in mask.shape)
-        ax.contour(x, y, np.pad(mask, 1), levels=[0.5], colors=[colour], linewidths=[width])
-
-
-def _letter(figure: Figure, caption: Caption, shown: str, legend: dict[str, str]) -> None:
-    """Title and lines at the left, legend (names and colours) at the right, what must be said at the foot."""
+def _save(path: Path, figure: Figure, caption: Caption, shown: str, legend: dict[str, str]) -> None:
+    """Letter the page and write it: title, lines and legend (names and colours) above, the footer below."""
     from matplotlib.lines import Line2D
+
+    from metseg.study import write_atomically
 
     width, height = figure.get_size_inches()
     left = _MARGIN_INCHES / width
@@ -313,3 +230,5 @@ def _letter(figure: Figure, caption: Caption, shown: str, legend: dict[str, str]
         fontsize=11,
         handlelength=1.6,
     )
+    with write_atomically(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=_DPI, facecolor=BACKGROUND)

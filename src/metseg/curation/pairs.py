@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from metseg.curation.names import safe_name
 from metseg.errors import DataError, UnreadableFileError
-from metseg.events import Event, Finished, Progress, drain
+from metseg.events import Event, Finished, Progress, drained
 from metseg.study import Study, read_tiff, stem_of, suffix_of, write_atomically, write_tiff
 from metseg.study.sidecar import read_spacing, sidecar_of, write_spacing
 
@@ -29,13 +29,6 @@ class _Pair:
     z: int
     image: Path
     mask: Path
-
-
-def export_pairs(
-    study: Study, mask: npt.ArrayLike, out: str | Path, *, z: Sequence[int] | None = None, overwrite: bool = False
-) -> list[Path]:
-    """Write slices with their masks to ``out/<study.name>/`` and wait; see :func:`exporting_pairs`."""
-    return drain(exporting_pairs(study, mask, out, z=z, overwrite=overwrite))
 
 
 def exporting_pairs(
@@ -91,6 +84,10 @@ def exporting_pairs(
         _write_image(study, pair)
     yield Progress(len(pairs), len(pairs), study.name)
     yield Finished([path for pair in pairs for path in (pair.image, pair.mask)])
+
+
+#: Writes and waits: the arguments of :func:`exporting_pairs`, the list of files at once.
+export_pairs = drained(exporting_pairs)
 
 
 def existing_pairs(study: Study, out: str | Path, *, z: Sequence[int] | None = None) -> list[Path]:

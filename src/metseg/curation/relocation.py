@@ -13,7 +13,7 @@ from metseg.curation.earlier_projects import read_description
 from metseg.curation.locking import CaseLock
 from metseg.curation.project import CASE_FILE, Project
 from metseg.errors import DataError, UnreadableFileError
-from metseg.events import Event, Finished, Progress, drain
+from metseg.events import Event, Finished, Progress, drained
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,6 @@ class Relocation:
     found: tuple[str, ...]
     changed: tuple[Path, ...]
     missing: tuple[str, ...]
-
-
-def relocate(project: Project, data: str | Path) -> Relocation:
-    """Look for missing images below ``data`` and wait; see :func:`relocating`."""
-    return drain(relocating(project, data))
 
 
 def relocating(project: Project, data: str | Path) -> Iterator[Event[Relocation]]:
@@ -91,6 +86,10 @@ def relocating(project: Project, data: str | Path) -> Iterator[Event[Relocation]
             _note(folder, description.model_copy(update={"images": images, "others": others}))
     yield Progress(len(folders), len(folders), "")
     yield Finished(Relocation(tuple(found), tuple(dict.fromkeys(changed)), tuple(missing)))
+
+
+#: Looks and waits: the arguments of :func:`relocating`, the :class:`Relocation` at once.
+relocate = drained(relocating)
 
 
 def _place(image: ImageFile, root: Path, files: dict[str, list[Path]], changed: list[Path]) -> ImageFile | None:

@@ -31,7 +31,7 @@ from metseg.curation.export.workspace import Plan, StagedFile, Workspace, staged
 from metseg.curation.project import Project
 from metseg.curation.record import software
 from metseg.errors import DataError
-from metseg.events import Event, Finished, Notice, Progress, drain
+from metseg.events import Event, Finished, Notice, Progress, drained
 from metseg.study import is_blank, joined
 
 CARD, CROISSANT = "README.md", "croissant.json"
@@ -62,33 +62,6 @@ class Export:
 class _Chosen:
     case: ExportedCase
     description: CaseDescription
-
-
-def export_project(
-    project: Project,
-    out: str | Path,
-    *,
-    layout: Layout = Layout.PAIRS,
-    cases: Collection[str] | None = None,
-    statuses: Collection[Status] = (Status.APPROVED,),
-    held_out: float = 0.2,
-    seed: int = 0,
-    patient_pattern: str = "",
-    licence: str = "",
-) -> Export:
-    """Export and wait; see :func:`exporting_project`."""
-    stream = exporting_project(
-        project,
-        out,
-        layout=layout,
-        cases=cases,
-        statuses=statuses,
-        held_out=held_out,
-        seed=seed,
-        patient_pattern=patient_pattern,
-        licence=licence,
-    )
-    return drain(stream)
 
 
 def exporting_project(
@@ -171,6 +144,10 @@ def exporting_project(
         workspace.remove_others(manifest.all_files())
         workspace.finish(manifest)
     yield Finished(Export(out, manifest, len(done) - kept, kept, tuple(left_out)))
+
+
+#: Exports and waits: the arguments of :func:`exporting_project`, the :class:`Export` at once.
+export_project = drained(exporting_project)
 
 
 def _choose(

@@ -17,7 +17,7 @@ from metseg.curation.journal import read_frames
 from metseg.curation.project import Project
 from metseg.curation.view import CaseView
 from metseg.errors import DataError
-from metseg.events import Event, Finished, Progress, drain
+from metseg.events import Event, Finished, Progress, drained
 
 IMAGES = "images"
 
@@ -39,11 +39,6 @@ class Import:
     taken: tuple[str, ...]
     there: tuple[str, ...]
     left_out: tuple[str, ...]
-
-
-def import_export(project: Project, out: str | Path, *, annotator: str = "") -> Import:
-    """Take an export back and wait; see :func:`importing_export`."""
-    return drain(importing_export(project, out, annotator=annotator))
 
 
 def importing_export(project: Project, out: str | Path, *, annotator: str = "") -> Iterator[Event[Import]]:
@@ -98,6 +93,10 @@ def importing_export(project: Project, out: str | Path, *, annotator: str = "") 
             _take(project, manifest, case, annotator)
             taken.append(name)
     yield Finished(Import(tuple(taken), tuple(there), tuple(left_out)))
+
+
+#: Imports and waits: the arguments of :func:`importing_export`, the :class:`Import` at once.
+import_export = drained(importing_export)
 
 
 def _same_images(project: Project, case: ExportedCase) -> bool:

@@ -11,7 +11,7 @@ from metseg.curation.documents import file_sha256
 from metseg.curation.export.manifest import FILE, read_manifest
 from metseg.curation.export.workspace import FOLDER, has_unfinished
 from metseg.errors import DataError, UnreadableFileError
-from metseg.events import Event, Finished, Progress, drain
+from metseg.events import Event, Finished, Progress, drained
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,6 @@ class Verification:
     def sound(self) -> bool:
         """Whether nothing differs."""
         return not (self.missing or self.changed or self.extra)
-
-
-def verify(out: str | Path) -> Verification:
-    """Check and wait; see :func:`verifying`."""
-    return drain(verifying(out))
 
 
 def verifying(out: str | Path) -> Iterator[Event[Verification]]:
@@ -77,6 +72,10 @@ def verifying(out: str | Path) -> Iterator[Event[Verification]]:
             missing.append(path)
     extra = tuple(path for path in _found(folder) if path not in listed and path != FILE)
     yield Finished(Verification(len(listed), tuple(missing), tuple(changed), extra))
+
+
+#: Checks and waits: the argument of :func:`verifying`, the :class:`Verification` at once.
+verify = drained(verifying)
 
 
 def _found(folder: Path) -> Iterator[str]:
