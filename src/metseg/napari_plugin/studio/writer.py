@@ -1,4 +1,4 @@
-"""What was drawn goes to the disk here: in one thread of its own, in the order in which it was drawn."""
+"""Commits edits to the disk in the order in which they were drawn: in one thread, or in that of whoever flushes."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Writer:
             self._work()
 
     def flush(self) -> bool:
-        """Do all jobs before returning; ``False`` if that fails (:attr:`problem` says why)."""
+        """Do all jobs in the calling thread; ``False`` if that fails (:attr:`problem` says why)."""
         self._work()
         return not self._jobs
 
