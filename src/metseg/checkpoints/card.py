@@ -45,8 +45,6 @@ class CorrectedCases(BaseModel):
 
     Attributes
     ----------
-    project : str
-        Id of the project.
     manifest_sha256 : str
         Hash of the manifest of their export, which has the hash of every image and mask.
     cases : int
@@ -104,8 +102,6 @@ class ModelCard(BaseModel):
 
     Attributes
     ----------
-    name : str
-        Short name.
     target : Target
         What the network outlines; cards written before there were two targets are of FLAIR abnormality.
     network, preprocessing, inference, postprocessing

@@ -48,8 +48,6 @@ def choose_models(
     ----------
     model : str
         ``auto``, or the name or path of a network, which then is the answer.
-    sequences : collection of Sequence
-        Those of the study.
     targets : collection of Target
         What is to be outlined; the usual one for ``sequences`` if empty.
     installed : iterable of ModelInfo, optional

@@ -36,19 +36,7 @@ class MeasuredNetwork(BaseModel):
 
 
 class ComparableScores(BaseModel):
-    """Networks for one target, measured on the same patients, which none of them was trained on.
-
-    Attributes
-    ----------
-    data : str
-        Whose images these are.
-    target : Target
-        What is outlined.
-    patients : int
-        How many there are.
-    networks : dict
-        By name.
-    """
+    """Networks for one target, measured on the same patients, which none of them was trained on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -42,8 +42,6 @@ class ModelInfo:
 
     Attributes
     ----------
-    name : str
-        The name.
     path : Path
         Its file.
     card : ModelCard or None
@@ -73,8 +71,6 @@ class Member(BaseModel):
 
     Attributes
     ----------
-    name : str
-        Folder.
     sha256 : str
         Hash of its ``model.safetensors``, in hex.
     """
@@ -102,8 +98,6 @@ class Checkpoint:
     ----------
     path : Path
         The ``.safetensors`` file, or the ``ensemble.json``.
-    card : ModelCard
-        What it is.
     sha256 : str
         Hash of the whole file, in hex; that of an ``ensemble.json`` covers the hashes of its members.
     content : bytes

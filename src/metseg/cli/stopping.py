@@ -25,11 +25,6 @@ _READER_GONE = 141
 def stopping_cleanly(hint: str) -> Iterator[Callable[[Iterable[Event[T]]], Iterator[Event[T]]]]:
     """Within, SIGTERM and Ctrl-C let the event in progress end; a second one ends the program at once.
 
-    Parameters
-    ----------
-    hint : str
-        Said after a stop.
-
     Yields
     ------
     callable
@@ -71,7 +66,6 @@ def print_events(stream: Iterable[Event[T]], result: Callable[[T], Any]) -> T:
 
     Parameters
     ----------
-    stream : iterable of Event
     result : callable
         Makes JSON values of the result.
     """

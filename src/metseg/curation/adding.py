@@ -32,7 +32,6 @@ def adding_studies(project: Project, found: Collection[StudyFiles]) -> Iterator[
 
     Parameters
     ----------
-    project : Project
     found : collection of StudyFiles
         From :func:`metseg.study.find_studies`.
 

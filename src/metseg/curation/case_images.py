@@ -15,12 +15,6 @@ from metseg.study.model import reference_of
 def read_images(case: CaseDescription, root: Path) -> Study:
     """Read the images of a case, without mask.
 
-    Parameters
-    ----------
-    case : CaseDescription
-    root : Path
-        The project's folder.
-
     Raises
     ------
     UnreadableFileError

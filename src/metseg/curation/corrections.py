@@ -31,8 +31,6 @@ class Corrections:
     ----------
     mask : ndarray of bool, shape (z, y, x)
         ``True`` inside lesions; holds for ``slices`` alone.
-    slices : tuple of int
-        Those with a mask.
     left_over : tuple of Path
         Masks in the folder that are of no slice of the study.
     """

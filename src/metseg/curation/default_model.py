@@ -34,11 +34,8 @@ class DefaultModel(BaseModel):
 
     Attributes
     ----------
-    name : str
     path : str
         Of its file, from the project's folder, with ``/``; absolute where there is no such way.
-    sha256 : str
-        Of the file.
     promotion : PromotionResult, stored as ``gate``
     reason : str
         The promotion check's, in words.
@@ -46,8 +43,6 @@ class DefaultModel(BaseModel):
         Somebody wanted it although the promotion check had not passed.
     time : datetime
         Since when.
-    software : str
-        What wrote this.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True)
@@ -104,15 +99,12 @@ def promote_model(
 
     Parameters
     ----------
-    project : Project
     file : str or Path
         A checkpoint. It stays where it is.
     name : str
         What it is called.
     promotion : PromotionResult, stored as ``gate``
         What the promotion check said of this very file.
-    reason : str
-        Why, in words.
     force : bool
         Also a model that did not pass.
 

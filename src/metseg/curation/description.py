@@ -42,23 +42,18 @@ class CaseDescription(BaseModel):
 
     Attributes
     ----------
-    name : str
-        The study's.
-    shape : (z, y, x)
     geometry : Geometry
         Where the voxels are, as far as it is known.
     placement_lost : bool
         Whether the images once said where they lie, and nobody knows any more.
     sequences : tuple of str
         Which sequence each channel is.
-    images : tuple of ImageFile
     slices : tuple of (image, page)
         Where each slice comes from.
     others : tuple of tuple of ImageFile
         For each image the files of its other channels, where each has one of its own; of a volume at the first.
     patient : str
         Whom it is of; empty if that is its name.
-    added : datetime
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

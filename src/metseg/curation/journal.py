@@ -40,7 +40,6 @@ class Segment:
 
     Attributes
     ----------
-    path : Path
     frames : tuple of Frame
         Its whole records, up to the first that is damaged or out of order.
     valid, size : int
@@ -170,8 +169,6 @@ class JournalWriter:
 
     Parameters
     ----------
-    path : Path
-        The segment.
     size : int
         Its size: nobody else may change it.
     seq : int

@@ -37,8 +37,6 @@ class CaseLock:
 
     Parameters
     ----------
-    folder : Path
-        Of the case.
     name : str
         Of the case, for messages.
     """

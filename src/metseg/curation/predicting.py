@@ -68,8 +68,6 @@ class Predictions:
 
     Attributes
     ----------
-    outcomes : dict of str to Outcome
-        By the case's name.
     refused : tuple of str
         Cases that failed, each with the reason.
     """
@@ -142,7 +140,6 @@ def predicting_project(
 
     Parameters
     ----------
-    project : Project
     propose : callable
         Yields events for a study; the last one carries an :class:`Answer`.
     provenance : Provenance, or callable

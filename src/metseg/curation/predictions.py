@@ -31,7 +31,6 @@ class Prediction:
     ----------
     probabilities : ndarray of float32, shape (z, y, x)
         In steps of 1/255.
-    provenance : Provenance
     sha256 : str
         Of the stored probabilities (uint8, z-y-x order).
     disagreement : ndarray of float32, shape (z, y, x), or None
@@ -92,8 +91,6 @@ def plan(labels: Labels, state: CaseState, mask: npt.NDArray[np.generic], *, kee
     Parameters
     ----------
     labels : ndarray of uint16, shape (z, y, x)
-    state : CaseState
-        Of these labels.
     mask : ndarray, shape (z, y, x)
         Non-zero where the network sees lesion; its lesions are the 26-connected components.
     keep_hand : bool
@@ -139,9 +136,7 @@ def save_prediction(
 
     Parameters
     ----------
-    folder : Path
     probabilities : ndarray, shape (z, y, x)
-    provenance : Provenance
     disagreement : ndarray, shape (z, y, x), optional
 
     Raises

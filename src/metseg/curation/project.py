@@ -46,13 +46,7 @@ class ProjectDescription(BaseModel):
 
 
 class Project:
-    """A folder of cases; made by :meth:`create` or :meth:`open`.
-
-    Attributes
-    ----------
-    path : Path
-    description : ProjectDescription
-    """
+    """A folder of cases; made by :meth:`create` or :meth:`open`."""
 
     def __init__(self, path: Path, description: ProjectDescription) -> None:
         self.path = path
@@ -141,7 +135,6 @@ class Project:
 
         Parameters
         ----------
-        name : str
         annotator : str
             Pseudonym that is written into the journal.
         timeout : float

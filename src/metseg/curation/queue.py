@@ -30,7 +30,6 @@ class QueueEntry:
 
     Attributes
     ----------
-    case : CaseSummary
     benefit : CaseBenefit or None
         What looking at it is worth; ``None`` if no network has predicted it yet.
     """
@@ -51,8 +50,6 @@ class ReviewProgress:
         Slices that somebody has looked at or drawn on, and all.
     voxels : tuple of int
         Voxels in approved and rejected cases, and in all.
-    lesions, lesion_voxels : int
-        In approved cases.
     """
 
     cases: dict[Status, int]
@@ -73,7 +70,6 @@ class ReviewQueue:
         in natural order: a network can propose something before a person spends time on them.
     problems : tuple of CaseSummary
         Cases that cannot be opened; ``problem`` says why.
-    progress : ReviewProgress
     """
 
     entries: tuple[QueueEntry, ...]
@@ -88,7 +84,6 @@ def review_queue(
 
     Parameters
     ----------
-    project : Project
     known : mapping of str to CaseBenefit or None, optional
         What is known already, by the case's name: these cases are not read again.
 

@@ -63,10 +63,6 @@ class Base(BaseModel):
 
     Attributes
     ----------
-    format : int
-        Version of this layout.
-    software : str
-        What wrote it.
     case : str
         Identity of the case, see :class:`metseg.curation.description.CaseDescription`.
     snapshot, sha256 : str
@@ -92,7 +88,6 @@ class Record(BaseModel):
     ----------
     seq : int
         1, 2, 3, …: the order of records. The time is what the clock said, and decides nothing.
-    kind : EditKind or EntryKind
     time : datetime
         UTC.
     prev : str
@@ -103,7 +98,6 @@ class Record(BaseModel):
         First voxel changed and one past the last, along each axis.
     before, after : int
         CRC-32 of the labels in ``bbox`` (uint16, little-endian, z-y-x order) before and after.
-    lesions : dict of int to LesionChange
     detail : dict
         What the tool says of itself: a JSON object.
     status, reason
@@ -185,8 +179,6 @@ def read_frame(file: BinaryIO, left: int) -> Frame | None:
 
     Parameters
     ----------
-    file : BinaryIO
-        A segment.
     left : int
         Bytes from here to its end.
 

@@ -76,7 +76,6 @@ class Recovered:
     Attributes
     ----------
     labels : ndarray of uint16, shape (z, y, x)
-    state : CaseState
     segment : Segment or None
         The newest segment that counts, ``valid`` being the bytes in it that count; ``None`` if none does.
     later : tuple of Path
@@ -89,7 +88,6 @@ class Recovered:
         Records after the first of ``segment``.
     edited_since_base : bool
         Whether one of them changed labels.
-    report : Recovery
     """
 
     labels: Labels

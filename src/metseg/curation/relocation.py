@@ -40,7 +40,6 @@ def relocating(project: Project, data: str | Path) -> Iterator[Event[Relocation]
 
     Parameters
     ----------
-    project : Project
     data : str or Path
         Folder, searched at any depth.
 

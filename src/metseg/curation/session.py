@@ -132,8 +132,6 @@ class CaseSession(CaseView):
             Of the case as it is now.
         probabilities : ndarray of float, shape (z, y, x)
             0 to 1; kept in steps of 1/255.
-        provenance : Provenance
-            How they were made.
         disagreement : ndarray of float, shape (z, y, x), optional
             How far the members of an ensemble are apart, 0 to 1; kept likewise.
         detail : mapping, optional
@@ -162,7 +160,6 @@ class CaseSession(CaseView):
 
         Parameters
         ----------
-        status : Status
         reason : str
             Why; must be given to reject.
 

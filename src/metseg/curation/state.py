@@ -53,8 +53,6 @@ class PredictionRef(BaseModel):
     ----------
     sha256 : str
         Hash of its probabilities as stored (uint8, z, y, x).
-    provenance : Provenance
-        How it was made.
     disagreement : str or None
         Hash of the disagreement of an ensemble's members, stored likewise.
     """
@@ -156,7 +154,6 @@ class CaseState(BaseModel):
         Every lesion that ever was; ids are not given twice.
     prediction : PredictionRef or None
         The newest.
-    statistics : EditStatistics
     reviewed : tuple of int or None
         Slices that somebody has looked at since the newest prediction, counted from 0, in ascending order; ``None``
         in states that an older version of metseg wrote: see :func:`metseg.curation.recovery.recover`.

@@ -26,14 +26,10 @@ class CaseSummary(BaseModel):
 
     Attributes
     ----------
-    name : str
     status, reason, status_time, status_by
         Where the case stands, why, since when, and the pseudonym of who said so.
-    shape : (z, y, x)
     lesions, voxels : int
         How many there are, and their size together.
-    records : int
-        Length of the journal.
     model : str
         Name of the network that predicted last; empty if none did.
     edited : datetime or None

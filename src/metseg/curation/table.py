@@ -127,8 +127,6 @@ def lesion_rows_csv(rows: Iterable[LesionRow], target: str = "") -> str:
 
     Parameters
     ----------
-    rows : iterable of LesionRow
-        One line each.
     target : str
         What the network outlines that predicted the case; empty if none did.
 

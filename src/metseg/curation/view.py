@@ -37,11 +37,8 @@ class CaseView:
 
     Attributes
     ----------
-    name : str
     description : CaseDescription
         Shape, spacing, sequences, and the image files with their hashes.
-    folder : Path
-        Of the case.
     recovery : Recovery or None
         What came back because the case had not been closed or was damaged: tell the user ``str(recovery)``.
     """

@@ -57,8 +57,6 @@ def mask_from_probabilities(
     ----------
     probabilities : ndarray of float32, shape (z, y, x)
         Probability of lesion.
-    config : PostprocessingConfig
-        Threshold and filters.
 
     Returns
     -------

@@ -38,8 +38,6 @@ def guided_filter(probabilities: Planes, guide: Planes, config: GuidedFilter) ->
         Probability of lesion.
     guide : ndarray of float32, shape (z, y, x)
         Image in [0, 1].
-    config : GuidedFilter
-        Window and tolerance.
 
     Returns
     -------

@@ -39,8 +39,6 @@ def lesion_table_csv(lesions: Iterable[Lesion], target: str = "") -> str:
 
     Parameters
     ----------
-    lesions : iterable of Lesion
-        One line each.
     target : str
         What they are, such as a :class:`~metseg.lesions.Target`; empty if that is not known.
 

@@ -29,7 +29,6 @@ class FrocCounts(BaseModel):
     ----------
     lesions : int
         True ones.
-    thresholds : tuple of float, length n
     found, false : tuple of int, length n
         True lesions found, and false positives, where voxels of this probability and more are lesion.
     """
@@ -47,9 +46,6 @@ class OperatingPoint(BaseModel):
 
     Attributes
     ----------
-    threshold : float
-    sensitivity, sensitivity_interval
-        By patient.
     false_positives, false_positives_interval
         Per scan.
     """
@@ -79,7 +75,6 @@ def count_by_threshold(
         Probability of lesion.
     smallest : int
         Predicted components of fewer voxels are dropped; nothing else of the post-processing takes part.
-    thresholds : sequence of float
     """
     boxes = ndimage.find_objects(((lesions > 0) | (probabilities >= min(thresholds))).astype(np.int8))
     if boxes:

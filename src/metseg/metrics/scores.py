@@ -82,17 +82,12 @@ class PatientScore(_Frozen):
 
     Attributes
     ----------
-    name : str
-        Patient.
-    dice, iou, precision, recall, lesion_dice, lesion_hd95 : float
-        Mean over the scans.
     lesions, found, sensitivity
         True lesions of all scans, those of them that were found, and their share; ``nan`` without lesions.
     false_positives : float
         Mean number over the scans.
     ece, brier : float
         Over all voxels near lesions of all scans.
-    scans : tuple of ScanScore
     """
 
     name: str
@@ -119,8 +114,6 @@ class Summary(_Frozen):
 
     Attributes
     ----------
-    patients, scans : int
-        Number of each.
     mean_dice, median_dice, worst_dice : float
         Volumetric Dice per patient.
     mean_slice_dice, median_slice_dice : float
@@ -141,8 +134,6 @@ class Summary(_Frozen):
         By threshold; empty unless all scans have one.
     reliability : Reliability
         Over all voxels near lesions of all patients.
-    scores : tuple of PatientScore
-        Each patient.
     """
 
     patients: int
@@ -200,8 +191,6 @@ def score_scan(
 
     Parameters
     ----------
-    name : str
-        Scan.
     reference, predicted : ndarray, shape (z, y, x)
         Non-zero inside lesions.
     spacing : tuple of float, optional

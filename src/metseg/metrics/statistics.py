@@ -44,8 +44,6 @@ class PairedTest(BaseModel):
 
     Attributes
     ----------
-    patients : int
-        Number of pairs.
     difference : float
         Mean of first minus second.
     interval : Interval

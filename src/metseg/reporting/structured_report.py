@@ -39,8 +39,6 @@ def structured_report(
 
     Parameters
     ----------
-    study : Study
-        From a DICOM series.
     lesions : sequence of Lesion
         In the order of the segments.
     segmentation : str or Path

@@ -134,14 +134,7 @@ def write_config(config: RetrainingConfig) -> None:
 
 
 def child_training(config: RetrainingConfig, parent: Checkpoint) -> TrainingConfig:
-    """The parent's own recipe, shortened: same network and preprocessing, smaller steps, the last epoch kept.
-
-    Parameters
-    ----------
-    config : RetrainingConfig
-    parent : Checkpoint
-        Of a single network.
-    """
+    """The parent's own recipe, shortened: same network and preprocessing, smaller steps, the last epoch kept."""
     spec, source = parent.card.network, parent.card.training.data
     if isinstance(spec, EnsembleSpec):
         raise TypeError(f"{parent.card.name} is an ensemble")

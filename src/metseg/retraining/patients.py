@@ -24,12 +24,8 @@ class Patients:
     ----------
     split : Split
         Who is trained on, and who is evaluated on.
-    corrected : frozenset of str
-        Those from the project.
     replayed : frozenset of str
         Those that are trained on again.
-    patients : dict of str to str
-        Whom each study is of.
     remarks : tuple of str
         What the user must know of it.
     """
@@ -53,7 +49,6 @@ def assign_split(
 
     Parameters
     ----------
-    cases : sequence of ExportedCase
     corrected, original : dict of str to sequence of StudyFiles
         What was found in the export and in the original data.
     parent : TrainingRecord

@@ -15,7 +15,6 @@ def promote(project: Project, model: str | Path, *, force: bool = False) -> Defa
 
     Parameters
     ----------
-    project : Project
     model : str or Path
         The folder of a retraining, or any model's name or file; one without a promotion check needs ``force``.
     force : bool

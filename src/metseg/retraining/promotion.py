@@ -37,7 +37,6 @@ class ComparedScan(_Value):
     ----------
     name, patient : str
         The study, and whom it is of.
-    source : Source
     dice : float
         Volumetric, over all slices with a mask.
     lesions, found, false : int
@@ -72,8 +71,6 @@ class ModelScores(_Value):
 
     Attributes
     ----------
-    name, sha256 : str
-        Of the model's file.
     rows : tuple of ComparedScan
         The same studies in the same order for parent and child.
     """
@@ -114,9 +111,6 @@ class PromotionCheck(_Value):
 
     Attributes
     ----------
-    result : PromotionResult
-    reason : str
-        Why, with the numbers.
     remarks : tuple of str
         What else should be known before anybody relies on it.
     parent, child : ModelScores
@@ -125,12 +119,8 @@ class PromotionCheck(_Value):
         Dice of child minus parent.
     tolerance, least_patients
         The rule, see :class:`metseg.retraining.RetrainingConfig`.
-    postprocessing : PostprocessingConfig
-        Of both.
     project, manifest_sha256 : str
         Id of the project, and the manifest of the export that was trained on.
-    time : datetime
-    software : str
     """
 
     format: Literal["metseg-gate"] = "metseg-gate"

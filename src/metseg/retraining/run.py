@@ -69,7 +69,6 @@ def retrain(
 
     Parameters
     ----------
-    config : RetrainingConfig
     resume : bool
         Continue what was stopped, with the cases as they were; starts anew, with a notice, if there is nothing.
     device : str

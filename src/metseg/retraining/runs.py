@@ -27,8 +27,6 @@ class RetrainingRun:
     ----------
     config : RetrainingConfig
         What it was asked to do, with the folders where they are now.
-    rows : list of dict
-        The log, an epoch each.
     promotion : PromotionCheck or None
         What came of the comparison with its parent; ``None`` if it has not come to its end.
     """

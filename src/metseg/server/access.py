@@ -35,8 +35,6 @@ class AccessMiddleware:
 
     Parameters
     ----------
-    app : ASGIApp
-        What is guarded.
     settings : Settings
         Token and limits.
     """

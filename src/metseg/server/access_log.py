@@ -37,8 +37,6 @@ class AccessLogMiddleware:
 
     Parameters
     ----------
-    app : ASGIApp
-        What is observed.
     metrics : Metrics
         Where it is counted.
     draining : Draining

@@ -38,13 +38,6 @@ _OPEN_TAGS = (["health"], ["auth"])
 def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS) -> FastAPI:
     """The application with its middleware and routes; its models are loaded when it starts.
 
-    Parameters
-    ----------
-    settings : Settings
-        How to serve.
-    routers : sequence of APIRouter
-        What can be asked.
-
     Raises
     ------
     DataError

@@ -25,8 +25,6 @@ class Job:
     ----------
     id : str
         Cannot be guessed.
-    work, future
-        What the engine does.
     state : JobState
         Where it is; queued and running are told apart by :attr:`Work.progress`.
     result : Result or None
@@ -68,8 +66,6 @@ class Jobs:
 
     Parameters
     ----------
-    engine : Engine
-        Does the work.
     most : int
         Jobs that are kept; the one that ended longest ago makes room.
     mib : int

@@ -59,8 +59,6 @@ class ProblemError(MetsegError):
 
     Parameters
     ----------
-    status : int
-        HTTP status.
     detail : str
         What is wrong, in words for whoever made the request.
     headers : dict of str, optional

@@ -23,16 +23,8 @@ class Services:
     ----------
     settings : Settings
         What the server was told.
-    metrics : Metrics
-        Numbers for Prometheus.
     draining : Draining
         Whether the server is closing.
-    decoder : Decoder
-        From upload to study.
-    thread : ModelThread
-        Runs networks.
-    model_registry : ModelRegistry
-        Models by name.
     engine : Engine
         The queue in front of the networks.
     jobs : Jobs

@@ -21,8 +21,6 @@ class Settings(BaseSettings):
 
     Attributes
     ----------
-    host, port : str, int
-        Address to listen on.
     token : SecretStr or None
         What clients must send as ``Authorization: Bearer``; needed on every address but the loopback.
     model, device : str
@@ -50,8 +48,6 @@ class Settings(BaseSettings):
     headers_seconds, idle_seconds, body_seconds, answer_seconds : float
         How long a client may take to send its headers, the next bytes of its body and all of it, and to read the
         next part of an answer.
-    connections : int
-        Most open connections.
     drain_seconds, grace_seconds : float
         After SIGTERM: how long the server says that it is not ready and still takes requests, and how long accepted
         requests may take then.

@@ -63,8 +63,6 @@ def fold(
 
     Parameters
     ----------
-    rng : Generator
-        Source of randomness.
     shape, spacing : tuple
         Grid size and voxel size in mm along (z, y, x).
     space : Space

@@ -50,8 +50,6 @@ def grid_noise(
 
     Parameters
     ----------
-    rng : Generator
-        Source of randomness.
     shape, spacing : tuple
         Grid size and voxel size in mm along (z, y, x).
     wavelength : float
@@ -80,8 +78,6 @@ class PointNoise:
 
     Parameters
     ----------
-    rng : Generator
-        Source of randomness.
     wavelength : float
         Typical distance between two maxima, in mm.
     """

@@ -154,8 +154,6 @@ def draw_lesion(
         The head; not changed.
     mask : ndarray of uint8, shape (z, y, x)
         Lesions already there; not changed.
-    spec : LesionSpec
-        What to draw.
     spacing : tuple of float
         Voxel size in mm along (z, y, x); a guess will do for simulation.
     sequences : sequence of Sequence, length c

@@ -22,8 +22,6 @@ class Augmentation:
 
     Parameters
     ----------
-    config : AugmentationConfig
-        How much of what.
     crop : int
         Side of the crop, pixels.
     preprocessing : PreprocessingConfig

@@ -144,8 +144,6 @@ class Calibration(BaseModel):
         Logits are to be divided by this.
     patients : tuple of str
         Whose voxels these are; none was trained on by the weights that answered for it.
-    voxels : int
-        How many.
     nll_before, nll_after : float
         Mean negative log-likelihood of a voxel, without and with the temperature.
     before, after : Reliability

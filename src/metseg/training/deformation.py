@@ -74,8 +74,6 @@ def random_deformation(
 
     Parameters
     ----------
-    config : AugmentationConfig
-        How much of what.
     crop : int
         Side of the crop, pixels. A slice smaller than that lies somewhere in it.
     size : tuple of int

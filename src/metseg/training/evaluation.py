@@ -22,8 +22,6 @@ class Evaluation(BaseModel):
 
     Attributes
     ----------
-    model, weights_sha256 : str
-        What was measured.
     preprocessing, postprocessing
         The exact configurations.
     clahe : Clahe
@@ -64,8 +62,6 @@ def evaluate(
     ----------
     checkpoint : Checkpoint
         The model, with the preprocessing to measure it with; see :meth:`~metseg.checkpoints.Checkpoint.with_clahe`.
-    data : Path or sequence of Path
-        As for training.
     patients : iterable of str, optional
         Just these.
     device : str

@@ -71,8 +71,6 @@ def train(
 
     Parameters
     ----------
-    config : TrainingConfig
-        The run.
     data : Path or sequence of Path
         A folder that :func:`metseg.study.find_studies` understands; of a patient who is in several the first counts.
     out : Path

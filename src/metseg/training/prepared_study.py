@@ -18,10 +18,6 @@ class PreparedStudy:
 
     Attributes
     ----------
-    name : str
-        The study.
-    patient : str
-        Whom it is of.
     views : ndarray of float16, shape (z, v, c, height, width)
         Every slice, see :meth:`metseg.preprocessing.Preprocessor.views`.
     masks : ndarray of uint8, shape (z, height, width)

@@ -79,22 +79,12 @@ class SimulationScore(BaseModel):
 
     Attributes
     ----------
-    model : str
-        Name.
     weights_sha256 : tuple of str
         Of its weights; several for the folds of a cross-validation.
-    postprocessing : PostprocessingConfig
-        Threshold and filters.
-    simulation : MetastasisConfig
-        What was drawn.
-    seed : int
-        Of the drawing.
     seen : tuple of str
         Those of the patients that the model was trained on.
     false_lesions : dict of str to int
         By patient: predicted lesions that touch neither an inserted lesion nor an outlined real one.
-    lesions : tuple of SimulatedLesion
-        Every inserted lesion.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -182,8 +172,6 @@ class SimulatedHead:
 
     Attributes
     ----------
-    original : Study
-        As it was.
     insertion : Insertion
         The copy with the lesions.
     z : tuple of int
@@ -202,8 +190,6 @@ def simulate_heads(
 
     Parameters
     ----------
-    data : Path or DataFolder
-        As for training.
     patients : iterable of str, optional
         Just these.
     seed : int
@@ -256,8 +242,6 @@ def score_simulated(
 
     Parameters
     ----------
-    checkpoint : Checkpoint
-        The model.
     data, patients, seed, config
         See :func:`simulate_heads`.
     device : str

@@ -42,8 +42,6 @@ def make_folds(patients: Iterable[str], folds: int, seed: int, joined: Joined | 
 
     Parameters
     ----------
-    patients : iterable of str
-        All patients.
     folds : int
         How many parts, of sizes that differ by one patient at most.
     seed : int

@@ -36,12 +36,6 @@ class Trainer:
 
     Parameters
     ----------
-    config : TrainingConfig
-        The run.
-    studies : list of PreparedStudy
-        Training patients.
-    device : str
-        A resolved device name.
     parent : Checkpoint, optional
         Weights to start from; needed for a first start with ``config.init`` only, since a saved state has its own.
 
@@ -49,8 +43,6 @@ class Trainer:
     ----------
     epoch, step : int
         Epochs done, and steps done of the next one.
-    best : float
-        Best mean Dice so far.
     history : list of dict
         One row per epoch.
     pending : dict or None

@@ -69,8 +69,6 @@ def transfer(network: SegmentationNetwork, parent: Checkpoint, sequences: Sequen
 
     Parameters
     ----------
-    network : SegmentationNetwork
-        What to fill.
     parent : Checkpoint
         Where from.
     sequences : sequence of str

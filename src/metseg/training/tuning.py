@@ -44,8 +44,6 @@ class TuningConfig(BaseModel):
     ----------
     trials : int
         Settings to try, the base among them.
-    epochs, steps_per_epoch : int
-        Length of each training.
     folds : int
         Inner folds; every trial trains a network for each.
     patients : int or None
@@ -79,8 +77,6 @@ class TrialRow:
         the patient.
     threshold : float or None
         Threshold of that Dice.
-    settings : dict
-        What was varied.
     seconds : float
         How long it took.
     """

@@ -52,8 +52,6 @@ class RefusedError(MetsegError):
 
     Parameters
     ----------
-    status : int
-        Of HTTP.
     detail : str
         RejectionReason, in the server's words.
     """
@@ -89,11 +87,6 @@ class Client:
     """Speaks to one server; proxies of the environment are not used. A context manager.
 
     All methods raise :class:`ServerDownError`, :class:`RefusedError` or :class:`BusyError`.
-
-    Parameters
-    ----------
-    address : Address
-        Of the server.
     """
 
     def __init__(self, address: Address) -> None:

@@ -43,12 +43,6 @@ def outline(client: Client, upload: Upload, model: str, clahe: str = "") -> Gene
 
     Parameters
     ----------
-    client : Client
-        Of the server.
-    upload : Upload
-        The study.
-    model : str
-        One of the server's.
     clahe : str
         Which slices it is shown: on, off or average; what its card says if empty.
 

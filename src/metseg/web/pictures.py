@@ -99,8 +99,6 @@ def draw(
         Which slice of the plane it is.
     marked : sequence of Lesions
         Drawn in this order.
-    marking : Marking
-        How.
 
     Returns
     -------

@@ -37,8 +37,6 @@ class Result:
 
     Attributes
     ----------
-    name : str
-        Of the study.
     answer : Answer
         Facts, lesions and notices.
     voxels : ndarray, shape (c, z, y, x), uint8 or uint16
@@ -47,8 +45,6 @@ class Result:
         The same after the model's window and CLAHE.
     mask : ndarray of uint8, shape (z, y, x)
         1 inside lesions.
-    files : Downloads
-        To take home.
     """
 
     name: str

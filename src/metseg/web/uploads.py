@@ -33,8 +33,6 @@ class Upload:
     ----------
     name : str
         What it is called on the page.
-    content : bytes
-        The file.
     file_name : str
         Name of the file; the server does not go by it.
     remarks : tuple of str

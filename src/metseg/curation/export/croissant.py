@@ -69,8 +69,6 @@ def croissant(manifest: Manifest, files: Sequence[ExportedFile]) -> dict[str, An
 
     Parameters
     ----------
-    manifest : Manifest
-        As far as it is known.
     files : sequence of ExportedFile
         Those that belong to no case.
     """

@@ -43,8 +43,6 @@ class Export:
 
     Attributes
     ----------
-    out : Path
-    manifest : Manifest
     written, kept : int
         Cases whose files were made, and cases whose files were in place already.
     left_out : tuple of str
@@ -83,18 +81,14 @@ def exporting_project(
 
     Parameters
     ----------
-    project : Project
     out : str or Path
         New or empty folder, or one that holds an export of this project in this layout.
-    layout : Layout
     cases : collection of str, optional
         Only these.
     statuses : collection of Status
         Only cases that stand there.
     held_out : float
         Share of patients that are not for training, 0 to below 1.
-    seed : int
-        Decides who they are.
     patient_pattern : str
         Regular expression whose first group, in a case's name, names the patient; by default each case is of a patient
         of its own.

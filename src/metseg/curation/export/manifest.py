@@ -72,9 +72,6 @@ class ExportedFile(_Value):
     ----------
     path : str
         From the export's folder, with ``/``.
-    role : Role
-    sha256 : str
-    bytes : int
     z : int or None
         The slice it holds; ``None`` if it holds all, or none.
     """
@@ -116,10 +113,8 @@ class ExportedLesion(_Value):
 
     Attributes
     ----------
-    id : int
     origin : Origin
         DICOM's word for how it came to be.
-    voxels : int
     runs : str
         Its voxels as ``start+length`` of each run in the flat volume (z-y-x order, from 0).
     """
@@ -139,16 +134,13 @@ class ExportedCase(_Value):
         Its name in the project, and in the names of files.
     patient : str
         Whom it is of; decides the side.
-    side : Side
     status, reason, status_time, status_by
         Where it stood, why, since when, by whose record (a pseudonym).
-    shape : (z, y, x)
     spacing : (z, y, x) in mm, or None if unknown
     placement : Geometry or None
         Where the voxels are, if that is known.
     placement_lost : bool
         Whether that was known once.
-    sequences : tuple of Sequence
     sources : tuple of str
         sha256 of the image files it was made from.
     labels_sha256 : str
@@ -156,12 +148,8 @@ class ExportedCase(_Value):
     journal : JournalPosition
         The mask's parent: the state of the case that was exported.
     model : ModelMask or None
-    lesions : tuple of ExportedLesion
     statistics : EditStatistics
         With the annotators' pseudonyms.
-    software : str
-        What wrote it.
-    files : tuple of ExportedFile
     """
 
     name: str
@@ -216,16 +204,10 @@ class Manifest(_Value):
 
     Attributes
     ----------
-    layout : Layout
-    project : str
-        Id of the project.
-    software : str
     time : datetime
         Of the newest record that is in it, so that the same cases give the same bytes.
     licence : str
         Of the data; empty if nobody said.
-    split : SplitRule
-    cases : tuple of ExportedCase
     files : tuple of ExportedFile
         Those that belong to no case.
     sha256 : str

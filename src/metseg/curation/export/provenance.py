@@ -71,8 +71,6 @@ def describe_case(view: CaseView, *, stem: str, patient: str, side: Side) -> Exp
     ----------
     view : CaseView
         The case as it is exported.
-    stem, patient : str
-    side : Side
 
     Raises
     ------

@@ -50,9 +50,6 @@ def importing_export(project: Project, out: str | Path, *, annotator: str = "") 
 
     Parameters
     ----------
-    project : Project
-    out : str or Path
-        The export.
     annotator : str
         Pseudonym of who does this.
 

@@ -73,7 +73,6 @@ class Workspace:
     ----------
     out : Path
         Is made if need be.
-    plan : Plan
     """
 
     def __init__(self, out: Path, plan: Plan) -> None:
@@ -136,7 +135,6 @@ class Workspace:
 
         Parameters
         ----------
-        made : sequence of StagedFile
         case : ExportedCase, optional
             Whose they are, without files.
 

@@ -16,8 +16,6 @@ def copy_slice(labels: Labels, label: int, source: int, target: int) -> Change:
     ----------
     labels : ndarray of uint16, shape (z, y, x)
         0 outside, else the lesion's label.
-    label : int
-        The lesion.
     source, target : int
         Indices of the slices.
 

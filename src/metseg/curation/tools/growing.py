@@ -41,8 +41,6 @@ def grow(
         0 outside, else the lesion's label.
     probabilities : ndarray of float32 (0 to 1) or uint8 (0 to 255), shape (z, y, x)
         What the network gave.
-    label : int
-        The lesion.
     step : float
         Share of its voxels to add at least; more gives a superset.
     spacing : tuple of float, optional

@@ -34,8 +34,6 @@ def split(
     ----------
     labels : ndarray of uint16, shape (z, y, x)
         0 outside, else the lesion's label.
-    label : int
-        The lesion to cut.
     first, second : tuple of int
         One voxel (z, y, x) in each of the halves to be. The half of ``first`` keeps ``label``.
     new : int, optional
@@ -113,8 +111,6 @@ def merge(labels: Labels, ids: Iterable[int]) -> Change:
     ----------
     labels : ndarray of uint16, shape (z, y, x)
         0 outside, else the lesion's label.
-    ids : iterable of int
-        The lesions.
 
     Raises
     ------

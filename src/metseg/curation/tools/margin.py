@@ -27,8 +27,6 @@ def dilate(labels: Labels, label: int, *, z: int | None = None) -> Change:
     ----------
     labels : ndarray of uint16, shape (z, y, x)
         0 outside, else the lesion's label.
-    label : int
-        The lesion.
     z : int, optional
         Index of the only slice to change; all slices that the lesion is in by default.
 
@@ -54,8 +52,6 @@ def erode(labels: Labels, label: int, *, z: int | None = None) -> Change:
     ----------
     labels : ndarray of uint16, shape (z, y, x)
         0 outside, else the lesion's label.
-    label : int
-        The lesion.
     z : int, optional
         Index of the only slice to change; all slices that the lesion is in by default.
 

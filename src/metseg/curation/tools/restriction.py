@@ -17,7 +17,6 @@ def within_range(labels: Labels, made: Change, image: npt.NDArray[Any], low: flo
     ----------
     labels : ndarray of uint16, shape (z, y, x)
         The labels that ``made`` is a change of.
-    made : Change
     image : ndarray, shape (z, y, x)
         Intensities.
     low, high : float

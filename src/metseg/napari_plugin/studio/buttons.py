@@ -59,8 +59,6 @@ class WorkBar(QWidget):
 
         Parameters
         ----------
-        activity : Activity
-        progress : Progress
         unit : str
             What is counted; ``what`` of the progress if it is empty.
         quicker : str

@@ -29,10 +29,6 @@ class CanvasVisual(ConnectionMixin, ABC):
 
     Nobody can select, save or delete it, for it is no layer: it is drawn by vispy in the scene of napari's public
     ``QtViewer``. In a viewer without a window, nothing is drawn.
-
-    Parameters
-    ----------
-    viewer : ViewerModel
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
@@ -103,10 +99,6 @@ class CanvasVisual(ConnectionMixin, ABC):
 class CanvasPicture(CanvasVisual):
     """Numbers in colours.
 
-    Parameters
-    ----------
-    viewer : ViewerModel
-
     Attributes
     ----------
     values : ndarray of uint8, shape (z, y, x) or (y, x), or None
@@ -168,7 +160,6 @@ class CanvasLine(CanvasVisual):
 
     Parameters
     ----------
-    viewer : ViewerModel
     colour : str
         As ``#rrggbb``.
     """

@@ -31,15 +31,6 @@ class CanvasTool(ConnectionMixin, ABC):
 
     The layer stays in napari's pan-and-zoom mode, of which the wheel and the other buttons keep their meaning; Space
     held lets the left button move the camera. Choosing one of napari's own modes, or Escape, ends the tool.
-
-    Parameters
-    ----------
-    tools : Tools
-    labels : CaseLabels
-        Of the open case.
-    trace : Trace
-    cursor : str
-        As napari names it.
     """
 
     def __init__(self, tools: Tools, labels: CaseLabels, trace: Trace, cursor: str) -> None:
@@ -173,13 +164,7 @@ class Ruler(CanvasTool):
 
 
 class CanvasTools(ConnectionMixin):
-    """Gives the mouse to the tool that the state names, on the labels of the case that is open.
-
-    Parameters
-    ----------
-    studio : Studio
-    tools : Tools
-    """
+    """Gives the mouse to the tool that the state names, on the labels of the case that is open."""
 
     def __init__(self, studio: Studio, tools: Tools) -> None:
         super().__init__()

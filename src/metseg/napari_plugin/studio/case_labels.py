@@ -41,7 +41,6 @@ class Edit:
 
     Attributes
     ----------
-    kind : EditKind
     start : tuple of int
         Where the smallest box that holds it begins, as (z, y, x).
     block : ndarray of uint16, shape (z, y, x)
@@ -261,7 +260,6 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
             Places of the voxels, one array for each axis.
         values : ndarray of uint16
             Their new labels.
-        kind : EditKind
         detail : dict, optional
             What the tool says of itself.
         prediction_edit : PredictionEdit, optional

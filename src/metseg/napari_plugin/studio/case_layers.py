@@ -45,14 +45,7 @@ Shown = tuple[tuple[Image, ...], CaseLabels]
 
 
 class CaseLayers:
-    """An image layer for each sequence and a labels layer.
-
-    Parameters
-    ----------
-    viewer : ViewerModel
-    own : OwnLayers
-        Keeps them.
-    """
+    """An image layer for each sequence and a labels layer."""
 
     def __init__(self, viewer: ViewerModel, own: OwnLayers) -> None:
         self._viewer = viewer

@@ -37,13 +37,10 @@ class CaseRow:
 
     Attributes
     ----------
-    name : str
-    status : Status
     benefit : float
         Of looking at it, against the case with most: 0 to 1.
     note : str
         What to do, or where it stands.
-    tip : str
     problem : bool
         It cannot be opened.
     """
@@ -68,8 +65,6 @@ def rows_of(
 
     Parameters
     ----------
-    cases : sequence of CaseSummary
-        As they are now.
     queue : ReviewQueue or None
         As it was worked out last; cases come by their names until then.
     left : mapping of str to int, optional
@@ -173,7 +168,6 @@ class CaseList(QListView):
         Called with the case's name.
     pointed : callable
         Called with the line that was clicked, or reached with the arrow keys.
-    colours : Colours
     """
 
     def __init__(self, chosen: Callable[[str], object], pointed: Callable[[CaseRow], object], colours: Colours) -> None:

@@ -30,9 +30,6 @@ class Cases(ConnectionMixin):
 
     Parameters
     ----------
-    viewer : ViewerModel
-    own : OwnLayers
-    state : StudioState
     shortcuts : Shortcuts
         Bound on the labels of the open case.
     tell, tell_error : callable

@@ -26,8 +26,6 @@ class Curve:
 
     Attributes
     ----------
-    points : sequence of (x, y)
-    colour : QColor
     width : float
         Of the line, pixels.
     dots : bool
@@ -45,10 +43,8 @@ class Plot(QWidget):
 
     Parameters
     ----------
-    title : str
     empty : str
         Shown while there is no point.
-    colours : Colours
     """
 
     def __init__(self, title: str, empty: str, colours: Colours) -> None:

@@ -21,13 +21,7 @@ _ESCAPE = KeyBinding.from_str("Escape")
 
 
 class EdgePreview:
-    """Shows what a tool would change, and keeps in mind whether the user thinks better of it.
-
-    Parameters
-    ----------
-    studio : Studio
-    tools : Tools
-    """
+    """Shows what a tool would change, and keeps in mind whether the user thinks better of it."""
 
     def __init__(self, studio: Studio, tools: Tools) -> None:
         self._studio = studio

@@ -64,8 +64,6 @@ class Editing(ConnectionMixin):
     ----------
     session : CaseSession
         Closed by :meth:`close`.
-    labels : CaseLabels
-    state : StudioState
     tell_error : callable
         Shows an error to the user.
     """

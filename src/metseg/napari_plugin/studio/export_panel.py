@@ -52,12 +52,7 @@ class Chosen(Enum):
 
 
 class ExportPanel(Panel):
-    """Export, verify, take back.
-
-    Parameters
-    ----------
-    studio : Studio
-    """
+    """Export, verify, take back."""
 
     def __init__(self, studio: Studio) -> None:
         super().__init__(translate("studio", "Export"), studio)

@@ -43,16 +43,12 @@ class ExportOrder:
 
     Attributes
     ----------
-    project : Project
     folder : Path
         Each layout gets a folder of its own in it.
-    layouts : tuple of Layout
-    statuses : tuple of Status
     held_out : float
         Share of patients that are not for training.
     patient_pattern : str
         See :func:`metseg.curation.export.exporting_project`.
-    licence : str
     """
 
     project: Project

@@ -25,11 +25,8 @@ class FirstSteps(Panel):
 
     Parameters
     ----------
-    studio : Studio
     project : ProjectPanel
         Makes and opens projects.
-    proposing : Proposing
-    reviewing : Reviewing
     """
 
     def __init__(self, studio: Studio, project: ProjectPanel, proposing: Proposing, reviewing: Reviewing) -> None:

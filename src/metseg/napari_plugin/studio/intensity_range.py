@@ -22,7 +22,6 @@ class IntensityRange(Part["ToolState"]):
 
     Parameters
     ----------
-    studio : StudioState
     tools : ToolState
         Its ``only`` is shown and changed.
     """

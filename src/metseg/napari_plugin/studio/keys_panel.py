@@ -47,14 +47,7 @@ _MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_M
 
 
 class KeyButton(QPushButton):
-    """Shows a key; after a click on it, the next key pressed takes its place. Esc keeps it, Backspace resets it.
-
-    Parameters
-    ----------
-    panel : KeysPanel
-    title : str
-        What the key does.
-    """
+    """Shows a key; after a click on it, the next key pressed takes its place. Esc keeps it, Backspace resets it."""
 
     def __init__(self, panel: KeysPanel, title: str) -> None:
         super().__init__()

@@ -20,8 +20,6 @@ class LesionDock(QObject):
 
     Parameters
     ----------
-    viewer : ViewerModel
-    panel : LesionPanel
     below : QVBoxLayout
         Takes the table if the viewer has no window, or the user closes the dock.
     """

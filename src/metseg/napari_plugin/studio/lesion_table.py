@@ -32,12 +32,7 @@ if TYPE_CHECKING:
 
 
 class LesionPanel(Panel):
-    """The lesion table, what it adds up to, and its export.
-
-    Parameters
-    ----------
-    studio : Studio
-    """
+    """The lesion table, what it adds up to, and its export."""
 
     def __init__(self, studio: Studio) -> None:
         super().__init__("", studio)

@@ -22,10 +22,6 @@ class LesionView(QTableView):
 
     Keys that do not move within the table go to napari. A click on the header sorts, a right click on it chooses the
     columns.
-
-    Parameters
-    ----------
-    lesions : SortedLesions
     """
 
     #: The user moved to a row, by mouse or key.

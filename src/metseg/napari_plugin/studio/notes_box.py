@@ -18,12 +18,7 @@ _LONGEST, _MOST_SHOWN = 2000, 3
 
 
 class NotesBox(Part[StudioState]):
-    """The newest notes, and a line for another one; Return keeps it in the case's journal.
-
-    Parameters
-    ----------
-    studio : Studio
-    """
+    """The newest notes, and a line for another one; Return keeps it in the case's journal."""
 
     def __init__(self, studio: Studio) -> None:
         super().__init__(studio.state)

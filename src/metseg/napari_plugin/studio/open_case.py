@@ -28,15 +28,12 @@ class OpenCase:
 
     Attributes
     ----------
-    name : str
     view : CaseView
         What is on the disk; the session itself, if the case is edited.
     session : CaseSession or None
         ``None`` if the case is only looked at.
-    study : Study
     images : tuple of Image
         A layer for each sequence.
-    labels : CaseLabels
     prediction : Prediction or None
         The newest one that was taken over.
     guide : ndarray, shape (z, y, x)
@@ -103,15 +100,10 @@ class CaseLoader:
 
     Parameters
     ----------
-    project : Project
-    name : str
-        Of the case.
     annotator : str
         Pseudonym for the journal.
     after : tuple of callable
         Called in the thread at first: they wait until this case, if it was open here before, is closed.
-    read_only : bool
-        Just look at it.
     """
 
     def __init__(

@@ -10,12 +10,7 @@ if TYPE_CHECKING:
 
 
 class OwnLayers:
-    """Layers of the open case: the next case fills them anew, for adding one stops napari's window for 0.1 to 0.4 s.
-
-    Parameters
-    ----------
-    viewer : ViewerModel
-    """
+    """Layers of the open case: the next case fills them anew, for adding one stops napari's window for 0.1 to 0.4 s."""
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer

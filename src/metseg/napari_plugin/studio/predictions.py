@@ -44,9 +44,6 @@ class Proposal:
     ----------
     case : str
         Name of the case it is of.
-    answer : Segmentation
-    provenance : Provenance
-    plan : PredictionPlan
     keep_hand : bool
         Whether what was drawn by hand stays.
     changes : ndarray of uint8, shape (z, y, x)
@@ -103,8 +100,6 @@ def changes(before: npt.NDArray[np.uint16], plan: PredictionPlan) -> npt.NDArray
     ----------
     before : ndarray of uint16, shape (z, y, x)
         The labels as they are.
-    plan : PredictionPlan
-        Of these labels.
     """
     after, lost = np.zeros(_IDS, np.uint8), np.zeros(_IDS, np.uint8)
     for ids, change in (

@@ -30,10 +30,6 @@ class ProjectPanel(Panel):
     """Project, case, saved or not, and what the user must know.
 
     What is set once, the project and the annotator, is one line while a project is open; a click on it shows the rest.
-
-    Parameters
-    ----------
-    studio : Studio
     """
 
     def __init__(self, studio: Studio) -> None:

@@ -35,13 +35,7 @@ _COLUMNS = (
 
 
 class PromotionView(QWidget):
-    """Shows a :class:`~metseg.retraining.PromotionCheck`: its word, what can be done now, and what it rests on.
-
-    Parameters
-    ----------
-    actions : sequence of QWidget
-        What can be done now.
-    """
+    """Shows a :class:`~metseg.retraining.PromotionCheck`: its word, what can be done now, and what it rests on."""
 
     def __init__(self, actions: Sequence[QWidget]) -> None:
         super().__init__()

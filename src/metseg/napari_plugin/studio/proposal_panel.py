@@ -35,12 +35,7 @@ _WORDS = {
 
 
 class ProposalPanel(Panel):
-    """Predict the open case, or all that nobody has edited.
-
-    Parameters
-    ----------
-    studio : Studio
-    """
+    """Predict the open case, or all that nobody has edited."""
 
     def __init__(self, studio: Studio) -> None:
         super().__init__(translate("studio", "Network"), studio)

@@ -32,14 +32,7 @@ _TABLE = colour_table(
 
 
 class ProposalPicture(ConnectionMixin):
-    """At most one preview over the canvas, in 2D; in 3D the labels are seen as they are.
-
-    Parameters
-    ----------
-    viewer : ViewerModel
-    own : OwnLayers
-        Keeps the case's labels.
-    """
+    """At most one preview over the canvas, in 2D; in 3D the labels are seen as they are."""
 
     def __init__(self, viewer: ViewerModel, own: OwnLayers) -> None:
         super().__init__()

@@ -45,20 +45,12 @@ PREDICT, TAKE_OVER = (
 class Proposing(ConnectionMixin):
     """Runs networks on the open case, or on all that nobody has edited.
 
-    Parameters
-    ----------
-    studio : Studio
-
     Attributes
     ----------
     case : str
         Name of the case that is being predicted; empty if none is.
     all : bool
         Whether all cases are being predicted.
-    summary : str
-        What came of it.
-    changed : Signal
-        One of these is another.
     """
 
     changed = Signal()

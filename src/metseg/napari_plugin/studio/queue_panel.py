@@ -32,12 +32,7 @@ if TYPE_CHECKING:
 
 
 class QueuePanel(Panel):
-    """The review queue of a project.
-
-    Parameters
-    ----------
-    studio : Studio
-    """
+    """The review queue of a project."""
 
     def __init__(self, studio: Studio) -> None:
         super().__init__("", studio)

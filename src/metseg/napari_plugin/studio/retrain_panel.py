@@ -31,12 +31,7 @@ _FEWEST_PATIENTS = 3
 
 
 class RetrainPanel(Panel):
-    """Train a network further on the approved cases, in a process of its own.
-
-    Parameters
-    ----------
-    studio : Studio
-    """
+    """Train a network further on the approved cases, in a process of its own."""
 
     def __init__(self, studio: Studio) -> None:
         super().__init__(translate("studio", "Retrain on approved cases"), studio)

@@ -32,17 +32,12 @@ _CALM = 250
 class Retraining(ConnectionMixin):
     """What the panel shows, and the process behind it.
 
-    Parameters
-    ----------
-    studio : Studio
-
     Attributes
     ----------
     parent : str
         Key of the network to start from.
     data : tuple of Path
         Folders of patients that are shown again.
-    epochs : int
     held_out : float
         Share of the project's patients that is evaluated on.
     run : RunState

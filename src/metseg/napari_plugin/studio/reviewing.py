@@ -39,10 +39,6 @@ Key = tuple[str, str]
 class Reviewing(ConnectionMixin):
     """Keeps ``state.queue``, ``state.slices`` and ``state.reviewed``, and steps through them.
 
-    Parameters
-    ----------
-    studio : Studio
-
     Attributes
     ----------
     plan : SlicePlan or None

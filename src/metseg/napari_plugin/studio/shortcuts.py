@@ -48,10 +48,6 @@ class Shortcut:
 class Shortcuts:
     """The studio's keys on a viewer and on one labels layer after the other.
 
-    Parameters
-    ----------
-    viewer : ViewerModel
-
     Attributes
     ----------
     changed : Signal

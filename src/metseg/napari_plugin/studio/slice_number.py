@@ -14,10 +14,6 @@ class SliceNumber(ConnectionMixin):
     """Writes the number by which people call the slice on the canvas, for napari's slider counts from 0.
 
     A text that the user or another plugin has put there stays.
-
-    Parameters
-    ----------
-    studio : Studio
     """
 
     def __init__(self, studio: Studio) -> None:

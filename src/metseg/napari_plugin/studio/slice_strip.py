@@ -28,7 +28,6 @@ class Strip:
         Expected rise of the case's Dice.
     first : tuple of int
         Slices that hold most of it.
-    reviewed : frozenset of int
     shown : int or None
         The slice on the screen.
     numbers : tuple of int
@@ -60,7 +59,6 @@ class SliceStrip(QWidget):
     ----------
     chosen : callable
         Called with the slice.
-    colours : Colours
     tip : callable
         Makes the tip of a slice, of its index and what is known of it.
     """

@@ -44,8 +44,6 @@ class StudioState:
 
     Attributes
     ----------
-    tab : Tab
-        Which tab is in front.
     annotator : str
         Pseudonym that goes into the journal of cases opened from now on.
     project : Project or None

@@ -42,7 +42,6 @@ class Studio(ConnectionMixin):
 
     Parameters
     ----------
-    viewer : ViewerModel
     state : StudioState, optional
         A fresh one by default.
     """
@@ -214,7 +213,6 @@ class Studio(ConnectionMixin):
             Of the open case as it is now: see :meth:`planned`.
         probabilities : ndarray of float, shape (z, y, x)
             0 to 1.
-        provenance : Provenance
         detail : mapping, optional
             JSON.
         disagreement : ndarray of float, shape (z, y, x), optional
@@ -273,8 +271,6 @@ class Studio(ConnectionMixin):
         ----------
         activity : Activity
             State's activity meanwhile.
-        title : str
-            In the activity bar.
         done : callable
             Called in the window's thread with the result, unless the work was cancelled or failed.
         stream : generator function

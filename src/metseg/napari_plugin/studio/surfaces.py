@@ -34,10 +34,6 @@ class Surfaces(ConnectionMixin):
     """ChunkedTask to 3D and back; in 3D, lesions are a surface layer in their colours instead of labels, and alone.
 
     Images are hidden meanwhile: what napari renders of them in 3D would pierce the surfaces.
-
-    Parameters
-    ----------
-    studio : Studio
     """
 
     def __init__(self, studio: Studio) -> None:

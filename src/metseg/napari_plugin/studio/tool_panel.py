@@ -72,12 +72,7 @@ _REDRAW = QT_TRANSLATE_NOOP("studio", "What the lesion has beyond the new outlin
 
 
 class ToolPanel(Panel):
-    """A button for every tool.
-
-    Parameters
-    ----------
-    studio : Studio
-    """
+    """A button for every tool."""
 
     def __init__(self, studio: Studio) -> None:
         super().__init__(translate("studio", "Correct"), studio)
@@ -246,10 +241,6 @@ class ToolMessage(Part[ToolState]):
     """What the last tool did, or why it did nothing; for a place that is seen whichever tab is in front.
 
     It keeps its line while a case is open, so that nothing below moves with each stroke.
-
-    Parameters
-    ----------
-    studio : Studio
     """
 
     def __init__(self, studio: Studio) -> None:

@@ -37,16 +37,12 @@ class ToolState:
         Which tool has the mouse.
     redraw, neighbours
         Of the guided brush, see :func:`metseg.curation.tools.guided_brush`.
-    edge : Edge
-        Of *grow* and *shrink*.
     only : (float, float), or None
         Lowest and highest intensity of what a brush may draw on.
     chosen : tuple of int
         Lesions selected in the table, the current one first.
     message : str
         What the last tool did, or why it did nothing.
-    refused : bool
-        Whether it did nothing.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()

@@ -18,12 +18,7 @@ _COLOURS = colour_table({_ADDING: "#00e5ff80", _REMOVING: "#ff404080"})
 
 
 class Trace:
-    """The path of a tool, in the shown slice.
-
-    Parameters
-    ----------
-    picture : CanvasPicture
-    """
+    """The path of a tool, in the shown slice."""
 
     def __init__(self, picture: CanvasPicture) -> None:
         self.picture = picture

@@ -30,15 +30,8 @@ class RunState:
     Attributes
     ----------
     config : RetrainingConfig or None
-    phase : Phase
-    progress : Progress
     losses : list of (float, float)
         Epochs done, as a fraction, and the loss of the step.
-    rows : list of dict
-        The log, an epoch each.
-    notices : list of str
-    problem : str
-        Why it failed.
     promotion : PromotionCheck or None
     """
 

@@ -38,12 +38,7 @@ _NARROW = (0.25, 0.85)
 
 
 class Viewing(ConnectionMixin):
-    """Gives mouse and keys their meaning for looking at the open case; napari has its own back without one.
-
-    Parameters
-    ----------
-    studio : Studio
-    """
+    """Gives mouse and keys their meaning for looking at the open case; napari has its own back without one."""
 
     def __init__(self, studio: Studio) -> None:
         super().__init__()

@@ -44,14 +44,8 @@ class StudioWidget(SessionWidget):
 
     Parameters
     ----------
-    napari_viewer : napari viewer
-        The viewer to work in.
     state : StudioState, optional
         State to show; a fresh one by default.
-
-    Attributes
-    ----------
-    studio : Studio
     """
 
     def __init__(self, napari_viewer: ViewerModel, state: StudioState | None = None) -> None:

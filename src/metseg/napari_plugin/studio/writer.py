@@ -53,7 +53,6 @@ class Writer:
 
     Parameters
     ----------
-    session : CaseSession
     told : callable
         Called, in any thread, when something was written or could not be.
     """

@@ -33,10 +33,6 @@ class Loaded:
     ----------
     name : str
         Under which it is asked for.
-    checkpoint : Checkpoint
-        Weights and card.
-    networks : dict of str to SharedNetwork
-        The network by device.
     """
 
     name: str

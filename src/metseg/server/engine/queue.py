@@ -74,14 +74,8 @@ class Work:
 
     Attributes
     ----------
-    study : Study
-        The study.
-    model : Loaded
-        The model.
     postprocessing : PostprocessingConfig
         How probabilities become a mask.
-    progress : Progress
-        How far it is.
     seconds_left : float or None
         How long it still takes, estimated; None until that can be said.
     notices : list of str
@@ -102,8 +96,6 @@ class Engine:
 
     Parameters
     ----------
-    thread : ModelThread
-        Runs networks.
     device : str
         Where.
     batch : int

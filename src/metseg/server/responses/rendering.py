@@ -34,8 +34,6 @@ class RenderedResponse:
 
     Attributes
     ----------
-    content : bytes
-        The body.
     media_type : str
         Its type.
     headers : dict of str
@@ -66,16 +64,10 @@ def render(result: Result, media_type: str, view: View, z: int | None, request_i
 
     Parameters
     ----------
-    result : Result
-        What to show.
     media_type : str
         One of :func:`~metseg.server.responses.offers` for ``view``.
-    view : View
-        What an image shows.
     z : int or None
         The slice of a PNG.
-    request_id : str
-        Goes into JSON.
     """
     headers = {
         "X-Model-Name": result.model,

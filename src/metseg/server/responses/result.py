@@ -20,8 +20,6 @@ class Result:
 
     Attributes
     ----------
-    decoded : Decoded
-        What was sent.
     mask : ndarray of uint8, shape (z, y, x)
         1 inside lesions.
     probabilities : ndarray of uint8, shape (z, y, x)
@@ -30,12 +28,6 @@ class Result:
         In the order of their first voxel.
     notices : tuple of str
         What must be said.
-    model, weights_sha256 : str
-        Which network.
-    preprocessing, postprocessing, clahe
-        How.
-    target : Target
-        What is inside the mask.
     about : dict
         What the sidecar of a mask's file says.
     """

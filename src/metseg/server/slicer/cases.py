@@ -18,11 +18,6 @@ _PATIENCE = 5.0
 class Cases:
     """The cases of one project, read from the disk each time: others work on it too.
 
-    Parameters
-    ----------
-    path : Path
-        The project's folder.
-
     Raises
     ------
     MetsegError

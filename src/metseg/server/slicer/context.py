@@ -26,18 +26,8 @@ class SlicerContext:
 
     Attributes
     ----------
-    cases : Cases
-        The project's cases.
-    images : Images
-        As volumes.
-    models : Models
-        What can be asked.
-    samples : Samples
-        Which image comes next.
     sessions : Sessions
         Images without a place in the project.
-    trainings : Trainings
-        The training.
     """
 
     cases: Cases

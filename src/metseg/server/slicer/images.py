@@ -23,7 +23,6 @@ class Volume:
 
     Attributes
     ----------
-    content : bytes
     sha256 : str
         Of ``content``.
     """

@@ -33,12 +33,8 @@ class Saved:
 
     Attributes
     ----------
-    status : Status
-        Of the case now.
     changed : int
         Voxels that are different now.
-    lesions, voxels : int
-        In the case now.
     """
 
     status: Status
@@ -52,12 +48,8 @@ def drawn_mask(decoded: Decoded, segments: Sequence[str], case: CaseDescription)
 
     Parameters
     ----------
-    decoded : Decoded
-        What was sent.
     segments : sequence of str
         Names of its values 1, 2, ...; without any, every value is lesion.
-    case : CaseDescription
-        Whose label it is.
 
     Raises
     ------

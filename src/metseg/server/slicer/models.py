@@ -23,8 +23,6 @@ class Offer:
 
     Attributes
     ----------
-    name : str
-    card : ModelCard
     file : Path
         Its file.
     """
@@ -46,8 +44,6 @@ class Models:
     ----------
     project : Path
         Its folder.
-    registry : ModelRegistry
-        The server's.
     """
 
     def __init__(self, project: Path, registry: ModelRegistry) -> None:

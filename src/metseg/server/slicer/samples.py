@@ -33,13 +33,7 @@ class Strategy(StrEnum):
 
 
 class Samples:
-    """Chooses images.
-
-    Parameters
-    ----------
-    cases : Cases
-        The project's.
-    """
+    """Chooses images."""
 
     def __init__(self, cases: Cases) -> None:
         self._cases = cases

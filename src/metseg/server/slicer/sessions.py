@@ -26,9 +26,6 @@ class Session:
 
     Attributes
     ----------
-    id : str
-    path : Path
-        The file as it was sent.
     created, used : float
         Seconds since 1970.
     """

@@ -54,14 +54,6 @@ class Training:
 
     Attributes
     ----------
-    id : str
-    model : str
-        What is trained further.
-    options : TrainingOptions
-    folder : str
-        In the project.
-    state : TaskState
-    begun, ended : datetime
     lines : deque of str
         The last that was said; never empty.
     statistics : dict

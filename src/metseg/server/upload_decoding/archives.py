@@ -25,8 +25,6 @@ def unpack(path: Path, folder: Path, most: int) -> None:
 
     Parameters
     ----------
-    path : Path
-        The zip.
     folder : Path
         Where its slices go, in its own folders.
     most : int

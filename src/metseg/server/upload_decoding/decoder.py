@@ -26,8 +26,6 @@ class Decoder:
 
     Parameters
     ----------
-    limits : Limits
-        The largest image.
     processes : int
         Uploads that are decoded at once.
     seconds : float
@@ -66,8 +64,6 @@ class Decoder:
 
         Parameters
         ----------
-        upload : binary file
-            What was sent.
         sequences : tuple of Sequence, optional
             Which sequence each channel is.
 

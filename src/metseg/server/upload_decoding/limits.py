@@ -23,8 +23,6 @@ class UploadRejected(MetsegError):
 
     Parameters
     ----------
-    why : Reason
-        The kind of refusal.
     reason : str
         What is wrong, in words for the person who sent it.
     """

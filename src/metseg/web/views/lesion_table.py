@@ -21,12 +21,8 @@ def show_lesion_table(result: Result, colour: str, place: str = "") -> None:
 
     Parameters
     ----------
-    result : Result
-        Of one network.
     colour : str
         Its lesions' colour on the pictures, for CSS.
-    place : str
-        Tells tables apart.
     """
     lesions = result.answer.lesions
     network = escape(", ".join(filter(None, (result.model, result.target))))
