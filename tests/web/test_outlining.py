@@ -15,9 +15,9 @@ import tifffile
 
 from metseg.errors import MetsegError
 from metseg.events import Finished, Notice, Progress, drain
+from metseg.http_documents import JobState, MaskDocument
 from metseg.study import Study
 from metseg.web.client import JSON, NIFTI, TIFF, Address, Client, RefusedError, ServerDownError
-from metseg.web.documents import Answer, State
 from metseg.web.outlining import JobProgress, outline
 from metseg.web.report import as_report
 from metseg.web.uploads import Upload, pack_study
@@ -32,7 +32,7 @@ def test_a_result_is_what_the_api_answers_and_what_was_sent(
     result = drain(outline(client, upload, "small"))
     assert result.files.mask == ask(upload.content, "small", TIFF)
     assert result.files.nifti == ask(upload.content, "small", NIFTI)
-    other = Answer.model_validate_json(ask(upload.content, "small", JSON))
+    other = MaskDocument.model_validate_json(ask(upload.content, "small", JSON))
     assert (result.answer.lesions, result.answer.image) == (other.lesions, other.image)
     np.testing.assert_array_equal(result.voxels, head.voxels)
     assert result.answer.image.spacing == pytest.approx(head.geometry.spacing)
@@ -126,10 +126,10 @@ def _stack(depth: int) -> bytes:
 @pytest.mark.parametrize(
     ("progress", "text"),
     [
-        (JobProgress(0, 36, State.QUEUED), "Waiting for the network: other studies are before this one"),
-        (JobProgress(8, 36, State.RUNNING), "small: 8 of 36 slices"),
-        (JobProgress(8, 36, State.RUNNING, 21.0), "small: 8 of 36 slices, about 20 s left"),
-        (JobProgress(36, 36, State.FINISHED), "Fetching the outlines"),
+        (JobProgress(0, 36, JobState.QUEUED), "Waiting for the network: other studies are before this one"),
+        (JobProgress(8, 36, JobState.RUNNING), "small: 8 of 36 slices"),
+        (JobProgress(8, 36, JobState.RUNNING, 21.0), "small: 8 of 36 slices, about 20 s left"),
+        (JobProgress(36, 36, JobState.FINISHED), "Fetching the outlines"),
     ],
 )
 def test_the_page_says_how_long_the_rest_takes(progress: JobProgress, text: str) -> None:

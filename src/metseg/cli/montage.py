@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -171,7 +171,7 @@ class _Tiles:
         from metseg.preprocessing import display_window
 
         self._gray, self._box, spacing = study.voxels[index][:, *box], box, study.geometry.spacing
-        self._limits = dict(zip(("vmin", "vmax"), display_window(study.voxels[index]), strict=True))
+        self._low, self._high = display_window(study.voxels[index])
         self._pixel = 1.0 if spacing is None else spacing[1] / spacing[2]
 
     @property
@@ -182,13 +182,14 @@ class _Tiles:
     def draw(self, ax: Axes, z: int, outlines: Seq[tuple[Mask | None, str, float]], label: str) -> None:
         """Draw slice ``z`` with the outline, colour and line width of each mask, and a label in its corner."""
         ax.set_axis_off()
-        ax.imshow(self._gray[z], cmap="gray", aspect=self._pixel, interpolation="lanczos", **self._limits)
+        look: dict[str, Any] = {"cmap": "gray", "interpolation": "lanczos", "vmin": self._low, "vmax": self._high}
+        ax.imshow(self._gray[z], aspect=self._pixel, **look)
         ax.autoscale(False)
         for mask, colour, width in outlines:
             if mask is not None and (cut := mask[z, *self._box]).any():
                 y, x = (np.arange(-1, size + 1) for size in cut.shape)
                 ax.contour(x, y, np.pad(cut, 1), levels=[0.5], colors=[colour], linewidths=[width])
-        corner = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top"}
+        corner: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top"}
         ax.annotate(label, (0, 1), xytext=(6, -6), color=TEXT, fontsize=8.5, **corner)
 
 

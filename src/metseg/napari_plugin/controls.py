@@ -9,6 +9,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt, QTimer
 from qtpy.QtGui import QPaintEvent, QResizeEvent
 from qtpy.QtWidgets import (
+    QBoxLayout,
     QCheckBox,
     QComboBox,
     QFrame,
@@ -40,6 +41,32 @@ _FLAGS_ROLE = Qt.ItemDataRole.UserRole - 1
 _TITLE_MARGIN, _ARROW_WIDTH = 8, 26
 #: Left and right of a button's text together, as the widgets' style sheet has them.
 _BUTTON_PADDING = 32
+
+
+def fill(
+    held: QWidget, layout: QBoxLayout, items: Iterable[QWidget | int], spacing: int, stretch: tuple[int, ...]
+) -> None:
+    """Put widgets into an empty one, without margins; a number among them is that much room."""
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(spacing)
+    for place, item in enumerate(items):
+        if isinstance(item, int):
+            layout.addSpacing(item)
+        else:
+            layout.addWidget(item, stretch[place] if place < len(stretch) else 0)
+    held.setLayout(layout)
+
+
+def row(*items: QWidget, spacing: int = 6, stretch: tuple[int, ...] = (1,), held: QWidget | None = None) -> QWidget:
+    """Widgets side by side, in ``held`` if it is given; ``stretch`` shares out what room is left."""
+    held = QWidget() if held is None else held
+    fill(held, QHBoxLayout(), items, spacing, stretch)
+    return held
+
+
+def column(held: QWidget, *items: QWidget | int, spacing: int = 6, stretch: tuple[int, ...] = ()) -> None:
+    """Widgets of ``held`` below each other."""
+    fill(held, QVBoxLayout(), items, spacing, stretch)
 
 
 class Part(ConnectionMixin, QWidget, Generic[State]):

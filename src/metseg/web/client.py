@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from metseg import DEFAULT_MODEL
 from metseg.errors import MetsegError
-from metseg.web.documents import Card, Cards, Job
+from metseg.http_documents import JobDocument, ModelDocument, ModelList
 from metseg.web.uploads import Upload
 
 JSON = "application/json"
@@ -24,13 +24,14 @@ _TIMEOUT = httpx.Timeout(60, connect=5, write=120)
 _USUAL_WAIT = 5
 _LONGEST_WAIT = 60
 
-_AUTOMATIC = Card(
+_AUTOMATIC = ModelDocument(
     name=DEFAULT_MODEL,
     usable=True,
     default=True,
     loaded=True,
     architecture="Chosen by the sequences of the image",
-    sequences=(),
+    target="",
+    sequences=[],
     threshold=None,
     smallest=None,
     clahe=None,
@@ -104,14 +105,14 @@ class Client:
         """Return if the server takes studies."""
         self._send("GET", "/readyz")
 
-    def models(self) -> tuple[Card, ...]:
+    def models(self) -> tuple[ModelDocument, ...]:
         """All models, usable or not; first ``auto``, if the server chooses one unless it is named."""
-        found = self._document(self._send("GET", "/models"), Cards)
+        found = self._document(self._send("GET", "/models"), ModelList)
         if not found.automatic:
-            return found.models
+            return tuple(found.models)
         return (_AUTOMATIC, *(card.model_copy(update={"default": False}) for card in found.models))
 
-    def start(self, upload: Upload, model: str, clahe: str = "") -> Job:
+    def start(self, upload: Upload, model: str, clahe: str = "") -> JobDocument:
         """Send a study for ``model`` to outline, with the names of its channels if the user gave any.
 
         Slices are shown as ``clahe`` says; as the model's card says if that is empty.
@@ -119,18 +120,18 @@ class Client:
         named = {"model": model, "sequences": upload.sequences, "clahe": clahe}
         params = {key: value for key, value in named.items() if value}
         files = {"file": (upload.file_name, upload.content)}
-        return self._document(self._send("POST", "/jobs", params=params, files=files), Job)
+        return self._document(self._send("POST", "/jobs", params=params, files=files), JobDocument)
 
-    def job(self, job: Job) -> Job:
+    def job(self, job: JobDocument) -> JobDocument:
         """The job as it is now."""
-        return self._document(self._send("GET", f"/jobs/{job.id}"), Job)
+        return self._document(self._send("GET", f"/jobs/{job.id}"), JobDocument)
 
-    def result(self, job: Job, media_type: str, view: str = "mask") -> bytes:
+    def result(self, job: JobDocument, media_type: str, view: str = "mask") -> bytes:
         """What came of a job that has finished, as ``media_type``."""
         answer = self._send("GET", f"/jobs/{job.id}/result", params={"view": view}, headers={"Accept": media_type})
         return answer.content
 
-    def forget(self, job: Job) -> None:
+    def forget(self, job: JobDocument) -> None:
         """Give a job up, or have its result forgotten; a server that cannot be told forgets it after a while."""
         with suppress(MetsegError):
             self._send("DELETE", f"/jobs/{job.id}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from metseg.web.documents import Answer, Card, Lesion
+from metseg.http_documents import LesionDocument, MaskDocument, ModelDocument
 
 UNKNOWN = "–"
 _SEQUENCES = {
@@ -30,7 +30,7 @@ def sentence(text: str) -> str:
     return text + ("" if text.endswith((".", "!", "?")) else ".")
 
 
-def sequence_names(answer: Answer) -> list[str]:
+def sequence_names(answer: MaskDocument) -> list[str]:
     """A name for each channel, no two alike."""
     names: list[str] = []
     for index, sequence in enumerate(answer.image.sequences):
@@ -39,7 +39,7 @@ def sequence_names(answer: Answer) -> list[str]:
     return names
 
 
-def describe_image(answer: Answer) -> str:
+def describe_image(answer: MaskDocument) -> str:
     """Slices, pixels, spacing and format in one line."""
     depth, rows, columns = answer.image.shape
     spacing = answer.image.spacing
@@ -47,7 +47,7 @@ def describe_image(answer: Answer) -> str:
     return f"{depth} slice{'s' * (depth > 1)} · {rows} × {columns} pixels · {size} · {answer.image.format.upper()}"
 
 
-def total_volume(lesions: Sequence[Lesion]) -> str:
+def total_volume(lesions: Sequence[LesionDocument]) -> str:
     """Of all lesions, in ml, or in voxels where spacing is not known."""
     known = [lesion.volume_mm3 for lesion in lesions if lesion.volume_mm3 is not None]
     if lesions and len(known) == len(lesions):
@@ -55,19 +55,19 @@ def total_volume(lesions: Sequence[Lesion]) -> str:
     return f"{sum(lesion.voxels for lesion in lesions):,} voxels"
 
 
-def found(lesions: Sequence[Lesion]) -> str:
+def found(lesions: Sequence[LesionDocument]) -> str:
     """How many lesions, and how much."""
     if not lesions:
         return "No lesion"
     return f"{len(lesions)} lesion{'s' * (len(lesions) > 1)}, {total_volume(lesions)}"
 
 
-def size_of(lesion: Lesion) -> str:
+def size_of(lesion: LesionDocument) -> str:
     """Volume of one lesion."""
     return f"{lesion.voxels:,} voxels" if lesion.volume_mm3 is None else f"{lesion.volume_mm3 / 1000:.2f} ml"
 
 
-def diameter_of(lesion: Lesion) -> str:
+def diameter_of(lesion: LesionDocument) -> str:
     """Longest in-plane diameter of one lesion, and at right angles to it."""
     if lesion.diameter_mm is None:
         return f"{lesion.diameter_px:.0f} px"
@@ -75,18 +75,18 @@ def diameter_of(lesion: Lesion) -> str:
     return f"{lesion.diameter_mm:.1f}{across} mm"
 
 
-def slices_of(lesion: Lesion) -> str:
+def slices_of(lesion: LesionDocument) -> str:
     """First and last slice of one lesion."""
     first, last = lesion.first_slice + 1, lesion.last_slice + 1
     return str(first) if first == last else f"{first}–{last}"
 
 
-def probability_of(lesion: Lesion) -> str:
+def probability_of(lesion: LesionDocument) -> str:
     """Mean probability of one lesion."""
     return UNKNOWN if lesion.mean_probability is None else f"{lesion.mean_probability:.2f}"
 
 
-def score_rows(card: Card) -> list[dict[str, str]]:
+def score_rows(card: ModelDocument) -> list[dict[str, str]]:
     """A model card's held-out scores, one row for each setting."""
     wanted = {
         "patients": ("Patients", "{:.0f}"),

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from metseg.errors import MetsegError
 from metseg.events import Event, Finished, Notice, Progress
+from metseg.http_documents import JobDocument, JobState, MaskDocument
 from metseg.web.client import JSON, NIFTI, TIFF, ZIP, BusyError, Client, RefusedError, ServerDownError
-from metseg.web.documents import Answer, Job, State
 from metseg.web.formatting import sentence
 from metseg.web.result import Downloads, Result, read_pages
 from metseg.web.uploads import Upload
@@ -60,11 +60,11 @@ def outline(client: Client, upload: Upload, model: str, clahe: str = "") -> Gene
     """
     job = yield from _start(client, upload, model, clahe)
     try:
-        while job.state in (State.QUEUED, State.RUNNING):
+        while job.state in (JobState.QUEUED, JobState.RUNNING):
             yield JobProgress(job.done, job.total, job.state, job.seconds_left)
             time.sleep(_POLL)
             job = client.job(job)
-        if job.state is not State.FINISHED:
+        if job.state is not JobState.FINISHED:
             raise OutliningError(job.problem or f"the server has given the study up ({job.state})")
         yield JobProgress(job.total, job.total, job.state)
         yield Finished(_fetch(client, job, upload))
@@ -72,7 +72,7 @@ def outline(client: Client, upload: Upload, model: str, clahe: str = "") -> Gene
         client.forget(job)
 
 
-def _start(client: Client, upload: Upload, model: str, clahe: str) -> Generator[Notice, None, Job]:
+def _start(client: Client, upload: Upload, model: str, clahe: str) -> Generator[Notice, None, JobDocument]:
     until = time.monotonic() + PATIENCE
     while True:
         try:
@@ -86,10 +86,10 @@ def _start(client: Client, upload: Upload, model: str, clahe: str) -> Generator[
                 time.sleep(1)
 
 
-def _fetch(client: Client, job: Job, upload: Upload) -> Result:
+def _fetch(client: Client, job: JobDocument, upload: Upload) -> Result:
     try:
         document = client.result(job, JSON)
-        answer = Answer.model_validate_json(document)
+        answer = MaskDocument.model_validate_json(document)
         mask = client.result(job, TIFF)
         shape = answer.image.shape
         return Result(
@@ -104,7 +104,7 @@ def _fetch(client: Client, job: Job, upload: Upload) -> Result:
         raise ServerDownError(f"the server's answer cannot be understood: {error}") from None
 
 
-def _nifti(client: Client, job: Job) -> bytes | None:
+def _nifti(client: Client, job: JobDocument) -> bytes | None:
     """The mask as NIfTI; ``None`` from a server that cannot write it."""
     try:
         return client.result(job, NIFTI)
@@ -114,7 +114,7 @@ def _nifti(client: Client, job: Job) -> bytes | None:
         raise
 
 
-def _masks(client: Client, job: Job, answer: Answer) -> bytes | None:
+def _masks(client: Client, job: JobDocument, answer: MaskDocument) -> bytes | None:
     """A mask for each file of a zip."""
     with suppress(RefusedError):
         return client.result(job, ZIP) if answer.image.format == "zip" else None

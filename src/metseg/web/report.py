@@ -9,9 +9,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from metseg import __version__
+from metseg.http_documents import LesionDocument
 from metseg.metrics import overlap
 from metseg.web import formatting
-from metseg.web.documents import Lesion
 from metseg.web.pictures import FIRST, SECOND, Frame, Lesions, Marking, as_png, draw
 from metseg.web.planes import Plane
 from metseg.web.result import Result
@@ -67,7 +67,7 @@ def _part(result: Result, colour: tuple[int, int, int]) -> dict[str, Any]:
     }
 
 
-def _row(lesion: Lesion) -> list[str]:
+def _row(lesion: LesionDocument) -> list[str]:
     return [
         str(lesion.lesion),
         formatting.slices_of(lesion),
@@ -78,7 +78,7 @@ def _row(lesion: Lesion) -> list[str]:
     ]
 
 
-def _slices(result: Result, lesions: list[Lesion]) -> dict[int, list[int]]:
+def _slices(result: Result, lesions: list[LesionDocument]) -> dict[int, list[int]]:
     """Slices where lesions are largest, and the numbers of those lesions, as many as are pictured."""
     found: dict[int, list[int]] = {}
     for lesion in lesions:

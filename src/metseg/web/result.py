@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
+from metseg.http_documents import MaskDocument
 from metseg.lesions import label_lesions
 from metseg.study.geometry import Geometry, Spacing
-from metseg.web.documents import Answer
 from metseg.web.pictures import Window, usual_window
 from metseg.web.planes import Region, drawn_steps, head_region
 
@@ -37,7 +37,7 @@ class Result:
 
     Attributes
     ----------
-    answer : Answer
+    answer : MaskDocument
         Facts, lesions and notices.
     voxels : ndarray, shape (c, z, y, x), uint8 or uint16
         What was sent.
@@ -48,7 +48,7 @@ class Result:
     """
 
     name: str
-    answer: Answer
+    answer: MaskDocument
     voxels: Voxels
     enhanced: Voxels
     mask: Mask

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from metseg.errors import MetsegError
-from metseg.web.documents import Card
+from metseg.http_documents import ModelDocument
 from metseg.web.planes import fullest
 from metseg.web.result import Result
 from metseg.web.uploads import Upload
@@ -22,7 +22,7 @@ class Session:
 
     Attributes
     ----------
-    cards : tuple of Card
+    cards : tuple of ModelDocument
         The server's models; empty until it has answered.
     upload : Upload or None
         The study that was sent last.
@@ -42,7 +42,7 @@ class Session:
         Rises when the file chooser is to be empty again.
     """
 
-    cards: tuple[Card, ...] = ()
+    cards: tuple[ModelDocument, ...] = ()
     upload: Upload | None = None
     wanted: tuple[str, ...] = ()
     clahe: str = ""

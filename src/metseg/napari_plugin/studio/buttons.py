@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
 
 from metseg.events import Progress
-from metseg.napari_plugin.controls import Hint, rename
+from metseg.napari_plugin.controls import Hint, column, rename, row
 from metseg.napari_plugin.state import Activity
 from metseg.napari_plugin.translations import translate
 from metseg.napari_plugin.waiting import Waiting
@@ -43,15 +43,7 @@ class WorkBar(QWidget):
         self.bar.setTextVisible(True)
         self.cancel = button(translate("studio", "Cancel"), translate("studio", "Stop. What is done stays."), cancel)
         self.slow = Hint()
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self.bar, 1)
-        row.addWidget(self.cancel)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        column.addLayout(row)
-        column.addWidget(self.slow)
+        column(self, row(self.bar, self.cancel, spacing=8), self.slow, spacing=4)
         self.hide()
 
     def show_work(self, activity: Activity, progress: Progress, unit: str = "", quicker: str = "") -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QT_TRANSLATE_NOOP, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLineEdit, QSpinBox, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QLineEdit, QSpinBox, QWidget
 
 from metseg.curation import Status
 from metseg.curation.export import Layout
-from metseg.napari_plugin.controls import Choice, Hint, Option
+from metseg.napari_plugin.controls import Choice, Hint, Option, row
 from metseg.napari_plugin.dialogs import ask_folder
 from metseg.napari_plugin.state import Activity
 from metseg.napari_plugin.studio.buttons import WorkBar, button, stand_out
@@ -107,10 +107,10 @@ class ExportPanel(Panel):
         self.add_row(translate("studio", "Patients"), self.patients)
         self.add_row(translate("studio", "Held out"), self.held_out)
         self.add_row(translate("studio", "Licence"), self.licence)
-        self.add_wide(_row(self.export, self.verify))
+        self.add_wide(row(self.export, self.verify, stretch=(1, 1)))
         for widget in (self.work, self.result, self.remarks, self.open):
             self.add_wide(widget)
-        self.add_wide(_row(self.new, self.here))
+        self.add_wide(row(self.new, self.here, stretch=(1, 1)))
         self.open.hide()
         for box in self.layouts.values():
             box.toggled.connect(self._show)
@@ -281,14 +281,4 @@ def _in_pairs(widgets: list[QCheckBox]) -> QWidget:
     grid.setVerticalSpacing(4)
     for number, widget in enumerate(widgets):
         grid.addWidget(widget, number // 2, number % 2)
-    return held
-
-
-def _row(first: QWidget, second: QWidget) -> QWidget:
-    held = QWidget()
-    row = QHBoxLayout(held)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(6)
-    row.addWidget(first, 1)
-    row.addWidget(second, 1)
     return held

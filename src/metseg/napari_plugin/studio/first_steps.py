@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
 from metseg.curation import Status
+from metseg.napari_plugin.controls import row
 from metseg.napari_plugin.studio.buttons import button, stand_out
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.translations import translate
@@ -108,12 +109,5 @@ class FirstSteps(Panel):
 
 
 def _row(mark: QLabel, *buttons: QPushButton) -> QWidget:
-    row = QWidget()
-    line = QHBoxLayout(row)
-    line.setContentsMargins(0, 0, 0, 0)
-    line.setSpacing(6)
     mark.setFixedWidth(_MARK)
-    line.addWidget(mark)
-    for one in buttons:
-        line.addWidget(one, 2 if one is buttons[0] else 1)
-    return row
+    return row(mark, *buttons, stretch=(0, 2, 1))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout
+from qtpy.QtWidgets import QCheckBox
 from superqt import QLabeledRangeSlider
 
-from metseg.napari_plugin.controls import Part
+from metseg.napari_plugin.controls import Part, row
 from metseg.napari_plugin.translations import translate
 from metseg.preprocessing import display_window
 
@@ -40,10 +40,7 @@ class IntensityRange(Part["ToolState"]):
         self.slider = QLabeledRangeSlider(Qt.Orientation.Horizontal)
         self.slider.setToolTip(tip)
         self.slider.valueChanged.connect(self._on_changed)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(self.box)
-        line.addWidget(self.slider, 1)
+        row(self.box, self.slider, spacing=-1, stretch=(0, 1), held=self)
         self.follow(studio.events, ("case",), self._on_case)
         self._on_case()
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QPoint
 from qtpy.QtGui import QAction, QColor  # type: ignore[attr-defined]  # QAction is there
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
 
 from metseg.curation import LesionRow, Origin, lesion_rows, write_lesion_rows
 from metseg.errors import MetsegError
 from metseg.lesions import find_midline, sum_of_target_diameters
 from metseg.napari_plugin.background import LatestOnlyWorker
-from metseg.napari_plugin.controls import Hint
+from metseg.napari_plugin.controls import Hint, row
 from metseg.napari_plugin.studio.lesion_model import LesionModel, SortedLesions
 from metseg.napari_plugin.studio.lesion_view import LesionView
 from metseg.napari_plugin.studio.panel import Panel
@@ -45,13 +45,8 @@ class LesionPanel(Panel):
         self.export = QPushButton("Export …")
         self.export.setToolTip("Write the table to a CSV file.")
         self.export.clicked.connect(self.ask_file)
-        below = QWidget()
-        line = QHBoxLayout(below)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(self.total, 1)
-        line.addWidget(self.export)
         self.add_wide(self.table)
-        self.add_wide(below)
+        self.add_wide(row(self.total, self.export, spacing=-1))
         self._labels: CaseLabels | None = None
         self._measuring = LatestOnlyWorker(self._on_measured, studio.tell_error)
         studio.add_closing(self._measuring.forget)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QLineEdit, QVBoxLayout
+from qtpy.QtWidgets import QLineEdit
 
-from metseg.napari_plugin.controls import Hint, Part
+from metseg.napari_plugin.controls import Hint, Part, column
 from metseg.napari_plugin.studio.state import StudioState
 from metseg.napari_plugin.translations import translate
 
@@ -28,11 +28,7 @@ class NotesBox(Part[StudioState]):
         self.line.setMaxLength(_LONGEST)
         self.line.setPlaceholderText(translate("studio", "Note on this case, kept with Return"))
         self.line.returnPressed.connect(self._keep)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        column.addWidget(self.known)
-        column.addWidget(self.line)
+        column(self, self.known, self.line, spacing=4)
         self.follow(studio.state.events, ("case", "notes"), self._show)
         self._show()
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QToolButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QToolButton
 
-from metseg.napari_plugin.controls import Hint, Part
+from metseg.napari_plugin.controls import Hint, Part, row
 from metseg.napari_plugin.dialogs import ask_folder
 from metseg.napari_plugin.state import Activity
 from metseg.napari_plugin.studio import colours
@@ -56,7 +56,7 @@ class ProjectPanel(Panel):
         self.annotator.setMaxLength(_LONGEST_NAME)
         self.annotator.setToolTip(translate("studio", "Written into the journal of cases that you open from now on."))
         self.annotator.textEdited.connect(lambda text: setattr(self.state, "annotator", text.strip()))
-        self.setup = _row(self.annotator, self.open, self.make)
+        self.setup = row(self.annotator, self.open, self.make)
         self.case = _Name(translate("studio", "No case is open"))
         self.case.setObjectName("caseName")
         self.status = QLabel()
@@ -79,17 +79,10 @@ class ProjectPanel(Panel):
             lambda: setattr(self.state, "messages", ()),
         )
         self.work = WorkBar(studio.cancel)
-        fold = _row(self.project, self.by)
-        held = QWidget()
-        line = QHBoxLayout(held)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(4)
-        line.addWidget(self.more)
-        line.addWidget(fold, 1)
-        self.add_wide(held)
+        self.add_wide(row(self.more, row(self.project, self.by), spacing=4, stretch=(0, 1)))
         self.add_wide(self.setup)
         self.add_wide(self.work)
-        self._case_line = _row(self.case, self.status, self.close_case)
+        self._case_line = row(self.case, self.status, self.close_case)
         self.add_wide(self._case_line)
         for widget in (self.saved, self.refused, self.look, self.messages, self.dismiss):
             self.add_wide(widget)
@@ -251,13 +244,3 @@ def saved_words(state: StudioState) -> str:
 def status_words(state: StudioState) -> str:
     """Where the open case stands, in words."""
     return "" if state.case is None else status_name(state.status)
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    held = QWidget()
-    row = QHBoxLayout(held)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(6)
-    for index, widget in enumerate(widgets):
-        row.addWidget(widget, 1 if index == 0 else 0)
-    return held

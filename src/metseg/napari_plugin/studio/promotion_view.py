@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QT_TRANSLATE_NOOP, Qt
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableWidget, QTableWidgetItem, QWidget
 
 from metseg.curation import PromotionResult
-from metseg.napari_plugin.controls import Hint
+from metseg.napari_plugin.controls import Hint, column
 from metseg.napari_plugin.studio.colours import GREEN, ORANGE, VERMILION
 from metseg.napari_plugin.translations import translate
 
@@ -59,11 +59,7 @@ class PromotionView(QWidget):
         self._header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self._header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.remarks = Hint()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        for widget in (self.title, self.reason, *actions, self.table, self.remarks):
-            layout.addWidget(widget)
+        column(self, self.title, self.reason, *actions, self.table, self.remarks)
         self._shown: PromotionCheck | None = None
         self.hide()
 
@@ -98,10 +94,10 @@ class PromotionView(QWidget):
 
     def _fill(self, row: int, name: str, cells: list[tuple[str, int]], tip: str, *, bold: bool = False) -> None:
         """One row; a cell's number says whether it is better (1) or worse (-1) than what it is beside."""
-        for column, (text, better) in enumerate([(name, 0), *cells]):
+        for place, (text, better) in enumerate([(name, 0), *cells]):
             item = QTableWidgetItem(text)
             item.setToolTip(f"{name}, {tip}" if tip else translate("studio", "mean Dice, and sums"))
-            if column:
+            if place:
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             if better:
                 item.setForeground(QColor(GREEN if better > 0 else VERMILION))
@@ -109,7 +105,7 @@ class PromotionView(QWidget):
                 font = self.table.font()
                 font.setBold(True)
                 item.setFont(font)
-            self.table.setItem(row, column, item)
+            self.table.setItem(row, place, item)
 
 
 def _cells(

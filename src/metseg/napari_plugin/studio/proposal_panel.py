@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QT_TRANSLATE_NOOP, QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QToolButton, QWidget
 
 from metseg import DEFAULT_MODEL
-from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, Option
+from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, Option, column, row
 from metseg.napari_plugin.dialogs import ask_model_file
 from metseg.napari_plugin.pipeline import automatic, faster
 from metseg.napari_plugin.sections import device_title, model_options
@@ -61,12 +61,7 @@ class ProposalPanel(Panel):
         self.summary = Hint()
         self.proposal = ProposalBox(self.proposing)
         studio.show_key(self.proposal.take_over, translate("studio", "Take over"), TAKE_OVER)
-        buttons = QWidget()
-        row = QHBoxLayout(buttons)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
-        row.addWidget(self.predict, 3)
-        row.addWidget(self.predict_all, 2)
+        buttons = row(self.predict, self.predict_all, stretch=(3, 2))
         self.add_row(translate("studio", "Network"), self.model, self.open_model)
         self.add_row(translate("studio", "Device"), self.device)
         self.add_row(translate("studio", "Contrast"), self.clahe)
@@ -183,7 +178,7 @@ class ProposalBox(QWidget):
         super().__init__()
         self._proposing = proposing
         self.headline = Hint("notice")
-        self.rows = {change: _row(change, proposing) for change in _WORDS}
+        self.rows = {change: _change_button(change, proposing) for change in _WORDS}
         self.left_out = Hint()
         self.replace = QCheckBox(translate("studio", "Also replace what was drawn by hand"))
         self.replace.toggled.connect(lambda on: proposing.keep_hand(not on))
@@ -196,17 +191,8 @@ class ProposalBox(QWidget):
         self.discard = button(
             translate("studio", "Discard"), translate("studio", "Everything stays as it is."), proposing.discard
         )
-        choice = QHBoxLayout()
-        choice.setSpacing(6)
-        choice.addWidget(self.take_over, 3)
-        choice.addWidget(self.discard, 2)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        for widget in (self.headline, *self.rows.values(), self.left_out, self.replace):
-            layout.addWidget(widget)
-        layout.addSpacing(2)
-        layout.addLayout(choice)
+        choice = row(self.take_over, self.discard, stretch=(3, 2))
+        column(self, self.headline, *self.rows.values(), self.left_out, self.replace, 2, choice, spacing=4)
         self.hide()
 
     def show_proposal(self, proposal: object) -> None:
@@ -219,10 +205,10 @@ class ProposalBox(QWidget):
         headline = headline.format(model=proposal.answer.model, target=proposal.answer.target)
         nothing = "" if proposal.changes_something else translate("studio", "Nothing would change.")
         self.headline.say(f"{headline} {nothing}".rstrip())
-        for change, row in self.rows.items():
+        for change, line in self.rows.items():
             count = len(proposal.lesions(change))
-            row.setText(f"{count} {translate('studio', _WORDS[change])}")
-            row.setVisible(count > 0)
+            line.setText(f"{count} {translate('studio', _WORDS[change])}")
+            line.setVisible(count > 0)
         left_out = translate("studio", "{count} predicted where something was drawn by hand, left out.")
         self.left_out.say(left_out.format(count=plan.left_out) if plan.left_out else "")
         with QSignalBlocker(self.replace):
@@ -231,17 +217,17 @@ class ProposalBox(QWidget):
         self.show()
 
 
-def _row(change: Change, proposing: Proposing) -> QToolButton:
-    row = QToolButton()
-    row.setObjectName("change")
-    row.setAutoRaise(True)
-    row.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    row.setIcon(_swatch(QColor(COLOURS[change])))
-    row.setIconSize(QSize(_SWATCH + _SPACE, _SWATCH))
-    row.setToolTip(translate("studio", "Go to it; to the next one when clicked again."))
-    row.setCursor(Qt.CursorShape.PointingHandCursor)
-    row.clicked.connect(lambda: proposing.look_at(change))
-    return row
+def _change_button(change: Change, proposing: Proposing) -> QToolButton:
+    made = QToolButton()
+    made.setObjectName("change")
+    made.setAutoRaise(True)
+    made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    made.setIcon(_swatch(QColor(COLOURS[change])))
+    made.setIconSize(QSize(_SWATCH + _SPACE, _SWATCH))
+    made.setToolTip(translate("studio", "Go to it; to the next one when clicked again."))
+    made.setCursor(Qt.CursorShape.PointingHandCursor)
+    made.clicked.connect(lambda: proposing.look_at(change))
+    return made
 
 
 def _swatch(colour: QColor) -> QIcon:

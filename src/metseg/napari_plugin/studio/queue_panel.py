@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QT_TRANSLATE_NOOP, Qt
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QToolButton, QWidget
 
 from metseg.curation import ReviewProgress, Status, review_progress
 from metseg.curation.enums import DONE
-from metseg.napari_plugin.controls import Hint
+from metseg.napari_plugin.controls import Hint, column, row
 from metseg.napari_plugin.studio.buttons import button, stand_out
 from metseg.napari_plugin.studio.case_list import CaseList, CaseRow, rows_of
 from metseg.napari_plugin.studio.colours import Colours
@@ -47,13 +47,7 @@ class QueuePanel(Panel):
         self.next_case = _arrow(
             "›", translate("studio", "Open the case that follows in this order (W)."), self.reviewing.next_case
         )
-        top = QWidget()
-        row = QHBoxLayout(top)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
-        row.addWidget(self.summary, 1)
-        row.addWidget(self.previous_case)
-        row.addWidget(self.next_case)
+        top = row(self.summary, self.previous_case, self.next_case, spacing=4)
         self.bar = ThinBar(colours)
         self.cases = CaseList(studio.open_case, self._show_problem, colours)
         self.cases.setToolTip(translate("studio", "Most benefit first. Double click to open."))
@@ -206,22 +200,15 @@ class ReviewButtons(QWidget):
         self.question = RejectQuestion(reviewing)
         self.unseen = UnseenQuestion(reviewing)
         reviewing.asked.connect(self._ask_anyway)
-        grid = QGridLayout()
+        grid = QGridLayout(buttons := QWidget())
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(6)
-        pairs = ((self.next, self.back), (self.approve, self.reject))
-        for row, pair in enumerate(pairs):
-            grid.addWidget(pair[0], row, 0)
-            grid.addWidget(pair[1], row, 1)
-        grid.addWidget(self.reopen, len(pairs), 0, 1, 2)
+        for place, one in enumerate((self.next, self.back, self.approve, self.reject)):
+            grid.addWidget(one, place // 2, place % 2)
+        grid.addWidget(self.reopen, 2, 0, 1, 2)
         grid.setColumnStretch(0, 3)
         grid.setColumnStretch(1, 2)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addLayout(grid)
-        layout.addWidget(self.question)
-        layout.addWidget(self.unseen)
+        column(self, buttons, self.question, self.unseen)
 
     def show_state(self, state: StudioState) -> None:
         """Offer what can be done now; what should be done next stands out, unless a proposal waits."""

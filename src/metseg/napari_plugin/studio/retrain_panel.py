@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QSpinBox, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QProgressBar, QSizePolicy, QSpinBox, QToolButton, QVBoxLayout, QWidget
 
 from metseg.events import RemainingTime, seconds_in_words
-from metseg.napari_plugin.controls import Choice, Hint, Option
+from metseg.napari_plugin.controls import Choice, Hint, Option, row
 from metseg.napari_plugin.dialogs import ask_folder, ask_model_file
 from metseg.napari_plugin.studio.buttons import button, stand_out
 from metseg.napari_plugin.studio.colours import SKY, Colours
@@ -78,7 +78,7 @@ class RetrainPanel(Panel):
             translate("studio", "Dice after each epoch comes here"),
             colours,
         )
-        self.plots = _row(self.loss, self.dice)
+        self.plots = row(self.loss, self.dice, spacing=8, stretch=(1, 1))
         self.notices = Hint()
         self.problem = Hint("notice")
         self.promote = button(translate("studio", "Make it this project's default"), "", retraining.promote)
@@ -88,7 +88,7 @@ class RetrainPanel(Panel):
         self.add_row(translate("studio", "Also show again"), self.folders)
         self.add_row(translate("studio", "Epochs"), self.epochs)
         self.add_row(translate("studio", "Held out"), self.held_out)
-        buttons = _row(self.start, self.resume, self.stop)
+        buttons = row(self.start, self.resume, self.stop, spacing=8, stretch=(1, 1, 1))
         for widget in (self.outlook, buttons, self.progress, self.problem, self.promotion, self.plots, self.notices):
             self.add_wide(widget)
         self.follow(retraining, ("changed",), self._show)
@@ -247,25 +247,14 @@ class FolderList(QWidget):
         remove.setObjectName("openModel")
         remove.setToolTip(translate("studio", "Do not show these patients again."))
         remove.clicked.connect(lambda: self._retraining.remove_data(folder))
-        row = _row(name, remove)
+        line = row(name, remove, spacing=8, stretch=(1, 1))
         remove.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        return row
+        return line
 
     def _add(self) -> None:
         folder = ask_folder(self, translate("studio", "Patients with masks that are shown again"))
         if folder is not None:
             self._retraining.add_data(folder)
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    """Widgets side by side; the first takes what is left."""
-    row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(8)
-    for widget in widgets:
-        layout.addWidget(widget, 1)
-    return row
 
 
 def _outlook(retraining: Retraining) -> str:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent, QKeyEvent
-from qtpy.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QLineEdit, QPushButton, QToolButton, QWidget
 
-from metseg.napari_plugin.controls import Hint, reveal
+from metseg.napari_plugin.controls import Hint, column, reveal, row
 from metseg.napari_plugin.studio.buttons import button
 from metseg.napari_plugin.translations import translate
 
@@ -33,15 +33,7 @@ class RejectQuestion(QWidget):
         self.confirm.clicked.connect(self._reject)
         cancel = QPushButton(translate("studio", "Cancel"))
         cancel.clicked.connect(self.hide)
-        row = QHBoxLayout()
-        row.setSpacing(6)
-        row.addWidget(self.confirm, 1)
-        row.addWidget(cancel, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addWidget(self.reason)
-        column.addLayout(row)
+        column(self, self.reason, row(self.confirm, cancel, stretch=(1, 1)))
         self.hide()
 
     def ask(self) -> None:
@@ -92,16 +84,7 @@ class UnseenQuestion(QWidget):
         self.cancel.setObjectName("openModel")
         self.cancel.setToolTip(translate("studio", "Change nothing (Esc)."))
         self.cancel.clicked.connect(self.hide)
-        row = QHBoxLayout()
-        row.setSpacing(6)
-        row.addWidget(self.look, 2)
-        row.addWidget(self.anyway, 3)
-        row.addWidget(self.cancel)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.text)
-        layout.addLayout(row)
+        column(self, self.text, row(self.look, self.anyway, self.cancel, stretch=(2, 3)), spacing=4)
         self.hide()
 
     def ask(self) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QT_TRANSLATE_NOOP, QSignalBlocker, Qt
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QPushButton, QSizePolicy, QSpinBox, QWidget
 
 from metseg.curation import ToolName
-from metseg.napari_plugin.controls import Choice, Hint, Option, Part
+from metseg.napari_plugin.controls import Choice, Hint, Option, Part, column, row
 from metseg.napari_plugin.studio.canvas_tools import CanvasTools
 from metseg.napari_plugin.studio.edge_preview import EdgePreview
 from metseg.napari_plugin.studio.intensity_range import IntensityRange
@@ -184,18 +184,8 @@ class ToolPanel(Panel):
             one.setFixedWidth(_ARROW)
             _append(first, one)
         self.add_wide(first)
-        options = QWidget()
-        line = QHBoxLayout(options)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(self.neighbours, 1)
-        line.addWidget(self.redraw)
-        self.add_row(translate("studio", "Brush outlines"), options)
-        third = QWidget()
-        line = QHBoxLayout(third)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(self.only, 1)
-        line.addWidget(self.ruler)
-        self.add_wide(third)
+        self.add_row(translate("studio", "Brush outlines"), row(self.neighbours, self.redraw, spacing=-1))
+        self.add_wide(row(self.only, self.ruler, spacing=-1))
         self.add_wide(_row(self.grow, self.shrink, self.edge))
         self.add_wide(_row(self.interpolate, self.split, self.separate))
         self.add_wide(_row(self.merge, self.renumber, self.delete))
@@ -248,10 +238,7 @@ class ToolMessage(Part[ToolState]):
         self._studio = studio
         self.done = Hint()
         self.refusal = Hint("notice")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.done)
-        column.addWidget(self.refusal)
+        column(self, self.done, self.refusal, spacing=-1)
         self.follow(self.state.events, ("message", "refused"), self._show)
         self.follow(studio.state.events, ("case",), self._show)
         self._show()
@@ -281,11 +268,6 @@ def _append(row: QWidget, widget: QWidget) -> None:
 
 def _row(*widgets: QWidget) -> QWidget:
     """Widgets of equal width, side by side."""
-    row = QWidget()
-    line = QHBoxLayout(row)
-    line.setContentsMargins(0, 0, 0, 0)
-    line.setSpacing(6)
     for widget in widgets:
         widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        line.addWidget(widget, 1)
-    return row
+    return row(*widgets, stretch=(1,) * len(widgets))

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from metseg.web.documents import Card
+from metseg.http_documents import ModelDocument
 from metseg.web.formatting import as_markdown, score_rows
 
 
 @st.dialog("Networks of this server", width="large")
-def show_card(cards: Sequence[Card], chosen: str) -> None:
+def show_card(cards: Sequence[ModelDocument], chosen: str) -> None:
     """What is known of each network; ``chosen`` is shown first."""
     names = [card.name for card in cards]
     name = st.selectbox("Network", names, index=names.index(chosen), label_visibility="collapsed", key="card")

@@ -10,8 +10,8 @@ import streamlit as st
 
 from metseg.errors import MetsegError
 from metseg.events import Finished, Notice, seconds_in_words
+from metseg.http_documents import JobState
 from metseg.web.client import BusyError, Client, ServerDownError
-from metseg.web.documents import State
 from metseg.web.formatting import as_markdown
 from metseg.web.outlining import JobProgress, outline
 from metseg.web.server import own_server_is_starting
@@ -91,9 +91,9 @@ def _why_not_starting(down: ServerDownError, waited: float) -> str:
 
 def progress_in_words(event: JobProgress, model: str) -> str:
     """How far a job is, and how long the rest takes if that is known."""
-    if event.what == State.QUEUED:
+    if event.what == JobState.QUEUED:
         return "Waiting for the network: other studies are before this one"
-    if event.what == State.FINISHED:
+    if event.what == JobState.FINISHED:
         return "Fetching the outlines"
     left = "" if event.seconds_left is None else f", {seconds_in_words(event.seconds_left)} left"
     return f"{as_markdown(model)}: {event.done} of {event.total} slices{left}"
