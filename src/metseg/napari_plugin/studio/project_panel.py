@@ -145,7 +145,7 @@ class ProjectPanel(Panel):
     def _show_case(self) -> None:
         state = self.state
         if state.opening_case:
-            self.case.show_name(translate("studio", "CaseLoader {case} …").format(case=state.opening_case), "")
+            self.case.show_name(translate("studio", "Opening {case} …").format(case=state.opening_case), "")
         elif state.case is None:
             self.case.show_name("", "")
         else:

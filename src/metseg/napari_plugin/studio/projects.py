@@ -1,4 +1,4 @@
-"""CaseLoader, making and listing projects. Runs in threads: no Qt."""
+"""Opening, making and listing projects. Runs in threads: no Qt."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class Studio(ConnectionMixin):
 
     def open_project(self, path: Path) -> None:
         """Open the project in a folder and list its cases; the one before is closed."""
-        self.start(Activity.OPENING, "CaseLoader the project", self._on_project, projects.opening, path)
+        self.start(Activity.OPENING, "Opening the project", self._on_project, projects.opening, path)
 
     def create_project(self, path: Path, data: Path) -> None:
         """Make a project of the images in ``data``, in a new or empty folder, or add them to the project there."""
