@@ -199,10 +199,10 @@ class Pacs:
 
         for path in files:
             data = pydicom.dcmread(path)
-            with self._reported(f"; {path.name} is kept in {path.parent}"):
+            with self._reported(f"; {path.name} was not stored"):
                 answer = self._client.store_instances([data])
             if answer.get("FailedSOPSequence"):
-                raise DataError(f"{self.url}: did not take {path.name}; it is kept in {path.parent}")
+                raise DataError(f"{self.url}: did not take {path.name}")
 
     @contextmanager
     def _reported(self, when: str = "") -> Iterator[None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from metseg.errors import DataError
 from metseg.napari_plugin.layers import PATIENTS_KEY, LayerData, mask_layer, study_layers
 from metseg.napari_plugin.messages import tell_problems
-from metseg.study import Geometry, find_studies, is_mask_name, load, stem_of
+from metseg.study import Geometry, Problem, find_studies, is_mask_name, load, stem_of
 from metseg.study.formats import HEAD, is_outlines, reader_of
 from metseg.study.mask_files import mask_header, read_mask
 from metseg.study.masks import labels_of
@@ -64,6 +64,24 @@ def read(path: Paths) -> list[LayerData]:
             look["metadata"][PATIENTS_KEY] = tuple(found)
         _say(f"{len(found)} patients found: {found[0].name} is open, Segment lesions lists the others.")
     return layers
+
+
+def layers_of(folder: Path) -> tuple[list[LayerData], tuple[Problem, ...]]:
+    """Layers of all studies in a folder, and what was odd; nothing is shown.
+
+    Raises
+    ------
+    DataError
+        If there is no study at all.
+    """
+    found = find_studies(folder)
+    loaded = [load(files) for files in found]
+    every = [problem for one in (*found, *loaded) for problem in one.problems]
+    problems = tuple(dict.fromkeys(every))
+    layers = [layer for result in loaded for study in result.studies for layer in study_layers(study)]
+    if not layers:
+        raise DataError("\n".join(map(str, problems)) or f"{folder}: no image here")
+    return layers, problems
 
 
 def _say(text: str) -> None:

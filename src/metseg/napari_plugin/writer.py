@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ from metseg.lesions import label_lesions
 from metseg.napari_plugin.arrays import volume_of
 from metseg.napari_plugin.layers import AFFINE_KEY, KEY, Outline, spacing_in_mm
 from metseg.study import Geometry
+
+if TYPE_CHECKING:
+    from metseg.reporting import Outlined
 
 _SUFFIXES = (".tif", ".tiff")
 
@@ -124,18 +127,42 @@ def write_dicom(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     target = Path(path)
     if target.suffix.lower() != ".dcm":
         target = target.with_name(f"{target.name}.dcm")
-    labels = _as_small_labels(target, _volume(target, data))
-    entry = (attributes.get("metadata") or {}).get(KEY)
+    outlined = outlined_layer(target.name, data, attributes.get("metadata") or {})
+    writer_of(target).write(target, outlined.labels, outlined.study, mask=True, about=outlined.about)
+    return [str(target)]
+
+
+def outlined_layer(name: str, data: Any, metadata: dict[str, Any]) -> Outlined:
+    """The outlines in a labels layer, for DICOM: lesions are numbered where all have the label 1.
+
+    Parameters
+    ----------
+    name : str
+        Named if it fails.
+    data : array of int, shape (y, x) or (z, y, x)
+    metadata : dict
+        The layer's, which say what it is of.
+
+    Raises
+    ------
+    DataError
+        If the layer is of no image that was opened, or of another shape.
+    """
+    from metseg.reporting import Outlined
+
+    labels = _as_small_labels(Path(name), _volume(Path(name), data))
+    entry = metadata.get(KEY)
     study = getattr(entry, "study", None)
     if study is None or study.shape != labels.shape:
-        raise DataError(f"{target.name}: the layer is of no image that was opened; save it as NIfTI")
+        raise DataError(f"{name}: the layer is of no image that was opened; save it as NIfTI")
     if labels.max() == 1:
-        labels = _as_small_labels(target, label_lesions(labels))
+        labels = _as_small_labels(Path(name), label_lesions(labels))
     about = dict(_provenance(entry) or {})
+    probabilities = None
     if about and isinstance(entry, Outline):
         about["algorithm_types"] = _algorithm_types(labels, entry.proposal)
-    writer_of(target).write(target, labels, study, mask=True, about=about)
-    return [str(target)]
+        probabilities = None if entry.segmentation is None else entry.segmentation.probabilities
+    return Outlined(study, labels, about, probabilities)
 
 
 def _algorithm_types(labels: npt.NDArray[Any], proposal: npt.NDArray[np.uint8]) -> dict[str, str]:
