@@ -14,7 +14,6 @@ import pydicom
 import pytest
 
 from metseg.errors import DataError
-from metseg.events import drain
 from metseg.study import Study, read_study
 
 pytest.importorskip("dicomweb_client")
@@ -73,25 +72,20 @@ def test_a_study_is_fetched_outlined_and_stored(
     assert np.array_equal(fetched, ours)
 
 
-@pytest.mark.parametrize(
-    ("token", "study", "said"),
-    [("Bearer wrong", "1.2.3", "refused us"), (None, "1.2.3", "refused us"), (USER, "1.2.3.99", "has no MR series")],
-)
-def test_what_the_service_refuses_is_said(
-    orthanc: Any,
-    stored: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    token: str | None,
-    study: str,
-    said: str,
+def test_a_study_becomes_a_case_of_a_project(
+    metseg: Any, orthanc: Any, stored: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from metseg.dicomweb import Pacs
-
-    if token:
-        monkeypatch.setenv("METSEG_DICOMWEB_AUTHORIZATION", token)
-    with pytest.raises(DataError, match=said):
-        drain(Pacs(orthanc.url).fetching(study, tmp_path / "x"))
+    monkeypatch.setenv("METSEG_DICOMWEB_AUTHORIZATION", USER)
+    create = ["project", "create", tmp_path / "p"]
+    done = metseg(*create, "--dicomweb", orthanc.url, "--study", "1.2.3")
+    assert done.status == 0, done.err
+    assert "1 case added" in done.out
+    assert len(list((tmp_path / "p" / "dicom" / "P1_20200102").iterdir())) == len(list(stored.iterdir()))
+    saved = tmp_path / "lesions.dcm"
+    assert metseg("project", "save", tmp_path / "p", "P1_20200102", "--out", saved).status == 0
+    assert pydicom.dcmread(saved).ReferencedSeriesSequence[0].SeriesInstanceUID == "1.2.3.4"
+    assert "give either --data" in metseg(*create, "--dicomweb", orthanc.url).err
+    assert "has no study 9.9" in metseg(*create, "--dicomweb", orthanc.url, "--study", "9.9").err
 
 
 def test_a_service_that_is_gone_and_addresses_that_are_none(metseg: Any, model: Path, tmp_path: Path) -> None:

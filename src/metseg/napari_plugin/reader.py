@@ -76,8 +76,8 @@ def layers_of(folder: Path) -> tuple[list[LayerData], tuple[Problem, ...]]:
     """
     found = find_studies(folder)
     loaded = [load(files) for files in found]
-    every = [problem for one in (*found, *loaded) for problem in one.problems]
-    problems = tuple(dict.fromkeys(every))
+    every = [*(files.problems for files in found), *(result.problems for result in loaded)]
+    problems = tuple(dict.fromkeys(problem for several in every for problem in several))
     layers = [layer for result in loaded for study in result.studies for layer in study_layers(study)]
     if not layers:
         raise DataError("\n".join(map(str, problems)) or f"{folder}: no image here")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -293,11 +295,13 @@ def test_a_pacs_that_is_stopped_in_the_middle_leaves_the_viewer_as_it_was(
             pacs.stop()
 
     widget.state.events.progress.connect(stop)
+    folder = downloads.downloads()
+    before = set(folder.rglob("*.dcm"))
     widget.result.open.click()
     patiently(lambda: not widget.controller.busy)
     assert "of 40 images; nothing of them is kept, try again" in widget.state.problem
     assert not viewer.layers
-    assert not list(Path(downloads._downloads().name).rglob("*.dcm"))
+    assert set(folder.rglob("*.dcm")) == before
     pacs.start()
     widget.result.open.click()
     patiently(lambda: not widget.controller.busy)
@@ -337,6 +341,33 @@ def test_what_is_typed_is_neither_kept_in_a_file_nor_shown(
         "secret" in text or Credentials.of_password("metseg", "secret").authorization in text for text in written
     )
     assert "secret" not in repr(widget.connection.sign_in)
+
+
+def test_what_a_killed_napari_fetched_is_removed_and_what_another_uses_is_not(tmp_path: Path) -> None:
+    code = (
+        "import sys, tempfile; tempfile.tempdir = sys.argv[1];"
+        "from metseg.napari_plugin.pacs.downloads import new_folder;"
+        "folder = new_folder('P1'); folder.mkdir(); print(folder, flush=True); sys.stdin.read()"
+    )
+
+    def napari() -> tuple[subprocess.Popen[str], Path]:
+        command = [sys.executable, "-c", code, str(tmp_path)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        return process, Path(process.stdout.readline().strip())
+
+    killed, left = napari()
+    running, used = napari()
+    assert left.exists()
+    killed.kill()
+    killed.communicate()
+    assert left.exists()
+    last, _ = napari()
+    assert used.exists()
+    assert not left.exists()
+    for process in (running, last):
+        process.communicate("")
+    assert not list(tmp_path.iterdir())
 
 
 def test_outlines_of_other_files_are_not_offered(

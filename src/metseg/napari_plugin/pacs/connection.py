@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,6 +31,8 @@ class ConnectionSection(Section[PacsState]):
         self.address = QLineEdit(str(settings().value(_ADDRESS, "") or ""))
         self.address.setPlaceholderText("https://pacs.example.org/dicom-web")
         self.address.setToolTip("Address of the DICOMweb service.")
+        self.address.setCursorPosition(0)
+        self.address.editingFinished.connect(partial(self.address.setCursorPosition, 0))
         self.change = QToolButton()
         self.change.setText("Sign-in")
         self.change.setObjectName("openModel")
@@ -77,6 +80,7 @@ class ConnectionSection(Section[PacsState]):
         """Only an address that answered is noted; the secret is nowhere but in its field and the keyring."""
         if self.state.connected:
             settings().setValue(_ADDRESS, self.state.connected)
+            self.address.setCursorPosition(0)
             self.change.setChecked(False)
 
     def _on_problem(self) -> None:

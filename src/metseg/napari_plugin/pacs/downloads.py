@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import functools
-import os
-import re
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
-_PREFIX = "metseg-pacs-"
+from filelock import FileLock, Timeout
+
+_PREFIX, _LOCK = "metseg-pacs-", "in-use.lock"
 
 
 def new_folder(name: str) -> Path:
     """A folder called ``name`` that is not there yet, readable to this user alone."""
-    return Path(tempfile.mkdtemp(dir=_downloads().name)) / name
+    return Path(tempfile.mkdtemp(dir=downloads())) / name
+
+
+def downloads() -> Path:
+    """The folder of all that this process fetched."""
+    return Path(_held()[0].name)
 
 
 @functools.cache
-def _downloads() -> tempfile.TemporaryDirectory[str]:
+def _held() -> tuple[tempfile.TemporaryDirectory[str], FileLock]:
     _sweep(Path(tempfile.gettempdir()))
-    return tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", ignore_cleanup_errors=True)
+    folder = tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
+    lock = FileLock(Path(folder.name) / _LOCK)
+    lock.acquire()
+    return folder, lock
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what processes left that were killed."""
-    import psutil
-
-    for path in folder.glob(f"{_PREFIX}*"):
-        owner = re.match(rf"{_PREFIX}(\d+)-", path.name)
-        if owner and not psutil.pid_exists(int(owner[1])):
-            shutil.rmtree(path, ignore_errors=True)
+    """Remove what processes left that were killed: nobody holds its lock."""
+    for lock in folder.glob(f"{_PREFIX}*/{_LOCK}"):
+        with suppress(Timeout, OSError), FileLock(lock, timeout=0):
+            shutil.rmtree(lock.parent, ignore_errors=True)

@@ -29,6 +29,10 @@ from metseg.study import Sequence
 _PERIODS = {None: "Any", 0: "Today", 7: "Last 7 days", 31: "Last 31 days", 365: "Last 365 days", -1: "From … to …"}
 _GIVEN = -1
 _ROWS_SHOWN = 5
+_STYLE = """
+QTreeWidget::item { padding: 3px 2px; }
+QTreeWidget::indicator:unchecked { border: 1px solid rgba(128, 128, 128, 80%); border-radius: 2px; }
+"""
 
 
 class SearchSection(Section[PacsState]):
@@ -153,6 +157,7 @@ class ResultSection(Section[PacsState]):
                     item.setToolTip(column, f"{who}\n{study.day} · {study.description}\n{study.uid}")
                 self.studies.addTopLevelItem(item)
             self.studies.setCurrentItem(None)
+        _fit(self.studies)
 
     def _show_study(self) -> None:
         studies, study = self.state.studies or (), self.state.study
@@ -172,6 +177,7 @@ class ResultSection(Section[PacsState]):
                 ticked = one.uid in self.state.chosen
                 item.setCheckState(0, Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
                 self.series.addTopLevelItem(item)
+        _fit(self.series)
 
     def _show(self) -> None:
         state = self.state
@@ -200,7 +206,6 @@ def _table(headings: tuple[str, ...], *, stretched: int) -> QTreeWidget:
     table.setHeaderLabels(headings)
     table.setRootIsDecorated(False)
     table.setUniformRowHeights(True)
-    table.setAlternatingRowColors(True)
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     header = table.header()
     if header is not None:
@@ -208,9 +213,18 @@ def _table(headings: tuple[str, ...], *, stretched: int) -> QTreeWidget:
         for column in range(len(headings)):
             mode = QHeaderView.ResizeMode.Stretch if column == stretched else QHeaderView.ResizeMode.ResizeToContents
             header.setSectionResizeMode(column, mode)
-    height = table.fontMetrics().height() + 8
-    table.setFixedHeight(height * (_ROWS_SHOWN + 1) + 6)
+    table.setStyleSheet(_STYLE)
     return table
+
+
+def _fit(table: QTreeWidget) -> None:
+    """Make a table as high as its rows, up to a few; the others are scrolled to."""
+    header = table.header()
+    rows = min(max(table.topLevelItemCount(), 1), _ROWS_SHOWN)
+    height = table.sizeHintForRow(0) if table.topLevelItemCount() else table.fontMetrics().height()
+    table.setFixedHeight(
+        height * rows + (0 if header is None else header.sizeHint().height()) + 2 * table.frameWidth() + 2
+    )
 
 
 def _date(days: int) -> QDateEdit:
