@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 _SUFFIXES = (".tif", ".tiff")
 
 
-def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write label numbers as they are, uint8 or uint16, one page a slice.
+def write_tiff(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write an image, or label numbers as they are, one page a slice, with the spacing beside it.
 
     Parameters
     ----------
     path : str
-        ``.tif`` or ``.tiff``; the suffix is added when it is missing.
-    data : array of int, shape (y, x) or (z, y, x)
-        Labels from 0 to 65,535.
+        ``.tif`` or ``.tiff``; ``.tif`` is added when it is missing.
+    data : array of real numbers, shape (y, x) or (z, y, x)
+        Labels from 0 to 65,535, or intensities.
     attributes : dict
         The layer's; ``scale`` and ``units`` give the spacing, written to ``<name>.json`` when units are lengths,
         together with the target and the network of an outline that a network made.
@@ -41,18 +41,19 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     Raises
     ------
     DataError
-        If the labels do not fit, or the file cannot be written.
+        If it is of another shape or type, labels do not fit, or the file cannot be written.
     """
-    from metseg.study import write_tiff
+    from metseg import study
 
     target = Path(path)
     if target.suffix.lower() not in _SUFFIXES:
         target = target.with_name(f"{target.name}.tif")
-    pages = _as_small_labels(target, _volume(target, data))
+    pages = _volume(target, data, rgb=attributes.get("rgb", False))
+    if "contrast_limits" not in attributes:
+        pages = _as_small_labels(target, pages)
     spacing = spacing_in_mm(attributes.get("scale", ()), attributes.get("units") or ())
-    entry = (attributes.get("metadata") or {}).get(KEY)
-    about = _provenance(entry)
-    write_tiff(target, pages, channels=False, spacing=spacing, about=about)
+    about = _provenance((attributes.get("metadata") or {}).get(KEY))
+    study.write_tiff(target, pages, channels=False, spacing=spacing, about=about)
     return [str(target)] + ([str(target.with_suffix(".json"))] if spacing or about else [])
 
 
