@@ -16,7 +16,7 @@ from metseg.napari_plugin.outlines import outline_of, outlines_on
 from metseg.napari_plugin.pacs import work
 from metseg.napari_plugin.pacs.state import PacsState, SignIn
 from metseg.napari_plugin.runs import Run
-from metseg.napari_plugin.state import Activity, Follower, LayerChoice
+from metseg.napari_plugin.state import Activity, ConnectionMixin, LayerChoice
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from metseg.study import Study
 
 
-class PacsController(Follower):
+class PacsController(ConnectionMixin):
     """Searches, opens, adds and stores in threads.
 
     Parameters
@@ -40,7 +40,7 @@ class PacsController(Follower):
         self._viewer = viewer
         self._state = state
         self._run = Run(state)
-        self._names = Follower()
+        self._names = ConnectionMixin()
         self.follow(viewer.layers.events, ("inserted", "removed", "reordered"), self.refresh_outlines)
         self.follow(state.events, ("notices",), self._on_notices)
         self.refresh_outlines()

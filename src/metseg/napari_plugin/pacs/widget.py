@@ -15,7 +15,7 @@ from metseg.napari_plugin.pacs.controller import PacsController
 from metseg.napari_plugin.pacs.search import ResultSection, SearchSection
 from metseg.napari_plugin.pacs.state import PacsState
 from metseg.napari_plugin.session import SessionWidget
-from metseg.napari_plugin.state import Activity, Follower
+from metseg.napari_plugin.state import Activity, ConnectionMixin
 from metseg.napari_plugin.style import style_sheet
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class PacsWidget(SessionWidget):
         layout.addWidget(Column(self._parts))
         self.setMinimumWidth(_WIDTH)
         self._restyle()
-        self._themes = Follower()
+        self._themes = ConnectionMixin()
         self._themes.follow(napari_viewer.events, ("theme",), self._restyle)
         self.begin_session((*self._parts, self._themes), self.controller.close)
 
