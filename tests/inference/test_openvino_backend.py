@@ -14,13 +14,14 @@ import torch
 from metseg.checkpoints import Checkpoint, combine, load_checkpoint, save_checkpoint
 from metseg.errors import MetsegError
 from metseg.events import Notice, Progress, drain
-from metseg.inference import open_segmenter, openvino_conversion, openvino_network
+from metseg.inference import Segmentation, open_segmenter, openvino_conversion, openvino_network, probability_graph
 from metseg.inference.backend import ENVIRONMENT
 from metseg.inference.openvino_backend import OpenVinoBackend, can_use
 from metseg.inference.openvino_conversion import convert_network
-from metseg.inference.openvino_network import compile_network
+from metseg.inference.openvino_network import compile_network, precisions
 from metseg.inference.torch_backend import TorchBackend
 from metseg.networks import NetworkSpec, build_network
+from metseg.preprocessing import Preprocessor
 from metseg.study import Study
 
 pytestmark = pytest.mark.skipif(not can_use("cpu"), reason="OpenVINO is not installed, or this is no x86 processor")
@@ -40,6 +41,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def shipped() -> Checkpoint:
     """A trained network, whose probabilities mean something."""
     return load_checkpoint("attention_unet")
+
+
+def notices(checkpoint: Checkpoint, study: Study) -> tuple[Segmentation, list[str]]:
+    """``study`` segmented, and what the user was told."""
+    events: list[object] = []
+    with open_segmenter(checkpoint, device="cpu") as segmenter:
+        found = drain(segmenter.stream(study), events.append)
+    return found, [event.text for event in events if isinstance(event, Notice)]
 
 
 def test_it_is_the_default_on_the_cpu_and_gives_the_mask_of_pytorch(shipped: Checkpoint, head: Study) -> None:
@@ -75,22 +84,20 @@ def test_networks_answer_alike_on_any_number_of_slices_of_any_size(name: str) ->
     checkpoint = load_checkpoint(name)
     channels = checkpoint.card.preprocessing.channels
     precise = TorchBackend(checkpoint, "cpu", full_precision=True)
-    compiled = compile_network(convert_network(checkpoint.network(), channels), full_precision=True)
+    compiled = compile_network(convert_network(checkpoint.network(), channels), "f32")
     for count, height, width in ((1, 256, 256), (3, 224, 256), (7, 160, 192)):
         batch = np.random.default_rng(count).random((count, channels, height, width), np.float32)
-        np.testing.assert_allclose(compiled.run(batch)[0], precise.probabilities(batch), atol=1e-3)
+        np.testing.assert_allclose(compiled.probabilities(batch), precise.probabilities(batch), atol=1e-3)
 
 
 def test_what_cannot_be_converted_runs_with_pytorch_and_that_is_said(
     shipped: Checkpoint, head: Study, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(openvino_conversion, "_EXAMPLE", 16)  # too small for five halvings
-    events: list[object] = []
-    with open_segmenter(shipped, device="cpu") as segmenter:
-        found = drain(segmenter.stream(head), events.append)
+    monkeypatch.setattr(probability_graph, "EXAMPLE_SIDE", 16)  # too small for five halvings
+    found, said = notices(shipped, head)
     assert found.backend.startswith("torch ")
-    assert any("has no OpenVINO form" in event.text for event in events if isinstance(event, Notice))
+    assert any("has no OpenVINO form" in text for text in said)
 
 
 @pytest.mark.slow
@@ -117,13 +124,31 @@ def test_a_form_that_answers_otherwise_is_not_used_and_that_is_said(
     monkeypatch.setattr(
         openvino_conversion, "convert_network", lambda _network, channels: convert_network(other, channels)
     )
-    for _ in range(2):  # converted and checked, then known from the cache
-        events: list[object] = []
-        with open_segmenter("attention_unet_first", device="cpu") as segmenter:
-            found = drain(segmenter.stream(head), events.append)
+    for is_new in (True, False):  # converted and checked, then known from the cache
+        found, said = notices(load_checkpoint("attention_unet_first"), head)
         assert found.backend.startswith("torch ")
-        said = [event.text for event in events if isinstance(event, Notice)]
-        assert any("OpenVINO form" in text and text.endswith("PyTorch is used") for text in said)
+        assert any("OpenVINO form" in text and text.endswith("PyTorch is used") for text in said) == is_new
+
+
+@pytest.mark.skipif(not can_use("cpu") or "bf16" not in precisions(), reason="this processor has no bf16")
+def test_a_network_that_is_not_exact_in_bf16_runs_in_f32_and_that_is_said_once(
+    shipped: Checkpoint, head: Study, tmp_path: Path
+) -> None:
+    network = shipped.network()
+    images = Preprocessor(shipped.card.preprocessing, head.voxels).images(range(2))
+    last = [module for module in network.modules() if isinstance(module, torch.nn.Conv2d)][-1]
+    with torch.no_grad():  # half of the head lies at the threshold, where a rounded feature decides
+        usual = network(torch.from_numpy(images)).median()
+        last.weight *= 50
+        last.bias.copy_((last.bias - usual) * 50)
+    steep = load_checkpoint(save_checkpoint(tmp_path / "steep", network, shipped.card))
+    for is_new in (True, False):
+        found, said = notices(steep, head)
+        assert found.backend.startswith("openvino ")
+        assert found.provenance["backend"].endswith(" f32")
+        assert any("OpenVINO form in bf16" in text and text.endswith("; f32 is used") for text in said) == is_new
+    precise = TorchBackend(steep, "cpu", full_precision=True).probabilities(images)
+    np.testing.assert_allclose(OpenVinoBackend(steep, "cpu").probabilities(images), precise, atol=0.01)
 
 
 def test_a_converted_network_needs_no_torch(shipped: Checkpoint, head: Study, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from metseg.cli.deidentify import deidentify
 from metseg.cli.demo import demo
 from metseg.cli.evaluate import evaluate
 from metseg.cli.export import export
+from metseg.cli.export_model import export_model
 from metseg.cli.follow import follow
 from metseg.cli.inspect import inspect
 from metseg.cli.models import models
@@ -49,8 +50,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS: tuple[Callable[..., None], ...] = (
-    predict, follow, train, tune, evaluate, compare, calibrate, combine, simulate, export, verify, models, inspect,
-    demo, serve, ui, retrain, deidentify,
+    predict, follow, train, tune, evaluate, compare, calibrate, combine, simulate, export, export_model, verify, models,
+    inspect, demo, serve, ui, retrain, deidentify,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(help=_unwrapped(command.__doc__ or ""))(command)

@@ -17,6 +17,10 @@ class DeviceMemoryError(MetsegError):
     """The device ran out of memory for this batch."""
 
 
+class ConversionError(MetsegError):
+    """A network cannot be brought into another form, or does not answer there as the original does."""
+
+
 class Backend(Protocol):
     """A network on a device.
 
@@ -30,7 +34,7 @@ class Backend(Protocol):
 
     @property
     def remark(self) -> str:
-        """What a user should know of how it was chosen; usually empty."""
+        """What a user should know of how it was chosen, when it is chosen first; usually empty."""
 
     @property
     def name(self) -> str:
@@ -114,10 +118,11 @@ def _fastest(checkpoint: Checkpoint, device: str) -> Backend:
 
     remark = ""
     if openvino_backend.can_use(device):
+        is_new = openvino_backend.must_convert(checkpoint, device)
         try:
             return openvino_backend.OpenVinoBackend(checkpoint, device)
-        except openvino_backend.ConversionError as error:
-            remark = f"{error}; PyTorch is used"
+        except ConversionError as error:
+            remark = f"{error}; PyTorch is used" if is_new else ""
     from metseg.inference.torch_backend import TorchBackend
 
     backend = TorchBackend(checkpoint, device)

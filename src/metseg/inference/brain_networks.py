@@ -91,7 +91,7 @@ def _ask(network: str, volume: Volume) -> Volume:
 
 @cache
 def _compiled(network: str) -> Any:
-    return compile_network(_converted() / f"{network}.xml", full_precision=True)
+    return compile_network(_converted() / f"{network}.xml", "f32")
 
 
 def _converted() -> Path:

@@ -12,9 +12,7 @@ import numpy.typing as npt
 from metseg.checkpoints import Checkpoint
 from metseg.errors import MetsegError
 from metseg.inference.backend import DeviceMemoryError
-from metseg.inference.openvino_network import ConversionError, ConvertedNetwork, find_converted, is_converted
-
-__all__ = ["ConversionError", "OpenVinoBackend", "can_use", "must_convert"]
+from metseg.inference.openvino_network import ConvertedNetwork, find_converted, is_converted
 
 
 def can_use(device: str) -> bool:
@@ -28,7 +26,7 @@ def must_convert(checkpoint: Checkpoint, device: str) -> bool:
 
 
 class OpenVinoBackend:
-    """The checkpoint's network as OpenVINO runs it, in bf16 where the processor has instructions for that.
+    """The checkpoint's network as OpenVINO runs it, in bf16 where the processor has it and the network is as exact.
 
     Parameters
     ----------
@@ -42,10 +40,8 @@ class OpenVinoBackend:
     MetsegError
         If OpenVINO is not installed, or the device is another.
     ConversionError
-        If the converted network does not answer as the original does.
+        If the converted network answers as the original does in no precision.
     """
-
-    remark = ""
 
     def __init__(self, checkpoint: Checkpoint, device: str) -> None:
         if not can_use(device):
@@ -53,8 +49,11 @@ class OpenVinoBackend:
                 f"OpenVINO runs on x86 CPUs where it is installed (pip install openvino); the device is {device}"
             )
         self.device = device
-        self._network: ConvertedNetwork | None = find_converted(checkpoint)
-        self.name = f"openvino {version('openvino').partition('-')[0]} {self._network.precision}"
+        is_new = not is_converted(checkpoint)
+        network = find_converted(checkpoint)
+        self.name = f"openvino {version('openvino').partition('-')[0]} {network.precision}"
+        self.remark = f"{network.reason}; {network.precision} is used" if is_new and network.reason else ""
+        self._network: ConvertedNetwork | None = network
 
     def probabilities(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """See :class:`metseg.inference.Backend`; of several classes the likeliest counts."""

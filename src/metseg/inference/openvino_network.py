@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -17,13 +17,14 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 from platformdirs import user_cache_path
+from pydantic import BaseModel, ConfigDict
 
 from metseg.checkpoints import Checkpoint
-from metseg.errors import MetsegError
+from metseg.inference.backend import ConversionError
 from metseg.inference.threads import THREADS
 
 #: Raised when what is kept of a network changes.
-_FORMAT = 2
+_FORMAT = 3
 #: Converted networks that are kept; the one that was not used for longest goes first.
 _KEPT = 24
 
@@ -38,8 +39,21 @@ def load_openvino() -> ModuleType:
     return cast(ModuleType, openvino)
 
 
-class ConversionError(MetsegError):
-    """A converted network does not answer as the original does."""
+class PrecisionChoice(BaseModel):
+    """Which precision a converted network may be run in, kept beside it.
+
+    Attributes
+    ----------
+    precision : str
+        ``bf16`` or ``f32``; empty if neither answers as the original does.
+    reason : str
+        Why no faster one is; empty if it is the fastest of this processor.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    precision: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,15 +66,22 @@ class ConvertedNetwork:
         Its outputs are the probability of lesion and the disagreement of an ensemble's members.
     precision : str
         ``bf16`` or ``f32``: what it computes in.
+    reason : str
+        Why it does not compute in a faster one that the processor has; empty if it does.
     """
 
     compiled: Any
     precision: str
+    reason: str = ""
 
     def run(self, images: Planes) -> tuple[Planes, Planes]:
         """Probabilities and disagreement, float32 (n, height, width), of float32 (n, c, height, width)."""
         answers = self.compiled(np.ascontiguousarray(images, np.float32))
         return np.asarray(answers[0], np.float32), np.asarray(answers[1], np.float32)
+
+    def probabilities(self, images: Planes) -> Planes:
+        """The first of what :meth:`run` returns."""
+        return self.run(images)[0]
 
 
 def is_converted(checkpoint: Checkpoint) -> bool:
@@ -69,32 +90,32 @@ def is_converted(checkpoint: Checkpoint) -> bool:
 
 
 def find_converted(checkpoint: Checkpoint) -> ConvertedNetwork:
-    """The converted network: from the cache, else made, checked and kept.
+    """The converted network in the fastest precision that passes the check; from the cache, else made now and kept.
 
     Raises
     ------
     ConversionError
-        If it is less exact than PyTorch by more than :mod:`metseg.inference.openvino_conversion` allows, now or when it
-        was checked before.
+        If in every precision it is less exact than PyTorch by more than :mod:`metseg.inference.agreement` allows, now
+        or when it was checked before.
     """
     folder = _folder(checkpoint)
     if not is_converted(checkpoint):
         make_once(folder, partial(_convert, checkpoint))
         _prune(folder.parent)
     os.utime(folder)
-    reason = (folder / _CHECKED).read_text(encoding="utf-8")
-    if reason:
-        raise ConversionError(reason)
-    return compile_network(folder / _MODEL)
+    choice = PrecisionChoice.model_validate_json((folder / _CHECKED).read_bytes())
+    if not choice.precision:
+        raise ConversionError(choice.reason)
+    return replace(compile_network(folder / _MODEL, choice.precision), reason=choice.reason)
 
 
 _MODEL = "network.xml"
-#: Empty if the network answers as the original does, else how far it is off.
-_CHECKED = "checked.txt"
+#: A :class:`PrecisionChoice`.
+_CHECKED = "checked.json"
 
 
 def _folder(checkpoint: Checkpoint) -> Path:
-    name = f"{checkpoint.sha256[:24]}-{version('openvino')}-{_precision()}-{_FORMAT}"
+    name = f"{checkpoint.sha256[:24]}-{version('openvino')}-{precisions()[0]}-{_FORMAT}"
     return cache_folder() / name
 
 
@@ -123,8 +144,8 @@ def _convert(checkpoint: Checkpoint, folder: Path) -> None:
     """Convert and check a network into ``folder``."""
     from metseg.inference.openvino_conversion import convert_into
 
-    reason = convert_into(folder / _MODEL, checkpoint)
-    (folder / _CHECKED).write_text(reason, encoding="utf-8")
+    choice = convert_into(folder / _MODEL, checkpoint)
+    (folder / _CHECKED).write_text(choice.model_dump_json(), encoding="utf-8")
 
 
 def _prune(cache: Path) -> None:
@@ -135,10 +156,9 @@ def _prune(cache: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def compile_network(model: Any, *, full_precision: bool = False) -> ConvertedNetwork:
+def compile_network(model: Any, precision: str) -> ConvertedNetwork:
     """Compile an ``openvino.Model``, or the file of one, for as many threads as :data:`THREADS` says."""
     openvino = load_openvino()
-    precision = "f32" if full_precision else _precision()
     settings = {
         "INFERENCE_NUM_THREADS": THREADS.count,
         "INFERENCE_PRECISION_HINT": precision,
@@ -148,8 +168,8 @@ def compile_network(model: Any, *, full_precision: bool = False) -> ConvertedNet
 
 
 @cache
-def _precision() -> str:
-    """What this processor computes in: asked once, for it starts the whole plugin."""
+def precisions() -> tuple[str, ...]:
+    """What this processor computes in, the fastest first: asked once, for it starts the whole plugin."""
     openvino = load_openvino()
     capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return "bf16" if "BF16" in capabilities else "f32"
+    return ("bf16", "f32") if "BF16" in capabilities else ("f32",)

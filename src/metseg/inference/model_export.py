@@ -1,0 +1,139 @@
+"""A network as a folder for those who run it elsewhere: ONNX or OpenVINO, with what they must do before and after."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from metseg import __version__
+from metseg.checkpoints import Checkpoint, ModelCard
+from metseg.errors import DataError
+from metseg.inference.backend import ConversionError
+from metseg.inference.export_readme import export_readme, input_channels
+from metseg.preprocessing import Preprocessor
+from metseg.study import Sequence
+from metseg.synthetic import synthetic_study
+
+Form = Literal["onnx", "openvino"]
+
+DESCRIPTION, EXAMPLE = "network.json", "example.npz"
+#: Slices of the example head that are shown, and their side in pixels.
+_EXAMPLE_SLICES, _EXAMPLE_SIDE = range(2, 6), 128
+_FILES: dict[Form, str] = {"onnx": "network.onnx", "openvino": "network.xml"}
+_PACKAGES: dict[Form, tuple[str, ...]] = {"onnx": ("torch", "onnxruntime"), "openvino": ("torch", "openvino")}
+
+
+def export_model(checkpoint: Checkpoint, form: Form, folder: Path) -> Path:
+    """Write a network, its description and an example into ``folder``, complete or not at all.
+
+    The network is checked against PyTorch before (:mod:`metseg.inference.agreement`). An ensemble is one network.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The network.
+    form : {"onnx", "openvino"}
+        ``network.onnx``, or ``network.xml`` with ``network.bin``.
+    folder : Path
+        New or empty. Beside the network: ``network.json`` (all of the card that is needed to run it), ``README.md``
+        (the same for people) and ``example.npz`` (images of a synthetic head, float32 (n, c, height, width), and the
+        probabilities that PyTorch gives for them, float32 (n, height, width)).
+
+    Returns
+    -------
+    Path
+        The network's file.
+
+    Raises
+    ------
+    DataError
+        If ``folder`` is not empty.
+    ConversionError
+        If the network has no such form, or does not answer in it as the original does.
+    MissingExtraError
+        If ONNX or ONNX Runtime is needed and not installed.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise DataError(f"{folder}: is not empty; give a new folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".metseg-", dir=folder.parent) as temporary:
+        made = Path(temporary) / "made"
+        made.mkdir()
+        precision = _convert(checkpoint, form, made / _FILES[form])
+        _write_example(checkpoint, made / EXAMPLE)
+        description = _description(checkpoint, form, precision, made)
+        (made / DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        (made / "README.md").write_text(export_readme(checkpoint.card, description), encoding="utf-8")
+        if folder.exists():
+            folder.rmdir()
+        made.rename(folder)
+    return folder / _FILES[form]
+
+
+def _convert(checkpoint: Checkpoint, form: Form, path: Path) -> str:
+    """Write the network into ``path``; the fastest precision in which it is exact."""
+    if form == "onnx":
+        from metseg.inference import onnx_conversion
+
+        onnx_conversion.convert_into(path, checkpoint)
+        return "f32"
+    from metseg.inference import openvino_conversion
+
+    choice = openvino_conversion.convert_into(path, checkpoint)
+    if not choice.precision:
+        raise ConversionError(choice.reason)
+    return choice.precision
+
+
+def _write_example(checkpoint: Checkpoint, path: Path) -> None:
+    from metseg.inference.torch_backend import TorchBackend
+
+    preprocessing = checkpoint.card.preprocessing
+    study = synthetic_study(0, slices=8, size=_EXAMPLE_SIDE)
+    voxels = study.select([Sequence(name) for name in preprocessing.sequences])
+    small = preprocessing.model_copy(update={"size": None})
+    images = Preprocessor(small, voxels).images(_EXAMPLE_SLICES)
+    probabilities = TorchBackend(checkpoint, "cpu", full_precision=True).probabilities(images)
+    np.savez_compressed(path, images=images, probabilities=probabilities)
+
+
+def _description(checkpoint: Checkpoint, form: Form, precision: str, folder: Path) -> dict[str, Any]:
+    card: ModelCard = checkpoint.card
+    return {
+        "name": card.name,
+        "target": str(card.target),
+        "licence": card.licence,
+        "intended_use": "research; not a medical device",
+        "network": card.network.description,
+        "weights_sha256": checkpoint.sha256,
+        "form": form,
+        "precision": precision,
+        "files": {path.name: _sha256(path) for path in sorted(folder.iterdir())},
+        "input": {
+            "name": "images",
+            "type": "float32",
+            "shape": ["slices", card.preprocessing.channels, "height", "width"],
+            "channels": input_channels(card.preprocessing),
+            "sides_are_multiples_of": card.preprocessing.multiple,
+            "consecutive_slices_on_either_side": card.network.margin,
+        },
+        "outputs": {
+            "probabilities": {"type": "float32", "shape": ["slices", "height", "width"]},
+            "disagreement": {"type": "float32", "shape": ["slices", "height", "width"]},
+        },
+        "preprocessing": card.preprocessing.model_dump(mode="json"),
+        "inference": card.inference.model_dump(mode="json"),
+        "postprocessing": card.postprocessing.model_dump(mode="json"),
+        "made_with": {"metseg": __version__} | {package: version(package) for package in _PACKAGES[form]},
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
