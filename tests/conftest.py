@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import socket
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -275,3 +281,100 @@ def oblique() -> Any:
     affine[:3, :3] = turn @ tilt @ np.diag([-0.9, -0.8, 4.0])
     affine[:3, 3] = 71, 83, -42
     return affine
+
+
+class Orthanc:
+    """A real PACS that wants a password and answers this computer alone.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it keeps what is stored.
+    **settings
+        Further ones of its own.
+    """
+
+    PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+    USER, PASSWORD, HEADER = "metseg", "secret", "Basic bWV0c2VnOnNlY3JldA=="
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}"
+        self.url = f"{self.address}/dicom-web"
+        self._configuration = folder / "orthanc.json"
+        usual = {
+            "StorageDirectory": str(folder / "db"),
+            "IndexDirectory": str(folder / "db"),
+            "HttpPort": port,
+            "RemoteAccessAllowed": False,
+            "DicomServerEnabled": False,
+            "AuthenticationEnabled": True,
+            "RegisteredUsers": {self.USER: self.PASSWORD},
+            "Plugins": [str(self.PLUGIN)],
+            "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+        }
+        self._configuration.write_text(json.dumps(usual | settings), encoding="utf-8")
+        self._server: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it says that it has."""
+        command = ["Orthanc", str(self._configuration)]
+        self._server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert self._server.stdout is not None
+        said = []
+        for line in self._server.stdout:
+            said.append(line)
+            if "Orthanc has started" in line:
+                return
+        pytest.fail("".join(said))
+
+    def stop(self) -> None:
+        """Kill it in the middle of whatever it does."""
+        if self._server is not None:
+            self._server.kill()
+            self._server.communicate(timeout=60)
+            self._server = None
+
+    def ask(self, path: str, data: bytes | None = None) -> Any:
+        """Ask Orthanc's own interface, which is not DICOMweb."""
+        request = urllib.request.Request(f"{self.address}{path}", data=data, headers={"Authorization": self.HEADER})
+        with urllib.request.urlopen(request) as answer:
+            content = answer.read()
+        return json.loads(content) if answer.headers.get_content_type() == "application/json" else content
+
+    def put(self, folder: Path) -> None:
+        """Store every file of a folder."""
+        for path in sorted(folder.iterdir()):
+            self.ask("/instances", path.read_bytes())
+
+    def series(self) -> dict[str, list[bytes]]:
+        """The files of all series by their modality."""
+        found: dict[str, list[bytes]] = {}
+        for one in self.ask("/series?expand"):
+            files = [self.ask(f"/instances/{instance}/file") for instance in one["Instances"]]
+            found.setdefault(one["MainDicomTags"]["Modality"], []).extend(files)
+        return found
+
+
+@pytest.fixture(scope="session")
+def start_orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Orthanc]]:
+    """Start a new, empty Orthanc with further settings; the test is skipped where it is not installed."""
+    with ExitStack() as stack:
+
+        def start(**settings: Any) -> Orthanc:
+            if shutil.which("Orthanc") is None or not Orthanc.PLUGIN.exists():
+                pytest.skip("Orthanc is not installed")
+            server = Orthanc(tmp_path_factory.mktemp("orthanc"), **settings)
+            stack.callback(server.stop)
+            server.start()
+            return server
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def orthanc(start_orthanc: Callable[..., Orthanc]) -> Orthanc:
+    """An empty Orthanc of the module's own."""
+    return start_orthanc()

@@ -12,6 +12,7 @@ from metseg.checkpoints import (
     Checkpoint,
     ModelCard,
     TrainingRecord,
+    average_weights,
     combine,
     list_models,
     load_checkpoint,
@@ -59,6 +60,23 @@ def test_probabilities_are_the_mean_of_the_members(tmp_path: Path, members: list
         expected = sum(member.network()(images).sigmoid() for member in members) / 2
         torch.testing.assert_close(loaded.network()(images).sigmoid(), expected, atol=1e-4, rtol=1e-3)
     assert loaded.sha256 in (target / "README.md").read_text(encoding="utf-8")
+
+
+def test_weights_are_the_mean_of_the_members(tmp_path: Path, members: list[Checkpoint]) -> None:
+    mean = load_checkpoint(save_checkpoint(tmp_path / "mean", *average_weights(members, "mean")))
+    assert mean.card.network == members[0].card.network
+    assert (mean.card.training.patients, mean.card.training.held_out) == (("A", "C", "D"), ("B",))
+    assert "Mean of the weights of `one`" in mean.card.notes
+    one, two = (member.state for member in members)
+    for key, value in mean.state.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, (one[key] + two[key]) / 2, atol=1e-3, rtol=1e-2)
+    torch.manual_seed(0)
+    nested = build_network(NetworkSpec.of("nested_unet")).eval()
+    card = members[0].card.model_copy(update={"name": "three", "network": nested.spec})
+    other = load_checkpoint(save_checkpoint(tmp_path / "three", nested, card))
+    with pytest.raises(CheckpointError, match="one architecture"):
+        average_weights([members[0], other], "mean")
 
 
 def test_only_patients_that_no_member_saw_are_held_out(members: list[Checkpoint]) -> None:

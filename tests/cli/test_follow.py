@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from metseg.study import Study, write_tiff
+from metseg.study import Study, read_study, write_tiff
 from metseg.synthetic import synthetic_study
 
 
@@ -68,3 +68,25 @@ def test_an_unknown_spacing_is_named(metseg: Any, head: Study, tmp_path: Path) -
     done = metseg("follow", tmp_path / "a.tif", tmp_path / "b.tif", "--out", tmp_path / "out")
     assert done.status == 2
     assert "its spacing is not known" in done.err
+
+
+def test_rules_and_labels_say_which_masks_and_values_are_meant(
+    metseg: Any, visits: tuple[Path, Path], tmp_path: Path
+) -> None:
+    for folder in visits:
+        (tmp_path / folder.name).mkdir()
+        head = read_study(folder)
+        assert head.mask is not None
+        numbers = np.where(head.mask == 0, 0, np.where(np.arange(head.shape[0])[:, None, None] < 8, 2, 3))
+        write_tiff(tmp_path / folder.name / "scan.tif", np.moveaxis(head.voxels, 0, -1), spacing=head.geometry.spacing)
+        write_tiff(tmp_path / folder.name / "drawn.tif", numbers.astype(np.uint8), channels=False)
+    (tmp_path / "rules.toml").write_text(
+        '[[file]]\npattern = "drawn"\nmask = true\npatient = "P"\n[[file]]\npattern = "scan"\npatient = "P"\n'
+    )
+    places = tmp_path / "before", tmp_path / "after"
+    said = "--rules", tmp_path / "rules.toml", "--labels", "3"
+    done = metseg("follow", *places, "--out", tmp_path / "out", *said)
+    assert done.status == 0, done.err
+    labels = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out/before_lesions.nii.gz")))
+    assert labels.any()
+    assert not labels[:8].any()

@@ -94,7 +94,7 @@ def test_two_targets_give_two_layers_that_say_what_they_are(
 ) -> None:
     from metseg.lesions import Target, TargetChoice
     from metseg.napari_plugin.layers import study_layers
-    from metseg.napari_plugin.writer import write_labels
+    from metseg.napari_plugin.writer import write_tiff
 
     for data, keywords, kind in study_layers(study):
         getattr(viewer, f"add_{kind}")(data, **keywords)
@@ -109,7 +109,7 @@ def test_two_targets_give_two_layers_that_say_what_they_are(
     assert list(made) == [f"lesions ({target}) · {study.name}" for target in reversed(Target)]
     assert {outline.segmentation.target for outline in made.values()} == set(Target)
     layer = viewer.layers[f"lesions (enhancing lesion) · {study.name}"]
-    write_labels(str(tmp_path / "saved.tif"), layer.data, layer.as_layer_data_tuple()[1])
+    write_tiff(str(tmp_path / "saved.tif"), layer.data, layer.as_layer_data_tuple()[1])
     assert json.loads((tmp_path / "saved.json").read_text())["model"] == "metastases"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from metseg.curation import export_pairs
 from metseg.napari_plugin.layers import PATIENTS_KEY
@@ -172,3 +173,30 @@ def test_a_real_patient_opens(viewer: Any, metseg_data: Path, patiently: Callabl
     middle = flair.data.shape[0] // 2
     pixels = tifffile.imread(folder / f"{folder.name}_{middle + 1}.tif")
     np.testing.assert_array_equal(flair.data[middle], pixels[..., 1])
+
+
+def test_files_chosen_together_are_one_study(viewer: Any, patient: Path, study: Study) -> None:
+    chosen = [str(patient / f"head_{k}{mask}.tif") for k in (3, 1, 2) for mask in ("", "_mask")]
+    viewer.open(chosen, stack=True, plugin="napari-metseg")
+    assert [layer.name for layer in viewer.layers] == ["pre · head", "post · head", "FLAIR · head", "mask · head"]
+    np.testing.assert_array_equal(viewer.layers["FLAIR · head"].data, study.voxels[1, :3])
+    assert study.mask is not None
+    np.testing.assert_array_equal(viewer.layers["mask · head"].data, study.mask[:3])
+
+
+def test_sequences_chosen_together_are_one_study(viewer: Any, study: Study, tmp_path: Path) -> None:
+    for name, channel in (("flair", study.voxels[1]), ("t1c", study.voxels[2]), ("other", study.voxels[0])):
+        write_tiff(tmp_path / f"P_{name}.tif", channel, channels=False)
+    viewer.open([str(tmp_path / f"P_{name}.tif") for name in ("t1c", "flair")], stack=True, plugin="napari-metseg")
+    assert {layer.name.split(" · ")[0] for layer in viewer.layers} == {"FLAIR", "post"}
+    np.testing.assert_array_equal(next(one for one in viewer.layers if "FLAIR" in one.name).data, study.voxels[1])
+
+
+def test_pictures_are_opened(viewer: Any, study: Study, tmp_path: Path) -> None:
+    plane = study.voxels[1, 2].astype(np.uint16)
+    Image.fromarray(plane).save(tmp_path / "P_1.png")
+    assert get_reader(str(tmp_path / "P_1.png")) is not None
+    viewer.open(str(tmp_path / "P_1.png"), plugin="napari-metseg")
+    np.testing.assert_array_equal(viewer.layers[0].data[0], plane)
+    (tmp_path / "P_2.png").write_text("no picture")
+    assert get_reader([str(tmp_path / "P_1.png"), str(tmp_path / "P_2.png")]) is None

@@ -10,6 +10,7 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import tifffile
 from napari.layers import Image, Labels, Layer
 from npe2 import PluginManager
 
@@ -136,3 +137,16 @@ def test_what_cannot_be_saved_truly_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="real numbers"):
         write_nifti(str(tmp_path / "a.nii"), np.ones((3, 8, 9), complex), {"contrast_limits": (0, 1)})
     assert not list(tmp_path.glob("*.nii"))
+
+
+def test_an_image_saved_as_tiff_keeps_numbers_and_spacing(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(3, 8, 9)).astype(np.float32)
+    image = Image(values, scale=(3, 0.9, 0.8), units=("mm",) * 3)
+    [path, sidecar] = image.save(str(tmp_path / "a.tif"), plugin="napari-metseg")
+    assert Path(sidecar).name == "a.json"
+    study = read_study(path)
+    np.testing.assert_array_equal(study.voxels[0], values)
+    assert study.geometry.spacing == (3, 0.9, 0.8)
+    labels = Labels((values > 1).astype(np.int32), scale=(3, 0.9, 0.8), units=("mm",) * 3)
+    assert Path(labels.save(str(tmp_path / "b.tif"), plugin="napari-metseg")[0]).name == "b.tif"
+    assert tifffile.imread(tmp_path / "b.tif").dtype == np.uint8

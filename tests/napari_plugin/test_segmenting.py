@@ -280,3 +280,19 @@ def test_axes_that_make_no_sense_are_said(
     widget.run.run.click()
     patiently(lambda: not widget.controller.busy)
     assert any("what" in said and "(5, 6, 7, 8)" in said for said in notifications)
+
+
+def test_a_view_across_the_slices_is_told_along_which_axis_it_runs(
+    viewer: Any, ready: Any, study: Study, patiently: Wait, run: Any, outlines: Any, notifications: list[str]
+) -> None:
+    viewer.dims.order = (2, 0, 1)
+    run(ready, patiently)
+    assert [text for text in notifications if "own slice axis, not as they are shown" in text]
+    (layer,) = outlines(viewer)
+    across = layer.data.copy()
+    viewer.dims.order = (0, 1, 2)
+    notifications.clear()
+    run(ready, patiently)
+    assert not [text for text in notifications if "slice axis" in text]
+    (layer,) = outlines(viewer)
+    np.testing.assert_array_equal(layer.data, across)

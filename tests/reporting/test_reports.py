@@ -80,6 +80,24 @@ def test_a_structured_report_has_each_measure_under_the_segments_tracking_id(
     assert sides == {"Left", "Right"}
 
 
+@pytest.mark.parametrize("slices", [1, 2])
+def test_a_single_lesion_refers_to_its_segment_and_images(
+    outlined: tuple[Study, Any, Any, Path], tmp_path: Path, slices: int
+) -> None:
+    study = outlined[0]
+    labels = np.zeros(study.shape, np.uint8)
+    labels[3 : 3 + slices, 20:24, 20:24] = 1
+    seg = tmp_path / "one.dcm"
+    writer_of(seg).write(seg, labels, study, mask=True, about=ABOUT)
+    write_structured_report(tmp_path / "sr.dcm", study, measure(labels, spacing=study.geometry.spacing), seg, ABOUT)
+    data, segments = pydicom.dcmread(tmp_path / "sr.dcm"), pydicom.dcmread(seg)
+    [referenced] = [one.ReferencedSOPSequence[0] for one in items(data, "Referenced Segment")]
+    assert (referenced.ReferencedSOPInstanceUID, referenced.ReferencedSegmentNumber) == (segments.SOPInstanceUID, 1)
+    sources = [one.ReferencedSOPSequence[0] for one in items(data, "Source Image for Segmentation")]
+    wanted = {pydicom.dcmread(study.slices[z].image).SOPInstanceUID for z in range(3, 3 + slices)}
+    assert {one.ReferencedSOPInstanceUID for one in sources} == wanted
+
+
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed")
 def test_the_standards_checker_has_no_error(outlined: tuple[Study, Any, Any, Path], tmp_path: Path) -> None:
     study, _, lesions, seg = outlined

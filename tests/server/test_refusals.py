@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import struct
+import subprocess
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -257,3 +261,25 @@ def test_a_file_without_a_file_name_is_told_what_it_lacks(client: TestClient) ->
     answer = client.post("/predict", content=body, headers={"content-type": "multipart/form-data; boundary=b"})
     assert answer.status_code == 400
     assert "needs a filename" in reason_of(client, answer, "/predict", "post")
+
+
+@pytest.mark.slow
+def test_a_script_without_a_main_guard_is_told_that_it_needs_one(weights: Path, tmp_path: Path) -> None:
+    script = tmp_path / "serve.py"
+    lines = (
+        "from starlette.testclient import TestClient",
+        "from metseg.server import Settings, create_app",
+        "with TestClient(create_app(Settings(host='127.0.0.1', token=None, model='small'))) as client:",
+        "    print(client.get('/livez', headers={'host': 'localhost'}).status_code)",
+    )
+
+    def run(text: str) -> subprocess.CompletedProcess[str]:
+        script.write_text(text)
+        environment = os.environ | {"METSEG_WEIGHTS": str(weights)}
+        return subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, check=False)
+
+    bare = run("\n".join(lines))
+    assert bare.returncode != 0
+    assert 'must do so under if __name__ == "__main__":' in bare.stderr
+    guarded = run("\n".join([*lines[:2], 'if __name__ == "__main__":', *(f"    {line}" for line in lines[2:])]))
+    assert (guarded.returncode, guarded.stdout.strip()) == (0, "200"), guarded.stderr

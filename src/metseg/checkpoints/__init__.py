@@ -2,11 +2,11 @@
 
 from metseg.checkpoints.card import CorrectedCases, InferenceConfig, ModelCard, TrainingRecord, card_markdown
 from metseg.checkpoints.choice import RECOMMENDED, choose_models, misfit, model_card
+from metseg.checkpoints.combining import average_weights, combine
 from metseg.checkpoints.comparable import ComparableScores, MeasuredNetwork, Standing
 from metseg.checkpoints.store import (
     Checkpoint,
     ModelInfo,
-    combine,
     list_models,
     load_checkpoint,
     read_card,
@@ -26,6 +26,7 @@ __all__ = [
     "ModelInfo",
     "Standing",
     "TrainingRecord",
+    "average_weights",
     "card_markdown",
     "choose_models",
     "combine",

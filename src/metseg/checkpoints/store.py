@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 
-from metseg.checkpoints.card import ModelCard, TrainingRecord, card_markdown
+from metseg.checkpoints.card import ModelCard, card_markdown
 from metseg.checkpoints.comparable import Standing, standings
 from metseg.errors import CheckpointError
 from metseg.networks import EnsembleSpec
@@ -206,51 +206,6 @@ def replace_card(checkpoint: Checkpoint, card: ModelCard) -> Path:
     if checkpoint.path.name != FILE_NAME:
         raise CheckpointError(f"{checkpoint.path}: only a {FILE_NAME} in a folder of its own has a card to replace")
     return save_checkpoint(folder, checkpoint.network(), card)
-
-
-def combine(members: Sequence[Checkpoint], name: str) -> tuple[Ensemble, ModelCard]:
-    """The ensemble of ``members`` and its card, without scores.
-
-    Raises
-    ------
-    CheckpointError
-        If there are fewer than two members, if one is itself an ensemble, or if they differ in preprocessing
-        or target.
-    """
-    from metseg.networks import Ensemble, SegmentationNetwork
-
-    if len(members) < 2:
-        raise CheckpointError("an ensemble averages two networks or more")
-    networks = [member.network() for member in members]
-    singles = [network for network in networks if isinstance(network, SegmentationNetwork)]
-    if len(singles) < len(networks):
-        raise CheckpointError("an ensemble is made of single networks")
-    cards = [member.card for member in members]
-    if differing := [card.name for card in cards if card.preprocessing != cards[0].preprocessing]:
-        raise CheckpointError(f"{cards[0].name} and {', '.join(differing)} differ in preprocessing")
-    if differing := [card.name for card in cards if card.target != cards[0].target]:
-        raise CheckpointError(f"{cards[0].name} and {', '.join(differing)} differ in what they outline")
-    records = [card.training for card in cards]
-    seen = {patient for record in records for patient in record.patients}
-    held_out = set[str]().union(*(record.held_out for record in records)) - seen
-    record = TrainingRecord(
-        patients=tuple(sorted(seen)),
-        held_out=tuple(sorted(held_out)),
-        data=records[0].data,
-        versions=records[0].versions,
-    )
-    card = ModelCard(
-        name=name,
-        target=cards[0].target,
-        network=EnsembleSpec(members=tuple(network.spec for network in singles)),
-        preprocessing=cards[0].preprocessing,
-        inference=cards[0].inference,
-        postprocessing=cards[0].postprocessing,
-        training=record,
-        notes="Mean probability of " + ", ".join(f"`{card.name}`" for card in cards) + ".",
-        created=max(card.created for card in cards),
-    )
-    return Ensemble(singles), card
 
 
 def read_card(path: Path) -> ModelCard:

@@ -21,14 +21,25 @@ def combine(
             "--by-name", help="Name the members instead of copying their weights; they must lie beside --out."
         ),
     ] = False,
+    weights: Annotated[
+        bool,
+        typer.Option(
+            "--weights", help="Average the weights, into one network: for networks trained on from the same weights."
+        ),
+    ] = False,
 ) -> None:
     """Combine networks into an ensemble: the mean of their probabilities.
 
     All members must share one preprocessing. The ensemble is a model like any other: --model takes it.
     """
+    from metseg.checkpoints import average_weights, load_checkpoint, save_checkpoint, save_ensemble
     from metseg.checkpoints import combine as run
-    from metseg.checkpoints import load_checkpoint, save_checkpoint, save_ensemble
 
+    if weights and by_name:
+        raise typer.BadParameter("weights that are averaged cannot be named instead of copied", param_hint="--by-name")
     members = [load_checkpoint(name) for name in model]
+    if weights:
+        plain(out(), str(save_checkpoint(out_, *average_weights(members, out_.resolve().name))))
+        return
     network, card = run(members, out_.resolve().name)
     plain(out(), str(save_ensemble(out_, members, card) if by_name else save_checkpoint(out_, network, card)))

@@ -10,7 +10,7 @@ import typer
 
 from metseg import DEFAULT_MODEL
 from metseg.cli.console import out, plain
-from metseg.cli.options import Device, Model, Sequences, Smallest, Threshold, sequences_of, targets_of
+from metseg.cli.options import Device, Labels, Model, Rules, Sequences, Smallest, Threshold, data_of, targets_of
 from metseg.cli.progress import EventBar
 from metseg.errors import DataError
 
@@ -37,6 +37,8 @@ def follow(
         typer.Option(help="What to outline where there is no mask."),
     ] = "enhancing-lesion",
     sequences: Sequences = None,
+    rules: Rules = None,
+    labels: Labels = None,
     device: Device = "auto",
     threshold: Threshold = None,
     smallest: Smallest = None,
@@ -60,7 +62,7 @@ def follow(
 
     if out_.exists() and (not out_.is_dir() or any(out_.iterdir())):
         raise DataError(f"{out_}: is not empty; choose another --out")
-    studies = [read_study(path, sequences_of(sequences)) for path in (before, after)]
+    studies = [read_study(data_of(path, rules, labels, sequences)) for path in (before, after)]
     for study in studies:
         if study.geometry.spacing is None:
             raise DataError(f"{study.name}: its spacing is not known; <name>.json beside a TIFF can state it")

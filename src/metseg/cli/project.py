@@ -31,24 +31,42 @@ _SHOWN = 12
 def create(
     project: Folder,
     data: Annotated[
-        Path, typer.Option("--data", metavar="DIR", help="A TIFF, a patient's folder, a folder of patients.")
-    ],
+        Path | None,
+        typer.Option(
+            "--data", metavar="DIR", help="A TIFF, a patient's folder, a folder of patients.", show_default=False
+        ),
+    ] = None,
     sequences: Sequences = None,
     rules: Rules = None,
+    dicomweb: Annotated[
+        str | None,
+        typer.Option("--dicomweb", metavar="URL", help="Fetch --study from this DICOMweb service.", show_default=False),
+    ] = None,
+    study: Annotated[
+        str | None, typer.Option("--study", metavar="UID", help="StudyInstanceUID.", show_default=False)
+    ] = None,
 ) -> None:
     """Make a project of the images in a folder, or add to a project what is not in it yet.
 
-    The images stay where they are. Masks beside them are not taken over; `metseg project approve --masks` does that.
+    The images stay where they are; those that are fetched from a PACS are kept in the project's folder dicom. Masks
+    beside them are not taken over; `metseg project approve --masks` does that.
     Images that cannot be read are listed and left out, and make the exit status 1.
     """
     from metseg.curation import Project
     from metseg.curation.adding import adding_studies
+    from metseg.dicomweb import Pacs
+    from metseg.dicomweb.cases import adding_from_pacs
     from metseg.study import find_studies
 
-    found = find_studies(data_of(data, rules), sequences_of(sequences))
+    if (data is None) == (dicomweb is None) or (dicomweb is None) != (study is None):
+        raise DataError("give either --data, or --dicomweb with --study")
+    found = () if data is None else find_studies(data_of(data, rules), sequences_of(sequences))
     opened = Project.open(project) if (project / "project.json").exists() else Project.create(project)
     before = {case.name for case in opened.cases()}
-    added = follow(adding_studies(opened, found), "adding")
+    if dicomweb is not None and study is not None:
+        added = follow(adding_from_pacs(Pacs(dicomweb), study, project), "adding")
+    else:
+        added = follow(adding_studies(opened, found), "adding")
     new = len(added.there - before)
     plain(out(), f"{new} case{'s' * (new != 1)} added to {project}, {len(added.there | before)} in all")
     leave_with(added.refused)

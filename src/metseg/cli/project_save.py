@@ -30,33 +30,23 @@ def save(
     file its .json says which network proposed, and where the case stands.
     """
     from metseg.curation import Project
-    from metseg.lesions import find_midline, measure
-    from metseg.reporting import write_page, write_structured_report
-    from metseg.study import Sequence, writer_of
+    from metseg.reporting import Outlined, write_page, write_structured_report
+    from metseg.study import writer_of
 
     writer = writer_of(out_)
     page = out_.with_name(f"{out_.name.removesuffix(writer.suffix)}_report.pdf")
     structured = page.with_suffix(".dcm")
     if there := [path for path in (out_, *((page, structured) if report else ())) if path.exists()]:
         raise DataError(f"{there[0]}: is there already; choose another --out")
-    view = Project.open(project).read_case(case)
-    study, labels, prediction = view.study(), view.labels, view.prediction()
-    about = {
-        **({} if prediction is None else prediction.provenance.model_dump(mode="json")),
-        "algorithm_types": {str(label): str(origin) for label, origin in view.origins().items()},
-        "status": str(view.status),
-    }
+    outlined = Outlined.of_case(Project.open(project).read_case(case))
+    study, labels, about = outlined.study, outlined.labels, outlined.about
     out_.parent.mkdir(parents=True, exist_ok=True)
     writer.write(out_, labels if writer.whole else (labels > 0).view("uint8"), study, mask=True, about=about)
     written = [out_]
     if report:
-        spacing, orientation = study.geometry.spacing, study.geometry.orientation
-        midline = find_midline(study.voxels[study.channel(Sequence.POST)], orientation, spacing)
-        probabilities = None if prediction is None else prediction.probabilities
-        lesions = measure(labels, spacing=spacing, probabilities=probabilities, midline=midline)
-        write_page(page, study, labels, lesions, about)
+        write_page(page, study, labels, outlined.lesions, about)
         written.append(page)
         if writer.name == "dicom-seg":
-            write_structured_report(structured, study, lesions, out_, about)
+            write_structured_report(structured, study, outlined.lesions, out_, about)
             written.append(structured)
     plain(out(), f"written: {', '.join(str(path) for path in written)}")

@@ -34,6 +34,8 @@ COMPANIONS_KEY = "metseg-companions"
 AXES = ("z", "y", "x")
 #: Key of a copy of the labels that a lone mask file holds, in the metadata of its layer.
 MASK_FILE_KEY = "metseg-mask-file"
+#: Key of the project's folder and the name of the case that a labels layer holds, in its metadata.
+CASE_KEY = "metseg-case"
 #: Key of the affine of a layer's voxels in its metadata.
 AFFINE_KEY = "metseg-affine"
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from metseg.errors import DataError
 from metseg.napari_plugin.layers import PATIENTS_KEY, LayerData, mask_layer, study_layers
 from metseg.napari_plugin.messages import tell_problems
-from metseg.study import Geometry, find_studies, is_mask_name, load, stem_of
+from metseg.study import Geometry, Problem, find_studies, is_mask_name, load, stem_of
 from metseg.study.formats import HEAD, is_outlines, reader_of
 from metseg.study.mask_files import mask_header, read_mask
 from metseg.study.masks import labels_of
@@ -24,8 +24,8 @@ Paths = str | Path | Sequence[str | Path]
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
     """Return :func:`read` if ``path`` looks like an image or holds one, else ``None``. Cheap; never raises."""
     try:
-        entry = _one(path)
-        return read if entry is not None and _looks_readable(entry) else None
+        entries = _entries(path)
+        return read if entries and all(map(_looks_readable, entries)) else None
     except (OSError, TypeError, ValueError):
         return None
 
@@ -33,23 +33,26 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
 def read(path: Paths) -> list[LayerData]:
     """Read the studies at ``path`` as layers; what is odd or refused is shown to the user.
 
-    A single file whose name ends in ``_mask``, and a DICOM SEG, become a labels layer.
+    Several files, as of *Open Files as Stack*, are read together as if there were no others. A single file whose name
+    ends in ``_mask``, and a DICOM SEG, become a labels layer.
 
     Raises
     ------
     DataError
         If there is no study at all.
     """
-    entry = _one(path)
-    if entry is None:
-        raise DataError("give one file or folder at a time")
-    if entry.is_file() and (is_mask_name(entry) or is_outlines(entry)):
+    entries = _entries(path)
+    if not entries:
+        raise DataError("there is nothing to open")
+    entry = entries[0]
+    together = len(entries) > 1
+    if not together and entry.is_file() and (is_mask_name(entry) or is_outlines(entry)):
         header = mask_header(entry)
         geometry = header.geometry if header.geometry.is_placed else Geometry.spaced(read_spacing(entry))
         labels, problems = labels_of(read_mask(header))
         tell_problems(problems)
         return [mask_layer(stem_of(entry), labels, geometry)]
-    found = find_studies(entry)
+    found = find_studies(Path(os.path.commonpath(entries)), only=_files(entries)) if together else find_studies(entry)
     opened = found[:1]  # more would lie on top of each other: the others are listed beside it
     loaded = [load(files) for files in opened]
     problems = [problem for files in opened for problem in files.problems]
@@ -66,6 +69,24 @@ def read(path: Paths) -> list[LayerData]:
     return layers
 
 
+def layers_of(folder: Path) -> tuple[list[LayerData], tuple[Problem, ...]]:
+    """Layers of all studies in a folder, and what was odd; nothing is shown.
+
+    Raises
+    ------
+    DataError
+        If there is no study at all.
+    """
+    found = find_studies(folder)
+    loaded = [load(files) for files in found]
+    every = [*(files.problems for files in found), *(result.problems for result in loaded)]
+    problems = tuple(dict.fromkeys(problem for several in every for problem in several))
+    layers = [layer for result in loaded for study in result.studies for layer in study_layers(study)]
+    if not layers:
+        raise DataError("\n".join(map(str, problems)) or f"{folder}: no image here")
+    return layers, problems
+
+
 def _say(text: str) -> None:
     """Show a text in the status bar, if there is one."""
     from napari import current_viewer
@@ -75,10 +96,17 @@ def _say(text: str) -> None:
         viewer.status = text
 
 
-def _one(path: Paths) -> Path | None:
-    """The only path given; a stack of several is left to napari's own reader."""
+def _entries(path: Paths) -> list[Path]:
+    """The files and folders that are to be opened."""
     entries = [path] if isinstance(path, str | os.PathLike) else list(path)
-    return Path(entries[0]) if len(entries) == 1 and entries[0] != "" else None
+    return [Path(entry).absolute() for entry in entries if entry != ""]
+
+
+def _files(entries: Iterable[Path]) -> frozenset[Path]:
+    """The files among these, and those in the folders among them."""
+    folders = [entry for entry in entries if entry.is_dir()]
+    inside = (Path(place, name) for folder in folders for place, _, names in os.walk(folder) for name in names)
+    return frozenset((*entries, *inside))
 
 
 def _looks_readable(path: Path) -> bool:

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QVBoxLayout
 from metseg.napari_plugin.controller import Controller
 from metseg.napari_plugin.controls import Column
 from metseg.napari_plugin.dialogs import ask_folder, ask_model_file, confirm_replacement
+from metseg.napari_plugin.input_section import InputSection
 from metseg.napari_plugin.outline_display import OutlineDisplay
 from metseg.napari_plugin.patient_sides import PatientSides
 from metseg.napari_plugin.patients import Patients
@@ -17,7 +18,7 @@ from metseg.napari_plugin.planes import toggle_planes
 from metseg.napari_plugin.preview import Preview
 from metseg.napari_plugin.scores_section import ScoresSection
 from metseg.napari_plugin.scoring import Scoring
-from metseg.napari_plugin.sections import EnhanceSection, InputSection, OutlineSection, ResultSection, RunSection
+from metseg.napari_plugin.sections import EnhanceSection, OutlineSection, ResultSection, RunSection
 from metseg.napari_plugin.session import SessionWidget
 from metseg.napari_plugin.state import ConnectionMixin, SegmentationState
 from metseg.napari_plugin.style import style_sheet

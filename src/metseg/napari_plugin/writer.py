@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,18 +14,21 @@ from metseg.napari_plugin.arrays import volume_of
 from metseg.napari_plugin.layers import AFFINE_KEY, KEY, Outline, spacing_in_mm
 from metseg.study import Geometry
 
+if TYPE_CHECKING:
+    from metseg.reporting import Outlined
+
 _SUFFIXES = (".tif", ".tiff")
 
 
-def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write label numbers as they are, uint8 or uint16, one page a slice.
+def write_tiff(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write an image, or label numbers as they are, one page a slice, with the spacing beside it.
 
     Parameters
     ----------
     path : str
-        ``.tif`` or ``.tiff``; the suffix is added when it is missing.
-    data : array of int, shape (y, x) or (z, y, x)
-        Labels from 0 to 65,535.
+        ``.tif`` or ``.tiff``; ``.tif`` is added when it is missing.
+    data : array of real numbers, shape (y, x) or (z, y, x)
+        Labels from 0 to 65,535, or intensities.
     attributes : dict
         The layer's; ``scale`` and ``units`` give the spacing, written to ``<name>.json`` when units are lengths,
         together with the target and the network of an outline that a network made.
@@ -38,18 +41,19 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     Raises
     ------
     DataError
-        If the labels do not fit, or the file cannot be written.
+        If it is of another shape or type, labels do not fit, or the file cannot be written.
     """
-    from metseg.study import write_tiff
+    from metseg import study
 
     target = Path(path)
     if target.suffix.lower() not in _SUFFIXES:
         target = target.with_name(f"{target.name}.tif")
-    pages = _as_small_labels(target, _volume(target, data))
+    pages = _volume(target, data, rgb=attributes.get("rgb", False))
+    if "contrast_limits" not in attributes:
+        pages = _as_small_labels(target, pages)
     spacing = spacing_in_mm(attributes.get("scale", ()), attributes.get("units") or ())
-    entry = (attributes.get("metadata") or {}).get(KEY)
-    about = _provenance(entry)
-    write_tiff(target, pages, channels=False, spacing=spacing, about=about)
+    about = _provenance((attributes.get("metadata") or {}).get(KEY))
+    study.write_tiff(target, pages, channels=False, spacing=spacing, about=about)
     return [str(target)] + ([str(target.with_suffix(".json"))] if spacing or about else [])
 
 
@@ -124,18 +128,42 @@ def write_dicom(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     target = Path(path)
     if target.suffix.lower() != ".dcm":
         target = target.with_name(f"{target.name}.dcm")
-    labels = _as_small_labels(target, _volume(target, data))
-    entry = (attributes.get("metadata") or {}).get(KEY)
+    outlined = outlined_layer(target.name, data, attributes.get("metadata") or {})
+    writer_of(target).write(target, outlined.labels, outlined.study, mask=True, about=outlined.about)
+    return [str(target)]
+
+
+def outlined_layer(name: str, data: Any, metadata: dict[str, Any]) -> Outlined:
+    """The outlines in a labels layer, for DICOM: lesions are numbered where all have the label 1.
+
+    Parameters
+    ----------
+    name : str
+        Named if it fails.
+    data : array of int, shape (y, x) or (z, y, x)
+    metadata : dict
+        The layer's, which say what it is of.
+
+    Raises
+    ------
+    DataError
+        If the layer is of no image that was opened, or of another shape.
+    """
+    from metseg.reporting import Outlined
+
+    labels = _as_small_labels(Path(name), _volume(Path(name), data))
+    entry = metadata.get(KEY)
     study = getattr(entry, "study", None)
     if study is None or study.shape != labels.shape:
-        raise DataError(f"{target.name}: the layer is of no image that was opened; save it as NIfTI")
+        raise DataError(f"{name}: the layer is of no image that was opened; save it as NIfTI")
     if labels.max() == 1:
-        labels = _as_small_labels(target, label_lesions(labels))
+        labels = _as_small_labels(Path(name), label_lesions(labels))
     about = dict(_provenance(entry) or {})
+    probabilities = None
     if about and isinstance(entry, Outline):
         about["algorithm_types"] = _algorithm_types(labels, entry.proposal)
-    writer_of(target).write(target, labels, study, mask=True, about=about)
-    return [str(target)]
+        probabilities = None if entry.segmentation is None else entry.segmentation.probabilities
+    return Outlined(study, labels, about, probabilities)
 
 
 def _algorithm_types(labels: npt.NDArray[Any], proposal: npt.NDArray[np.uint8]) -> dict[str, str]:

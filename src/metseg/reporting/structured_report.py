@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from metseg.errors import DataError, UnreadableFileError
 from metseg.lesions import Lesion, Side, sum_of_target_diameters
 from metseg.study import Study
@@ -108,12 +110,37 @@ def _group(lesion: Lesion, outlines: Any, number: int, algorithm: Any) -> Any:
         evaluations = [sr.QualitativeEvaluation(concept, codes.SCT.Yes if lesion.measurable else codes.SCT.No)]
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         sr.TrackingIdentifier(segment.TrackingUID, segment.TrackingID),
-        referenced_segment=sr.ReferencedSegment.from_segmentation(outlines, number),
+        referenced_segment=_reference(outlines, number),
         finding_type=codes.SCT.Lesion,
         algorithm_id=None if segment.SegmentAlgorithmType == "MANUAL" else algorithm,
         finding_sites=[sr.FindingSite(codes.SCT.Brain, laterality.get(lesion.side) if lesion.side else None)],
         measurements=[sr.Measurement(what, round(value, 2), unit) for what, value, unit in known if value is not None],
         qualitative_evaluations=evaluations,
+    )
+
+
+def _reference(outlines: Any, number: int) -> Any:
+    """Segment ``number`` with the images it was drawn on.
+
+    highdicom's ``from_segmentation`` wants every frame to name its segment; a SEG of one lesion says it once for all.
+    """
+    from highdicom import sr
+
+    shared = outlines.SharedFunctionalGroupsSequence[0]
+    images: dict[str, Any] = {}
+    for frame in outlines.PerFrameFunctionalGroupsSequence:
+        named = frame.get("SegmentIdentificationSequence") or shared.SegmentIdentificationSequence
+        if named[0].ReferencedSegmentNumber != number:
+            continue
+        for derived in frame.get("DerivationImageSequence") or shared.get("DerivationImageSequence") or []:
+            for image in derived.SourceImageSequence:
+                frames = image.get("ReferencedFrameNumber")
+                listed = None if frames is None else [int(one) for one in np.atleast_1d(frames)]
+                images[f"{image.ReferencedSOPInstanceUID} {listed}"] = sr.SourceImageForSegmentation(
+                    image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID, listed
+                )
+    return sr.ReferencedSegment(
+        outlines.SOPClassUID, outlines.SOPInstanceUID, number, source_images=list(images.values())
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,7 +95,10 @@ class StudyFiles:
 
 
 def find_studies(
-    path: str | Path | DataFolder, sequences: Seq[Sequence] | None = None, rules: NameRules | None = None
+    path: str | Path | DataFolder,
+    sequences: Seq[Sequence] | None = None,
+    rules: NameRules | None = None,
+    only: Collection[Path] | None = None,
 ) -> list[StudyFiles]:
     """Find the studies in a file, a patient's folder, or a folder of patients at any depth.
 
@@ -108,6 +111,8 @@ def find_studies(
     rules : NameRules, optional
         What files are by their names, before the usual rules; else those of ``metseg.toml`` in the folder, if it is
         there.
+    only : collection of Path, optional
+        Of the files in the folder these alone, as if there were no others.
 
     Returns
     -------
@@ -123,7 +128,7 @@ def find_studies(
     """
     if isinstance(path, DataFolder):
         said = path.sequences if sequences is None else sequences
-        return find_studies(path.path, said, path.rules if rules is None else rules)
+        return find_studies(path.path, said, path.rules if rules is None else rules, only)
     path = Path(path)
     try:
         is_folder = path.is_dir()
@@ -135,7 +140,7 @@ def find_studies(
     asked = rules if rules is not None else rules_of(path if is_folder else path.parent)
     if not is_folder:
         return [replace(_single(path, asked), sequences=said)]
-    listing = Listing.of(path)
+    listing = Listing.of(path, only)
     found = _Tree(listing, asked).studies()
     if not found:
         reasons = [str(problem) for problem in listing.loose if problem.path != path or problem.refused]

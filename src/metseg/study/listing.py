@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,8 +38,8 @@ class Listing:
     loose: list[Problem] = field(default_factory=list)
 
     @classmethod
-    def of(cls, top: Path) -> Listing:
-        """Walk the tree below ``top``."""
+    def of(cls, top: Path, only: Collection[Path] | None = None) -> Listing:
+        """Walk the tree below ``top``; of its files note these alone, if any are given."""
         listing, seen, waiting = cls(top), set[tuple[int, int]](), [top]
         while waiting:
             folder = waiting.pop()
@@ -55,7 +56,8 @@ class Listing:
             inner = [name for name in names if os.path.isdir(folder / name)]
             waiting += [folder / name for name in reversed(inner)]
             listing.folders[folder] = tuple(inner)
-            listing._note(folder, [name for name in names if name not in set(inner)], is_leaf=not inner)
+            outer = [name for name in names if name not in set(inner) and (only is None or folder / name in only)]
+            listing._note(folder, outer, is_leaf=not inner and only is None)
         listing._leave_pictures()
         return listing
 

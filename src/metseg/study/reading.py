@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from metseg.errors import DataError, UnreadableFileError
+from metseg.errors import DataError, TooLargeError, UnreadableFileError
 from metseg.study.assembly import Assembled, assemble, misnamed, read_masks
 from metseg.study.discovery import StudyFiles, find_studies
 from metseg.study.formats import Header, is_picture, is_tiff, refused
@@ -23,7 +23,7 @@ from metseg.study.pageformat import sort_of_numbers
 from metseg.study.rules_file import DataFolder, NameRules
 from metseg.study.sidecar import Spacing, read_spacing, sidecar_of
 from metseg.study.stored_values import make_finite
-from metseg.study.volumes import load_volumes
+from metseg.study.volumes import NO_MEMORY, load_volumes
 
 #: Largest decoded size of one study, in bytes.
 MAX_STUDY: Final = 2 << 30
@@ -78,8 +78,14 @@ def load(files: StudyFiles) -> Loaded:
     ordered = sorted(groups.values(), key=_slices, reverse=True)
     for group in ordered[1:]:
         problems += [_unlike(image.headers[0], ordered[0][0].headers[0]) for image in group]
-    stacks = [_read_group(files, group, problems) for group in ordered]
-    return Loaded((*studies, *(study for study in stacks if study is not None)), tuple(problems))
+    for group in ordered:
+        try:
+            study = _read_group(files, group, problems)
+        except MemoryError:
+            problems.append(refused(TooLargeError(group[0].entry.image, NO_MEMORY)))
+            continue
+        studies += [] if study is None else [study]
+    return Loaded(tuple(studies), tuple(problems))
 
 
 def read_study(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from metseg.errors import DataError, UnreadableFileError
+from metseg.errors import DataError, TooLargeError, UnreadableFileError
 from metseg.study.assembly import described_size, misnamed
 from metseg.study.discovery import StudyFiles
 from metseg.study.formats import Header, find_images, is_outlines, read_voxels, refused
@@ -21,6 +21,7 @@ from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile, Study,
 from metseg.study.resampling import on_voxels_of, resample
 from metseg.study.stored_values import make_finite
 
+NO_MEMORY = "there is not enough memory to read its study"
 #: A mask on other voxels is used if this much of its volume is left on those of its image.
 _KEPT = 0.5
 
@@ -49,6 +50,8 @@ def load_volumes(files: StudyFiles, entries: Seq[SliceFile], problems: list[Prob
                 studies += _volume(files, entry, headers, problems)
         except UnreadableFileError as error:
             problems.append(refused(error))
+        except MemoryError:
+            problems.append(refused(TooLargeError(entry.image, NO_MEMORY)))
     return studies
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from napari.layers import Image, Layer
 from napari.utils.colormaps import CyclicLabelColormap
 
-from metseg.napari_plugin.layers import KEY, LayerData, placement
+from metseg.napari_plugin.layers import CASE_KEY, KEY, LayerData, placement
 from metseg.napari_plugin.studio.case_labels import CaseLabels
 from metseg.napari_plugin.studio.own_layers import OwnLayers
 from metseg.study import Sequence
@@ -115,16 +115,18 @@ class CaseLayers:
 
     def _show_labels(self, below: Image, loaded: Loaded) -> CaseLabels:
         labels, title = self._labels, f"lesions · {loaded.view.name}{' (read only)' * (loaded.session is None)}"
+        case = {CASE_KEY: (loaded.view.folder.parents[1], loaded.view.name)}
         if labels is None:
             where = placement(loaded.study.geometry)
             look = {"name": title, "opacity": _OPACITY, "colormap": lesion_colours(), **where}
             labels = self._labels = CaseLabels(loaded.view.labels, read_only=loaded.session is None, **look)
+            labels.metadata = case
             labels.contour = _CONTOUR
             labels.hold()
         else:
             resized = labels.data.shape != loaded.view.labels.shape
             labels.refill(loaded.view.labels, read_only=loaded.session is None)
-            labels.name, labels.metadata = title, {}
+            labels.name, labels.metadata = title, case
             _place(labels, loaded, resized=resized)
         if labels not in self._own:
             self._own.add(labels, self._viewer.layers.index(below) + 1)

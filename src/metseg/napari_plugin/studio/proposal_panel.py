@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QCheckBox, QToolButton, QWidget
 from metseg import DEFAULT_MODEL
 from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, Option, column, row
 from metseg.napari_plugin.dialogs import ask_model_file
+from metseg.napari_plugin.input_section import device_title, model_options
 from metseg.napari_plugin.pipeline import automatic, faster
-from metseg.napari_plugin.sections import device_title, model_options
 from metseg.napari_plugin.studio.buttons import WorkBar, button, stand_out
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.predictions import Change, Proposal

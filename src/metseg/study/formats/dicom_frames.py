@@ -153,11 +153,16 @@ def acquisition_of(data: Any) -> Acquisition:
 
 def sequence_of(frame: Frame) -> Sequence:
     """Which sequence a frame is of, by the words of its description and its contrast agent."""
-    words = set(_WORDS.findall(frame.acquisition.description.lower().replace("_", " ")))
+    return described_sequence(frame.acquisition.description, agent=frame.agent)
+
+
+def described_sequence(description: str, *, agent: bool = False) -> Sequence:
+    """Which sequence a series is of, by the words of its description; ``agent`` if its contrast agent is named."""
+    words = set(_WORDS.findall(description.lower().replace("_", " ")))
     if words & _T1:
         if "pre" in words or "without" in words or "native" in words:
             return Sequence.PRE
-        return Sequence.POST if frame.agent or words & _CONTRAST else Sequence.PRE
+        return Sequence.POST if agent or words & _CONTRAST else Sequence.PRE
     if any("flair" in word for word in words) or {"dark", "fluid"} <= words or {"da", "fl"} <= words:
         return Sequence.FLAIR
     if words & _T2 and not words & _T2_STAR:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence as Seq
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from metseg.study.ifd import open_regular
 _CHANNELS = {"1": 1, "L": 1, "LA": 1, "I;16": 1, "I": 1, "P": 3, "RGB": 3, "RGBA": 3, "PA": 3}
 #: Longest side of a picture.
 _MAX_SIDE = 1 << 15
+#: Most pixels that a byte can stand for, with room to spare: each block of 8 x 8 of a JPEG takes a bit or more, and
+#: deflate makes one byte of at most 1,032, of 8 pixels each.
+_MOST_PIXELS = {"JPEG": 2 * 8 * 64, "PNG": 2 * 8 * 1032}
 
 
 class PngReader:
@@ -81,10 +85,13 @@ def _header(path: Path, kind: str) -> Header:
     ):
         (columns, rows), mode = header.size, header.mode
         deep = mode in ("I", "I;16") or (kind == "PNG" and _is_deep(path))
+        size = file.seek(0, os.SEEK_END)
     if mode not in _CHANNELS:
         raise UnsupportedFileError(path, f"{mode} colours; only grey and RGB are read")
     if max(rows, columns) > _MAX_SIDE:
         raise TooLargeError(path, f"{rows} x {columns} pixels; the longest side may be {_MAX_SIDE}")
+    if rows * columns > _MOST_PIXELS[kind] * size:
+        raise UnreadableFileError(path, f"cut short or damaged: {size} bytes cannot hold {rows} x {columns} pixels")
     shape = (_CHANNELS[mode], 1, rows, columns)
     return Header(kind, (path,), shape, np.dtype(np.uint16 if deep else np.uint8), Geometry(), ((0, 0),))
 

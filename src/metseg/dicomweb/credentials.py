@@ -1,0 +1,93 @@
+"""What a PACS lets us in with: from the environment or the system's keyring, never from a file of ours."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from dataclasses import asdict, dataclass, field
+
+from metseg.errors import DataError, MissingExtraError
+
+#: What the environment may hold: the ``Authorization`` header, and files of a client's certificate and its key.
+AUTHORIZATION, CERTIFICATE, KEY = "METSEG_DICOMWEB_AUTHORIZATION", "METSEG_DICOMWEB_CERT", "METSEG_DICOMWEB_KEY"
+
+_SERVICE = "napari-metseg DICOMweb"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a service asks for.
+
+    Attributes
+    ----------
+    authorization : str
+        The ``Authorization`` header; empty for none.
+    certificate, key : str
+        PEM files of a client's certificate and its key, which may be in one file; empty for none.
+    """
+
+    authorization: str = field(default="", repr=False)
+    certificate: str = ""
+    key: str = ""
+
+    @classmethod
+    def of_password(cls, user: str, password: str) -> Credentials:
+        """HTTP's basic authentication (RFC 7617)."""
+        return cls("Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii"))
+
+    @classmethod
+    def of_token(cls, token: str) -> Credentials:
+        """A bearer token (RFC 6750), or a whole header such as ``Bearer …``.
+
+        Raises
+        ------
+        DataError
+            If it cannot be sent in a header.
+        """
+        token = token.strip()
+        if not token.isascii() or not token.isprintable():
+            raise DataError("the token has characters that no token has; copy it again")
+        return cls(token if " " in token or not token else f"Bearer {token}")
+
+
+def known_credentials(url: str) -> Credentials:
+    """What the environment holds, else what the keyring holds for ``url``, else none."""
+    names = (AUTHORIZATION, CERTIFICATE, KEY)
+    stated = Credentials(*(os.environ.get(name, "") for name in names))
+    return stated if stated != Credentials() else _remembered(url)
+
+
+def remember(url: str, credentials: Credentials) -> None:
+    """Keep what lets us in at ``url`` in the system's keyring; a certificate's files stay where they are.
+
+    Raises
+    ------
+    DataError
+        If the system has no keyring, or it is locked.
+    MissingExtraError
+        If keyring is not installed.
+    """
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError as error:
+        raise MissingExtraError("keyring", "pacs") from error
+    try:
+        keyring.set_password(_SERVICE, url, json.dumps(asdict(credentials)))
+    except KeyringError as error:
+        reason = "this system has no keyring, or it is locked"
+        raise DataError(f"{reason}; set {AUTHORIZATION}, or {CERTIFICATE} and {KEY}, instead") from error
+
+
+def _remembered(url: str) -> Credentials:
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError:
+        return Credentials()
+    try:
+        kept = keyring.get_password(_SERVICE, url)
+        return Credentials() if kept is None else Credentials(**json.loads(kept))
+    except (KeyringError, ValueError, TypeError):
+        return Credentials()

@@ -1,0 +1,123 @@
+"""The dock widget "Open from PACS"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QCheckBox, QVBoxLayout
+
+from metseg.napari_plugin.controls import Choice, Column, NamedButton, Option, Section
+from metseg.napari_plugin.dialogs import ask_folder
+from metseg.napari_plugin.pacs.connection import ConnectionSection, host_of
+from metseg.napari_plugin.pacs.controller import PacsController
+from metseg.napari_plugin.pacs.search import ResultSection, SearchSection
+from metseg.napari_plugin.pacs.state import PacsState
+from metseg.napari_plugin.session import SessionWidget
+from metseg.napari_plugin.state import Activity, ConnectionMixin
+from metseg.napari_plugin.style import style_sheet
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from metseg.dicomweb import PacsStudy
+
+_WIDTH = 420
+
+
+class PacsWidget(SessionWidget):
+    """Search a PACS, open series, store corrected outlines.
+
+    Parameters
+    ----------
+    napari_viewer : napari viewer
+        The viewer to work in.
+    state : PacsState, optional
+        State to show; a fresh one by default.
+    """
+
+    def __init__(self, napari_viewer: ViewerModel, state: PacsState | None = None) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self.state = state or PacsState()
+        self.controller = PacsController(napari_viewer, self.state)
+        self.connection = ConnectionSection(self.state)
+        self.search = SearchSection(self.state, self._search, self.controller.cancel)
+        self.result = ResultSection(self.state, self._choose, self._open, self._add)
+        self.storing = StoreSection(self.state, self._store)
+        self.connection.address.textChanged.connect(self.storing.show_address)
+        self.storing.show_address(self.connection.address.text())
+        self._parts = (self.connection, self.search, self.result, self.storing)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(Column(self._parts))
+        self.setMinimumWidth(_WIDTH)
+        self._restyle()
+        self._themes = ConnectionMixin()
+        self._themes.follow(napari_viewer.events, ("theme",), self._restyle)
+        self.begin_session((*self._parts, self._themes), self.controller.close)
+
+    def _search(self) -> None:
+        if self.state.activity is Activity.IDLE:
+            self.controller.search(self.connection.sign_in, self.search.query)
+
+    def _choose(self, study: PacsStudy) -> None:
+        self.controller.choose_study(self.connection.sign_in, study)
+
+    def _open(self) -> None:
+        self.controller.open(self.connection.sign_in)
+
+    def _add(self) -> None:
+        folder = ask_folder(self, "A project, or a new, empty folder for one")
+        if folder is not None:
+            self.controller.add_to(folder, self.connection.sign_in)
+
+    def _store(self, report: bool) -> None:
+        self.controller.store(self.connection.sign_in, report=report)
+
+    def _restyle(self) -> None:
+        self.setStyleSheet(style_sheet(self._viewer.theme, self.font().pointSize()))
+
+
+class StoreSection(Section[PacsState]):
+    """Which outline goes back to the PACS.
+
+    Parameters
+    ----------
+    state : PacsState
+    store : callable
+        Called with whether a structured report shall be stored, too.
+    """
+
+    def __init__(self, state: PacsState, store: Callable[[bool], object]) -> None:
+        super().__init__("Store", state)
+        self._address = ""
+        self.outline = Choice(partial(setattr, state, "outline"), "No outline of a DICOM series")
+        self.outline.setToolTip("The labels layer to store as DICOM SEG; it refers to the series that it was drawn on.")
+        self.report = QCheckBox("With a Structured Report (TID 1500)")
+        self.report.setChecked(True)
+        self.store = NamedButton("Store in the PACS")
+        self.store.setObjectName("secondary")
+        self.store.clicked.connect(lambda: store(self.report.isChecked()))
+        self.add_row("Outline", self.outline)
+        self.add_row("", self.report)
+        self.add_wide(self.store)
+        self.follow(state.events, ("outlines", "outline", "activity"), self._show)
+        self._show()
+
+    def show_address(self, address: str) -> None:
+        """Name the PACS on the button."""
+        self._address = address
+        self._show()
+
+    def _show(self) -> None:
+        state = self.state
+        self.outline.offer([Option(one.layer, one.title) for one in state.outlines], state.outline)
+        self.setVisible(bool(state.outlines))
+        self.store.name(host_of(self._address))
+        obstacle = "" if self._address else "Type the address of the PACS first."
+        if state.activity is not Activity.IDLE:
+            obstacle = "Wait for the current work to end."
+        self.store.setEnabled(not obstacle)
+        self.store.setToolTip(obstacle or "A new series beside that of the images; nothing there is replaced.")
