@@ -218,34 +218,50 @@ def test_an_outline_drawn_from_nothing_is_stored_as_manual(
     assert [one.SegmentAlgorithmType for one in seg.SegmentSequence] == ["MANUAL"]
 
 
-def test_a_study_becomes_a_case_whose_series_stay_with_the_project(
+def test_a_study_becomes_a_case_that_is_corrected_in_the_studio_and_stored(
     viewer: Any,
-    pacs: Any,
+    start_orthanc: Callable[..., Any],
+    examination: Path,
     open_pacs: Callable[..., Any],
     find: Callable[..., None],
     patiently: Callable[..., None],
     tmp_path: Path,
 ) -> None:
-    from metseg.curation import EditKind, Project
-    from metseg.reporting import Outlined, write_dicom_results
-
+    pacs = start_orthanc()
+    pacs.put(examination)
     widget = open_pacs(pacs.url)
     find(widget)
     widget.controller.add_to(tmp_path / "project", widget.connection.sign_in)
     patiently(lambda: not widget.controller.busy)
     assert "P1_20200102: in the project" in widget.state.message
     moved = (tmp_path / "project").rename(tmp_path / "moved")
-    with Project.open(moved).open_case("P1_20200102") as session:
-        labels = np.zeros(session.shape, np.uint16)
-        labels[2, 10:20, 10:20] = 1
-        session.commit(labels, EditKind.IMPORT)
-    outlined = Outlined.of_case(Project.open(moved).read_case("P1_20200102"))
-    seg, _ = map(pydicom.dcmread, write_dicom_results(outlined, tmp_path / "results", report=True))
+
+    _, panel = viewer.window.add_plugin_dock_widget("napari-metseg", "Correction studio")
+    studio = panel.studio
+    studio.find_networks = lambda: None
+    studio.open_project(moved)
+    patiently(lambda: studio.state.project is not None and not studio.busy)
+    studio.open_case("P1_20200102")
+    patiently(lambda: not studio.busy)
+    labels = studio.state.case.labels
+    labels.brush_size = 5
+    labels.paint((2, 30, 30), 1)
+    assert studio.flush()
+    assert widget.state.outline is labels
+    widget.storing.store.click()
+    patiently(lambda: not widget.controller.busy)
+    assert widget.state.problem == ""
+    stored = pacs.series()
+    [seg] = [pydicom.dcmread(io.BytesIO(content)) for content in stored["SEG"]]
+    assert len(stored["SR"]) == 1
     assert seg.ReferencedSeriesSequence[0].SeriesInstanceUID == "1.2.3.2"
-    assert int(np.count_nonzero(seg.pixel_array)) == 100
+    assert [one.SegmentAlgorithmType for one in seg.SegmentSequence] == ["MANUAL"]
+    assert int(np.count_nonzero(pixels_of(seg))) == int(np.count_nonzero(labels.data)) > 0
+
     widget.controller.add_to(moved, widget.connection.sign_in)
     patiently(lambda: not widget.controller.busy)
     assert "is there already" in widget.state.problem
+    panel.close_session()
 
 
 # Faults
