@@ -35,7 +35,7 @@ def average_weights(members: Sequence[Checkpoint], name: str) -> tuple[Segmentat
     """The network whose weights are the mean of the members', and its card, without scores.
 
     For networks that were trained on from the same weights: it costs what one of them costs, and answers about as their
-    ensemble does. Source: Wortsman et al. 2022, arXiv 2203.05482.
+    ensemble does. The card has the last member's command and settings. Source: Wortsman et al. 2022, arXiv 2203.05482.
 
     Raises
     ------
@@ -54,7 +54,10 @@ def average_weights(members: Sequence[Checkpoint], name: str) -> tuple[Segmentat
         for key, value in states[-1].items()
     }
     network.load_state_dict(mean)
-    return network, _combined_card(members, name, "Mean of the weights of")
+    card = _combined_card(members, name, "Mean of the weights of")
+    last = members[-1].card.training
+    runs = {"command": last.command, "config": last.config, "epoch": last.epoch, "corrected": last.corrected}
+    return network, card.model_copy(update={"training": card.training.model_copy(update=runs)})
 
 
 def _single_networks(members: Sequence[Checkpoint]) -> list[SegmentationNetwork]:
