@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from metseg.checkpoints import (
     TrainingRecord,
     average_weights,
     combine,
+    descend_from_each_other,
     list_models,
     load_checkpoint,
     save_checkpoint,
@@ -77,6 +79,18 @@ def test_weights_are_the_mean_of_the_members(tmp_path: Path, members: list[Check
     other = load_checkpoint(save_checkpoint(tmp_path / "three", nested, card))
     with pytest.raises(CheckpointError, match="one architecture"):
         average_weights([members[0], other], "mean")
+
+
+def test_the_cards_say_whether_weights_may_be_averaged(members: list[Checkpoint]) -> None:
+    def child_of(parent: str, checkpoint: Checkpoint) -> Checkpoint:
+        record = checkpoint.card.training.model_copy(update={"parent": parent})
+        return replace(checkpoint, card=checkpoint.card.model_copy(update={"training": record}))
+
+    one, two = members
+    assert not descend_from_each_other([one, two])
+    assert descend_from_each_other([one, child_of(one.sha256, two)])
+    assert descend_from_each_other([child_of("c" * 64, one), child_of("c" * 64, two)])
+    assert not descend_from_each_other([child_of("c" * 64, one), child_of("d" * 64, two)])
 
 
 def test_only_patients_that_no_member_saw_are_held_out(members: list[Checkpoint]) -> None:

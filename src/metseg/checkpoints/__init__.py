@@ -2,7 +2,7 @@
 
 from metseg.checkpoints.card import CorrectedCases, InferenceConfig, ModelCard, TrainingRecord, card_markdown
 from metseg.checkpoints.choice import RECOMMENDED, choose_models, misfit, model_card
-from metseg.checkpoints.combining import average_weights, combine
+from metseg.checkpoints.combining import average_weights, combine, descend_from_each_other
 from metseg.checkpoints.comparable import ComparableScores, MeasuredNetwork, Standing
 from metseg.checkpoints.store import (
     Checkpoint,
@@ -30,6 +30,7 @@ __all__ = [
     "card_markdown",
     "choose_models",
     "combine",
+    "descend_from_each_other",
     "list_models",
     "load_checkpoint",
     "misfit",

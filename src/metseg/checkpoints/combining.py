@@ -60,6 +60,15 @@ def average_weights(members: Sequence[Checkpoint], name: str) -> tuple[Segmentat
     return network, card.model_copy(update={"training": card.training.model_copy(update=runs)})
 
 
+def descend_from_each_other(members: Sequence[Checkpoint]) -> bool:
+    """Whether the cards name all members as trained on from one another, or from the same weights."""
+    families = [{member.sha256, member.card.training.parent or member.sha256} for member in members]
+    known = families[0]
+    while found := [family for family in families if family & known and not family <= known]:
+        known = known.union(*found)
+    return all(family <= known for family in families)
+
+
 def _single_networks(members: Sequence[Checkpoint]) -> list[SegmentationNetwork]:
     from metseg.networks import SegmentationNetwork
 

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from metseg.cli.console import out, plain
+from metseg.cli.console import err, out, plain
 
 
 def combine(
     model: Annotated[
         list[str], typer.Option("--model", metavar="NAME_OR_PATH", help="A member; give two or more. Repeat for each.")
     ],
-    out_: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the ensemble goes; its name.")],
+    out_: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the result goes; its name.")],
     by_name: Annotated[
         bool,
         typer.Option(
@@ -28,11 +28,18 @@ def combine(
         ),
     ] = False,
 ) -> None:
-    """Combine networks into an ensemble: the mean of their probabilities.
+    """Combine networks into one: the mean of their probabilities, or with --weights of their weights.
 
-    All members must share one preprocessing. The ensemble is a model like any other: --model takes it.
+    All must share one preprocessing, for --weights one architecture, too. The result is a model like any other: --model
+    takes it.
     """
-    from metseg.checkpoints import average_weights, load_checkpoint, save_checkpoint, save_ensemble
+    from metseg.checkpoints import (
+        average_weights,
+        descend_from_each_other,
+        load_checkpoint,
+        save_checkpoint,
+        save_ensemble,
+    )
     from metseg.checkpoints import combine as run
 
     if weights and by_name:
@@ -40,6 +47,11 @@ def combine(
     members = [load_checkpoint(name) for name in model]
     if weights:
         plain(out(), str(save_checkpoint(out_, *average_weights(members, out_.resolve().name))))
+        if not descend_from_each_other(members):
+            plain(
+                err(),
+                "the cards do not say that these were trained on from the same weights; if not, the mean is of no use",
+            )
         return
     network, card = run(members, out_.resolve().name)
     plain(out(), str(save_ensemble(out_, members, card) if by_name else save_checkpoint(out_, network, card)))

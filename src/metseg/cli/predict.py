@@ -82,7 +82,7 @@ def predict(
     """Outline lesions: write <image>_mask for every image, in the input's folder structure and format.
 
     With --dicomweb the MR series of --study are fetched from a PACS, answered as dicom-seg unless --format says
-    otherwise, and with --store stored there. What lets us in is taken from the environment:
+    otherwise, and with --store stored there. Credentials are taken from the environment:
     METSEG_DICOMWEB_AUTHORIZATION (the header), METSEG_DICOMWEB_CERT and METSEG_DICOMWEB_KEY.
 
     Masks of TIFF, PNG and JPEG are TIFF (0 and 255); masks of NIfTI, DICOM series, NRRD and MetaImage are NIfTI (0 and

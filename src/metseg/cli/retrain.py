@@ -112,7 +112,7 @@ def retrain(
             _print_check(promotion, out_)
     if promote_:
         if not promotion.passed:
-            plain(err(), f"{promotion.child.name}: not promoted, the promotion check: {promotion.result}")
+            plain(err(), f"{promotion.child.name}: not promoted")
             raise typer.Exit(1)
         promote(opened, out_)
 

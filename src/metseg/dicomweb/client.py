@@ -39,7 +39,7 @@ class Pacs:
     url : str
         Such as ``https://pacs.example.org/dicom-web``.
     credentials : Credentials, optional
-        What lets us in; unless given, :func:`known_credentials`, which is never from a file of ours.
+        Those of :func:`known_credentials` unless given, which are never from a file of ours.
 
     Raises
     ------

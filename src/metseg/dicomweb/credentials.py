@@ -1,4 +1,4 @@
-"""What a PACS lets us in with: from the environment or the system's keyring, never from a file of ours."""
+"""Credentials for a PACS: from the environment or the system's keyring, never from a file of ours."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def known_credentials(url: str) -> Credentials:
 
 
 def remember(url: str, credentials: Credentials) -> None:
-    """Keep what lets us in at ``url`` in the system's keyring; a certificate's files stay where they are.
+    """Keep the credentials for ``url`` in the system's keyring; a certificate's files stay where they are.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which PACS, and what lets us in."""
+"""Which PACS, and with which credentials."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ConnectionSection(Section[PacsState]):
         self.change.setObjectName("openModel")
         self.change.setCheckable(True)
         self.change.setChecked(True)
-        self.change.setToolTip("Show or hide what lets us in.")
+        self.change.setToolTip("Show or hide what you sign in with.")
         self.change.toggled.connect(self._show)
         self.kind = Choice(self._choose)
         self.kind.offer([Option(one, str(one), tip) for one, tip in _TIPS.items()], self._kind)

@@ -31,7 +31,7 @@ Mesh = tuple[npt.NDArray[np.float32], npt.NDArray[np.int32], npt.NDArray[np.uint
 
 
 class Surfaces(ConnectionMixin):
-    """ChunkedTask to 3D and back; in 3D, lesions are a surface layer in their colours instead of labels, and alone.
+    """Switches to 3D and back; in 3D, lesions are a surface layer in their colours instead of labels, and alone.
 
     Images are hidden meanwhile: what napari renders of them in 3D would pierce the surfaces.
     """

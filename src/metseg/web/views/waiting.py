@@ -82,7 +82,7 @@ def outline_missing(client: Client) -> None:
 
 
 def _why_not_starting(down: ServerDownError, waited: float) -> str:
-    """RejectionReason waiting is of no use; empty if our own server is still to come."""
+    """Why waiting is of no use; empty if our own server is still to come."""
     try:
         return "" if own_server_is_starting() and waited < _STARTING_SECONDS else str(down)
     except ServerDownError as ended:
