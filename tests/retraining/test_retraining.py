@@ -140,7 +140,7 @@ def test_only_a_model_that_passed_becomes_the_default_and_of_another_file_nothin
         promote(opened, tmp_path)
     assert promote(opened, tmp_path, force=True).forced
     (tmp_path / "gate.json").write_text(passing.model_copy(update={"child": passing.parent}).model_dump_json())
-    with pytest.raises(DataError, match="asked about another file"):
+    with pytest.raises(DataError, match="of another file"):
         promote(opened, tmp_path)
     assert opened.default_model is not None
     assert opened.default_model.promotion == "undecided"

@@ -130,7 +130,7 @@ BOMB = tiff(width=60000, height=60000)
         (BOMB, "256 MiB when decoded"),
         (tiff(width=12000, height=12000), "32 MiB when decoded"),
         (zip_of(("p/a_1.tif", BOMB)), "p/a_1.tif: would take more than 256 MiB"),
-        (png_header(30000, 30000), "30000 x 30000"),
+        (png_header(30000, 30000) + bytes(60_000), "30000 x 30000"),
         (gzip.compress(nifti((4, 4, 4), dim=(3, 20000, 20000, 400, 1, 1, 1, 1))), "20000 x 20000"),
     ],
     ids=["tiff", "strip of a tiff", "tiff in a zip", "png", "nifti in a gzip"],
