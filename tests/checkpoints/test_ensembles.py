@@ -115,6 +115,8 @@ def test_a_member_that_changed_is_refused(
 def test_members_must_agree(tmp_path: Path, members: list[Checkpoint]) -> None:
     with pytest.raises(CheckpointError, match="two networks or more"):
         combine(members[:1], "alone")
+    with pytest.raises(CheckpointError, match="given twice"):
+        average_weights([members[0], members[0]], "both")
     equalised = saved(tmp_path / "three", 3, (), PreprocessingConfig())
     with pytest.raises(CheckpointError, match="one and three differ in preprocessing"):
         combine([members[0], equalised], "both")

@@ -40,10 +40,12 @@ def average_weights(members: Sequence[Checkpoint], name: str) -> tuple[Segmentat
     Raises
     ------
     CheckpointError
-        As :func:`combine`, and if the members' architectures differ.
+        As :func:`combine`, and if the members' architectures differ or one is given twice.
     """
     import torch
 
+    if len({member.sha256 for member in members}) < len(members):
+        raise CheckpointError("one of the networks is given twice")
     networks = _single_networks(members)
     network = networks[-1]
     if any(other.spec != network.spec for other in networks):

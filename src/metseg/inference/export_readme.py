@@ -131,7 +131,7 @@ def _after(card: ModelCard) -> list[str]:
         radius, tolerance = inference.refinement.radius, inference.refinement.tolerance
         steps.append(
             f"Guided filter of the probabilities, radius {radius}, tolerance {tolerance:g}; the guide is the windowed "
-            "FLAIR, or else first sequence."
+            "FLAIR, or else the first sequence."
         )
     if inference.temperature != 1:
         steps.append(f"The logit of the probabilities is divided by {inference.temperature:g}.")
