@@ -12,7 +12,7 @@ from torchvision.transforms.v2 import functional
 
 from metseg.preprocessing import PreprocessingConfig
 from metseg.training import AugmentationConfig
-from metseg.training.augmentation import Augmentation
+from metseg.training.augmentation import Augmentation, _gaussian_blur
 from metseg.training.deformation import Deformation, _inverse_affine, random_deformation
 
 UNMOVED = {"horizontal_flip": 0, "vertical_flip": 0, "rotation": 0, "shear": 0, "scale": 0, "shift": 0, "elastic": 0}
@@ -128,6 +128,13 @@ def test_blur_takes_detail_on_half_of_the_examples_and_no_brightness() -> None:
     for one in changed:
         assert one.mean().item() == pytest.approx(image.mean().item(), abs=0.005)
         assert torch.equal(one, image) or one.std() < 0.98 * image.std()
+
+
+@pytest.mark.parametrize("deviation", [0.5, 1.2, 3.0])
+def test_blur_agrees_with_torchvision(deviation: float) -> None:
+    image, side = picture(64, 48), 2 * round(3 * deviation) + 1
+    expected = functional.gaussian_blur(image, [side, side], [deviation, deviation])
+    torch.testing.assert_close(_gaussian_blur(image, deviation), expected, atol=1e-5, rtol=1e-4)
 
 
 def test_a_bias_field_is_smooth_positive_and_the_same_for_all_slices_of_a_stack() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import cv2
 import torch
 import torch.nn.functional as F
-from torchvision.transforms.v2.functional import gaussian_blur
 
 from metseg.preprocessing import ClaheConfig, PreprocessingConfig, apply_clahe
 from metseg.study import Sequence
@@ -101,16 +101,21 @@ class Augmentation:
         if not self.config.blur:
             return planes
         deviation = float(torch.rand((), generator=generator) * 2 - 1) * self.config.blur
-        if deviation < 0.2:
-            return planes
-        side = 2 * round(3 * deviation) + 1
-        blurred: torch.Tensor = gaussian_blur(planes, [side, side], [deviation, deviation])
-        return blurred
+        return planes if deviation < 0.2 else _gaussian_blur(planes, deviation)
 
     def _per_view(self, planes: int, generator: torch.Generator | None) -> torch.Tensor:
         """Three numbers in [-1, 1] for every sequence: one set for the first view's planes, another for the second."""
         drawn = torch.rand(3, 2, self._sequences, 1, 1, generator=generator) * 2 - 1
         return torch.cat([drawn[:, :1].expand(-1, self._around, -1, -1, -1), drawn[:, 1:]], dim=1)[:, :planes]
+
+
+def _gaussian_blur(planes: torch.Tensor, deviation: float) -> torch.Tensor:
+    """``planes``, float32 (…, y, x), blurred to three standard deviations, in pixels."""
+    side = 2 * round(3 * deviation) + 1
+    blurred = planes.clone(memory_format=torch.contiguous_format)
+    for plane in blurred.view(-1, *planes.shape[-2:]).numpy():
+        cv2.GaussianBlur(plane, (side, side), deviation, dst=plane)
+    return blurred
 
 
 def _equalised(image: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
