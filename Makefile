@@ -1,5 +1,5 @@
 # make demo   see it work            make test    everything CI checks
-# make docs   the documentation as a site, in site/
+# make docs   the documentation as a site, in site/     make bench   what each backend takes here
 # make install, make format, make clean: what they say
 #
 # Needs Python 3.11 or newer and make; the rest is installed into .venv from the package index.
@@ -15,7 +15,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := test
-.PHONY: demo test docs check style types install format clean
+.PHONY: demo test docs bench check style types install format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "napari-metseg needs Python 3.11 or newer; this is " + sys.version)'
@@ -34,6 +34,10 @@ demo: $(STAMP)
 docs: $(STAMP)
 	@PATH="$(abspath $(BIN)):$$PATH" NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir site
 	@echo "site/index.html"
+
+# Tables for docs/benchmarks/backends.md; let nothing else run beside it.
+bench: $(STAMP)
+	@$(BIN)/python docs/scripts/measure_backends.py
 
 check: style types
 
