@@ -22,6 +22,7 @@ from metseg.checkpoints import (
     save_ensemble,
 )
 from metseg.errors import CheckpointError
+from metseg.lesions import PostprocessingConfig
 from metseg.networks import NetworkSpec, build_network
 from metseg.preprocessing import PreprocessingConfig
 
@@ -91,6 +92,15 @@ def test_the_cards_say_whether_weights_may_be_averaged(members: list[Checkpoint]
     assert descend_from_each_other([one, child_of(one.sha256, two)])
     assert descend_from_each_other([child_of("c" * 64, one), child_of("c" * 64, two)])
     assert not descend_from_each_other([child_of("c" * 64, one), child_of("d" * 64, two)])
+
+
+def test_an_ensemble_is_run_as_its_first_member_is_and_a_mean_as_its_last(members: list[Checkpoint]) -> None:
+    first, last = (
+        replace(member, card=member.card.model_copy(update={"postprocessing": PostprocessingConfig(smallest=smallest)}))
+        for member, smallest in zip(members, (3, 5), strict=True)
+    )
+    assert combine([first, last], "both")[1].postprocessing.smallest == 3
+    assert average_weights([first, last], "mean")[1].postprocessing.smallest == 5
 
 
 def test_only_patients_that_no_member_saw_are_held_out(members: list[Checkpoint]) -> None:

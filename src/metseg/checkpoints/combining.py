@@ -27,7 +27,7 @@ def combine(members: Sequence[Checkpoint], name: str) -> tuple[Ensemble, ModelCa
 
     networks = _single_networks(members)
     spec = EnsembleSpec(members=tuple(network.spec for network in networks))
-    card = _combined_card(members, name, "Mean probability of").model_copy(update={"network": spec})
+    card = _combined_card(members, members[0].card, name, "Mean probability of").model_copy(update={"network": spec})
     return Ensemble(networks), card
 
 
@@ -56,7 +56,7 @@ def average_weights(members: Sequence[Checkpoint], name: str) -> tuple[Segmentat
         for key, value in states[-1].items()
     }
     network.load_state_dict(mean)
-    card = _combined_card(members, name, "Mean of the weights of")
+    card = _combined_card(members, members[-1].card, name, "Mean of the weights of")
     last = members[-1].card.training
     runs = {"command": last.command, "config": last.config, "epoch": last.epoch, "corrected": last.corrected}
     return network, card.model_copy(update={"training": card.training.model_copy(update=runs)})
@@ -88,27 +88,25 @@ def _single_networks(members: Sequence[Checkpoint]) -> list[SegmentationNetwork]
     return singles
 
 
-def _combined_card(members: Sequence[Checkpoint], name: str, what: str) -> ModelCard:
-    """The last member's card, with the patients of all and nothing that was measured on a member."""
-    cards = [member.card for member in members]
-    records = [card.training for card in cards]
+def _combined_card(members: Sequence[Checkpoint], source: ModelCard, name: str, what: str) -> ModelCard:
+    """The card of one member, with the patients of all and nothing that was measured on a member."""
+    records = [member.card.training for member in members]
     seen = {patient for record in records for patient in record.patients}
     held_out = set[str]().union(*(record.held_out for record in records)) - seen
-    last = cards[-1]
     return ModelCard(
         name=name,
-        target=last.target,
-        network=last.network,
-        preprocessing=last.preprocessing,
-        inference=last.inference,
-        postprocessing=last.postprocessing,
+        target=source.target,
+        network=source.network,
+        preprocessing=source.preprocessing,
+        inference=source.inference,
+        postprocessing=source.postprocessing,
         training=TrainingRecord(
             patients=tuple(sorted(seen)),
             held_out=tuple(sorted(held_out)),
-            data=records[-1].data,
-            versions=records[-1].versions,
+            data=source.training.data,
+            versions=source.training.versions,
         ),
-        licence=last.licence,
+        licence=source.licence,
         notes=f"{what} " + ", ".join(f"`{member.card.name}` ({member.sha256[:12]})" for member in members) + ".",
-        created=max(card.created for card in cards),
+        created=max(member.card.created for member in members),
     )
