@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -63,6 +65,13 @@ class MissingExtraError(MetsegError):
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
         return type(self), (self.package, self.extra)
+
+
+def require_packages(packages: Iterable[str], extra: str) -> None:
+    """Raise :class:`MissingExtraError` for the first of ``packages`` that is not installed; none is imported."""
+    for package in packages:
+        if find_spec(package) is None:
+            raise MissingExtraError(package, extra)
 
 
 class CaseBusyError(MetsegError):

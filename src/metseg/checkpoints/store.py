@@ -329,12 +329,12 @@ def _load_ensemble(path: Path) -> Checkpoint:
         if checkpoint.sha256 != member.sha256:
             raise CheckpointError(f"{file}: not the weights that {path} was made of; make the ensemble anew")
         members.append(checkpoint)
-    return Checkpoint(path, read_card(path), _sha256(path), members=tuple(members))
+    return Checkpoint(path, read_card(path), file_sha256(path), members=tuple(members))
 
 
 def _write_readme(target: Path, card: ModelCard) -> None:
     with write_atomically(target.parent / "README.md") as temporary:
-        temporary.write_text(card_markdown(card, target.name, _sha256(target)), encoding="utf-8")
+        temporary.write_text(card_markdown(card, target.name, file_sha256(target)), encoding="utf-8")
 
 
 def _stored(tensor: torch.Tensor) -> torch.Tensor:
@@ -342,6 +342,7 @@ def _stored(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.half() if tensor.is_floating_point() and tensor.ndim > 1 else tensor
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """The hash of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

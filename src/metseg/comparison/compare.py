@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 from metseg.comparison.entries import Contender, Entry, choose_patients, read_contender
 from metseg.comparison.measurement import Measured, device_name, measure_model
 from metseg.comparison.report import write_report
 from metseg.comparison.result import Comparison, ModelResult, Verdict
-from metseg.errors import DataError, MissingExtraError
+from metseg.errors import DataError, require_packages
 from metseg.events import Event, Finished, Progress
 from metseg.inference import resolve_device
 from metseg.metrics import compare_paired
@@ -65,9 +64,7 @@ def compare(
     MissingExtraError
         If the package's extra ``compare`` is not installed.
     """
-    for package in _EXTRA:
-        if find_spec(package) is None:
-            raise MissingExtraError(package, "compare")
+    require_packages(_EXTRA, "compare")
     if not entries:
         raise DataError("no model is installed to compare; name one with --model")
     files = masked_patients(data)

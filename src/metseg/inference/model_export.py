@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from importlib.metadata import version
@@ -13,6 +12,7 @@ import numpy as np
 
 from metseg import __version__
 from metseg.checkpoints import Checkpoint, ModelCard
+from metseg.checkpoints.store import file_sha256
 from metseg.errors import DataError
 from metseg.inference.backend import ConversionError
 from metseg.inference.export_readme import export_readme, input_channels
@@ -114,7 +114,7 @@ def _description(checkpoint: Checkpoint, form: Form, precision: str, folder: Pat
         "weights_sha256": checkpoint.sha256,
         "form": form,
         "precision": precision,
-        "files": {path.name: _sha256(path) for path in sorted(folder.iterdir())},
+        "files": {path.name: file_sha256(path) for path in sorted(folder.iterdir())},
         "input": {
             "name": "images",
             "type": "float32",
@@ -132,8 +132,3 @@ def _description(checkpoint: Checkpoint, form: Form, precision: str, folder: Pat
         "postprocessing": card.postprocessing.model_dump(mode="json"),
         "made_with": {"metseg": __version__} | {package: version(package) for package in _PACKAGES[form]},
     }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from metseg.checkpoints import Checkpoint
-from metseg.errors import MissingExtraError
+from metseg.errors import require_packages
 from metseg.inference.agreement import disagreement_with, reference_heads
 from metseg.inference.backend import ConversionError
-from metseg.inference.onnx_network import INPUT, OUTPUTS, open_network
 from metseg.inference.probability_graph import ProbabilityGraph, example_images
+from metseg.inference.threads import THREADS
 
 #: Version of ONNX's operators: runtimes have it since 2023.
 OPSET: Final = 18
+INPUT: Final = "images"
+OUTPUTS: Final = ("probabilities", "disagreement")
+
+Planes = npt.NDArray[np.float32]
 
 
 def convert_into(path: Path, checkpoint: Checkpoint) -> None:
@@ -31,17 +37,31 @@ def convert_into(path: Path, checkpoint: Checkpoint) -> None:
     MissingExtraError
         If ONNX or ONNX Runtime is not installed.
     """
-    for package in ("onnx", "onnxruntime"):
-        if find_spec(package) is None:
-            raise MissingExtraError(package, "onnx")
+    require_packages(("onnx", "onnxruntime"), "onnx")
     card = checkpoint.card
     try:
         convert_network(checkpoint.network(), card.preprocessing.channels, path)
     except RuntimeError as error:
         raise ConversionError(f"{card.name} has no ONNX form: {str(error).partition(chr(10))[0]}") from error
-    network = open_network(path)
-    if failure := disagreement_with(reference_heads(checkpoint), card.postprocessing.threshold, network.probabilities):
+    run = _probabilities_of(path)
+    if failure := disagreement_with(reference_heads(checkpoint), card.postprocessing.threshold, run):
         raise ConversionError(f"{card.name}: its ONNX form {failure}")
+
+
+def _probabilities_of(path: Path) -> Callable[[Planes], Planes]:
+    """What ONNX Runtime makes of a network's file on the CPU, as a function of images."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = THREADS.count
+    options.log_severity_level = 3  # errors
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def run(images: Planes) -> Planes:
+        planes: Planes = session.run(OUTPUTS[:1], {INPUT: np.ascontiguousarray(images, np.float32)})[0]
+        return planes
+
+    return run
 
 
 def convert_network(network: nn.Module, channels: int, path: Path) -> None:

@@ -15,7 +15,7 @@ from metseg.errors import DataError
 from metseg.events import Event
 from metseg.napari_plugin import outlines
 from metseg.napari_plugin.layers import source_of
-from metseg.napari_plugin.pipeline import Failed
+from metseg.napari_plugin.pipeline import errors_yielded
 from metseg.napari_plugin.state import Slices
 from metseg.study import Study
 
@@ -84,14 +84,10 @@ def replaced(order: ExportOrder) -> list[Path]:
     return curation.existing_pairs(order.study, order.folder, z=order.z)
 
 
-def run(order: ExportOrder) -> Iterator[Event[list[Path]] | Failed]:
-    """Write the pairs. Errors are yielded, see :func:`metseg.napari_plugin.pipeline.run`."""
-    try:
-        yield from curation.exporting_pairs(
-            order.study, order.labels, order.folder, z=order.z, overwrite=order.overwrite
-        )
-    except Exception as error:  # whatever it is: the window is told, and the thread ends
-        yield Failed(error)
+@errors_yielded
+def run(order: ExportOrder) -> Iterator[Event[list[Path]]]:
+    """Write the pairs."""
+    yield from curation.exporting_pairs(order.study, order.labels, order.folder, z=order.z, overwrite=order.overwrite)
 
 
 def write(order: ExportOrder) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,9 @@ from metseg.study import Sequence, Study
 if TYPE_CHECKING:
     from metseg.checkpoints import Checkpoint, ModelCard, ModelInfo
     from metseg.inference import Segmentation
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: Slices per forward pass: few, so that progress is fine and Cancel acts soon.
 SLICES_AT_ONCE = 4
@@ -104,15 +108,22 @@ def preprocessing_from(state: SegmentationState, card: ModelCard) -> Preprocessi
     return card.with_clahe(state.clahe, state.clip_limit).preprocessing
 
 
-def run(order: Order) -> Iterator[Event[tuple[Outcome, ...]] | Failed]:
-    """Segment one layer. Errors are yielded: Qt workers swallow a ``RuntimeError`` that is raised."""
-    try:
-        yield from _run(order)
-    except Exception as error:  # whatever it is: the window is told, and the thread ends
-        yield Failed(error)
+def errors_yielded(stream: Callable[P, Iterator[Event[T]]]) -> Callable[P, Iterator[Event[T] | Failed]]:
+    """Have a generator yield its error: Qt workers swallow a ``RuntimeError`` that is raised."""
+
+    @functools.wraps(stream)
+    def run(*arguments: P.args, **keywords: P.kwargs) -> Iterator[Event[T] | Failed]:
+        try:
+            yield from stream(*arguments, **keywords)
+        except Exception as error:  # whatever it is: the window is told, and the thread ends
+            yield Failed(error)
+
+    return run
 
 
-def _run(order: Order) -> Iterator[Event[tuple[Outcome, ...]]]:
+@errors_yielded
+def run(order: Order) -> Iterator[Event[tuple[Outcome, ...]]]:
+    """Segment one layer."""
     keep_llvm_apart()
     from metseg.checkpoints import load_checkpoint
     from metseg.inference import open_segmenter

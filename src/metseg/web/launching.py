@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 from pathlib import Path
 
-from metseg.errors import DataError, MissingExtraError
+from metseg.errors import DataError, require_packages
 from metseg.loopback import is_loopback
 
 #: What ``streamlit run`` takes.
@@ -42,9 +41,7 @@ def open_page(server: str | None, host: str, port: int, model: str) -> None:
     DataError
         If others could open the page and there is no METSEG_TOKEN to ask them for.
     """
-    for package in _NEEDED:
-        if find_spec(package) is None:
-            raise MissingExtraError(package, "ui")
+    require_packages(_NEEDED, "ui")
     if not is_loopback(host) and not os.environ.get("METSEG_TOKEN"):
         raise DataError(
             f"{host} can be reached from other computers: set METSEG_TOKEN to a secret that the page asks for, "

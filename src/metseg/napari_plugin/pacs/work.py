@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,27 +19,11 @@ from metseg.events import Event, Finished, Progress, relay
 from metseg.napari_plugin.layers import LayerData
 from metseg.napari_plugin.pacs.downloads import new_folder
 from metseg.napari_plugin.pacs.state import SignIn
-from metseg.napari_plugin.pipeline import Failed
+from metseg.napari_plugin.pipeline import errors_yielded
 from metseg.napari_plugin.reader import layers_of
 from metseg.napari_plugin.writer import outlined_layer
 from metseg.reporting import Outlined, write_dicom_results
 from metseg.study import Problem
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _reported(stream: Callable[P, Iterator[Event[T]]]) -> Callable[P, Iterator[Event[T] | Failed]]:
-    """Yield errors: Qt workers swallow a ``RuntimeError`` that is raised."""
-
-    @functools.wraps(stream)
-    def run(*arguments: P.args, **keywords: P.kwargs) -> Iterator[Event[T] | Failed]:
-        try:
-            yield from stream(*arguments, **keywords)
-        except Exception as error:  # whatever it is: the window is told, and the thread ends
-            yield Failed(error)
-
-    return run
 
 
 def _pacs(sign_in: SignIn) -> Pacs:
@@ -49,9 +32,9 @@ def _pacs(sign_in: SignIn) -> Pacs:
     return Pacs(sign_in.address, sign_in.credentials())
 
 
-@_reported
+@errors_yielded
 def searching(sign_in: SignIn, query: StudyQuery) -> Iterator[Event[tuple[PacsStudy, ...]]]:
-    """Search for studies; what let us in is remembered then, if the user wants that."""
+    """Search for studies; the credentials are remembered then, if the user wants that."""
     yield Progress(0, 0, "searching")
     found = _pacs(sign_in).find_studies(query)
     if sign_in.remember:
@@ -59,7 +42,7 @@ def searching(sign_in: SignIn, query: StudyQuery) -> Iterator[Event[tuple[PacsSt
     yield Finished(found)
 
 
-@_reported
+@errors_yielded
 def listing(sign_in: SignIn, study: PacsStudy) -> Iterator[Event[tuple[PacsSeries, ...]]]:
     """List the series of a study."""
     yield Progress(0, 0, "listing series")
@@ -75,7 +58,7 @@ class Opened:
     problems: tuple[Problem, ...]
 
 
-@_reported
+@errors_yielded
 def opening(sign_in: SignIn, study: PacsStudy, series: frozenset[str]) -> Iterator[Event[Opened]]:
     """Fetch series and read them as files are read."""
     yield Progress(0, 0, "connecting")
@@ -94,7 +77,7 @@ class AddedToProject:
     refused: tuple[str, ...]
 
 
-@_reported
+@errors_yielded
 def adding(sign_in: SignIn, study: PacsStudy, series: frozenset[str], project: Path) -> Iterator[Event[AddedToProject]]:
     """Fetch series into a project's folder and add them as cases; the project is made if the folder is empty."""
     yield Progress(0, 0, "connecting")
@@ -126,7 +109,7 @@ class StoreOrder:
     report: bool
 
 
-@_reported
+@errors_yielded
 def storing(sign_in: SignIn, order: StoreOrder) -> Iterator[Event[int]]:
     """Write a SEG, and a structured report, and store them; they are kept where they could not be stored."""
     yield Progress(0, 0, "writing")

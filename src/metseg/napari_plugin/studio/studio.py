@@ -18,7 +18,7 @@ from metseg.napari_plugin import messages
 from metseg.napari_plugin.background import LatestOnlyWorker
 from metseg.napari_plugin.brush_circle import without_box
 from metseg.napari_plugin.network_choices import NetworkChoices
-from metseg.napari_plugin.pipeline import Failed
+from metseg.napari_plugin.pipeline import errors_yielded
 from metseg.napari_plugin.runs import Run
 from metseg.napari_plugin.state import Activity, ConnectionMixin
 from metseg.napari_plugin.studio import navigation, projects
@@ -284,7 +284,7 @@ class Studio(ConnectionMixin):
         if self._run.busy:
             messages.tell("Wait for the current work to end, or cancel it.")
             return False
-        self._run.start(activity, title, done, _attempting, stream, *arguments)
+        self._run.start(activity, title, done, errors_yielded(stream), *arguments)
         return True
 
     def cancel(self) -> None:
@@ -378,11 +378,3 @@ def _checked(detail: Mapping[str, Any] | None) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise DataError(f"the detail of an edit must be JSON: {error}") from error
     return given
-
-
-def _attempting(stream: Callable[..., Iterator[Event[Any]]], *arguments: object) -> Iterator[Event[Any] | Failed]:
-    """Errors are yielded: Qt workers swallow a ``RuntimeError`` that is raised."""
-    try:
-        yield from stream(*arguments)
-    except Exception as error:  # whatever it is: the window is told, and the thread ends
-        yield Failed(error)
