@@ -40,7 +40,7 @@ def complain(text: str) -> None:
     plain(console, f"metseg: {text}", "bold red" if console.is_terminal else "")
 
 
-def list_problems(title: str, problems: Iterable[Problem]) -> None:
+def list_problems(title: str, problems: Iterable[Problem | str]) -> None:
     """List files by name with what is wrong with each, on standard error."""
     console = err()
     plain(console, title, "bold")

@@ -15,10 +15,7 @@ from metseg import DEFAULT_MODEL
 from metseg.cli.console import err, out, plain
 from metseg.cli.montage import Caption, Finding, shown_on, write_montage, write_target_montage
 from metseg.cli.options import Device, Labels, Model, Rules, Sequences, TargetName, data_of, targets_of
-from metseg.cli.predict import output_of
 from metseg.cli.progress import follow
-from metseg.cli.slices import targets as planned_files
-from metseg.cli.slices import write_slices
 from metseg.errors import DataError
 
 if TYPE_CHECKING:
@@ -176,6 +173,8 @@ def _write(sample: Sample, results: dict[Target, Segmentation], folder: Path) ->
 
     FLAIR abnormality, and what is outlined alone, goes into ``folder`` itself, all else into a folder inside it.
     """
+    from metseg.prediction import output_of
+
     alone = len(results) == 1
     texts: list[str] = []
     for target, result in results.items():
@@ -197,12 +196,13 @@ def _write(sample: Sample, results: dict[Target, Segmentation], folder: Path) ->
 def _write_lesions(study: Study, sample: Sample, result: Segmentation, root: Path, folder: Path) -> list[str]:
     """Write masks and table of one target into ``folder``, and return in words what was found and how well."""
     from metseg.lesions import lesion_table_csv
+    from metseg.prediction import targets, write_slices
     from metseg.study import write_atomically
 
     spacing = study.geometry.spacing
     source = root if sample.files is None else sample.files.folder
     folder.mkdir(parents=True, exist_ok=True)
-    there = sum(path.exists() for path, _ in planned_files(study, source, folder, "_mask"))
+    there = sum(path.exists() for path, _ in targets(study, source, folder, "_mask"))
     if there:
         plain(out(), f"replacing {there} masks of an earlier demo in {folder}")
     write_slices(study, result.mask, root=source, out=folder, suffix="_mask", about=result.provenance, overwrite=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -24,23 +24,12 @@ from metseg.cli.options import (
     sequences_of,
     targets_of,
 )
-from metseg.cli.progress import EventBar
-from metseg.cli.slices import ExistingFiles, planned, write_slices
-from metseg.errors import CheckpointError, DataError, MetsegError
+from metseg.cli.progress import EventBar, follow
+from metseg.errors import DataError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from metseg.inference import Segmentation, Segmenters
-    from metseg.lesions import Target
-    from metseg.study import Problem, Sequence, Study, StudyFiles
-    from metseg.study.formats.writing import Writer
-
-#: Folder of the masks of what enhances, where both targets are outlined.
-ENHANCING = "enhancing_lesion"
-
-MASK_SUFFIX = "_mask"
+    from metseg.prediction import NetworkSettings, PredictedFiles, PredictionSettings, StudyPredictor
+    from metseg.study import Sequence
 
 
 def predict(
@@ -74,6 +63,18 @@ def predict(
     ] = None,
     study: Annotated[str | None, typer.Option("--study", metavar="UID", help="StudyInstanceUID.")] = None,
     store: Annotated[bool, typer.Option("--store", help="Store what DICOM is written in --dicomweb.")] = False,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            "--manifest", metavar="CSV", help="Outline the studies of this table instead; goes on if run again."
+        ),
+    ] = None,
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option("--engine", help="Of --manifest: in this process, or on a Ray cluster.")
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Of --engine ray: one for each GPU, else one a machine.")
+    ] = None,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace masks of an earlier run in --output; edited ones never."),
@@ -98,32 +99,68 @@ def predict(
     Files that cannot be read are listed and skipped, and make the exit status 1. Threshold, smallest lesion and
     CLAHE are the model's own unless given.
 
+    With --manifest the studies of a table (columns path, and output and sequences where needed) are outlined: what is
+    done is left out when the command is run again, studies.csv in --output says what became of each row, and one
+    that fails does not end the others. --engine ray does it on all machines of a Ray cluster.
+
     --report writes a page on each study (<name>_report.pdf: lesion table with volume, diameters and RANO-BM's sizes,
     and pictures), and beside a dicom-seg a DICOM Structured Report with the same measures.
     """
-    from metseg.inference import Segmenters
-    from metseg.study.formats.writing import writer_named
+    from metseg.prediction import NetworkSettings, PredictionSettings
 
-    if (input_ is None) == (dicomweb is None) or (dicomweb is None) != (study is None) or (store and dicomweb is None):
-        raise DataError("give either --input, or --dicomweb with --study; --store goes with --dicomweb")
-    writer = None if form is None else writer_named(form)
-    targets = targets_of(target)
-    with Segmenters(model, targets, device=device, batch_size=batch_size, clahe=clahe) as segmenters:
-        run = _Run(segmenters, targets, threshold, smallest, Path(), output, probabilities, overwrite, writer, report)
+    if sum(source is not None for source in (input_, dicomweb, manifest)) != 1:
+        raise DataError("give one of --input, --manifest, and --dicomweb with --study")
+    if (dicomweb is None) != (study is None) or (store and dicomweb is None):
+        raise DataError("--study and --store go with --dicomweb")
+    if manifest is None and (engine != "local" or workers is not None):
+        raise DataError("--engine and --workers go with --manifest")
+    if manifest is not None and (rules is not None or sequences is not None):
+        raise DataError("in place of --rules and --sequences the manifest has a column sequences")
+    if dicomweb is not None:
+        form = form or "dicom-seg"
+    networks = NetworkSettings(model, device, batch_size, clahe)
+    settings = PredictionSettings(targets_of(target), threshold, smallest, form, probabilities, report, overwrite)
+    if manifest is not None:
+        _predict_manifest(manifest, output, networks, settings, engine, workers)
+        return
+    with _predictor(networks, settings) as predictor:
         if input_ is not None:
-            run.segment(input_, sequences_of(sequences), rules)
+            done = _predict(predictor, input_, output, sequences_of(sequences), rules)
         else:
-            run.writer = writer or writer_named("dicom-seg")
-            _segment_from_pacs(run, dicomweb or "", study or "", store=store)
-    plain(out(), f"{run.written} mask{'s' * (run.written != 1)} in {output}")
-    if run.remarks:
-        list_problems("Remarks:", run.remarks)
-    if run.refused:
-        list_problems("Refused:", run.refused)
+            done = _predict_from_pacs(predictor, output, dicomweb or "", study or "", store=store)
+    plain(out(), f"{len(done.masks)} mask{'s' * (len(done.masks) != 1)} in {output}")
+    if done.remarks:
+        list_problems("Remarks:", done.remarks)
+    if done.refused:
+        list_problems("Refused:", done.refused)
         raise typer.Exit(1)
 
 
-def _segment_from_pacs(run: _Run, url: str, study: str, *, store: bool) -> None:
+@contextmanager
+def _predictor(networks: NetworkSettings, settings: PredictionSettings) -> Iterator[StudyPredictor]:
+    from metseg.prediction import StudyPredictor
+
+    with networks.open(settings.targets) as segmenters:
+        yield StudyPredictor(segmenters, settings)
+
+
+def _predict(
+    predictor: StudyPredictor, source: Path, output: Path, sequences: tuple[Sequence, ...] | None, rules: Path | None
+) -> PredictedFiles:
+    """Outline all studies in a file or folder."""
+    from metseg.prediction import PredictedFiles
+
+    root = source if source.is_dir() else source.parent
+    found = predictor.find(data_of(source, rules), root, output, sequences)
+    done = PredictedFiles()
+    with EventBar() as bar:
+        for number, files in enumerate(found, start=1):
+            title = f"{files.name} ({number} of {len(found)})"
+            done += bar.follow(predictor.predict(files, root, output), title)
+    return done
+
+
+def _predict_from_pacs(predictor: StudyPredictor, output: Path, url: str, study: str, *, store: bool) -> PredictedFiles:
     """Fetch a study into a folder that is removed afterwards, outline it, and store what came of it."""
     import tempfile
 
@@ -132,156 +169,33 @@ def _segment_from_pacs(run: _Run, url: str, study: str, *, store: bool) -> None:
     pacs = Pacs(url)
     with tempfile.TemporaryDirectory(prefix="metseg-") as folder:
         place = Path(folder) / study
-        with EventBar() as bar:
-            bar.follow(pacs.fetching(study, place), "fetching")
-        run.segment(place, None, None)
-    files = [path for path in run.files if path.suffix == ".dcm"]
+        follow(pacs.fetching(study, place), "fetching")
+        done = _predict(predictor, place, output, None, None)
     if store:
+        files = [path for path in (*done.masks, *done.others) if path.suffix == ".dcm"]
         pacs.store(files)
         plain(out(), f"{len(files)} file{'s' * (len(files) != 1)} stored in {url}")
+    return done
 
 
-def _find(source: Path, output: Path, sequences: tuple[Sequence, ...] | None, rules: Path | None) -> list[StudyFiles]:
-    """Studies under ``source``, less what an earlier run wrote into an output folder inside it."""
-    from metseg.study import find_studies
+def _predict_manifest(
+    manifest: Path,
+    output: Path,
+    networks: NetworkSettings,
+    settings: PredictionSettings,
+    engine: str,
+    workers: int | None,
+) -> None:
+    """Outline the studies of a manifest, and say what became of them."""
+    from metseg.prediction import TABLE, LocalEngine, RayEngine, predict_manifest, read_manifest
 
-    found = find_studies(data_of(source, rules), sequences)
-    if source.is_dir() and output.resolve() != source.resolve():
-        found = [files for files in found if not files.folder.resolve().is_relative_to(output.resolve())]
-    if not found:
-        raise DataError(f"{source}: no image in it but those in {output}")
-    return found
-
-
-@dataclass
-class _Run:
-    """One run over many studies: what it works with, and what became of them."""
-
-    segmenters: Segmenters
-    targets: tuple[Target, ...]
-    threshold: float | None
-    smallest: int | None
-    root: Path
-    output: Path
-    probabilities: bool
-    overwrite: bool
-    writer: Writer | None = None
-    report: bool = False
-    written: int = 0
-    files: list[Path] = field(default_factory=list)
-    refused: list[Problem] = field(default_factory=list)
-    remarks: list[Problem] = field(default_factory=list)
-
-    def segment(self, source: Path, sequences: tuple[Sequence, ...] | None, rules: Path | None) -> None:
-        """Outline all studies in a file or folder."""
-        self.root = source if source.is_dir() else source.parent
-        if self.probabilities and self.output.resolve() == self.root.resolve():
-            raise DataError("beside the images probabilities would be taken for images; choose another --output")
-        found = _find(source, self.output, sequences, rules)
-        self.check_existing(found)
-        with EventBar() as bar:
-            for number, files in enumerate(found, start=1):
-                self.segment_files(files, bar, f"{files.name} ({number} of {len(found)})")
-
-    def check_existing(self, found: list[StudyFiles]) -> None:
-        """Check, before any network runs, that the files to write may be written.
-
-        Raises
-        ------
-        DataError
-            If files are there that must not be replaced.
-        """
-        suffixes = ("_mask", "_prob") if self.probabilities else ("_mask",)
-        folders = dict.fromkeys(output_of(target, self.targets, self.output) for target in self.targets)
-        plan = [
-            path
-            for folder in folders or (self.output,)
-            for suffix in suffixes
-            for path in planned(found, self.root, folder, suffix, self.writer)
-        ]
-        beside = {entry.image.parent.resolve() for files in found for entry in files.slices}
-        ExistingFiles.among(plan, beside).check(self.output, overwrite=self.overwrite)
-
-    def segment_files(self, files: StudyFiles, bar: EventBar, title: str) -> None:
-        """Read, segment and write what can be read of ``files``; keep account of the rest."""
-        from metseg.study import Problem, ProblemKind, load
-
-        loaded = load(files)
-        about_masks = {ProblemKind.NO_MASK, ProblemKind.ORPHAN_MASK}
-        for problem in loaded.problems:
-            if problem.refused:
-                self.refused.append(problem)
-            elif problem.kind not in about_masks:
-                self.remarks.append(problem)
-        for study in loaded.studies:
-            try:
-                self._segment(study, files, bar, title)
-            except CheckpointError:
-                raise
-            except MetsegError as error:
-                self.refused.append(Problem(files.folder, str(error), refused=True))
-
-    def _segment(self, study: Study, files: StudyFiles, bar: EventBar, title: str) -> None:
-        """Write one set of masks for each network that outlines ``study``."""
-        from metseg.study import Problem, ProblemKind
-
-        chosen = self.segmenters.of(study.sequences)
-        if len(chosen) < len(self.targets):
-            outlined = " and ".join(segmenter.checkpoint.card.target for segmenter in chosen)
-            reason = f"{study.name} has {' and '.join(study.sequences)}: only the {outlined} is outlined"
-            self.remarks.append(Problem(files.folder, reason, kind=ProblemKind.SEQUENCE))
-        for segmenter in chosen:
-            usual = segmenter.checkpoint.card.postprocessing
-            postprocessing = usual.adjusted(threshold=self.threshold, smallest=self.smallest)
-            self._write(study, bar.follow(segmenter.stream(study, postprocessing), title))
-
-    def _write(self, study: Study, result: Segmentation) -> None:
-        import numpy as np
-
-        out = output_of(result.target, self.targets, self.output)
-        masks = self._write_volume(study, result.mask, out, MASK_SUFFIX, result)
-        self.written += len(masks)
-        self.files += masks
-        if self.probabilities:
-            self.files += self._write_volume(
-                study, np.rint(result.probabilities * 255).astype(np.uint8), out, "_prob", result
-            )
-
-        if self.report:
-            self._write_report(study, result, masks[0])
-
-    def _write_report(self, study: Study, result: Segmentation, mask: Path) -> None:
-        """Write a page, and of a DICOM SEG a structured report, beside the masks."""
-        from metseg.lesions import label_lesions
-        from metseg.reporting import write_page, write_structured_report
-
-        page = mask.with_name(f"{study.name}_report.pdf")
-        structured = page.with_suffix(".dcm")
-        if not self.overwrite and (page.exists() or structured.exists()):
-            raise DataError(f"{page}: is there already; give --overwrite")
-        write_page(page, study, label_lesions(result.mask), result.measured, result.provenance)
-        if self.writer is not None and self.writer.name == "dicom-seg":
-            write_structured_report(structured, study, result.measured, mask, result.provenance)
-            self.files.append(structured)
-
-    def _write_volume(
-        self, study: Study, volume: npt.NDArray[np.uint8], out: Path, suffix: str, result: Segmentation
-    ) -> list[Path]:
-        return write_slices(
-            study,
-            volume,
-            root=self.root,
-            out=out,
-            suffix=suffix,
-            writer=self.writer,
-            mask=suffix == MASK_SUFFIX,
-            about=result.provenance,
-            overwrite=self.overwrite,
-        )
-
-
-def output_of(target: Target, targets: Collection[Target], output: Path) -> Path:
-    """Folder of a target's masks: where several are asked for, those of what enhances have one of their own."""
-    from metseg.lesions import Target
-
-    return output / ENHANCING if len(targets) > 1 and target is Target.ENHANCING_LESION else output
+    runner = RayEngine(workers) if engine == "ray" else LocalEngine()
+    output.mkdir(parents=True, exist_ok=True)
+    results = follow(predict_manifest(read_manifest(manifest), output, networks, settings, runner), "outlining")
+    masks = sum(len(one.masks) for one in results)
+    plain(out(), f"{masks} mask{'s' * (masks != 1)} of {len(results)} rows in {output}\n  {output / TABLE}")
+    if remarks := [remark for one in results for remark in one.remarks]:
+        list_problems("Remarks:", remarks)
+    if refused := [reason for one in results for reason in one.refused]:
+        list_problems("Refused:", refused)
+        raise typer.Exit(1)

@@ -1,0 +1,273 @@
+"""Outlining the studies of a manifest, in this process or in many, so that it can be interrupted and gone on with."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from metseg import DEFAULT_MODEL, __version__
+from metseg.errors import CheckpointError, DataError
+from metseg.events import Event, Finished, Notice, Progress, drain
+from metseg.prediction.manifest import ManifestRow
+from metseg.prediction.predictor import PredictedFiles, PredictionSettings, StudyPredictor
+from metseg.study import write_atomically
+
+if TYPE_CHECKING:
+    from metseg.inference import Segmenters
+    from metseg.lesions import Target
+
+#: Folder inside that of the masks with what is known of the run: its settings, and a file for each row that is done.
+RUN_FOLDER = ".metseg"
+#: Table of all rows and what became of them, inside the folder of the masks.
+TABLE = "studies.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """Which networks outline the studies, and where they run; see :class:`metseg.inference.Segmenters`."""
+
+    model: str = DEFAULT_MODEL
+    device: str = "auto"
+    batch_size: int = 16
+    clahe: str | None = None
+
+    def open(self, targets: tuple[Target, ...]) -> Segmenters:
+        """Segmenters of these networks; a named one is loaded at once."""
+        from metseg.inference import Segmenters
+
+        return Segmenters(self.model, targets, device=self.device, batch_size=self.batch_size, clahe=self.clahe)
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """What became of a row of a manifest.
+
+    Attributes
+    ----------
+    id, path : str
+        The row's.
+    masks : tuple of str
+        Masks that were written, relative to the folder of the run.
+    refused, remarks : tuple of str
+        What could not be outlined and why, and what is to be known of the rest.
+    seconds : float
+        How long it took.
+    """
+
+    id: str
+    path: str
+    masks: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """The result in ``text``."""
+        fields = json.loads(text)
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+
+    def to_json(self) -> str:
+        """A line of JSON."""
+        return json.dumps(asdict(self))
+
+
+class ManifestWorker:
+    """Outlines rows of a manifest, one after the other, with networks that stay loaded.
+
+    Parameters
+    ----------
+    networks, settings
+        Networks to use, and what to write.
+    output : Path
+        Folder of the run.
+    """
+
+    def __init__(self, networks: NetworkSettings, settings: PredictionSettings, output: Path) -> None:
+        self._segmenters = networks.open(settings.targets)
+        self._predictor = StudyPredictor(self._segmenters, settings)
+        self._again = StudyPredictor(self._segmenters, replace(settings, overwrite=True))
+        self._output = output
+
+    def close(self) -> None:
+        """Free the device."""
+        self._segmenters.close()
+
+    def outline(self, row: ManifestRow) -> RowResult:
+        """Outline a row and record that it is done; whatever is wrong with it is in the result.
+
+        Raises
+        ------
+        CheckpointError
+            If a network cannot be opened.
+        """
+        started = time.monotonic()
+        try:
+            result = self._predict(row)
+        except CheckpointError:
+            raise
+        except Exception as error:  # one study may not end the run over all others
+            reason = str(error) or type(error).__name__
+            result = RowResult(row.id, str(row.path), refused=(f"{row.path}: {reason}",))
+        result = replace(result, seconds=round(time.monotonic() - started, 3))
+        if result.masks:
+            with write_atomically(_record_of(self._output, row)) as temporary:
+                temporary.write_text(result.to_json(), encoding="utf-8")
+        return result
+
+    def _predict(self, row: ManifestRow) -> RowResult:
+        root, output = row.path if row.path.is_dir() else row.path.parent, self._output / row.output
+        begun = _record_of(self._output, row).with_suffix(".begun")
+        predictor = self._again if begun.exists() else self._predictor
+        found = predictor.find(row.path, root, output, row.sequences)
+        begun.parent.mkdir(parents=True, exist_ok=True)
+        begun.touch()  # from here on masks that are there and as written are those of an interrupted run
+        done = PredictedFiles()
+        for files in found:
+            done += drain(predictor.predict(files, root, output))
+        return RowResult(
+            row.id,
+            str(row.path),
+            masks=tuple(str(path.relative_to(self._output)) for path in done.masks),
+            refused=tuple(map(str, done.refused)),
+            remarks=tuple(map(str, done.remarks)),
+        )
+
+
+class Engine(Protocol):
+    """Gives rows to workers."""
+
+    def run(
+        self, networks: NetworkSettings, settings: PredictionSettings, output: Path, rows: list[ManifestRow]
+    ) -> Iterator[RowResult]:
+        """Outline ``rows``, in any order; yields each when it is done.
+
+        Raises
+        ------
+        MetsegError
+            If no row can be outlined, such as for want of the network.
+        """
+
+
+class LocalEngine:
+    """One worker, in this process."""
+
+    def run(
+        self, networks: NetworkSettings, settings: PredictionSettings, output: Path, rows: list[ManifestRow]
+    ) -> Iterator[RowResult]:
+        """Outline the rows in their order."""
+        worker = ManifestWorker(networks, settings, output)
+        try:
+            yield from map(worker.outline, rows)
+        finally:
+            worker.close()
+
+
+def predict_manifest(
+    rows: list[ManifestRow],
+    output: Path,
+    networks: NetworkSettings,
+    settings: PredictionSettings,
+    engine: Engine,
+) -> Iterator[Event[list[RowResult]]]:
+    """Outline the studies of a manifest; rows that an earlier run with the same settings has done are left out.
+
+    Parameters
+    ----------
+    rows : list of ManifestRow
+        What to outline.
+    output : Path
+        Folder of masks, and of the table of what became of each row (``studies.csv``).
+    networks, settings
+        Networks to use, and what to write. Masks that were edited since are never replaced; masks that a run with
+        other settings wrote only with ``settings.overwrite``.
+    engine : Engine
+        What gives rows to workers.
+
+    Yields
+    ------
+    Event
+        Progress in rows; the result is a :class:`RowResult` for each row, in their order.
+
+    Raises
+    ------
+    DataError
+        If the folder has masks of a run with other settings.
+    MetsegError
+        If no row can be outlined.
+    """
+    _check_settings(output, networks, settings)
+    results = {row.id: result for row in rows if (result := _recorded(output, row)) is not None}
+    left = [row for row in rows if row.id not in results]
+    if len(left) < len(rows):
+        yield Notice(f"{len(rows) - len(left)} of {len(rows)} rows are done already")
+    yield Progress(len(results), len(rows), "studies")
+    for result in engine.run(networks, settings, output, left) if left else ():
+        results[result.id] = result
+        yield Progress(len(results), len(rows), "studies")
+    ordered = [results[row.id] for row in rows]
+    _write_table(output / TABLE, ordered)
+    yield Finished(ordered)
+
+
+def _check_settings(output: Path, networks: NetworkSettings, settings: PredictionSettings) -> None:
+    """Write the settings of the run, or compare them with those that are there."""
+    place = output / RUN_FOLDER / "settings.json"
+    wanted = _settings_json(networks, settings)
+    if place.exists():
+        there = json.loads(place.read_text(encoding="utf-8"))
+        if there == wanted:
+            return
+        if not settings.overwrite:
+            other = [f"{key} {there.get(key)}, now {value}" for key, value in wanted.items() if there.get(key) != value]
+            raise DataError(
+                f"{output}: has masks of a run with other settings ({'; '.join(other)}); "
+                "choose another --output, or give --overwrite"
+            )
+        for record in (output / RUN_FOLDER / "rows").glob("*/*"):
+            record.unlink()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with write_atomically(place) as temporary:
+        temporary.write_text(json.dumps(wanted, indent=2), encoding="utf-8")
+
+
+def _settings_json(networks: NetworkSettings, settings: PredictionSettings) -> dict[str, Any]:
+    """All that a mask depends on; the hash of named weights, too."""
+    from metseg.checkpoints import load_checkpoint
+
+    fields: dict[str, Any] = {"metseg": __version__, **asdict(networks), **asdict(settings)}
+    for left_out in ("device", "batch_size", "overwrite"):
+        del fields[left_out]
+    fields["targets"] = [str(target) for target in settings.targets]
+    if networks.model != DEFAULT_MODEL:
+        fields["weights_sha256"] = load_checkpoint(networks.model).sha256
+    return fields
+
+
+def _record_of(output: Path, row: ManifestRow) -> Path:
+    return output / RUN_FOLDER / "rows" / row.id[:2] / f"{row.id}.json"
+
+
+def _recorded(output: Path, row: ManifestRow) -> RowResult | None:
+    """What became of a row in an earlier run, if its masks are still there."""
+    place = _record_of(output, row)
+    if not place.exists():
+        return None
+    result = RowResult.from_json(place.read_bytes())
+    return result if all((output / mask).exists() for mask in result.masks) else None
+
+
+def _write_table(path: Path, results: Iterable[RowResult]) -> None:
+    lines = io.StringIO()
+    table = csv.writer(lines, lineterminator="\n")
+    table.writerow(["path", "masks", "seconds", "refused", "remarks"])
+    for one in results:
+        table.writerow([one.path, len(one.masks), one.seconds, "; ".join(one.refused), "; ".join(one.remarks)])
+    with write_atomically(path) as temporary:
+        temporary.write_text(lines.getvalue(), encoding="utf-8")

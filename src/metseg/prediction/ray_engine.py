@@ -1,0 +1,112 @@
+"""Workers on the machines of a Ray cluster, or on this one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from metseg.errors import MetsegError
+from metseg.prediction.manifest import ManifestRow
+from metseg.prediction.manifest_run import ManifestWorker, NetworkSettings, RowResult
+from metseg.prediction.predictor import PredictionSettings
+from metseg.study import Sequence
+
+_LOOPBACK = "127.0.0.1"
+#: Parts that rows are dealt out in; results come part by part.
+_MOST_PARTS = 5000
+
+
+class RayEngine:
+    """Gives rows to workers by Ray Data (docs.ray.io): each is an actor that keeps the networks loaded.
+
+    Joins the cluster that ``RAY_ADDRESS`` names; without it Ray is started on this machine, on the loopback alone. All
+    machines must see the studies and the output folder under the same paths. A worker that dies is
+    replaced, and what it was at done again.
+
+    Parameters
+    ----------
+    workers : int, optional
+        How many; unless given, one for each GPU of the cluster, or one for each machine of a cluster without.
+
+    Raises
+    ------
+    MetsegError
+        If Ray is not installed.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        try:
+            import ray.data  # noqa: F401
+        except ModuleNotFoundError as missing:
+            raise MetsegError(f"--engine ray needs {missing.name}: pip install napari-metseg[scale]") from None
+        self._workers = workers
+
+    def run(
+        self, networks: NetworkSettings, settings: PredictionSettings, output: Path, rows: list[ManifestRow]
+    ) -> Iterator[RowResult]:
+        """Outline ``rows``; yields each when it is done, in any order.
+
+        Raises
+        ------
+        MetsegError
+            If a network cannot be opened, or the cluster is gone.
+        """
+        import ray
+        from ray.data import ActorPoolStrategy
+        from ray.exceptions import RayError
+
+        started = _join()
+        try:
+            resources = ray.cluster_resources()
+            gpus = int(resources.get("GPU", 0)) if networks.device in ("auto", "cuda") else 0
+            workers = min(self._workers or gpus or len(ray.nodes()), len(rows))
+            ray.data.DataContext.get_current().enable_progress_bars = False
+            studies = ray.data.from_items(
+                [_to_item(row) for row in rows], override_num_blocks=min(len(rows), _MOST_PARTS)
+            )
+            results = studies.map(
+                _Actor,
+                fn_constructor_args=(networks, settings, output.resolve()),
+                compute=ActorPoolStrategy(size=workers),
+                num_cpus=max(int(resources.get("CPU", 1)) // max(workers, 1), 1),
+                num_gpus=1 if gpus else 0,
+            )
+            for item in results.iter_rows():
+                yield RowResult.from_json(item["result"])
+        except RayError as error:
+            raise MetsegError(f"Ray ended the run: {str(error).strip().splitlines()[-1]}") from error
+        finally:
+            if started:
+                ray.shutdown()
+
+
+class _Actor:
+    """A worker as Ray Data calls it."""
+
+    def __init__(self, networks: NetworkSettings, settings: PredictionSettings, output: Path) -> None:
+        self._worker = ManifestWorker(networks, settings, output)
+
+    def __call__(self, item: dict[str, str]) -> dict[str, str]:
+        return {"result": self._worker.outline(_from_item(item)).to_json()}
+
+
+def _join() -> bool:
+    """Join the cluster that the environment names, or start one on the loopback; whether it was not joined yet."""
+    import ray
+
+    if ray.is_initialized():
+        return False
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    here = {} if "RAY_ADDRESS" in os.environ else {"address": "local", "_node_ip_address": _LOOPBACK}
+    ray.init(include_dashboard=False if here else None, log_to_driver=False, logging_level="ERROR", **here)
+    return True
+
+
+def _to_item(row: ManifestRow) -> dict[str, str]:
+    return {"path": str(row.path), "output": str(row.output), "sequences": ",".join(row.sequences or ())}
+
+
+def _from_item(item: dict[str, str]) -> ManifestRow:
+    sequences = tuple(Sequence(name) for name in item["sequences"].split(",") if name)
+    return ManifestRow(Path(item["path"]), Path(item["output"]), sequences or None)
