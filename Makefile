@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) (a few minutes, once)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-warn-script-location \
-		-c constraints.txt -e ".[compare,deidentify,dev,docs,encoders,export,napari,onnx,pacs,server,tune,ui]"
+		-c constraints.txt -e ".[compare,deidentify,dev,docs,encoders,export,napari,onnx,pacs,scale,server,tune,ui]"
 	@touch $@
 
 install: $(STAMP)

@@ -92,14 +92,26 @@ class _Actor:
 
 
 def _join() -> bool:
-    """Join the cluster that the environment names, or start one on the loopback; whether it was not joined yet."""
+    """Join the cluster that the environment names, or start one on the loopback; whether it was not joined yet.
+
+    Raises
+    ------
+    MetsegError
+        If it does not answer.
+    """
     import ray
 
     if ray.is_initialized():
         return False
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault(
+        "RAY_raylet_start_wait_time_s", "120"
+    )  # 30 of itself: too few where other programs are at work
     here = {} if "RAY_ADDRESS" in os.environ else {"address": "local", "_node_ip_address": _LOOPBACK}
-    ray.init(include_dashboard=False if here else None, log_to_driver=False, logging_level="ERROR", **here)
+    try:
+        ray.init(include_dashboard=False if here else None, log_to_driver=False, logging_level="ERROR", **here)
+    except Exception as error:  # Ray raises bare ones
+        raise MetsegError(f"Ray did not start, or its cluster cannot be reached: {error}") from error
     return True
 
 
