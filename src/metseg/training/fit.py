@@ -228,6 +228,7 @@ def _conclude_epoch(
 ) -> Generator[Progress | Notice, None, None]:
     """Validate the pending epoch, keep the checkpoint if it is the best, save the state, write the log."""
     config, row = trainer.config, dict(trainer.pending or {})
+    speed = row.pop("examples", 0.0) / row["seconds"]
     last = trainer.epoch == config.epochs
     if held_out and (last or trainer.epoch % config.validate_every == 0):
         dice = yield from trainer.validate(held_out)
@@ -253,7 +254,9 @@ def _conclude_epoch(
     write_log(out, trainer.history)
     scores = f", Dice {row['mean_dice']:.3f} (median {row['median_dice']:.3f})" if "mean_dice" in row else ""
     yield EpochFinished(
-        f"epoch {trainer.epoch} of {config.epochs}: loss {row['loss']:.3f}{scores}, {row['seconds']:.0f} s", row
+        f"epoch {trainer.epoch} of {config.epochs}: loss {row['loss']:.3f}{scores}, {row['seconds']:.0f} s, "
+        f"{speed:.3g} examples a second",
+        row,
     )
 
 

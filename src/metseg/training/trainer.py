@@ -124,6 +124,7 @@ class Trainer:
             "loss": self._loss_so_far / len(batches),
             "learning_rate": float(self._schedule.get_last_lr()[0]),
             "seconds": time.monotonic() - started,
+            "examples": sum(map(len, batches)),
         }
         self.epoch, self.step = self.epoch + 1, 0
         self._loss_so_far = self._seconds_so_far = 0.0
