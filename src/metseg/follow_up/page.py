@@ -9,9 +9,9 @@ import numpy as np
 from metseg.follow_up.changes import Change, FollowedLesion
 from metseg.follow_up.comparing import FollowUp, common_sequence
 from metseg.preprocessing.display import display_window
-from metseg.reporting.page import begin_page, draw_outlines, save_page
+from metseg.reporting.page import begin_page, draw_outlines, picture_places, save_page
 
-_ROWS, _PICTURED = 14, 4
+_ROWS, _PICTURED, _ACROSS = 14, 4, 4
 _HEADINGS = ("lesion", "change", "", "volume mm³", "change", "diameter mm", "change", "target", "side")
 _WIDTHS = (0.07, 0.12, 0.1, 0.16, 0.1, 0.16, 0.1, 0.08, 0.11)
 
@@ -39,18 +39,19 @@ def write_follow_up_page(path: str | Path, result: FollowUp) -> None:
     judgement = result.judgement
     summary = f"RANO-BM, target lesions alone: {judgement.response}\n{judgement.reason}{more}"
     ordered = sorted(result.lesions, key=_importance)
-    figure = begin_page(title, summary, _HEADINGS, [_cells(one, result) for one in ordered[:_ROWS]], _WIDTHS)
+    rows = [_cells(one, result) for one in ordered[:_ROWS]]
+    figure = begin_page(title, summary, _HEADINGS, rows, _WIDTHS)
+    places = picture_places(len(rows), _ACROSS)
     sequence = common_sequence(before, after)
     later = after.voxels[after.channel(sequence)]
     earlier = result.transform.carry(
         before.voxels[before.channel(sequence)], before.geometry, after.geometry, after.shape, labels=False
     )
     spacing = after.geometry.spacing or (1.0, 1.0, 1.0)
-    for place, lesion in enumerate(one for one in ordered[:_PICTURED] if _slice_of(one, result) is not None):
-        z = _slice_of(lesion, result) or 0
-        row, column = divmod(place, 2)
+    pictured = [(one, z) for one in ordered[:_PICTURED] if (z := _slice_of(one, result)) is not None]
+    for lesion, z in pictured:
         for time, (image, labels) in enumerate(((earlier, result.carried), (later, result.labels_after))):
-            axes = figure.add_axes((0.07 + 0.44 * column + 0.21 * time, 0.34 - 0.255 * row, 0.2, 0.22))
+            axes = figure.add_axes(next(places))
             low, high = display_window(image)
             axes.imshow(image[z], cmap="gray", vmin=low, vmax=high, aspect=spacing[1] / spacing[2])
             draw_outlines(axes, labels[z], lesion.number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _INCHES = (8.27, 11.69)
 _ROWS, _PICTURES, _ACROSS = 14, 6, 3
+#: In shares of the page: its margin and width between margins, the table's upper edge, a row of it.
+_LEFT, _WIDTH, _TABLE, _LINE = 0.07, 0.86, 0.88, 0.017
 _COLOUR = "#ffb000"
 _SOFTWARE = f"metseg {__version__}"
 _HEADINGS = ("lesion", "slices", "volume", "diameter × across", "measurable", "side", "probability", "edge")
@@ -64,9 +66,8 @@ def write_page(
     figure = begin_page(study.name, _summary(study, lesions, about), _HEADINGS, rows, _WIDTHS)
     image = study.voxels[study.channel(MrSequence.POST)]
     spacing, window = study.geometry.spacing or (1.0, 1.0, 1.0), display_window(image)
-    for place, lesion in enumerate(ordered[:_PICTURES]):
-        row, column = divmod(place, _ACROSS)
-        axes = figure.add_axes((0.07 + 0.29 * column, 0.34 - 0.255 * row, 0.27, 0.23))
+    for lesion, place in zip(ordered[:_PICTURES], picture_places(len(rows), _ACROSS), strict=False):
+        axes = figure.add_axes(place)
         z = lesion.diameter_slice
         axes.imshow(image[z], cmap="gray", vmin=window[0], vmax=window[1], aspect=spacing[1] / spacing[2])
         draw_outlines(axes, labels[z], lesion.id)
@@ -77,26 +78,47 @@ def write_page(
 def begin_page(
     title: str, summary: str, headings: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[float]
 ) -> Figure:
-    """Begin a page with its title, what is said below it, a table, and what must be known at its foot."""
+    """Begin a page with its title, what is said below it, a table, and what must be known at its foot.
+
+    Columns without a value are left out. ``widths`` are shares of the width between the margins.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=_INCHES)
     figure.text(0.07, 0.955, title, fontsize=16, fontweight="bold", parse_math=False)
     figure.text(0.07, 0.935, summary, fontsize=9, va="top", parse_math=False)
     figure.text(0.07, 0.025, _FOOTER, fontsize=6.5, va="bottom")
-    axes = figure.add_axes((0.07, 0.60, 0.86, 0.28))
-    axes.set_axis_off()
-    if rows:
+    shown = [column for column in range(len(headings)) if any(row[column] for row in rows)]
+    if shown:
+        lines = [[row[column] for column in shown] for row in (headings, *rows)]
+        height, width = _LINE * len(lines), sum(widths[column] for column in shown)
+        axes = figure.add_axes((_LEFT, _TABLE - height, _WIDTH * width, height))
+        axes.set_axis_off()
         table = axes.table(
-            [list(headings), *map(list, rows)],
-            loc="upper left",
+            lines,
+            bbox=(0, 0, 1, 1),
             cellLoc="left",
             edges="horizontal",
-            colWidths=list(widths),
+            colWidths=[widths[column] / width for column in shown],
         )
         table.auto_set_font_size(False)
         table.set_fontsize(8)
     return figure
+
+
+def picture_places(rows: int, across: int) -> Iterator[tuple[float, float, float, float]]:
+    """Places of square pictures below a table of so many rows, in lines of ``across``: left, bottom, width, height.
+
+    In shares of the page. There are as many as fit above its foot.
+    """
+    gap = 0.02
+    width = (_WIDTH - gap * (across - 1)) / across
+    height = width * _INCHES[0] / _INCHES[1]
+    bottom = _TABLE - _LINE * (rows + 1) - 0.045 - height
+    while bottom > 0.06:
+        for column in range(across):
+            yield _LEFT + (width + gap) * column, bottom, width, height
+        bottom -= height + 0.03
 
 
 def save_page(figure: Figure, path: str | Path) -> None:
