@@ -13,7 +13,7 @@ import SimpleITK
 
 import metseg
 from metseg.errors import DataError
-from metseg.inference import Segmentation
+from metseg.inference import Segmentation, with_surroundings
 from metseg.lesions import LESION_COLUMNS
 from metseg.study import Study, read_tiff
 
@@ -30,6 +30,18 @@ def test_lesions_are_a_table_with_one_row_each(result: Segmentation) -> None:
     assert result.lesions["voxels"].sum() == result.mask.sum()
     voxel = np.prod(result.study.geometry.spacing or ())
     np.testing.assert_allclose(result.lesions["volume_mm3"], result.lesions["voxels"] * voxel)
+
+
+def test_what_enhances_knows_the_abnormality_around_it_where_both_are_outlined(
+    result: Segmentation, two_targets_folder: Path, head: Study
+) -> None:
+    with metseg.load_model(two_targets_folder / "metastases", device="cpu") as network:
+        alone = network.segment(head)
+    flair, enhancing = with_surroundings([result, alone])
+    assert flair.lesions["surrounding_voxels"].isna().all()
+    assert alone.lesions["surrounding_voxels"].isna().all()
+    around = enhancing.lesions["surrounding_voxels"].sum()
+    assert 0 < around <= np.count_nonzero((result.mask > 0) & (alone.mask == 0))
 
 
 def test_a_mask_is_saved_with_its_provenance_and_only_replaced_if_nobody_edited_it(

@@ -261,3 +261,23 @@ def test_sides_are_the_patients_whatever_the_order_of_voxels(orientation: str) -
 def test_sides_are_unknown_without_an_orientation() -> None:
     assert find_midline(np.ones((4, 4, 4)), None, (1.0, 1.0, 1.0)) is None
     assert one(block(), spacing=(1.0, 1.0, 1.0)).side is None
+
+
+def test_what_surrounds_a_lesion_is_connected_with_it_and_nearest_to_it() -> None:
+    labels = np.zeros((1, 9, 30), np.int32)
+    labels[0, 4, 5], labels[0, 4, 15], labels[0, 4, 27] = 1, 2, 3
+    around = np.zeros(labels.shape, np.uint8)
+    around[0, 4, 3:17] = 1  # from 3 to 16, over both lesions: 3, 4, 6 to 10 are nearest to the first
+    around[0, 0, 20:24] = 1  # connected with none
+    first, second, third = measure(labels, spacing=(4, 2, 1), surrounding=around)
+    assert (first.surrounding_voxels, second.surrounding_voxels, third.surrounding_voxels) in ((7, 5, 0), (6, 6, 0))
+    assert first.surrounding_voxels is not None
+    assert first.surrounding_mm3 == first.surrounding_voxels * 8
+    assert measure(labels, surrounding=around)[0].surrounding_mm3 is None
+    assert measure(labels)[0].surrounding_voxels is None
+
+
+def test_surroundings_of_another_shape_are_refused() -> None:
+    labels = np.ones((1, 4, 4), np.int32)
+    with pytest.raises(ValueError, match="does not fit"):
+        measure(labels, surrounding=np.ones((1, 4, 5), np.uint8))

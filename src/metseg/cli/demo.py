@@ -158,14 +158,14 @@ def _can_open_window() -> bool:
 
 
 def _segment(model: str, targets: tuple[Target, ...], study: Study, device: str) -> dict[Target, Segmentation]:
-    from metseg.inference import Segmenters
+    from metseg.inference import Segmenters, with_surroundings
 
     with Segmenters(model, targets, device=device) as segmenters:
         results = [
             follow(segmenter.stream(study), f"segmenting with {segmenter.checkpoint.card.name}")
             for segmenter in segmenters.of(study.sequences)
         ]
-    return {result.target: result for result in results}
+    return {result.target: result for result in with_surroundings(results)}
 
 
 def _write(sample: Sample, results: dict[Target, Segmentation], folder: Path) -> None:

@@ -5,7 +5,7 @@ from metseg.inference.brain_extraction import extract_brain, find_brain, locate_
 from metseg.inference.chosen import Segmenters
 from metseg.inference.devices import available_devices, resolve_device
 from metseg.inference.opening import open_segmenter
-from metseg.inference.segmentation import Segmentation
+from metseg.inference.segmentation import Segmentation, with_surroundings
 from metseg.inference.segmenter import Segmenter
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "locate_brain",
     "open_segmenter",
     "resolve_device",
+    "with_surroundings",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,8 @@ class Segmentation:
         Where the brain was found, if ``preprocessing`` asks for it; nothing outside is lesion.
     clahe_average : bool
         The probabilities are the mean of those of plain slices and of those that ``preprocessing`` equalised.
+    surrounding : ndarray of uint8, shape (z, y, x), or None
+        Of the enhancing lesion: 1 inside the FLAIR abnormality, where that was outlined, too.
     """
 
     study: Study
@@ -74,6 +77,7 @@ class Segmentation:
     target: Target = Target.FLAIR_ABNORMALITY
     brain: BrainGrid | None = None
     clahe_average: bool = False
+    surrounding: npt.NDArray[np.uint8] | None = None
 
     @property
     def clahe(self) -> Clahe:
@@ -87,7 +91,15 @@ class Segmentation:
         spacing, orientation = study.geometry.spacing, study.geometry.orientation
         midline = find_midline(study.voxels[study.channel(Sequence.POST)], orientation, spacing)
         labels = label_lesions(self.mask)
-        return tuple(measure(labels, spacing=spacing, probabilities=self.probabilities, midline=midline))
+        return tuple(
+            measure(
+                labels,
+                spacing=spacing,
+                probabilities=self.probabilities,
+                midline=midline,
+                surrounding=self.surrounding,
+            )
+        )
 
     @cached_property
     def lesions(self) -> pandas.DataFrame:
@@ -150,3 +162,10 @@ class Segmentation:
         path.parent.mkdir(parents=True, exist_ok=True)
         writer.write(path, self.mask, self.study, mask=True, about=self.provenance)
         return path
+
+
+def with_surroundings(results: Iterable[Segmentation]) -> list[Segmentation]:
+    """Results of one study, of which the enhancing lesion is given the FLAIR abnormality that surrounds it."""
+    listed = list(results)
+    around = next((one.mask for one in listed if one.target is Target.FLAIR_ABNORMALITY), None)
+    return [replace(one, surrounding=around) if one.target is Target.ENHANCING_LESION else one for one in listed]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -54,6 +54,10 @@ class Lesion:
         Mean (z, y, x) of its voxels, in voxels.
     touches_border : bool
         Whether it reaches a face of the volume, so that it may go on beyond it.
+    surrounding_voxels : int or None
+        Of an enhancing lesion: voxels of the FLAIR abnormality around it; ``None`` if that is not known.
+    surrounding_mm3 : float or None
+        Their volume; ``None`` if the spacing is not known either.
     """
 
     id: int
@@ -70,6 +74,8 @@ class Lesion:
     mean_probability: float | None
     centroid: tuple[float, float, float]
     touches_border: bool
+    surrounding_voxels: int | None = None
+    surrounding_mm3: float | None = None
 
 
 def measure(
@@ -78,6 +84,7 @@ def measure(
     spacing: tuple[float, float, float] | None = None,
     probabilities: npt.NDArray[np.floating] | None = None,
     midline: Midline | None = None,
+    surrounding: npt.NDArray[np.integer] | None = None,
 ) -> list[Lesion]:
     """Measure every lesion.
 
@@ -91,6 +98,9 @@ def measure(
         What the network gave.
     midline : Midline, optional
         Of the head, from :func:`find_midline`.
+    surrounding : ndarray of int, shape (z, y, x), optional
+        Above 0 inside the FLAIR abnormality. What of it is connected with a lesion and not itself inside one counts
+        for the nearest lesion.
 
     Returns
     -------
@@ -108,10 +118,24 @@ def measure(
         raise ValueError(f"probabilities {probabilities.shape} do not fit labels {labels.shape}")
     if spacing is not None and not all(0 < step < np.inf for step in spacing):
         raise ValueError(f"spacing must be positive, not {spacing}")
-    return [
+    if surrounding is not None and surrounding.shape != labels.shape:
+        raise ValueError(f"surrounding {surrounding.shape} does not fit labels {labels.shape}")
+    lesions = [
         _measure_one(label, box, labels, spacing, probabilities, midline)
         for label, box in enumerate(ndimage.find_objects(labels), start=1)
         if box is not None
+    ]
+    if surrounding is None or not lesions:
+        return lesions
+    counts = _count_surrounding(labels, surrounding > 0, spacing)
+    size = None if spacing is None else float(np.prod(spacing))
+    return [
+        replace(
+            lesion,
+            surrounding_voxels=int(counts[lesion.id]),
+            surrounding_mm3=None if size is None else float(counts[lesion.id] * size),
+        )
+        for lesion in lesions
     ]
 
 
@@ -128,6 +152,17 @@ def sum_of_target_diameters(lesions: Iterable[Lesion]) -> float | None:
     if any(lesion.diameter_mm is None for lesion in listed):
         return None
     return float(sum(sorted(known, reverse=True)[:MOST_TARGETS]))
+
+
+def _count_surrounding(
+    labels: npt.NDArray[np.integer], surrounding: npt.NDArray[np.bool_], spacing: tuple[float, float, float] | None
+) -> npt.NDArray[np.intp]:
+    """By label: voxels of ``surrounding`` outside of all lesions that are nearest to it and connected with a lesion."""
+    lesion = labels > 0
+    parts, _ = ndimage.label(surrounding | lesion, np.ones((3, 3, 3)))
+    around = surrounding & ~lesion & np.isin(parts, np.unique(parts[lesion]))
+    nearest = ndimage.distance_transform_edt(~lesion, spacing, return_distances=False, return_indices=True)
+    return np.bincount(labels[tuple(nearest[:, around])], minlength=int(labels.max()) + 1)
 
 
 def _measure_one(

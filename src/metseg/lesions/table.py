@@ -27,11 +27,13 @@ LESION_COLUMNS = (
     "centroid_y",
     "centroid_x",
     "touches_border",
+    "surrounding_voxels",
+    "surrounding_mm3",
     "target",
 )
 
 #: Digits behind the point where they are not two.
-_DIGITS = {"volume_mm3": 1, "mean_probability": 4}
+_DIGITS = {"volume_mm3": 1, "surrounding_mm3": 1, "mean_probability": 4}
 
 
 def lesion_table_csv(lesions: Iterable[Lesion], target: str = "") -> str:
@@ -76,6 +78,8 @@ def lesion_records(lesions: Iterable[Lesion], target: str = "") -> list[dict[str
                     lesion.mean_probability,
                     *lesion.centroid,
                     lesion.touches_border,
+                    lesion.surrounding_voxels,
+                    lesion.surrounding_mm3,
                     str(target),
                 ),
                 strict=True,

@@ -183,16 +183,20 @@ class StudyPredictor:
         self, study: Study, files: StudyFiles, root: Path, output: Path
     ) -> Generator[Progress | Notice, None, PredictedFiles]:
         """Write one set of masks for each network that outlines ``study``."""
+        from metseg.inference import with_surroundings
+
         chosen = self._segmenters.of(study.sequences)
         result = PredictedFiles()
         if len(chosen) < len(self._settings.targets):
-            outlined = " and ".join(segmenter.checkpoint.card.target for segmenter in chosen)
-            reason = f"{study.name} has {' and '.join(study.sequences)}: only the {outlined} is outlined"
+            shown = " and ".join(segmenter.checkpoint.card.target for segmenter in chosen)
+            reason = f"{study.name} has {' and '.join(study.sequences)}: only the {shown} is outlined"
             result = PredictedFiles(remarks=(Problem(files.folder, reason, kind=ProblemKind.SEQUENCE),))
+        outlined: list[Segmentation] = []
         for segmenter in chosen:
             usual = segmenter.checkpoint.card.postprocessing
             postprocessing = usual.adjusted(threshold=self._settings.threshold, smallest=self._settings.smallest)
-            made = yield from relay(segmenter.stream(study, postprocessing))
+            outlined.append((yield from relay(segmenter.stream(study, postprocessing))))
+        for made in with_surroundings(outlined):
             result += self._write(study, root, output_of(made.target, self._settings.targets, output), made)
         return result
 

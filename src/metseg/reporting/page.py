@@ -25,12 +25,12 @@ _ROWS, _PICTURES, _ACROSS = 14, 6, 3
 _LEFT, _WIDTH, _TABLE, _LINE = 0.07, 0.86, 0.88, 0.017
 _COLOUR = "#ffb000"
 _SOFTWARE = f"metseg {__version__}"
-_HEADINGS = ("lesion", "slices", "volume", "diameter × across", "measurable", "side", "probability", "edge")
-_WIDTHS = (0.08, 0.1, 0.14, 0.22, 0.14, 0.12, 0.12, 0.08)
+_HEADINGS = ("lesion", "slices", "volume", "diameter × across", "measurable", "side", "around", "probability", "edge")
+_WIDTHS = (0.08, 0.1, 0.13, 0.2, 0.12, 0.09, 0.13, 0.12, 0.06)
 _FOOTER = (
     "Research use. Not a medical device; every outline must be checked by a person. Volume: voxels times their size. "
     "Diameter: longest within\none slice; across: longest at right angles to it. Measurable: size of RANO-BM (10 mm, "
-    "5 mm across, two slices). All depend on the slice spacing."
+    "5 mm across, two slices). Around: FLAIR abnormality nearest to it. All depend on the slice spacing."
 )
 
 
@@ -147,8 +147,10 @@ def _summary(study: Study, lesions: Sequence[Lesion], about: Mapping[str, Any]) 
 def _cells(lesion: Lesion) -> list[str]:
     first, last = (z + 1 for z in lesion.slices)
     size, diameter = f"{lesion.n_voxels} voxels", f"{lesion.diameter_px:.0f} px"
+    around = "" if lesion.surrounding_voxels is None else f"{lesion.surrounding_voxels} voxels"
     if lesion.volume_mm3 is not None:
         size, diameter = f"{lesion.volume_mm3:.0f} mm³", f"{lesion.diameter_mm:.1f} × {lesion.perpendicular_mm:.1f} mm"
+        around = "" if lesion.surrounding_mm3 is None else f"{lesion.surrounding_mm3:.0f} mm³"
     return [
         str(lesion.id),
         str(first) if first == last else f"{first}–{last}",
@@ -156,6 +158,7 @@ def _cells(lesion: Lesion) -> list[str]:
         diameter,
         "" if lesion.measurable is None else "yes" if lesion.measurable else "no",
         str(lesion.side or ""),
+        around,
         "" if lesion.mean_probability is None else f"{lesion.mean_probability:.2f}",
         "yes" if lesion.touches_border else "",
     ]

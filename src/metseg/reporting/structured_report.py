@@ -18,6 +18,7 @@ from metseg.study.formats.dicom_objects import MANUFACTURER, SourceSeries, algor
 
 #: Codes that no standard has, under a coding scheme of our own.
 _SCHEME = "99METSEG"
+_SURROUNDING = ("SURROUNDING-VOLUME", "Volume of surrounding FLAIR abnormality")
 _MEASURABLE, _SUM = ("RANOBM-SIZE", "Measurable by size (RANO-BM)"), ("RANOBM-SUM", "Sum of target diameters (RANO-BM)")
 
 
@@ -103,6 +104,11 @@ def _group(lesion: Lesion, outlines: Any, number: int, algorithm: Any) -> Any:
         (codes.SCT.Volume, lesion.volume_mm3, codes.UCUM.CubicMillimeter),
         (codes.SCT.LongAxis, lesion.diameter_mm, codes.UCUM.Millimeter),
         (codes.SCT.ShortAxis, lesion.perpendicular_mm, codes.UCUM.Millimeter),
+        (
+            sr.CodedConcept(_SURROUNDING[0], _SCHEME, _SURROUNDING[1]),
+            lesion.surrounding_mm3,
+            codes.UCUM.CubicMillimeter,
+        ),
     )
     evaluations = []
     if lesion.measurable is not None:
