@@ -13,7 +13,7 @@ from napari.layers import Image
 from metseg.errors import DataError
 from metseg.napari_plugin.arrays import grid_of, volume_of
 from metseg.napari_plugin.layers import AFFINE_KEY, KEY, SEQUENCES_KEY, sequences_of, source_of
-from metseg.napari_plugin.reader import get_reader, read
+from metseg.napari_plugin.reader import get_reader, read, read_layer_data
 from metseg.study import TRIPLET, Sequence, Study
 
 Z, Y, X = 5, 40, 48
@@ -94,7 +94,7 @@ def test_masks_of_other_formats_open_as_labels(head: Study, oblique: Any, tmp_pa
 
     assert head.mask is not None
     nibabel.save(nibabel.Nifti1Image(head.mask.transpose(2, 1, 0), oblique), tmp_path / "head_mask.nii.gz")
-    ((data, look, what),) = read(str(tmp_path / "head_mask.nii.gz"))
+    ((data, look, what),) = read_layer_data(str(tmp_path / "head_mask.nii.gz"))
     assert (what, look["name"]) == ("labels", "head_mask")
     np.testing.assert_array_equal(data, head.mask)
     np.testing.assert_allclose(look["metadata"][AFFINE_KEY], oblique, atol=1e-4)

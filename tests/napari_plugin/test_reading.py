@@ -13,7 +13,7 @@ import tifffile
 from PIL import Image
 
 from metseg.curation import export_pairs
-from metseg.napari_plugin.layers import PATIENTS_KEY
+from metseg.napari_plugin.layers import CONTOUR_WIDTH, OPACITY, PATIENTS_KEY
 from metseg.napari_plugin.reader import get_reader, read
 from metseg.study import Study, write_tiff
 
@@ -87,6 +87,7 @@ def test_a_mask_file_opens_as_labels(viewer: Any, patient: Path, study: Study) -
     (layer,) = viewer.layers
     assert layer.as_layer_data_tuple()[2] == "labels"
     np.testing.assert_array_equal(layer.data[0], study.mask[3])
+    assert (layer.contour, layer.opacity) == (CONTOUR_WIDTH, OPACITY[True]), "as results are drawn"
 
 
 def test_of_many_patients_the_first_is_opened_and_the_others_are_listed(

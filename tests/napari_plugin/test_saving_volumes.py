@@ -15,7 +15,7 @@ from napari.layers import Image, Labels, Layer
 from npe2 import PluginManager
 
 from metseg.errors import DataError
-from metseg.napari_plugin.reader import read
+from metseg.napari_plugin.reader import read, read_layer_data
 from metseg.napari_plugin.writer import write_nifti
 from metseg.study import Study, read_study
 
@@ -93,9 +93,9 @@ def test_outlines_and_images_come_back_to_their_place(
 def test_outlines_of_a_series_are_saved_as_dicom(opened: Callable[[str], tuple[Path, Any]], tmp_path: Path) -> None:
     source, image = opened("DICOM")
     save(drawn_on(image), source / "outline.dcm")
-    [(labels, _, _)] = read(source / "outline.dcm")
+    [(labels, _, _)] = read_layer_data(source / "outline.dcm")
     assert set(np.unique(labels)) == {0, 1}
-    [_, (mask, _, _)] = read(source)
+    [_, (mask, _, _)] = read_layer_data(source)
     np.testing.assert_array_equal(mask > 0, np.asarray(image.data) > 3000)
     _, other = opened("NRRD")
     with pytest.raises(DataError, match="is no DICOM series"):

@@ -10,10 +10,12 @@ from typing import Any
 from napari.qt.threading import WorkerBase, create_worker
 from qtpy.QtCore import QTimer
 
+from metseg.napari_plugin.state import ConnectionMixin
+
 #: Milliseconds that a process which wants to end waits for its threads: an import of torch, or a network's few slices.
 _PATIENCE = 60_000
 #: Milliseconds of rest before a moved slider or a brush stroke is acted on, so that undo holds one step for it.
-_REST = 150
+REST = 150
 
 
 def start(worker: WorkerBase) -> None:
@@ -87,13 +89,45 @@ class LatestOnlyWorker:
         self._start()
 
 
-def resting(action: Callable[[], object]) -> QTimer:
-    """A timer that calls ``action`` once when it was started and then left alone for a moment."""
+def delayed(action: Callable[[], object], milliseconds: int = REST) -> QTimer:
+    """A timer that calls ``action`` once when it was started and then left alone for so long."""
     timer = QTimer()
     timer.setSingleShot(True)
-    timer.setInterval(_REST)
+    timer.setInterval(milliseconds)
     timer.timeout.connect(action)
     return timer
+
+
+class WorkerMixin(ConnectionMixin):
+    """Listens to signals, and works later or in threads, until it is closed."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self._workers: list[LatestOnlyWorker] = []
+        self._timers: list[QTimer] = []
+
+    def worker(self, done: Callable[[Any], object], failed: Callable[[Exception], object]) -> LatestOnlyWorker:
+        """A worker that counts as work, and is stopped at the end."""
+        self._workers.append(LatestOnlyWorker(done, failed))
+        return self._workers[-1]
+
+    def delayed(self, action: Callable[[], object], milliseconds: int = REST) -> QTimer:
+        """A timer of :func:`delayed` that counts as work, and is stopped at the end."""
+        self._timers.append(delayed(action, milliseconds))
+        return self._timers[-1]
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is under way or about to be."""
+        return any(worker.busy for worker in self._workers) or any(timer.isActive() for timer in self._timers)
+
+    def close(self) -> None:
+        """Stop work and listening."""
+        self.unfollow()
+        for worker in self._workers:
+            worker.forget()
+        for timer in self._timers:
+            timer.stop()
 
 
 def _attempt(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, Exception | None]:

@@ -12,7 +12,7 @@ from napari.layers import Image, Labels
 
 from metseg.errors import MetsegError
 from metseg.napari_plugin import exporting, outlines, pipeline
-from metseg.napari_plugin.background import LatestOnlyWorker, resting
+from metseg.napari_plugin.background import WorkerMixin
 from metseg.napari_plugin.brush_circle import without_box
 from metseg.napari_plugin.companions import name_row, rows_of
 from metseg.napari_plugin.layers import KEY, Channel, Source, is_auxiliary, sequences_of
@@ -22,7 +22,7 @@ from metseg.napari_plugin.network_choices import NetworkChoices
 from metseg.napari_plugin.pipeline import Outcome
 from metseg.napari_plugin.runs import Run
 from metseg.napari_plugin.spacing import spacing_of, state_spacing
-from metseg.napari_plugin.state import Activity, ConnectionMixin, LayerChoice, SegmentationState
+from metseg.napari_plugin.state import Activity, LayerChoice, SegmentationState
 from metseg.study import Sequence
 
 if TYPE_CHECKING:
@@ -31,34 +31,25 @@ if TYPE_CHECKING:
     from metseg.inference import Segmentation
 
 
-class Controller(ConnectionMixin):
-    """Acts on the viewer as the state asks, and on the state as the viewer changes.
-
-    Parameters
-    ----------
-    viewer : ViewerModel
-        The viewer.
-    state : SegmentationState
-        Shared with the view.
-    """
+class Controller(WorkerMixin):
+    """Acts on the viewer as the state asks, and on the state as the viewer changes."""
 
     def __init__(self, viewer: ViewerModel, state: SegmentationState) -> None:
         super().__init__()
         without_box(viewer)
         self._viewer = viewer
         self._state = state
-        self._watch = ConnectionMixin()
-        self._names = ConnectionMixin()
+        self._watch = self.group()
+        self._names = self.group()
         self._run = Run(state)
         self._painted: Labels | None = None
         self._networks = NetworkChoices(state, pipeline.find_choices, tell_error)
-        self._rederivations = LatestOnlyWorker(self._on_rederived, tell_error)
-        self._reviews = LatestOnlyWorker(self._on_reviewed, tell_error)
-        self._rederive_soon = resting(self.rederive)
-        self._review_soon = resting(self.review)
+        self._rederivations = self.worker(self._on_rederived, tell_error)
+        self._reviews = self.worker(self._on_reviewed, tell_error)
+        self._rederive_soon = self.delayed(self.rederive)
+        self._review_soon = self.delayed(self.review)
         self.follow(viewer.layers.events, ("inserted", "removed", "reordered"), self._on_layers)
-        self.follow(state.events, ("model",), self._take_model_defaults)
-        self.follow(state.events, ("automatic",), self._take_model_defaults)
+        self.follow(state.events, ("model", "automatic"), self._take_model_defaults)
         self.follow(state.events, ("models", "sequences", "target", "searching"), self._choose_automatically)
         self.follow(state.events, ("image",), self._on_image)
         self.follow(state.events, ("image",), self._refresh_outlines)
@@ -73,21 +64,13 @@ class Controller(ConnectionMixin):
     @property
     def busy(self) -> bool:
         """Whether anything is under way or about to be."""
-        threads = (self._run, self._networks, self._rederivations, self._reviews)
-        timers = (self._rederive_soon, self._review_soon)
-        return any(thread.busy for thread in threads) or any(timer.isActive() for timer in timers)
+        return super().busy or self._run.busy or self._networks.busy
 
     def close(self) -> None:
         """Stop work and listening."""
-        self.unfollow()
-        self._watch.unfollow()
-        self._names.unfollow()
+        super().close()
         self._run.close()
         self._networks.close()
-        for latest in (self._rederivations, self._reviews):
-            latest.forget()
-        for timer in (self._rederive_soon, self._review_soon):
-            timer.stop()
 
     # Networks and devices
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from magicgui.widgets import create_widget
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt, QTimer
 from qtpy.QtGui import QPaintEvent, QResizeEvent
@@ -22,6 +23,7 @@ from qtpy.QtWidgets import (
     QStyle,
     QStyleOptionComboBox,
     QStylePainter,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -75,6 +77,21 @@ class Part(ConnectionMixin, QWidget, Generic[State]):
     def __init__(self, state: State) -> None:
         super().__init__()
         self.state = state
+
+    def field(self, state: Any, name: str, **options: Any) -> Any:
+        """Make the Qt widget that magicgui has for a field of a state by its type, and keep the two in step.
+
+        Options are those of magicgui's widgets, such as ``text``, ``tooltip``, ``min`` and ``max``.
+        """
+        made: Any = create_widget(getattr(state, name), options=options)
+
+        def show(value: object) -> None:
+            with made.changed.blocked():
+                made.value = value
+
+        made.changed.connect_setattr(state, name)
+        self.follow(state.events, (name,), show)
+        return made.native
 
 
 class Section(Part[State]):
@@ -248,6 +265,16 @@ class NamedButton(QPushButton):
         text = "\n".join((self._action, *lines)).replace("&", "&&")
         if text != self.text():
             self.setText(text)
+
+
+def sign_button(sign: str, tip: str, pressed: Callable[[], object]) -> QToolButton:
+    """A button that shows one sign, for beside a field."""
+    made = QToolButton()
+    made.setText(sign)
+    made.setObjectName("openModel")
+    made.setToolTip(tip)
+    made.clicked.connect(lambda: pressed())
+    return made
 
 
 def rename(widget: QWidget, name: str) -> None:

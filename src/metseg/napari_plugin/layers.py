@@ -41,6 +41,10 @@ AFFINE_KEY = "metseg-affine"
 
 Colour = tuple[float, float, float, float]
 
+#: Voxels that a contour is wide, and the opacity of contours (True) and fill.
+CONTOUR_WIDTH = 1
+OPACITY = {True: 0.9, False: 0.45}
+
 #: Colour of what a network proposes, of what a mask file holds, and of any further label.
 _PROPOSED = {Target.FLAIR_ABNORMALITY: (1.0, 0.62, 0.10, 1.0), Target.ENHANCING_LESION: (1.0, 0.25, 0.25, 1.0)}
 _GIVEN, _FURTHER = (0.20, 0.85, 0.95, 1.0), (0.90, 0.35, 0.75, 1.0)
@@ -145,6 +149,16 @@ def mask_layer(name: str, labels: npt.NDArray[Any], geometry: Geometry) -> Layer
     return labels, placement(geometry) | _given_look() | extra, "labels"
 
 
+def make_layer(data: LayerData) -> Any:
+    """Make a layer of layer data; labels are drawn as contours, which layer data cannot ask for."""
+    from napari.layers import Layer
+
+    layer = Layer.create(*data)
+    if data[2] == "labels":
+        layer.contour = CONTOUR_WIDTH
+    return layer
+
+
 def proposed_look(target: Target = Target.FLAIR_ABNORMALITY, used: Iterable[npt.ArrayLike] = ()) -> dict[str, Any]:
     """How a network's outline of ``target`` looks, as keywords of a labels layer.
 
@@ -155,7 +169,7 @@ def proposed_look(target: Target = Target.FLAIR_ABNORMALITY, used: Iterable[npt.
     used : iterable of array-like, shape (3,) or (4,)
         Colours, from 0 to 1, that other layers on the image have; another one is taken then.
     """
-    return {"opacity": 0.5, "colormap": _colours(_free_colour(_PROPOSED[target], used))}
+    return {"opacity": OPACITY[True], "colormap": _colours(_free_colour(_PROPOSED[target], used))}
 
 
 def _free_colour(preferred: Colour, used: Iterable[npt.ArrayLike]) -> Colour:
@@ -168,7 +182,8 @@ def _free_colour(preferred: Colour, used: Iterable[npt.ArrayLike]) -> Colour:
 
 
 def _given_look(target: Target | None = None) -> dict[str, Any]:
-    return {"opacity": 0.4, "colormap": _colours(_GIVEN_ENHANCING if target is Target.ENHANCING_LESION else _GIVEN)}
+    colour = _GIVEN_ENHANCING if target is Target.ENHANCING_LESION else _GIVEN
+    return {"opacity": OPACITY[True], "colormap": _colours(colour)}
 
 
 def _colours(lesion: tuple[float, ...]) -> Any:

@@ -72,9 +72,8 @@ def go_to(viewer: ViewerModel, layer: Labels, point: Point) -> None:
     """
     if viewer.dims.ndisplay != 2 or layer.ndim > len(point):
         return
-    world = _world(viewer, layer, point)
+    world = _set_point(viewer, layer, point)
     first = viewer.dims.ndim - len(world)
-    viewer.dims.set_point(range(first, viewer.dims.ndim), world)  # at once: napari slices all layers each time
     shown = [axis - first for axis in viewer.dims.displayed if axis >= first]
     if len(shown) != 2:
         return
@@ -85,6 +84,20 @@ def go_to(viewer: ViewerModel, layer: Labels, point: Point) -> None:
     centre = moved_centre(tuple(camera.center)[-2:], [world[axis] for axis in shown], seen, extent)
     if centre != tuple(camera.center)[-2:]:
         camera.center = (*tuple(camera.center)[:-2], *centre)
+
+
+def go_to_slice(viewer: ViewerModel, layer: Labels, z: float) -> None:
+    """Show slice ``z`` of a labels layer, shape (z, y, x); the camera stays where it is."""
+    _, height, width = layer.data.shape
+    _set_point(viewer, layer, (z, (height - 1) / 2, (width - 1) / 2))
+
+
+def _set_point(viewer: ViewerModel, layer: Labels, point: Point) -> list[float]:
+    """Set the viewer's sliders to a point of the layer; returns it in the viewer's units."""
+    world = _world(viewer, layer, point)
+    first = viewer.dims.ndim - len(world)
+    viewer.dims.set_point(range(first, viewer.dims.ndim), world)  # at once: napari slices all layers each time
+    return world
 
 
 def moved_centre(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from metseg.napari_plugin import pipeline
-from metseg.napari_plugin.background import LatestOnlyWorker
+from metseg.napari_plugin.background import WorkerMixin
 from metseg.napari_plugin.state import ModelChoice
 
 Found = tuple[tuple[ModelChoice, ...], tuple[str, ...]]
@@ -22,7 +22,7 @@ class ChoosingState(Protocol):
     opening: str
 
 
-class NetworkChoices:
+class NetworkChoices(WorkerMixin):
     """Keeps a state's networks and devices.
 
     Parameters
@@ -37,21 +37,12 @@ class NetworkChoices:
     def __init__(
         self, state: ChoosingState, find: Callable[[], Found], tell_error: Callable[[Exception], object]
     ) -> None:
+        super().__init__()
         self._state = state
         self._find = find
         self._tell_error = tell_error
-        self._searches = LatestOnlyWorker(self._on_found, self._on_search_failed)
-        self._files = LatestOnlyWorker(self._on_file, self._on_file_failed)
-
-    @property
-    def busy(self) -> bool:
-        """Whether anything is looked up or read."""
-        return self._searches.busy or self._files.busy
-
-    def close(self) -> None:
-        """Forget what is under way."""
-        self._searches.forget()
-        self._files.forget()
+        self._searches = self.worker(self._on_found, self._on_search_failed)
+        self._files = self.worker(self._on_file, self._on_file_failed)
 
     def find(self) -> None:
         """Look up networks and devices in a thread."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 from app_model.types import KeyBinding
 
 from metseg.napari_plugin import outlines
+from metseg.napari_plugin.layers import CONTOUR_WIDTH, OPACITY
 from metseg.napari_plugin.state import ConnectionMixin, SegmentationState
 
 if TYPE_CHECKING:
@@ -18,25 +19,14 @@ if TYPE_CHECKING:
 #: Toggles between contour and fill; hides outlines while it is held.
 FILL_KEY, HIDE_KEY = "Shift+F", "Q"
 
-#: Pixels that a contour is wide, and the opacity of contour and fill.
-_WIDTH = 1
-_OPACITY = {True: 0.9, False: 0.45}
-
 
 class OutlineDisplay(ConnectionMixin):
-    """Draws results and reference masks of the chosen image as contours, and binds keys on its layers.
-
-    Parameters
-    ----------
-    state : SegmentationState
-        Shared with the view.
-    """
+    """Draws results and reference masks of the chosen image as contours, and binds keys on its layers."""
 
     def __init__(self, state: SegmentationState) -> None:
         super().__init__()
         self._state = state
         self._seen: WeakSet[Labels] = WeakSet()
-        self._opacities: WeakKeyDictionary[Labels, float] = WeakKeyDictionary()
         self._bound: list[Any] = []
         self._keys: dict[KeyBinding, Callable[[Any], Any]] = {
             KeyBinding.from_str(FILL_KEY): lambda _: self.toggle_fill(),
@@ -55,7 +45,7 @@ class OutlineDisplay(ConnectionMixin):
         contours = not any(layer.contour for layer in self._layers())
         for layer in self._layers():
             if bool(layer.contour) != contours:
-                self._draw(layer, contours, self._opacities.get(layer, _OPACITY[contours]))
+                draw(layer, contours)
 
     def _layers(self) -> list[Labels]:
         """Results and reference masks; how other labels layers are drawn is their maker's choice."""
@@ -67,7 +57,7 @@ class OutlineDisplay(ConnectionMixin):
             if layer not in self._seen:
                 self._seen.add(layer)
                 if not layer.contour:
-                    self._draw(layer, True, _OPACITY[True])
+                    draw(layer, True)
         self._unbind()
         image = self._state.image
         self._bound = [*(choice.layer for choice in self._state.outlines), *([] if image is None else [image])]
@@ -75,11 +65,6 @@ class OutlineDisplay(ConnectionMixin):
             for key, act in self._keys.items():
                 if key not in layer.keymap:
                     layer.bind_key(key, act)
-
-    def _draw(self, layer: Labels, contours: bool, opacity: float) -> None:
-        self._opacities[layer] = layer.opacity
-        layer.opacity = opacity
-        layer.contour = _WIDTH if contours else 0
 
     def _hide_while_held(self, _: object) -> Iterator[None]:
         """Hide outlines at the press of a key, and show them again at its release."""
@@ -97,3 +82,9 @@ class OutlineDisplay(ConnectionMixin):
                     with contextlib.suppress(KeyError):
                         layer.bind_key(key, None)
         self._bound = []
+
+
+def draw(layer: Labels, contours: bool) -> None:
+    """Draw labels as contours, or filled."""
+    layer.opacity = OPACITY[contours]
+    layer.contour = CONTOUR_WIDTH if contours else 0

@@ -17,6 +17,7 @@ from metseg.napari_plugin.layers import (
     MASK_FILE_KEY,
     Channel,
     Outline,
+    make_layer,
     proposed_look,
     spacing_in_mm,
 )
@@ -148,15 +149,14 @@ def show(viewer: ViewerModel, outcome: Outcome) -> Labels:
 
 def add_outline(viewer: ViewerModel, outcome: Outcome) -> Labels:
     """Add a run's mask as a new labels layer that lies on its image."""
-    from napari.layers import Labels
-
-    layer = Labels(
-        outcome.segmentation.mask.reshape(outcome.source.grid).copy(),
-        name=f"lesions ({outcome.segmentation.target}) · {outcome.source.study.name}",
-        metadata={KEY: _outline(outcome)},
-        **proposed_look(outcome.segmentation.target, _colours_on(viewer, outcome.layer)),
-        **_placed_like(outcome.layer, len(outcome.source.grid)),
-    )
+    target, grid = outcome.segmentation.target, outcome.source.grid
+    look = {
+        "name": f"lesions ({target}) · {outcome.source.study.name}",
+        "metadata": {KEY: _outline(outcome)},
+        **proposed_look(target, _colours_on(viewer, outcome.layer)),
+        **_placed_like(outcome.layer, len(grid)),
+    }
+    layer: Labels = make_layer((outcome.segmentation.mask.reshape(grid).copy(), look, "labels"))
     viewer.add_layer(layer)
     return layer
 

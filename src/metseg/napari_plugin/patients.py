@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from metseg.napari_plugin import outlines
-from metseg.napari_plugin.background import LatestOnlyWorker
-from metseg.napari_plugin.layers import KEY, PATIENTS_KEY, Channel, LayerData, Outline, study_layers
+from metseg.napari_plugin.background import WorkerMixin
+from metseg.napari_plugin.layers import KEY, PATIENTS_KEY, Channel, LayerData, Outline, make_layer, study_layers
 from metseg.napari_plugin.messages import tell_error, tell_problems
-from metseg.napari_plugin.state import ConnectionMixin, SegmentationState
+from metseg.napari_plugin.state import SegmentationState
 from metseg.study import Problem, StudyFiles, load
 
 if TYPE_CHECKING:
@@ -16,33 +16,17 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 
-class Patients(ConnectionMixin):
-    """Keeps ``state.patients`` and ``state.patient``, and opens another patient in the place of the one before.
-
-    Parameters
-    ----------
-    viewer : ViewerModel
-    state : SegmentationState
-    """
+class Patients(WorkerMixin):
+    """Keeps ``state.patients`` and ``state.patient``, and opens another patient in the place of the one before."""
 
     def __init__(self, viewer: ViewerModel, state: SegmentationState) -> None:
         super().__init__()
         self._viewer = viewer
         self._state = state
-        self._loads = LatestOnlyWorker(self._on_loaded, tell_error)
+        self._loads = self.worker(self._on_loaded, tell_error)
         self.follow(viewer.layers.events, ("inserted",), self._on_inserted)
         for layer in viewer.layers:
             self._look_at(layer)
-
-    @property
-    def busy(self) -> bool:
-        """Whether a patient is being read."""
-        return self._loads.busy
-
-    def close(self) -> None:
-        """Stop listening and reading."""
-        self.unfollow()
-        self._loads.forget()
 
     def open(self, files: StudyFiles) -> None:
         """Read a patient in a thread, then show it; layers of the one before go, unless they hold a result or edits."""
@@ -59,14 +43,12 @@ class Patients(ConnectionMixin):
             self._state.patient = channel.study.name
 
     def _on_loaded(self, found: tuple[StudyFiles, list[LayerData], tuple[Problem, ...]]) -> None:
-        from napari.layers import Layer
-
         files, layers, problems = found
         tell_problems(problems)
         if not layers:
             return
         before = [layer for layer in self._viewer.layers if _shows(layer, self._state.patient)]
-        added = [Layer.create(*data) for data in layers]
+        added = [make_layer(data) for data in layers]
         with self._viewer.layers.batched_update():
             for layer in added:
                 layer.metadata[PATIENTS_KEY] = self._state.patients

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metseg.napari_plugin.arrays import grid_of
-from metseg.napari_plugin.background import LatestOnlyWorker
+from metseg.napari_plugin.background import WorkerMixin
 from metseg.napari_plugin.layers import KEY, Channel
 from metseg.napari_plugin.messages import tell_error
 from metseg.napari_plugin.navigation import shown_slice
 from metseg.napari_plugin.pipeline import Enhancer, fit_enhancer, preprocessing_from
-from metseg.napari_plugin.state import ConnectionMixin, SegmentationState
+from metseg.napari_plugin.state import SegmentationState
 from metseg.study import Sequence
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NAME = "enhanced slice (preview)"
 
 
-class Preview(ConnectionMixin):
+class Preview(WorkerMixin):
     """Keeps one 2-D image layer in step with the shown slice while ``state.preview`` is set."""
 
     def __init__(self, viewer: ViewerModel, state: SegmentationState) -> None:
@@ -31,33 +31,18 @@ class Preview(ConnectionMixin):
         self._state = state
         self._layer: Image | None = None
         self._enhancer: Enhancer | None = None
-        self._fits = LatestOnlyWorker(self._on_fitted, tell_error)
+        self._fits = self.worker(self._on_fitted, tell_error)
         self.follow(
             state.events, ("preview", "image", "sequences", "model", "automatic", "clahe", "clip_limit"), self._refit
         )
         self.follow(viewer.dims.events, ("current_step", "ndisplay", "order"), self._draw)
         self.follow(viewer.layers.events, ("removed",), self._on_removed)
 
-    @property
-    def busy(self) -> bool:
-        """Whether a new preview is being prepared."""
-        return self._fits.busy
-
-    def close(self) -> None:
-        """Remove the layer and stop listening."""
-        self.abandon()
-        self._remove()
-
-    def abandon(self) -> None:
-        """Stop listening; the layer goes with the window."""
-        self.unfollow()
-        self._fits.forget()
-
     def _refit(self) -> None:
         card = self._state.card
         if not self._state.preview or self._state.image is None or card is None:
             self._enhancer = None
-            self._remove()
+            self.remove()
             return
         layer = self._state.image
         entry = layer.metadata.get(KEY)
@@ -72,11 +57,11 @@ class Preview(ConnectionMixin):
     def _draw(self) -> None:
         z = self._shown_slice()
         if self._enhancer is None or z is None:
-            self._remove()
+            self.remove()
             return
         pixels = self._enhancer.slice(z)
         if self._layer is not None and self._layer.data.shape != pixels.shape:
-            self._remove()
+            self.remove()
         if self._layer is None:
             self._add(pixels)
         else:
@@ -105,7 +90,8 @@ class Preview(ConnectionMixin):
         layers.insert(layers.index(image) + 1, self._layer)
         layers.selection.active = active
 
-    def _remove(self) -> None:
+    def remove(self) -> None:
+        """Take the layer away."""
         layer, self._layer = self._layer, None  # first, so that its removal is not taken for the user's
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)

@@ -6,9 +6,10 @@ import itertools
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from metseg.errors import DataError
-from metseg.napari_plugin.layers import PATIENTS_KEY, LayerData, mask_layer, study_layers
+from metseg.napari_plugin.layers import PATIENTS_KEY, LayerData, make_layer, mask_layer, study_layers
 from metseg.napari_plugin.messages import tell_problems
 from metseg.study import Geometry, Problem, find_studies, is_mask_name, load, stem_of
 from metseg.study.formats import HEAD, is_outlines, reader_of
@@ -21,7 +22,7 @@ _MOST_ENTRIES = 2000
 Paths = str | Path | Sequence[str | Path]
 
 
-def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
+def get_reader(path: Paths) -> Callable[[Paths], list[Any]] | None:
     """Return :func:`read` if ``path`` looks like an image or holds one, else ``None``. Cheap; never raises."""
     try:
         entries = _entries(path)
@@ -30,8 +31,13 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
         return None
 
 
-def read(path: Paths) -> list[LayerData]:
-    """Read the studies at ``path`` as layers; what is odd or refused is shown to the user.
+def read(path: Paths) -> list[Any]:
+    """Read the studies at ``path`` for napari: as :func:`read_layer_data` does, labels as layers with contours."""
+    return [make_layer(data) if data[2] == "labels" else data for data in read_layer_data(path)]
+
+
+def read_layer_data(path: Paths) -> list[LayerData]:
+    """Read the studies at ``path`` as layer data; what is odd or refused is shown to the user.
 
     Several files, as of *Open Files as Stack*, are read together as if there were no others. A single file whose name
     ends in ``_mask``, and a DICOM SEG, become a labels layer.

@@ -6,44 +6,26 @@ from typing import TYPE_CHECKING
 
 from metseg.metrics import score_scan, summarise
 from metseg.napari_plugin import outlines
-from metseg.napari_plugin.background import LatestOnlyWorker, resting
+from metseg.napari_plugin.background import WorkerMixin
 from metseg.napari_plugin.messages import tell_error
-from metseg.napari_plugin.state import Agreement, ConnectionMixin, SegmentationState
+from metseg.napari_plugin.state import Agreement, SegmentationState
 
 if TYPE_CHECKING:
     from napari.layers import Labels
 
 
-class Scoring(ConnectionMixin):
-    """Scores the chosen outline as ``metseg evaluate`` would, in a thread.
-
-    Parameters
-    ----------
-    state : SegmentationState
-        Shared with the view.
-    """
+class Scoring(WorkerMixin):
+    """Scores the chosen outline as ``metseg evaluate`` would, in a thread."""
 
     def __init__(self, state: SegmentationState) -> None:
         super().__init__()
         self._state = state
-        self._watch = ConnectionMixin()
-        self._scores = LatestOnlyWorker(self._on_scored, tell_error)
-        self._soon = resting(self.score)
+        self._watch = self.group()
+        self._scores = self.worker(self._on_scored, tell_error)
+        self._soon = self.delayed(self.score)
         self.follow(state.events, ("outlines", "outline"), self._on_layers)
         self.follow(state.events, ("spacing",), self.score)
         self._on_layers()
-
-    @property
-    def busy(self) -> bool:
-        """Whether a score is being worked out or about to be."""
-        return self._scores.busy or self._soon.isActive()
-
-    def close(self) -> None:
-        """Stop work and listening."""
-        self.unfollow()
-        self._watch.unfollow()
-        self._scores.forget()
-        self._soon.stop()
 
     def score(self) -> None:
         """Score the chosen outline, if it is one to be scored and there is a mask to score it against."""

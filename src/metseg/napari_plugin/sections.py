@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
-    QSpinBox,
     QStackedWidget,
     QWidget,
 )
@@ -50,9 +49,8 @@ class EnhanceSection(Section[SegmentationState]):
     def __init__(self, state: SegmentationState) -> None:
         super().__init__("Contrast", state)
         self.clahe = ClaheBox(lambda choice: setattr(state, "clahe", choice))
-        self.preview = QCheckBox("Preview")
-        self.preview.setToolTip("Show the current slice as the network will see it, in a temporary layer.")
-        self.preview.toggled.connect(lambda on: setattr(state, "preview", on))
+        shown = "Show the current slice as the network will see it, in a temporary layer."
+        self.preview = self.field(state, "preview", text="Preview", tooltip=shown)
         self.clip_limit = _slider(0.5, _MOST_CLIP, 1)
         self.clip_limit.setToolTip("How far contrast may be raised: higher shows more, noise included.")
         self.clip_limit.valueChanged.connect(lambda value: setattr(state, "clip_limit", round(value, 2)))
@@ -60,16 +58,13 @@ class EnhanceSection(Section[SegmentationState]):
         self.add_wide(row(self.clahe, QWidget(), self.preview, spacing=-1, stretch=(0, 1)))
         self.add_row("Clip limit", self.clip_limit)
         self.add_wide(self.usual)
-        self.follow(
-            state.events, ("clahe", "clip_limit", "preview", "model", "models", "automatic", "image"), self._show
-        )
+        self.follow(state.events, ("clahe", "clip_limit", "model", "models", "automatic", "image"), self._show)
         self._show()
 
     def _show(self) -> None:
         state = self.state
-        with QSignalBlocker(self.clahe), QSignalBlocker(self.preview), QSignalBlocker(self.clip_limit):
-            self.clahe.show_choice(state.clahe, state.card)
-            self.preview.setChecked(state.preview)
+        self.clahe.show_choice(state.clahe, state.card)
+        with QSignalBlocker(self.clip_limit):
             self.clip_limit.setValue(state.clip_limit)
         self.clip_limit.setEnabled(state.clahe is not Clahe.OFF)
         ready = state.image is not None and state.card is not None
@@ -85,21 +80,18 @@ class OutlineSection(Section[SegmentationState]):
         self.threshold = _slider(0.01, 0.99, 2)
         self.threshold.setToolTip("Probability from which a voxel is lesion. Acts on the last run at once.")
         self.threshold.valueChanged.connect(lambda value: setattr(state, "threshold", round(value, 3)))
-        self.smallest = QSpinBox()
-        self.smallest.setRange(0, _MOST_VOXELS)
+        dropped = "Lesions of fewer voxels are dropped. Acts on the last run at once."
+        self.smallest = self.field(state, "smallest", max=_MOST_VOXELS, step=1, tooltip=dropped)
         self.smallest.setSuffix(" voxels")
         self.smallest.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.smallest.setToolTip("Lesions of fewer voxels are dropped. Acts on the last run at once.")
-        self.smallest.valueChanged.connect(lambda value: setattr(state, "smallest", value))
         self.add_row("Threshold", self.threshold)
         self.add_row("Smallest lesion", self.smallest)
-        self.follow(state.events, ("threshold", "smallest"), self._show)
+        self.follow(state.events, ("threshold",), self._show)
         self._show()
 
     def _show(self) -> None:
-        with QSignalBlocker(self.threshold), QSignalBlocker(self.smallest):
+        with QSignalBlocker(self.threshold):
             self.threshold.setValue(self.state.threshold)
-            self.smallest.setValue(self.state.smallest)
 
 
 class RunSection(Part[SegmentationState]):

@@ -45,6 +45,7 @@ class ConnectionMixin:
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self._followed: list[tuple[Any, Callable[..., object]]] = []
+        self._groups: list[ConnectionMixin] = []
 
     def follow(self, events: Any, names: Iterable[str], slot: Callable[..., object]) -> None:
         """Call ``slot`` on each of the named signals of ``events``."""
@@ -53,8 +54,15 @@ class ConnectionMixin:
             signal.connect(slot)
             self._followed.append((signal, slot))
 
+    def group(self) -> ConnectionMixin:
+        """Connections that can be given up before the others, and end with them."""
+        self._groups.append(ConnectionMixin())
+        return self._groups[-1]
+
     def unfollow(self) -> None:
         """Listen to nothing any more."""
+        for group in self._groups:
+            group.unfollow()
         for signal, slot in self._followed:
             signal.disconnect(slot)
         self._followed.clear()

@@ -24,6 +24,8 @@ _STYLE = """
 #secondary:disabled {{ background-color: {background}; border: 1px solid {foreground}; color: {quiet}; }}
 #openModel {{ background-color: {primary}; border-radius: 2px; padding: 3px 5px; }}
 #openModel:hover {{ background-color: {hover}; }}
+#thin {{ min-height: 4px; max-height: 4px; border: none; border-radius: 2px; background-color: {foreground}; }}
+#thin::chunk {{ border-radius: 2px; background-color: {current}; }}
 #key {{ font-family: monospace; background-color: {foreground}; border-radius: 3px; padding: 1px 5px; }}
 """
 

@@ -73,7 +73,7 @@ class SegmentationWidget(SessionWidget):
         self.begin_session(
             (*self._parts, self._themes),
             self.controller.close,
-            self.preview.abandon,
+            self.preview.close,
             self.display.close,
             self.patients.close,
             self.scoring.close,
@@ -83,7 +83,7 @@ class SegmentationWidget(SessionWidget):
     def close_session(self) -> None:
         """Stop work, remove the preview, let go of viewer and state."""
         super().close_session()
-        self.preview.close()
+        self.preview.remove()
 
     def _restyle(self) -> None:
         self.setStyleSheet(style_sheet(self._viewer.theme, self.font().pointSize()))

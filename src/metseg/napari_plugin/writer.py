@@ -17,8 +17,6 @@ from metseg.study import Geometry
 if TYPE_CHECKING:
     from metseg.reporting import Outlined
 
-_SUFFIXES = (".tif", ".tiff")
-
 
 def write_tiff(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Write an image, or label numbers as they are, one page a slice, with the spacing beside it.
@@ -45,51 +43,24 @@ def write_tiff(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """
     from metseg import study
 
-    target = Path(path)
-    if target.suffix.lower() not in _SUFFIXES:
-        target = target.with_name(f"{target.name}.tif")
-    pages = _volume(target, data, rgb=attributes.get("rgb", False))
-    if "contrast_limits" not in attributes:
-        pages = _as_small_labels(target, pages)
+    target = _named(path, ".tif", ".tiff")
     spacing = spacing_in_mm(attributes.get("scale", ()), attributes.get("units") or ())
-    about = _provenance((attributes.get("metadata") or {}).get(KEY))
-    study.write_tiff(target, pages, channels=False, spacing=spacing, about=about)
+    about = _provenance(_metadata(attributes).get(KEY))
+    study.write_tiff(target, _saved_volume(target, data, attributes), channels=False, spacing=spacing, about=about)
     return [str(target)] + ([str(target.with_suffix(".json"))] if spacing or about else [])
 
 
 def write_nifti(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Write an image or labels layer as NIfTI where it lies in the patient, as far as that is known.
 
-    What came from a NIfTI is on its grid again, with its header's transforms and codes.
-
-    Parameters
-    ----------
-    path : str
-        ``.nii.gz`` or ``.nii``; ``.nii.gz`` is added when it is missing.
-    data : array of real numbers, shape (y, x) or (z, y, x)
-        Labels from 0 to 65,535, or intensities.
-    attributes : dict
-        The layer's; its metadata have the affine, and ``scale`` and ``translate`` say where it is along its own axes.
-
-    Returns
-    -------
-    list of str
-        What was written.
-
-    Raises
-    ------
-    DataError
-        If it is of another shape or type, was turned in napari, or the file cannot be written.
+    What came from a NIfTI is on its grid again, with its header's transforms and codes. Parameters and errors are as of
+    :func:`write_tiff`; ``.nii.gz`` is added when it is missing, and a layer that was turned in napari is refused.
     """
     from metseg.study import Sequence, Study, write_volume
 
-    target = Path(path)
-    if not target.name.lower().endswith((".nii", ".nii.gz")):
-        target = target.with_name(f"{target.name}.nii.gz")
-    volume = _volume(target, data, rgb=attributes.get("rgb", False))
-    entry = (attributes.get("metadata") or {}).get(KEY)
-    if "contrast_limits" not in attributes:
-        volume = _as_small_labels(target, volume)
+    target = _named(path, ".nii.gz", ".nii")
+    volume = _saved_volume(target, data, attributes)
+    entry = _metadata(attributes).get(KEY)
     geometry = geometry_of(target.name, attributes)
     study = getattr(entry, "study", None)
     if study is None or study.shape != volume.shape or not geometry.is_same(study.geometry, study.shape):
@@ -102,47 +73,19 @@ def write_dicom(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Write a labels layer of a DICOM series as DICOM SEG or RTSTRUCT: one segment a label, or a lesion of one label.
 
     Lesions are AUTOMATIC if they are as the network outlined them, SEMIAUTOMATIC if they overlap what it outlined, and
-    else MANUAL.
-
-    Parameters
-    ----------
-    path : str
-        ``.rtstruct.dcm`` for contours, else ``.dcm``, which is added when it is missing.
-    data : array of int, shape (z, y, x)
-        Labels from 0 to 65,535.
-    attributes : dict
-        The layer's; its metadata say which series it is of.
-
-    Returns
-    -------
-    list of str
-        What was written.
-
-    Raises
-    ------
-    DataError
-        If the layer is of no DICOM series, or of another shape, or the file cannot be written.
+    else MANUAL. Parameters and errors are as of :func:`write_tiff`; ``.rtstruct.dcm`` is for contours, ``.dcm`` is
+    added when it is missing, and a layer of no DICOM series is refused.
     """
     from metseg.study.formats.writing import writer_of
 
-    target = Path(path)
-    if target.suffix.lower() != ".dcm":
-        target = target.with_name(f"{target.name}.dcm")
-    outlined = outlined_layer(target.name, data, attributes.get("metadata") or {})
+    target = _named(path, ".dcm")
+    outlined = outlined_layer(target.name, data, _metadata(attributes))
     writer_of(target).write(target, outlined.labels, outlined.study, mask=True, about=outlined.about)
     return [str(target)]
 
 
 def outlined_layer(name: str, data: Any, metadata: dict[str, Any]) -> Outlined:
-    """The outlines in a labels layer, for DICOM: lesions are numbered where all have the label 1.
-
-    Parameters
-    ----------
-    name : str
-        Named if it fails.
-    data : array of int, shape (y, x) or (z, y, x)
-    metadata : dict
-        The layer's, which say what it is of.
+    """The outlines in a labels layer, shape (y, x) or (z, y, x), for DICOM; lesions are numbered if all are labelled 1.
 
     Raises
     ------
@@ -187,11 +130,11 @@ def geometry_of(name: str, attributes: dict[str, Any]) -> Geometry:
         If it was turned or sheared.
     """
     for key in ("rotate", "shear", "affine"):
-        if _showing_case(np.asarray(attributes.get(key, 0.0), float)):
+        if _is_turned(np.asarray(attributes.get(key, 0.0), float)):
             raise DataError(f"{name}: the layer is turned in napari ({key}); undo that, and save it again")
     scale = tuple(attributes.get("scale", ()))
     spacing = spacing_in_mm(scale, attributes.get("units") or ())
-    affine = (attributes.get("metadata") or {}).get(AFFINE_KEY)
+    affine = _metadata(attributes).get(AFFINE_KEY)
     if spacing is None:
         return Geometry() if affine is None else Geometry.placed(affine)
     if affine is None:
@@ -201,12 +144,22 @@ def geometry_of(name: str, attributes: dict[str, Any]) -> Geometry:
     return Geometry.placed(affine).drawn_at(spacing, (z, y, x))
 
 
+def _metadata(attributes: dict[str, Any]) -> dict[str, Any]:
+    return attributes.get("metadata") or {}
+
+
+def _named(path: str, *suffixes: str) -> Path:
+    """The path with the first of the suffixes, unless it has one of them."""
+    target = Path(path)
+    return target if target.name.lower().endswith(suffixes) else target.with_name(f"{target.name}{suffixes[0]}")
+
+
 def _provenance(entry: object) -> dict[str, Any] | None:
     """What an outline was made with, if a network made it."""
     return entry.segmentation.provenance if isinstance(entry, Outline) and entry.segmentation is not None else None
 
 
-def _showing_case(matrix: npt.NDArray[np.float64]) -> bool:
+def _is_turned(matrix: npt.NDArray[np.float64]) -> bool:
     """Whether a rotation, shear or affine of a layer, or the upper triangle of a shear, does anything."""
     return not np.allclose(matrix, np.eye(len(matrix))) if matrix.ndim == 2 else bool(matrix.any())
 
@@ -219,6 +172,12 @@ def _volume(target: Path, data: Any, *, rgb: bool = False) -> npt.NDArray[Any]:
     if values.dtype.kind not in "uifb":
         raise DataError(f"{target.name}: only whole and real numbers can be saved, not {values.dtype}")
     return values.reshape(volume_of(values.shape))
+
+
+def _saved_volume(target: Path, data: Any, attributes: dict[str, Any]) -> npt.NDArray[Any]:
+    """Data of an image layer as (z, y, x), or of a labels layer as small labels."""
+    volume = _volume(target, data, rgb=attributes.get("rgb", False))
+    return volume if "contrast_limits" in attributes else _as_small_labels(target, volume)
 
 
 def _as_small_labels(target: Path, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:

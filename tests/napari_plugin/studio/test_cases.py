@@ -136,7 +136,7 @@ def _once_shown(studio: Any, image: Any, act: Callable[[], object]) -> list[bool
     turns_left: list[bool] = []
 
     def later() -> None:
-        turns_left.append(studio._cases._showing_case.busy)
+        turns_left.append(studio.cases._showing_case.busy)
         act()
 
     def renamed() -> None:
@@ -192,19 +192,19 @@ def test_statuses_are_set_after_what_was_drawn(
     studio: Any, project: Project, patiently: Wait, notifications: list[str]
 ) -> None:
     studio.state.case.labels.paint((1, 10, 10), 1)
-    studio.set_status(Status.APPROVED)
+    studio.cases.set_status(Status.APPROVED)
     patiently(lambda: studio.state.status is Status.APPROVED, 20)
     assert next(case for case in studio.state.cases if case.name == "ada").status is Status.APPROVED
-    studio.set_status(Status.REJECTED, "moved")
+    studio.cases.set_status(Status.REJECTED, "moved")
     patiently(lambda: studio.state.reason == "moved", 20)
-    studio.set_status(Status.REJECTED)
+    studio.cases.set_status(Status.REJECTED)
     patiently(lambda: any("say why" in text for text in notifications), 20)
-    studio.set_status(Status.CORRECTED)
+    studio.cases.set_status(Status.CORRECTED)
     patiently(lambda: studio.state.status is Status.CORRECTED, 20)
     kinds = [str(record.kind) for record in project.read_case("ada").history()]
     assert kinds == ["begin", "stroke", "status", "status", "status"]
     with studio.state.case.labels.block_history():
-        studio.set_status(Status.APPROVED)
+        studio.cases.set_status(Status.APPROVED)
     assert any("finish the stroke" in text for text in notifications)
 
 
@@ -309,11 +309,11 @@ def test_a_full_disk_is_told_once_and_nothing_is_lost(
         assert "cannot be written" in studio.state.problem
         assert sum("cannot be written" in text for text in notifications) == 1
         np.testing.assert_array_equal(project.read_case("ada").labels, kept)
-        studio.set_status(Status.APPROVED)
+        studio.cases.set_status(Status.APPROVED)
         assert any("is not saved yet" in text for text in notifications)
         studio.open_case("bob")
         assert studio.state.case.name == "ada", "it is not left while it is not saved"
-    studio.save_again()
+    studio.cases.save_again()
     patiently(lambda: studio.state.saved is Saved.SAVED, 20)
     np.testing.assert_array_equal(project.read_case("ada").labels, layer.data)
     kinds = [record.kind for record in records(studio.state.case.view)]

@@ -37,7 +37,7 @@ def test_keys_work_on_the_labels_too_and_are_given_back(widget: Any, viewer: Any
     widget.close_session()
     assert key not in viewer.keymap
     assert not layer.keymap
-    assert studio.shortcuts == ()
+    assert tuple(studio.shortcuts) == ()
 
 
 def test_a_key_that_decides_turns_to_review_first(widget: Any, patiently: Wait) -> None:

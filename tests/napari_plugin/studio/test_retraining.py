@@ -15,7 +15,7 @@ import pytest
 from metseg.curation import EditKind, Project, PromotionResult, Status
 from metseg.events import Progress, to_json
 from metseg.napari_plugin.pipeline import model_from_file
-from metseg.napari_plugin.studio.training_process import End, Ending, TrainingProcess
+from metseg.napari_plugin.studio.training_process import Ending, TrainingProcess
 from metseg.napari_plugin.studio.training_run import Phase, RunState
 from metseg.retraining.runs import RUNS
 from metseg.study import read_study, write_tiff
@@ -155,14 +155,14 @@ CRASHING = "import os; os.abort()"
 @pytest.mark.parametrize(
     ("program", "stopped", "end", "said"),
     [
-        (DEAF, "at work", End.STOPPED, "did not end by itself"),
-        (STARTING, "at once", End.STOPPED, ""),
-        (REFUSING, "", End.FAILED, "run/p0.tif: is gone"),
-        (CRASHING, "", End.FAILED, "It was ended from outside."),
+        (DEAF, "at work", Phase.STOPPED, "did not end by itself"),
+        (STARTING, "at once", Phase.STOPPED, ""),
+        (REFUSING, "", Phase.FAILED, "run/p0.tif: is gone"),
+        (CRASHING, "", Phase.FAILED, "It was ended from outside."),
     ],
 )
 def test_however_a_process_ends_it_is_said(
-    qapp: Any, patiently: Wait, monkeypatch: pytest.MonkeyPatch, program: str, stopped: str, end: End, said: str
+    qapp: Any, patiently: Wait, monkeypatch: pytest.MonkeyPatch, program: str, stopped: str, end: Phase, said: str
 ) -> None:
     monkeypatch.setattr(
         "metseg.napari_plugin.studio.training_process.command", lambda arguments: [sys.executable, "-c", program]
@@ -176,7 +176,7 @@ def test_however_a_process_ends_it_is_said(
     if stopped == "at once":
         process.stop(patience=5000)
     patiently(lambda: endings, 60)
-    assert endings[0].end is end
+    assert endings[0].phase is end
     assert said in endings[0].problem
     assert not process.running
 

@@ -86,7 +86,7 @@ def test_a_stroke_of_the_right_button_is_one_record(
     layer.mode = "pan_zoom"
     assert not layer.drawing
     assert layer.data[2, 40, 5] == 0
-    studio.set_status(Status.APPROVED)
+    studio.cases.set_status(Status.APPROVED)
     patiently(lambda: studio.state.status is Status.APPROVED)
     assert len(records(studio.state.case.view)) == 1
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from urllib.parse import urlsplit
 
+from magicgui.widgets import FileEdit
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLineEdit, QToolButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QLineEdit, QToolButton
 
 from metseg.napari_plugin.controls import Choice, Hint, Option, Section
 from metseg.napari_plugin.pacs.state import PacsState, SignIn, SignInKind
@@ -44,7 +44,7 @@ class ConnectionSection(Section[PacsState]):
         self.kind.offer([Option(one, str(one), tip) for one, tip in _TIPS.items()], self._kind)
         self.user, self.secret = QLineEdit(), QLineEdit()
         self.secret.setEchoMode(QLineEdit.EchoMode.Password)
-        self.certificate, self.key = FileField("Certificate"), FileField("Key")
+        self.certificate, self.key = _pem_file("certificate"), _pem_file("key")
         self.remember = QCheckBox("Keep in the system's keyring")
         self.remember.setToolTip("Once a search has worked. Never in a file of metseg.")
         self.hint = Hint()
@@ -53,8 +53,8 @@ class ConnectionSection(Section[PacsState]):
         self.add_wide(self.hint)
         self.add_row("User", self.user)
         self.add_row("Secret", self.secret)
-        self.add_row("Certificate", self.certificate)
-        self.add_row("Key", self.key)
+        self.add_row("Certificate", self.certificate.native)
+        self.add_row("Key", self.key.native)
         self.add_row("", self.remember)
         self.follow(state.events, ("connected",), self._on_connected)
         self.follow(state.events, ("problem",), self._on_problem)
@@ -67,8 +67,8 @@ class ConnectionSection(Section[PacsState]):
         return SignIn(
             self.address.text().strip().rstrip("/"),
             self._kind,
-            self.certificate.text() if files else self.user.text(),
-            self.key.text() if files else self.secret.text(),
+            self.certificate.line_edit.value.strip() if files else self.user.text(),
+            self.key.line_edit.value.strip() if files else self.secret.text(),
             self.remember.isChecked() and self._kind is not SignInKind.KNOWN,
         )
 
@@ -96,37 +96,19 @@ class ConnectionSection(Section[PacsState]):
         self.hint.say(_TIPS[kind] if shown else "")
         self.show_row(self.user, shown and password)
         self.show_row(self.secret, shown and (password or kind is SignInKind.TOKEN))
-        self.show_row(self.certificate, shown and files)
-        self.show_row(self.key, shown and files)
+        self.show_row(self.certificate.native, shown and files)
+        self.show_row(self.key.native, shown and files)
         self.show_row(self.remember, shown and kind is not SignInKind.KNOWN)
 
 
-class FileField(QWidget):
+def _pem_file(what: str) -> FileEdit:
     """The path of a PEM file, typed or chosen."""
-
-    def __init__(self, title: str) -> None:
-        super().__init__()
-        self._title = title
-        self.path = QLineEdit()
-        self.path.setPlaceholderText("PEM file")
-        choose = QToolButton()
-        choose.setText("…")
-        choose.setObjectName("openModel")
-        choose.setToolTip(f"Choose the {title.lower()}'s file.")
-        choose.clicked.connect(self._ask)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.path, 1)
-        row.addWidget(choose)
-
-    def text(self) -> str:
-        """The path."""
-        return self.path.text().strip()
-
-    def _ask(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(self, self._title, self.text(), "PEM (*.pem *.crt *.key);;All (*)")
-        if chosen:
-            self.path.setText(str(Path(chosen)))
+    field = FileEdit(nullable=True, filter="PEM (*.pem *.crt *.key);;All (*)")
+    field.margins = (0, 0, 0, 0)
+    field.line_edit.native.setPlaceholderText("PEM file")
+    field.choose_btn.text, field.choose_btn.tooltip = "…", f"Choose the {what}'s file."
+    field.choose_btn.native.setObjectName("openModel")
+    return field
 
 
 def host_of(address: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from metseg.dicomweb import PacsSeries, PacsStudy, StudyQuery, suggested_series
 from metseg.dicomweb.client import MOST_STUDIES
-from metseg.napari_plugin.layers import CASE_KEY, KEY, Channel
+from metseg.napari_plugin.layers import CASE_KEY, KEY, Channel, make_layer
 from metseg.napari_plugin.messages import tell_problems
 from metseg.napari_plugin.outlines import outline_of, outlines_on
 from metseg.napari_plugin.pacs import work
@@ -40,7 +40,7 @@ class PacsController(ConnectionMixin):
         self._viewer = viewer
         self._state = state
         self._run = Run(state)
-        self._names = ConnectionMixin()
+        self._names = self.group()
         self.follow(viewer.layers.events, ("inserted", "removed", "reordered"), self.refresh_outlines)
         self.follow(state.events, ("notices",), self._on_notices)
         self.refresh_outlines()
@@ -53,7 +53,6 @@ class PacsController(ConnectionMixin):
     def close(self) -> None:
         """Stop work and listening."""
         self.unfollow()
-        self._names.unfollow()
         self._run.close()
 
     def cancel(self) -> None:
@@ -110,11 +109,9 @@ class PacsController(ConnectionMixin):
             self._start(Activity.OPENING, f"Adding {study.title}", self._on_added, work.adding, *arguments)
 
     def _on_opened(self, opened: work.Opened) -> None:
-        from napari.layers import Layer
-
         tell_problems(opened.problems)
         for data in opened.layers:
-            self._viewer.layers.append(Layer.create(*data))
+            self._viewer.layers.append(make_layer(data))
         self._viewer.reset_view()
         count = len(opened.layers)
         self._state.message = f"{opened.study.title} is open: {count} layer{'s' * (count != 1)}."

@@ -5,21 +5,12 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 
-from qtpy.QtCore import QDate, QSignalBlocker, Qt
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QDateEdit,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QLineEdit,
-    QTreeWidget,
-    QTreeWidgetItem,
-    QWidget,
-)
+from magicgui.widgets import DateEdit
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QLineEdit, QTreeWidget, QTreeWidgetItem
 
 from metseg.dicomweb import PacsStudy, StudyQuery
-from metseg.napari_plugin.controls import Choice, Hint, Option, Section
+from metseg.napari_plugin.controls import Choice, Hint, Option, Section, row
 from metseg.napari_plugin.layers import TITLES
 from metseg.napari_plugin.pacs.state import PacsState
 from metseg.napari_plugin.state import Activity
@@ -36,13 +27,7 @@ QTreeWidget::indicator:unchecked { border: 1px solid rgba(128, 128, 128, 80%); b
 
 
 class SearchSection(Section[PacsState]):
-    """Patient, date, description, and what is going on.
-
-    Parameters
-    ----------
-    state : PacsState
-    search, cancel : callable
-    """
+    """Patient, date, description, and what is going on."""
 
     def __init__(self, state: PacsState, search: Callable[[], object], cancel: Callable[[], object]) -> None:
         super().__init__("Search", state)
@@ -55,12 +40,7 @@ class SearchSection(Section[PacsState]):
         self.period = Choice(self._choose)
         self.period.offer([Option(value, title) for value, title in _PERIODS.items()], self._period)
         self.earliest, self.latest = _date(-365), _date(0)
-        self.range = QWidget()
-        row = QHBoxLayout(self.range)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.earliest, 1)
-        row.addWidget(QLabel("to"))
-        row.addWidget(self.latest, 1)
+        self.range = row(self.earliest.native, QLabel("to"), self.latest.native, stretch=(1, 0, 1))
         self.button = button("Search", "Look for MR studies.", search)
         self.work = WorkBar(cancel)
         self.problem, self.message = Hint("notice"), Hint()
@@ -80,7 +60,7 @@ class SearchSection(Section[PacsState]):
         """What is looked for."""
         earliest = latest = None
         if self._period == _GIVEN:
-            earliest, latest = (_day(field) for field in (self.earliest, self.latest))
+            earliest, latest = self.earliest.value, self.latest.value
         elif self._period is not None:
             earliest = datetime.date.today() - datetime.timedelta(days=self._period)
         return StudyQuery(self.patient.text(), earliest, latest, self.description.text())
@@ -97,22 +77,11 @@ class SearchSection(Section[PacsState]):
         stand_out(self.button, idle and not state.series)
         self.problem.say(state.problem)
         self.message.say(state.message)
-        if idle:
-            self.work.hide()
-        else:
-            self.work.show_work(state.activity, state.progress)
+        self.work.show_work(state.activity, state.progress)
 
 
-class ResultSection(Section[PacsState]):
-    """Studies, the chosen one's series, and what is done with them.
-
-    Parameters
-    ----------
-    state : PacsState
-    choose : callable
-        Called with the study that the user chose.
-    open_series, add_to_project : callable
-    """
+class StudiesSection(Section[PacsState]):
+    """Studies, the chosen one's series, and what is done with them."""
 
     def __init__(
         self,
@@ -131,14 +100,9 @@ class ResultSection(Section[PacsState]):
         self.add = button(
             "Add to a project …", "Fetch the ticked series into a project's folder, as its next case.", add_to_project
         )
-        row = QWidget()
-        buttons = QHBoxLayout(row)
-        buttons.setContentsMargins(0, 0, 0, 0)
-        buttons.addWidget(self.open, 1)
-        buttons.addWidget(self.add, 1)
         self.add_wide(self.studies)
         self.add_wide(self.series)
-        self.add_wide(row)
+        self.add_wide(row(self.open, self.add, stretch=(1, 1)))
         self.follow(state.events, ("studies",), self._show_studies)
         self.follow(state.events, ("study",), self._show_study)
         self.follow(state.events, ("series",), self._show_series)
@@ -227,13 +191,8 @@ def _fit(table: QTreeWidget) -> None:
     )
 
 
-def _date(days: int) -> QDateEdit:
-    field = QDateEdit(QDate.currentDate().addDays(days))
-    field.setCalendarPopup(True)
-    field.setDisplayFormat("yyyy-MM-dd")
+def _date(days: int) -> DateEdit:
+    field = DateEdit(value=datetime.date.today() + datetime.timedelta(days=days))
+    field.native.setCalendarPopup(True)
+    field.native.setDisplayFormat("yyyy-MM-dd")
     return field
-
-
-def _day(field: QDateEdit) -> datetime.date:
-    day = field.date()
-    return datetime.date(day.year(), day.month(), day.day())

@@ -12,7 +12,7 @@ from metseg.napari_plugin.controls import Choice, Column, NamedButton, Option, S
 from metseg.napari_plugin.dialogs import ask_folder
 from metseg.napari_plugin.pacs.connection import ConnectionSection, host_of
 from metseg.napari_plugin.pacs.controller import PacsController
-from metseg.napari_plugin.pacs.search import ResultSection, SearchSection
+from metseg.napari_plugin.pacs.search import SearchSection, StudiesSection
 from metseg.napari_plugin.pacs.state import PacsState
 from metseg.napari_plugin.session import SessionWidget
 from metseg.napari_plugin.state import Activity, ConnectionMixin
@@ -44,7 +44,7 @@ class PacsWidget(SessionWidget):
         self.controller = PacsController(napari_viewer, self.state)
         self.connection = ConnectionSection(self.state)
         self.search = SearchSection(self.state, self._search, self.controller.cancel)
-        self.result = ResultSection(self.state, self._choose, self._open, self._add)
+        self.result = StudiesSection(self.state, self._choose, self._open, self._add)
         self.storing = StoreSection(self.state, self._store)
         self.connection.address.textChanged.connect(self.storing.show_address)
         self.storing.show_address(self.connection.address.text())
@@ -81,14 +81,7 @@ class PacsWidget(SessionWidget):
 
 
 class StoreSection(Section[PacsState]):
-    """Which outline goes back to the PACS.
-
-    Parameters
-    ----------
-    state : PacsState
-    store : callable
-        Called with whether a structured report shall be stored, too.
-    """
+    """Which outline goes back to the PACS."""
 
     def __init__(self, state: PacsState, store: Callable[[bool], object]) -> None:
         super().__init__("Store", state)

@@ -29,12 +29,7 @@ def stand_out(given: QPushButton, on: bool) -> None:
 
 
 class WorkBar(QWidget):
-    """How far it is, how long it still takes, and Cancel; takes no room while nothing is going on.
-
-    Parameters
-    ----------
-    cancel : callable
-    """
+    """How far it is, how long it still takes, and Cancel; takes no room while nothing is going on."""
 
     def __init__(self, cancel: Callable[[], object]) -> None:
         super().__init__()
@@ -47,18 +42,18 @@ class WorkBar(QWidget):
         self.hide()
 
     def show_work(self, activity: Activity, progress: Progress, unit: str = "", quicker: str = "") -> None:
-        """Show how far a work is that is going on.
+        """Show how far a work is, or nothing if none is going on.
 
         Parameters
         ----------
         unit : str
             What is counted; ``what`` of the progress if it is empty.
         quicker : str
-            What would be quicker, in words; said if it takes long.
+            What would be quicker, in words; shown if it takes long.
         """
+        self.setVisible(activity is not Activity.IDLE)
         self.bar.setRange(0, progress.total)
         self.bar.setValue(progress.done)
         self.bar.setFormat(self._waiting.words(activity, progress, unit))
         self.slow.say(f"Slow here; {quicker}." if quicker and self._waiting.slow else "")
         self.cancel.setEnabled(activity is not Activity.CANCELLING)
-        self.show()

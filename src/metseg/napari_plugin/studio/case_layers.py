@@ -10,7 +10,7 @@ import numpy as np
 from napari.layers import Image, Layer
 from napari.utils.colormaps import CyclicLabelColormap
 
-from metseg.napari_plugin.layers import CASE_KEY, KEY, LayerData, placement
+from metseg.napari_plugin.layers import CASE_KEY, CONTOUR_WIDTH, KEY, OPACITY, LayerData, placement
 from metseg.napari_plugin.studio.case_labels import CaseLabels
 from metseg.napari_plugin.studio.own_layers import OwnLayers
 from metseg.study import Sequence
@@ -34,9 +34,6 @@ _COLOURS = (
     "#ff8fa3",
     "#b4d84b",
 )
-#: Lesions are drawn as contours this many voxels wide, so that they stay visible themselves.
-_CONTOUR = 1
-_OPACITY = 0.9
 _NO_CASE = "no case"
 
 #: Which layer shows a channel: its sequence, the how manieth of these it is, and how voxels are stored.
@@ -118,10 +115,10 @@ class CaseLayers:
         case = {CASE_KEY: (loaded.view.folder.parents[1], loaded.view.name)}
         if labels is None:
             where = placement(loaded.study.geometry)
-            look = {"name": title, "opacity": _OPACITY, "colormap": lesion_colours(), **where}
+            look = {"name": title, "opacity": OPACITY[True], "colormap": lesion_colours(), **where}
             labels = self._labels = CaseLabels(loaded.view.labels, read_only=loaded.session is None, **look)
             labels.metadata = case
-            labels.contour = _CONTOUR
+            labels.contour = CONTOUR_WIDTH
             labels.hold()
         else:
             resized = labels.data.shape != loaded.view.labels.shape

@@ -199,12 +199,6 @@ class CaseList(QListView):
             bar.setValue(place)
         self.updateGeometry()
 
-    def recolour(self, colours: Colours) -> None:
-        """Paint in other colours."""
-        self._delegate.colours = colours
-        if (viewport := self.viewport()) is not None:
-            viewport.update()
-
     def sizeHint(self) -> QSize:
         """Room for a few lines."""
         return self._size(_ROWS_SHOWN)

@@ -11,8 +11,8 @@ from qtpy.QtCore import QTimer
 from metseg.curation import Status
 from metseg.errors import CaseBusyError, DataError
 from metseg.napari_plugin.background import start
+from metseg.napari_plugin.navigation import go_to_slice
 from metseg.napari_plugin.state import ConnectionMixin
-from metseg.napari_plugin.studio import navigation
 from metseg.napari_plugin.studio.case_layers import CaseLayers
 from metseg.napari_plugin.studio.chunked_task import ChunkedTask, Steps
 from metseg.napari_plugin.studio.editing import Editing
@@ -26,15 +26,7 @@ if TYPE_CHECKING:
 
 
 class Cases(ConnectionMixin):
-    """Keeps at most one case open, and its layers in the viewer.
-
-    Parameters
-    ----------
-    shortcuts : Shortcuts
-        Bound on the labels of the open case.
-    tell, tell_error : callable
-        Show a text or an error to the user.
-    """
+    """Keeps at most one case open, and its layers in the viewer; ``shortcuts`` are bound on its labels, too."""
 
     def __init__(
         self,
@@ -57,9 +49,7 @@ class Cases(ConnectionMixin):
         self._before: tuple[Callable[[], object], ...] = ()
         self._layers = CaseLayers(viewer, own)
         self._showing_case = ChunkedTask()
-        self._lesion = ConnectionMixin()
         self.follow(viewer.layers.events, ("removed",), self._on_removed)
-        self.follow(state.events, ("lesion",), self._select_lesion)
 
     @property
     def busy(self) -> bool:
@@ -91,8 +81,10 @@ class Cases(ConnectionMixin):
         if isinstance(loaded, Exception):
             self._loader = None
             self._state.opening_case = ""
-            self._show_nothing()
-            self._refuse(loader, loaded)
+            self._layers.hide()
+            if isinstance(loaded, CaseBusyError | DataError) and not loader.read_only:
+                self._state.refusal, self._state.refused = str(loaded), loader.name
+            self._tell_error(loaded)
         else:
             self._showing_case.run(self._showing(loader, loaded))
 
@@ -100,7 +92,7 @@ class Cases(ConnectionMixin):
         """Fill the layers in as many turns as they need, then let the case be edited."""
         try:
             images, labels = yield from self._layers.show(loaded)
-            navigation.go_to(self._viewer, labels, first_slice(labels.data))
+            go_to_slice(self._viewer, labels, first_slice(labels.data))
             yield
             self._begin(loader, OpenCase.of(loaded, images, labels), loaded)
         except Exception:
@@ -119,21 +111,15 @@ class Cases(ConnectionMixin):
             case.labels.unlock()
             self._editing = Editing(case.session, case.labels, self._state, self._tell_error)
         self._shortcuts.follow(case.labels)
-        self._lesion.follow(case.labels.events, ("selected_label",), self._on_selected_label)
         self._state.case = case
         self._state.opening_case = ""
         for text in (str(case.view.recovery or ""), loaded.problem):
             if text:
                 self._tell(f"{case.name}: {text}")
 
-    def _refuse(self, loader: CaseLoader, error: Exception) -> None:
-        if isinstance(error, CaseBusyError | DataError) and not loader.read_only:
-            self._state.refusal, self._state.refused = str(error), loader.name
-        self._tell_error(error)
-
     # Editing
 
-    def set_status(self, status: Status, reason: str) -> None:
+    def set_status(self, status: Status, reason: str = "") -> None:
         """Say where the open case stands, once all that was drawn is on the disk."""
         if (editing := self._saved_editing()) is not None:
             editing.change_status(status, reason)
@@ -175,23 +161,13 @@ class Cases(ConnectionMixin):
         if self._editing is not None:
             self._editing.save_again()
 
-    def _select_lesion(self, lesion: int) -> None:
-        case = self._state.case
-        if case is not None and lesion > 0:
-            case.labels.selected_label = lesion
-
-    def _on_selected_label(self) -> None:
-        case = self._state.case
-        if case is not None:
-            self._state.lesion = int(case.labels.selected_label)
-
     # Closing
 
     def close(self, *, anyway: bool = False) -> bool:
         """Save and close the open case, and take its layers out of the viewer; ``False`` if it cannot be saved."""
         if not self._saved_and_left(anyway=anyway):
             return False
-        self._show_nothing()
+        self._layers.hide()
         return True
 
     def _saved_and_left(self, *, anyway: bool = False) -> bool:
@@ -216,7 +192,6 @@ class Cases(ConnectionMixin):
 
     def _leave(self, case: OpenCase, *, wait: bool) -> None:
         state, editing, self._editing = self._state, self._editing, None
-        self._lesion.unfollow()
         self._shortcuts.follow(None)
         if editing is not None:
             rescued = editing.close(wait=wait)
@@ -227,9 +202,6 @@ class Cases(ConnectionMixin):
         state.case, state.lesion, state.slices, state.reviewed, state.proposal = None, 0, (), frozenset(), None
         state.notes = ()
         state.saved, state.problem, state.status, state.reason = Saved.NOTHING, "", Status.TODO, ""
-
-    def _show_nothing(self) -> None:
-        self._layers.hide()
 
     def _abandon_loading(self) -> None:
         self._showing_case.stop()
@@ -251,7 +223,7 @@ class Cases(ConnectionMixin):
             f"{case.name} was closed, for its lesions were removed from the list of layers. "
             "All that you drew is saved: open it again under Review."
         )
-        QTimer.singleShot(0, self._show_nothing)
+        QTimer.singleShot(0, self._layers.hide)
 
 
 def _attempt(loader: CaseLoader) -> tuple[CaseLoader, Loaded | Exception]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from qtpy.QtCore import QTimer
+from metseg.napari_plugin.background import delayed
 
 Steps = Generator[None, None, None]
 
@@ -15,10 +15,7 @@ class ChunkedTask:
     def __init__(self) -> None:
         self._steps: Steps | None = None
         self._stepping = False
-        self._next = QTimer()
-        self._next.setSingleShot(True)
-        self._next.setInterval(0)
-        self._next.timeout.connect(self._step)
+        self._next = delayed(self._step, 0)
 
     @property
     def busy(self) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from napari.utils.theme import get_theme
 from qtpy.QtGui import QColor
 
@@ -21,27 +19,17 @@ STATUS = {
 }
 
 
-@dataclass(frozen=True)
 class Colours:
-    """Of a theme: ``text``, ``quiet`` for what matters less, ``line`` for what hardly does, ``field`` behind lists."""
+    """Of napari's theme: ``text``, ``quiet`` for what matters less, ``line`` for what hardly does, and ``accent``."""
 
-    text: QColor
-    quiet: QColor
-    line: QColor
-    field: QColor
-    accent: QColor
+    def __init__(self, theme: str) -> None:
+        self.set_theme(theme)
 
-    @classmethod
-    def of(cls, theme: str) -> Colours:
-        """Colours of the napari theme called ``theme``."""
+    def set_theme(self, theme: str) -> None:
+        """Take the colours of another theme; what is painted in them is to be painted again."""
         known = get_theme(theme)
-        text = QColor(*known.text.as_rgb_tuple()[:3])
-        quiet = QColor(text)
-        quiet.setAlphaF(0.62)
-        return cls(
-            text,
-            quiet,
-            QColor(known.foreground.as_hex()),
-            QColor(known.background.as_hex()),
-            QColor(known.current.as_hex()),
-        )
+        self.text = QColor(*known.text.as_rgb_tuple()[:3])
+        self.quiet = QColor(self.text)
+        self.quiet.setAlphaF(0.62)
+        self.line = QColor(known.foreground.as_hex())
+        self.accent = QColor(known.current.as_hex())

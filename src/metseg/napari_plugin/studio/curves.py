@@ -26,6 +26,8 @@ class Curve:
 
     Attributes
     ----------
+    colour : str
+        Name of one of :class:`Colours`, or a code like ``#rrggbb``.
     width : float
         Of the line, pixels.
     dots : bool
@@ -33,7 +35,7 @@ class Curve:
     """
 
     points: Sequence[Point]
-    colour: QColor
+    colour: str
     width: float = 1.5
     dots: bool = False
 
@@ -59,11 +61,6 @@ class Plot(QWidget):
     def show_curves(self, curves: Sequence[Curve], last: float) -> None:
         """Show other curves, from x = 0 to ``last``."""
         self.curves, self._last = tuple(curves), max(last, 1.0)
-        self.update()
-
-    def recolour(self, colours: Colours) -> None:
-        """Paint in other colours."""
-        self.colours = colours
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -105,7 +102,8 @@ class Plot(QWidget):
         painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"{self._last:g}")
         painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, "epochs")
         for curve in self.curves:
-            _draw(painter, [place(x, y) for x, y in thinned(curve.points, int(area.width()))], curve)
+            colour = QColor(getattr(self.colours, curve.colour, curve.colour))
+            _draw(painter, [place(x, y) for x, y in thinned(curve.points, int(area.width()))], curve, colour)
 
 
 def scale(values: Sequence[float]) -> tuple[float, float, list[float]]:
@@ -130,12 +128,12 @@ def thinned(points: Sequence[Point], most: int) -> list[Point]:
     return [(sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups]
 
 
-def _draw(painter: QPainter, places: list[QPointF], curve: Curve) -> None:
-    painter.setPen(QPen(curve.colour, curve.width))
+def _draw(painter: QPainter, places: list[QPointF], curve: Curve, colour: QColor) -> None:
+    painter.setPen(QPen(colour, curve.width))
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawPolyline(QPolygonF(places))
     if curve.dots or len(places) == 1:
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(curve.colour)
+        painter.setBrush(colour)
         for place in places:
             painter.drawEllipse(place, _DOT, _DOT)

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import QObject, Qt, QTimer
@@ -14,15 +15,15 @@ from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]  # qtpy
 
 from metseg.curation import CaseSession, Note, Status
 from metseg.curation.names import safe_name
+from metseg.napari_plugin.background import delayed
 from metseg.napari_plugin.state import ConnectionMixin
 from metseg.napari_plugin.studio.case_labels import CaseLabels, Edit
 from metseg.napari_plugin.studio.state import Saved, StudioState
-from metseg.napari_plugin.studio.writer import NewNote, Reopening, ReviewedSlices, StatusChange, Writer
+from metseg.napari_plugin.studio.writer import Writer
 from metseg.study import write_tiff
 
-#: Milliseconds of rest before voxels are looked for that a program wrote without saying so, and the time after which
-#: that is done in any case.
-_REST, _EVERY = 150, 3000
+#: Milliseconds after which voxels are looked for in any case that a program wrote without saying so.
+_EVERY = 3000
 
 #: Milliseconds in which slices that were looked at are gathered for one record of the journal.
 _GATHER = 4000
@@ -58,15 +59,7 @@ class QueuedSignal(QObject):
 
 
 class Editing(ConnectionMixin):
-    """The open case while it is edited.
-
-    Parameters
-    ----------
-    session : CaseSession
-        Closed by :meth:`close`.
-    tell_error : callable
-        Shows an error to the user.
-    """
+    """The open case while it is edited; ``session`` is closed by :meth:`close`."""
 
     def __init__(
         self,
@@ -86,27 +79,28 @@ class Editing(ConnectionMixin):
         self._seen = 0
         self._complained = ""
         self._looked_at: set[int] = set()
-        self._keep_soon = _timer(_GATHER, self._keep_reviewed, once=True)
-        self._check_soon = _timer(_REST, self._check, once=True)
-        self._check_anyway = _timer(_EVERY, self._check, once=False)
-        self._check_anyway.start()
+        self._keep_soon = delayed(self._keep_reviewed, _GATHER)
+        self._check_soon = delayed(self._labels.check)
+        self._check_anyway = QTimer()
+        self._check_anyway.timeout.connect(self._labels.check)
+        self._check_anyway.start(_EVERY)
         self.follow(labels, ("edited",), self._on_edited)
-        self.follow(labels.events, ("set_data", "data"), self._on_drawn)
+        self.follow(labels.events, ("set_data", "data"), lambda _: self._check_soon.start())
         self._report()
 
     def change_status(self, status: Status, reason: str) -> None:
         """Say where the case stands, after all that was drawn."""
-        self._writer.submit(StatusChange(status, reason))
+        self._writer.change_status(partial(self._session.set_status, status, reason))
         self._report()
 
     def reopen(self) -> None:
         """Take an approval or rejection back."""
-        self._writer.submit(Reopening())
+        self._writer.change_status(self._session.reopen)
         self._report()
 
     def add_note(self, text: str) -> None:
         """Keep a note on the case."""
-        self._writer.submit(NewNote(text))
+        self._writer.submit(partial(self._session.add_note, text))
         self._state.notes = (*self._state.notes, Note(text, self._annotator, datetime.now(UTC)))
         self._report()
 
@@ -158,12 +152,6 @@ class Editing(ConnectionMixin):
         """Wait until the case is closed; after :meth:`close`, in any thread."""
         self._writer.wait()
 
-    def _on_drawn(self) -> None:
-        self._check_soon.start()
-
-    def _check(self) -> None:
-        self._labels.check()
-
     def _keep_reviewed(self) -> None:
         if self._looked_at:
             self._submit_reviewed()
@@ -172,13 +160,13 @@ class Editing(ConnectionMixin):
     def _submit_reviewed(self) -> None:
         self._keep_soon.stop()
         if self._looked_at:
-            self._writer.submit(ReviewedSlices(frozenset(self._looked_at)))
+            self._writer.submit(partial(self._session.mark_reviewed, frozenset(self._looked_at)))
             self._looked_at.clear()
 
     def _on_edited(self, edit: Edit) -> None:
         if edit.prediction_edit is not None:
             self._submit_reviewed()  # it was the prediction before this one that was looked at
-        self._writer.submit(edit)
+        self._writer.commit(edit)
         self._state.saved = Saved.SAVING if not self._writer.problem else Saved.FAILED
         self._state.edits += 1
 
@@ -209,11 +197,3 @@ def _rescued(name: str, labels: CaseLabels) -> Path:
     path = folder / f"{safe_name(name, 80) or 'case'}-{datetime.now():%Y%m%d-%H%M%S}.tif"
     write_tiff(path, labels.data, channels=False)
     return path
-
-
-def _timer(interval: int, action: Callable[[], object], *, once: bool) -> QTimer:
-    timer = QTimer()
-    timer.setSingleShot(once)
-    timer.setInterval(interval)
-    timer.timeout.connect(action)
-    return timer

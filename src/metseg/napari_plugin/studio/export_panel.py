@@ -247,12 +247,8 @@ class ExportPanel(Panel):
                 "Take an export back. Cases with other labels here are left alone; the open case is closed first.",
             )
         )
-        if idle:
-            self._working = False
-        if self._working:
-            self.work.show_work(state.activity, state.progress)
-        else:
-            self.work.hide()
+        self._working = self._working and not idle
+        self.work.show_work(state.activity if self._working else Activity.IDLE, state.progress)
 
 
 def _obstacle(idle: bool, project: bool, layouts: tuple[Layout, ...], cases: int) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QT_TRANSLATE_NOOP, QEvent, QSignalBlocker, Qt
+from qtpy.QtCore import QT_TRANSLATE_NOOP, QEvent, Qt
 from qtpy.QtGui import QKeyEvent, QKeySequence
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from metseg.napari_plugin.controls import Hint
 from metseg.napari_plugin.studio.panel import Panel
@@ -102,9 +102,12 @@ class KeysPanel(Panel):
         self.search.setPlaceholderText(translate("studio", "Search: a key, or what it does"))
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._filter)
-        self.wheel = QCheckBox(translate("studio", "The wheel turns slices"))
-        self.wheel.setToolTip(translate("studio", "While a case is open. The wheel zooms otherwise, as napari has it."))
-        self.wheel.toggled.connect(lambda on: setattr(studio.state, "wheel_turns_slices", on))
+        self.wheel = self.field(
+            studio.state,
+            "wheel_turns_slices",
+            text=translate("studio", "The wheel turns slices"),
+            tooltip=translate("studio", "While a case is open. The wheel zooms otherwise, as napari has it."),
+        )
         self.refusal = Hint("notice")
         self._described: list[tuple[QWidget, str]] = []
         self.buttons = {one.title: KeyButton(self, one.title) for one in studio.shortcuts}
@@ -119,13 +122,11 @@ class KeysPanel(Panel):
         self._add_table(
             translate("studio", "napari's own, see its preferences"), [(_cap(key), title, key) for key, title in NAPARI]
         )
-        self.follow(studio.state.events, ("wheel_turns_slices",), self._show_wheel)
-        self._show_wheel()
 
     def change(self, title: str, key: str) -> None:
         """Give what ``title`` says another key, or the usual one if ``key`` is empty; say why if that cannot be."""
         try:
-            self.studio.change_key(title, key)
+            self.studio.shortcuts.change(title, key)
         except ValueError as error:
             self.refusal.say(f"{error}".capitalize())
         else:
@@ -150,10 +151,6 @@ class KeysPanel(Panel):
         words = text.lower().split()
         for row, described in self._described:
             row.setVisible(all(word in described for word in words))
-
-    def _show_wheel(self) -> None:
-        with QSignalBlocker(self.wheel):
-            self.wheel.setChecked(self.state.wheel_turns_slices)
 
 
 def napari_key(name: str) -> str:

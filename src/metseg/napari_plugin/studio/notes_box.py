@@ -36,7 +36,7 @@ class NotesBox(Part[StudioState]):
         text = self.line.text().strip()
         if text and self.state.editable:
             self.line.clear()
-            self._studio.add_note(text)
+            self._studio.cases.add_note(text)
 
     def _show(self) -> None:
         notes = self.state.notes

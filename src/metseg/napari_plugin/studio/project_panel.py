@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QToolButton
+from superqt import QElidingLabel
 
-from metseg.napari_plugin.controls import Hint, Part, row
+from metseg.napari_plugin.controls import Hint, Part, row, sign_button
 from metseg.napari_plugin.dialogs import ask_folder
 from metseg.napari_plugin.state import Activity
 from metseg.napari_plugin.studio import colours
@@ -40,7 +40,7 @@ class ProjectPanel(Panel):
         self.more.setChecked(True)
         self.more.setToolTip(translate("studio", "Open or make a project; say who you are."))
         self.more.toggled.connect(self._fold)
-        self.project = _Name(translate("studio", "No project is open"))
+        self.project = _name_label()
         self.by = QLabel()
         self.by.setObjectName("hint")
         self.open = button(
@@ -57,14 +57,10 @@ class ProjectPanel(Panel):
         self.annotator.setToolTip(translate("studio", "Written into the journal of cases that you open from now on."))
         self.annotator.textEdited.connect(lambda text: setattr(self.state, "annotator", text.strip()))
         self.setup = row(self.annotator, self.open, self.make)
-        self.case = _Name(translate("studio", "No case is open"))
+        self.case = _name_label()
         self.case.setObjectName("caseName")
         self.status = QLabel()
-        self.close_case = QToolButton()
-        self.close_case.setText("✕")
-        self.close_case.setObjectName("openModel")
-        self.close_case.setToolTip(translate("studio", "Save and close this case."))
-        self.close_case.clicked.connect(lambda: studio.close_case())
+        self.close_case = sign_button("✕", translate("studio", "Save and close this case."), studio.close_case)
         self.saved = SavedLine(studio)
         self.refused = Hint("notice")
         self.look = button(
@@ -129,9 +125,9 @@ class ProjectPanel(Panel):
 
     def _show_project(self) -> None:
         project = self.state.project
-        self.project.show_name(
-            "" if project is None else project.path.name, "" if project is None else str(project.path)
-        )
+        self.project.setText(translate("studio", "No project is open") if project is None else project.path.name)
+        self.project.setToolTip("" if project is None else str(project.path))
+        self.project.setEnabled(project is not None)
         annotator = self.state.annotator
         self.by.setText(
             translate("studio", "by {name}").format(name=annotator[:_LONGEST_SHOWN])
@@ -144,12 +140,12 @@ class ProjectPanel(Panel):
 
     def _show_case(self) -> None:
         state = self.state
+        name = "" if state.case is None else state.case.name
         if state.opening_case:
-            self.case.show_name(translate("studio", "Opening {case} …").format(case=state.opening_case), "")
-        elif state.case is None:
-            self.case.show_name("", "")
-        else:
-            self.case.show_name(state.case.name, "")
+            name = translate("studio", "Opening {case} …").format(case=state.opening_case)
+        self.case.setText(name or translate("studio", "No case is open"))
+        self.case.setToolTip(name)
+        self.case.setEnabled(bool(name))
         self._case_line.setVisible(state.project is not None or state.case is not None)
         self.status.setText(status_words(state))
         self.status.setToolTip(state.reason)
@@ -166,11 +162,8 @@ class ProjectPanel(Panel):
         self.dismiss.setVisible(bool(texts))
 
     def _show_work(self) -> None:
-        state = self.state
-        if state.activity is Activity.OPENING:
-            self.work.show_work(state.activity, state.progress)
-        else:
-            self.work.hide()
+        activity = self.state.activity
+        self.work.show_work(activity if activity is Activity.OPENING else Activity.IDLE, self.state.progress)
 
 
 class SavedLine(Part[StudioState]):
@@ -182,13 +175,14 @@ class SavedLine(Part[StudioState]):
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-        self.again = button(translate("studio", "Save again"), translate("studio", "Try once more."), studio.save_again)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
-        row.addWidget(self.dot, 0, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(self.text, 1)
-        row.addWidget(self.again, 0, Qt.AlignmentFlag.AlignTop)
+        again, tip = translate("studio", "Save again"), translate("studio", "Try once more.")
+        self.again = button(again, tip, studio.cases.save_again)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addWidget(self.dot, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(self.text, 1)
+        layout.addWidget(self.again, 0, Qt.AlignmentFlag.AlignTop)
         self.follow(self.state.events, ("case", "saved", "problem"), self._show)
         self._show()
 
@@ -200,31 +194,13 @@ class SavedLine(Part[StudioState]):
         self.again.setVisible(state.saved is Saved.FAILED)
 
 
-class _Name(QLabel):
-    """A name that may be too long: shortened in its middle, whole in its tip."""
-
-    def __init__(self, empty: str) -> None:
-        super().__init__()
-        self._empty = empty
-        self._name = ""
-        self.setMinimumWidth(40)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-
-    def show_name(self, name: str, tip: str) -> None:
-        """Show ``name``, or that there is none."""
-        self._name = name
-        self.setToolTip(tip or name)
-        self.setEnabled(bool(name))
-        self._shorten()
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Shorten anew."""
-        super().resizeEvent(event)
-        self._shorten()
-
-    def _shorten(self) -> None:
-        text = self._name or self._empty
-        self.setText(self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, self.width()))
+def _name_label() -> QElidingLabel:
+    """A name that may be too long: shortened in its middle."""
+    label = QElidingLabel()
+    label.setElideMode(Qt.TextElideMode.ElideMiddle)
+    label.setMinimumWidth(40)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return label
 
 
 def saved_words(state: StudioState) -> str:

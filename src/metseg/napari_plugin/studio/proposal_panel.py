@@ -135,7 +135,7 @@ class ProposalPanel(Panel):
         undone = state.case is not None and state.case.prediction is None
         stand_out(self.predict, undone and not waits and not proposing.case_obstacle)
         again = state.case is not None and not undone
-        key = self.studio.key(PREDICT)
+        key = self.studio.shortcuts.key(PREDICT)
         title = translate("studio", "Predict again") if again else translate("studio", "Predict this case")
         self.predict.setText(title + f" ({key})" * bool(key))
         if proposing.case or proposing.all:

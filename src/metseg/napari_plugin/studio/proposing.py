@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
-from qtpy.QtCore import QT_TRANSLATE_NOOP, QTimer
+from qtpy.QtCore import QT_TRANSLATE_NOOP
 
 from metseg import DEFAULT_MODEL
 from metseg.curation import Project, Status
 from metseg.curation.enums import DONE
 from metseg.curation.predicting import Outcome, Predictions
 from metseg.errors import MetsegError
-from metseg.napari_plugin.background import LatestOnlyWorker
+from metseg.napari_plugin.background import WorkerMixin
 from metseg.napari_plugin.pipeline import preferred
-from metseg.napari_plugin.state import Activity, ConnectionMixin
+from metseg.napari_plugin.state import Activity
 from metseg.napari_plugin.studio.predictions import (
     Change,
     Proposal,
@@ -42,7 +42,7 @@ PREDICT, TAKE_OVER = (
 )
 
 
-class Proposing(ConnectionMixin):
+class Proposing(WorkerMixin):
     """Runs networks on the open case, or on all that nobody has edited.
 
     Attributes
@@ -65,12 +65,9 @@ class Proposing(ConnectionMixin):
         self.case, self.all, self.summary = "", False, ""
         self._promoted = ""
         self._wanted: tuple[Segmentation, bool] | None = None
-        self._plans = LatestOnlyWorker(self._on_plan, self._on_plan_failed)
-        self._defaults = LatestOnlyWorker(self._on_default, studio.tell_error)
-        self._soon = QTimer()
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(_REST)
-        self._soon.timeout.connect(self._replan)
+        self._plans = self.worker(self._on_plan, self._on_plan_failed)
+        self._defaults = self.worker(self._on_default, studio.tell_error)
+        self._soon = self.delayed(self._replan, _REST)
         events = self._state.events
         self.follow(events, ("project",), self._find_default)
         self.follow(events, ("activity",), self._on_activity)
@@ -84,16 +81,8 @@ class Proposing(ConnectionMixin):
 
     def close(self) -> None:
         """Stop working and listening. The preview stays: it goes with the case, and the window may be gone."""
-        self.unfollow()
-        self._soon.stop()
-        self._defaults.forget()
-        self._plans.forget()
+        super().close()
         self.preview.close()
-
-    @property
-    def busy(self) -> bool:
-        """Whether a plan is being made, or is about to be."""
-        return self._plans.busy or self._defaults.busy or self._soon.isActive()
 
     @property
     def planning(self) -> bool:

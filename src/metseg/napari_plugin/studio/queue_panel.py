@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QT_TRANSLATE_NOOP, Qt
-from qtpy.QtWidgets import QGridLayout, QLabel, QToolButton, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QWidget
 
 from metseg.curation import ReviewProgress, Status, review_progress
 from metseg.curation.enums import DONE
-from metseg.napari_plugin.controls import Hint, column, row
+from metseg.napari_plugin.controls import Hint, column, row, sign_button
 from metseg.napari_plugin.studio.buttons import button, stand_out
 from metseg.napari_plugin.studio.case_list import CaseList, CaseRow, rows_of
-from metseg.napari_plugin.studio.colours import Colours
 from metseg.napari_plugin.studio.notes_box import NotesBox
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.review_questions import RejectQuestion, UnseenQuestion
@@ -22,7 +20,6 @@ from metseg.napari_plugin.studio.shortcuts import Shortcut
 from metseg.napari_plugin.studio.slice_strip import SliceStrip, Strip
 from metseg.napari_plugin.studio.state import StudioState
 from metseg.napari_plugin.studio.status_names import status_name
-from metseg.napari_plugin.studio.thin_bar import ThinBar
 from metseg.napari_plugin.studio.thumbnails import as_html, thumbnail
 from metseg.napari_plugin.translations import translate
 
@@ -37,22 +34,23 @@ class QueuePanel(Panel):
     def __init__(self, studio: Studio) -> None:
         super().__init__("", studio)
         self.reviewing = Reviewing(studio)
-        colours = Colours.of(studio.viewer.theme)
         self.summary = QLabel()
         self.summary.setObjectName("hint")
         self.summary.setWordWrap(True)
-        self.previous_case = _arrow(
+        self.previous_case = sign_button(
             "‹", translate("studio", "Open the case before in this order (Shift-W)."), self.reviewing.previous_case
         )
-        self.next_case = _arrow(
+        self.next_case = sign_button(
             "›", translate("studio", "Open the case that follows in this order (W)."), self.reviewing.next_case
         )
         top = row(self.summary, self.previous_case, self.next_case, spacing=4)
-        self.bar = ThinBar(colours)
-        self.cases = CaseList(studio.open_case, self._show_problem, colours)
+        self.bar = QProgressBar()
+        self.bar.setObjectName("thin")
+        self.bar.setTextVisible(False)
+        self.cases = CaseList(studio.open_case, self._show_problem, studio.colours)
         self.cases.setToolTip(translate("studio", "Most benefit first. Double click to open."))
         self.problem = Hint("notice")
-        self.strip = SliceStrip(self._go_to, colours, self._slice_tip)
+        self.strip = SliceStrip(studio.go_to, studio.colours, self._slice_tip)
         self.left = Hint()
         # Two lines, in a style sheet that is not applied yet: the buttons below stay where they are.
         self.left.setMinimumHeight(round(2.6 * self.left.fontMetrics().lineSpacing()))
@@ -78,7 +76,6 @@ class QueuePanel(Panel):
         self.follow(self.reviewing, ("planned",), self._show_rows)
         self.follow(self.reviewing, ("planned",), self._show_slices)
         self.follow(studio.viewer.dims.events, ("current_step",), self._show_slices)
-        self.follow(studio.viewer.events, ("theme",), self._recolour)
         self._show_cases()
         self._show_slices()
 
@@ -89,9 +86,6 @@ class QueuePanel(Panel):
     def _slice_tip(self, z: int, known: str) -> str:
         case = self.state.case
         return known if case is None else as_html(thumbnail(case, z), known)
-
-    def _go_to(self, z: int) -> None:
-        self.studio.go_to(z)
 
     def _show_cases(self) -> None:
         state = self.state
@@ -105,7 +99,8 @@ class QueuePanel(Panel):
         for arrow in (self.previous_case, self.next_case):
             arrow.setEnabled(waiting)
         self.bar.setVisible(bool(state.cases))
-        self.bar.show_share(sum(progress.cases[status] for status in DONE) / max(sum(progress.cases.values()), 1))
+        self.bar.setMaximum(max(sum(progress.cases.values()), 1))
+        self.bar.setValue(sum(progress.cases[status] for status in DONE))
 
     def _show_rows(self) -> None:
         """Show the cases; of the open one it is known which slices were looked at a moment ago."""
@@ -153,12 +148,6 @@ class QueuePanel(Panel):
             return f"{_seen(reviewing)}; {translate('studio', 'this is the last')}."
         then = translate("studio", "next is slice {number}").format(number=case.numbers[coming[0]])
         return f"{_seen(reviewing)}; {then}."
-
-    def _recolour(self) -> None:
-        colours = Colours.of(self.studio.viewer.theme)
-        self.bar.recolour(colours)
-        self.cases.recolour(colours)
-        self.strip.recolour(colours)
 
 
 def _seen(reviewing: Reviewing) -> str:
@@ -237,15 +226,6 @@ class ReviewButtons(QWidget):
     def _ask_anyway(self) -> None:
         self.question.hide()
         self.unseen.ask()
-
-
-def _arrow(text: str, tip: str, pressed: Callable[[], object]) -> QToolButton:
-    arrow = QToolButton()
-    arrow.setObjectName("openModel")
-    arrow.setText(text)
-    arrow.setToolTip(tip)
-    arrow.clicked.connect(pressed)
-    return arrow
 
 
 def progress_line(progress: ReviewProgress) -> str:

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QLabel, QProgressBar, QSizePolicy, QSpinBox, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QProgressBar, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
 
 from metseg.events import RemainingTime, seconds_in_words
-from metseg.napari_plugin.controls import Choice, Hint, Option, row
+from metseg.napari_plugin.controls import Choice, Hint, Option, row, sign_button
 from metseg.napari_plugin.dialogs import ask_folder, ask_model_file
 from metseg.napari_plugin.studio.buttons import button, stand_out
-from metseg.napari_plugin.studio.colours import SKY, Colours
+from metseg.napari_plugin.studio.colours import SKY
 from metseg.napari_plugin.studio.curves import Curve, Plot
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.promotion_view import PromotionView
@@ -36,14 +35,10 @@ class RetrainPanel(Panel):
     def __init__(self, studio: Studio) -> None:
         super().__init__(translate("studio", "Retrain on approved cases"), studio)
         self.retraining = retraining = Retraining(studio)
-        colours = Colours.of(studio.viewer.theme)
+        colours = studio.colours
         self.parent_model = Choice(retraining.set_parent, translate("studio", "No network found"))
         self.parent_model.setToolTip(translate("studio", "The network that is trained further. It stays as it is."))
-        self.open_model = QToolButton()
-        self.open_model.setText("…")
-        self.open_model.setObjectName("openModel")
-        self.open_model.setToolTip(translate("studio", "Start from a network in a file."))
-        self.open_model.clicked.connect(self._open_model)
+        self.open_model = sign_button("…", translate("studio", "Start from a network in a file."), self._open_model)
         self.folders = FolderList(retraining)
         self.epochs = QSpinBox()
         self.epochs.setRange(1, _MOST_EPOCHS)
@@ -94,7 +89,6 @@ class RetrainPanel(Panel):
         self.follow(retraining, ("changed",), self._show)
         events = ("models", "searching", "project", "cases")
         self.follow(studio.state.events, events, self._show)
-        self.follow(studio.viewer.events, ("theme",), self._recolour)
         self._show()
 
     def unfollow(self) -> None:
@@ -171,12 +165,12 @@ class RetrainPanel(Panel):
         bar.setUpdatesEnabled(True)
 
     def _show_curves(self) -> None:
-        run, colours = self.retraining.run, self.loss.colours
+        run = self.retraining.run
         self.plots.setVisible(bool(run.losses or run.rows) or run.running)
-        means = Curve([(row["epoch"], row["loss"]) for row in run.rows], colours.text, 1.5, dots=True)
-        self.loss.show_curves([Curve(run.losses, colours.quiet, 1.0), means], run.epochs)
+        means = Curve([(row["epoch"], row["loss"]) for row in run.rows], "text", 1.5, dots=True)
+        self.loss.show_curves([Curve(run.losses, "quiet", 1.0), means], run.epochs)
         dice = [(row["epoch"], row["mean_dice"]) for row in run.rows if "mean_dice" in row]
-        self.dice.show_curves([Curve(dice, QColor(SKY), 2.0, dots=True)], run.epochs)
+        self.dice.show_curves([Curve(dice, SKY, 2.0, dots=True)], run.epochs)
 
     def _show_result(self) -> None:
         retraining = self.retraining
@@ -197,12 +191,6 @@ class RetrainPanel(Panel):
                 "It did not pass the promotion check and cannot become the default. It can still be chosen by hand.",
             )
         self.why_not.say(said)
-
-    def _recolour(self) -> None:
-        colours = Colours.of(self.studio.viewer.theme)
-        self.loss.recolour(colours)
-        self.dice.recolour(colours)
-        self._show_curves()
 
 
 class FolderList(QWidget):
@@ -242,11 +230,8 @@ class FolderList(QWidget):
         name = QLabel(folder.name)
         name.setToolTip(str(folder))
         name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        remove = QToolButton()
-        remove.setText("×")
-        remove.setObjectName("openModel")
-        remove.setToolTip(translate("studio", "Do not show these patients again."))
-        remove.clicked.connect(lambda: self._retraining.remove_data(folder))
+        tip = translate("studio", "Do not show these patients again.")
+        remove = sign_button("×", tip, lambda: self._retraining.remove_data(folder))
         line = row(name, remove, spacing=8, stretch=(1, 1))
         remove.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         return line

@@ -6,18 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
-from qtpy.QtCore import QTimer
 
 from metseg.curation import CaseSummary, DefaultModel, Project, Status
 from metseg.curation.export import Side, SplitRule
 from metseg.curation.export.splitting import sides_of
 from metseg.events import Event, Progress
 from metseg.napari_plugin import pipeline
-from metseg.napari_plugin.background import LatestOnlyWorker
+from metseg.napari_plugin.background import WorkerMixin
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
-from metseg.napari_plugin.state import ConnectionMixin, ModelChoice
+from metseg.napari_plugin.state import ModelChoice
 from metseg.napari_plugin.studio.preparation import uncollected
-from metseg.napari_plugin.studio.training_process import End, Ending, TrainingProcess
+from metseg.napari_plugin.studio.training_process import Ending, TrainingProcess
 from metseg.napari_plugin.studio.training_run import Phase, RunState
 from metseg.napari_plugin.translations import translate
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 _CALM = 250
 
 
-class Retraining(ConnectionMixin):
+class Retraining(WorkerMixin):
     """What the panel shows, and the process behind it.
 
     Attributes
@@ -53,18 +52,13 @@ class Retraining(ConnectionMixin):
     def __init__(self, studio: Studio) -> None:
         super().__init__()
         self._studio = studio
-        self.process = TrainingProcess()
-        self.process.told.connect(self._on_event)
-        self.process.ended.connect(self._on_ended)
+        self.process = self._new_process()
         self.parent, self.epochs, self.held_out = "", 5, 0.2
         self.data: tuple[Path, ...] = ()
-        self._looking = LatestOnlyWorker(self._on_found, self._on_not_found)
-        self._reading = LatestOnlyWorker(self._on_read, studio.tell_error)
-        self._promoting = LatestOnlyWorker(self._on_promoted, studio.tell_error)
-        self._soon = QTimer()
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(_CALM)
-        self._soon.timeout.connect(self.changed.emit)
+        self._looking = self.worker(self._on_found, self._on_not_found)
+        self._reading = self.worker(self._on_read, studio.tell_error)
+        self._promoting = self.worker(self._on_promoted, studio.tell_error)
+        self._soon = self.delayed(self.changed.emit, _CALM)
         self.run = RunState()
         self.default: DefaultModel | None = None
         self.follow(studio.state.events, ("project",), self._on_project)
@@ -75,11 +69,7 @@ class Retraining(ConnectionMixin):
 
     def close(self) -> None:
         """Stop listening; a process ends after the step in progress."""
-        self.unfollow()
-        self._soon.stop()
-        self._looking.forget()
-        self._reading.forget()
-        self._promoting.forget()
+        super().close()
         self.process.leave()
 
     # What may be done
@@ -232,6 +222,12 @@ class Retraining(ConnectionMixin):
 
     # What is heard
 
+    def _new_process(self) -> TrainingProcess:
+        process = TrainingProcess()
+        process.told.connect(self._on_event)
+        process.ended.connect(self._on_ended)
+        return process
+
     def _on_event(self, event: Event[Any]) -> None:
         self.run.hear(event)
         if not self._soon.isActive():
@@ -239,9 +235,7 @@ class Retraining(ConnectionMixin):
 
     def _on_ended(self, ending: Ending) -> None:
         self._soon.stop()
-        phases = {End.FINISHED: Phase.FINISHED, End.STOPPED: Phase.STOPPED, End.FAILED: Phase.FAILED}
-        self.run.phase = phases[ending.end]
-        self.run.problem, self.run.promotion = ending.problem, ending.promotion
+        self.run.phase, self.run.problem, self.run.promotion = ending.phase, ending.problem, ending.promotion
         if ending.promotion is not None and self.run.config is not None:
             self._reading.submit(pipeline.model_from_file, str(self.run.config.out / "model.safetensors"))
         self.changed.emit()
@@ -249,9 +243,7 @@ class Retraining(ConnectionMixin):
     def _on_project(self, project: Project | None) -> None:
         if self.run.running:
             self.process.leave()
-            self.process = TrainingProcess()
-            self.process.told.connect(self._on_event)
-            self.process.ended.connect(self._on_ended)
+            self.process = self._new_process()
         self.run = RunState()
         self.default = None
         if project is not None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent, QKeyEvent
-from qtpy.QtWidgets import QApplication, QLineEdit, QPushButton, QToolButton, QWidget
+from qtpy.QtWidgets import QApplication, QLineEdit, QPushButton, QWidget
 
-from metseg.napari_plugin.controls import Hint, column, reveal, row
+from metseg.napari_plugin.controls import Hint, column, reveal, row, sign_button
 from metseg.napari_plugin.studio.buttons import button
 from metseg.napari_plugin.translations import translate
 
@@ -79,11 +79,7 @@ class UnseenQuestion(QWidget):
             translate("studio", "They stay marked as not looked at."),
             self._approve,
         )
-        self.cancel = QToolButton()
-        self.cancel.setText("✕")
-        self.cancel.setObjectName("openModel")
-        self.cancel.setToolTip(translate("studio", "Change nothing (Esc)."))
-        self.cancel.clicked.connect(self.hide)
+        self.cancel = sign_button("✕", translate("studio", "Change nothing (Esc)."), self.hide)
         column(self, self.text, row(self.look, self.anyway, self.cancel, stretch=(2, 3)), spacing=4)
         self.hide()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from qtpy.QtCore import QT_TRANSLATE_NOOP, QTimer
+from qtpy.QtCore import QT_TRANSLATE_NOOP
 
 from metseg.curation import (
     CaseBenefit,
@@ -21,8 +21,7 @@ from metseg.curation import (
 )
 from metseg.curation.enums import DONE
 from metseg.events import drain
-from metseg.napari_plugin.background import LatestOnlyWorker
-from metseg.napari_plugin.state import ConnectionMixin
+from metseg.napari_plugin.background import WorkerMixin
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ _REST = 300
 Key = tuple[str, str]
 
 
-class Reviewing(ConnectionMixin):
+class Reviewing(WorkerMixin):
     """Keeps ``state.queue``, ``state.slices`` and ``state.reviewed``, and steps through them.
 
     Attributes
@@ -60,12 +59,9 @@ class Reviewing(ConnectionMixin):
         self._looked = frozenset[int]()
         self._trail: list[int] = []
         self._listed: tuple[object, ...] = ()
-        self._orders = LatestOnlyWorker(self._on_order, studio.tell_error)
-        self._looks = LatestOnlyWorker(self._on_benefit, studio.tell_error)
-        self._soon = QTimer()
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(_REST)
-        self._soon.timeout.connect(self._order_slices)
+        self._orders = self.worker(self._on_order, studio.tell_error)
+        self._looks = self.worker(self._on_benefit, studio.tell_error)
+        self._soon = self.delayed(self._order_slices, _REST)
         self.follow(self._state.events, ("project",), self._on_project)
         self.follow(self._state.events, ("cases",), self._order_cases)
         self.follow(self._state.events, ("case",), self._on_case)
@@ -91,11 +87,6 @@ class Reviewing(ConnectionMixin):
         studio.add_closing(self.close)
         self._on_case()
         self._order_cases()
-
-    @property
-    def busy(self) -> bool:
-        """Whether an order is being worked out."""
-        return self._orders.busy or self._looks.busy or self._soon.isActive()
 
     @property
     def left(self) -> tuple[int, ...]:
@@ -125,13 +116,6 @@ class Reviewing(ConnectionMixin):
         case = self._state.case
         return self.plan is None and case is not None and case.prediction is not None
 
-    def close(self) -> None:
-        """Stop working and listening."""
-        self.unfollow()
-        self._soon.stop()
-        self._orders.forget()
-        self._looks.forget()
-
     # Slices
 
     def next_slice(self) -> None:
@@ -140,7 +124,7 @@ class Reviewing(ConnectionMixin):
         if case is None or z is None or self.looking:
             return
         mattered = bool(self.left)
-        self._studio.mark_reviewed(z)
+        self._studio.cases.mark_reviewed(z)
         self._looked |= {z}
         self._state.reviewed |= {z}
         self._soon.start()
@@ -229,7 +213,7 @@ class Reviewing(ConnectionMixin):
     def reopen(self) -> None:
         """Take the approval or rejection of the open case back."""
         if self._state.editable and self._state.status in DONE:
-            self._studio.reopen()
+            self._studio.cases.reopen()
 
     def _in_review(self, decide: Callable[[], None]) -> Callable[[], None]:
         """A key's action that decides something only where it is seen."""
@@ -269,7 +253,7 @@ class Reviewing(ConnectionMixin):
 
     def _finish(self, status: Status, reason: str = "") -> None:
         following = self._neighbour(1)
-        self._studio.set_status(status, reason)
+        self._studio.cases.set_status(status, reason)
         if self._studio.flush() and self._state.status is status:
             self._open(following)
 

@@ -81,11 +81,6 @@ class SliceStrip(QWidget):
             self.strip = strip
             self.update()
 
-    def recolour(self, colours: Colours) -> None:
-        """Paint in other colours."""
-        self.colours = colours
-        self.update()
-
     def sizeHint(self) -> QSize:
         """Flat and as wide as there is room."""
         return QSize(200, _HEIGHT)

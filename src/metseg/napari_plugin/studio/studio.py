@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from metseg.curation import EditKind, PredictionPlan, Provenance, Status
+from metseg.curation import EditKind, PredictionPlan, Provenance
 from metseg.errors import CaseBusyError, DataError
 from metseg.events import Event
 from metseg.napari_plugin import messages
 from metseg.napari_plugin.background import LatestOnlyWorker
 from metseg.napari_plugin.brush_circle import without_box
+from metseg.napari_plugin.navigation import go_to, go_to_slice, shown_slice
 from metseg.napari_plugin.network_choices import NetworkChoices
 from metseg.napari_plugin.pipeline import errors_yielded
 from metseg.napari_plugin.runs import Run
 from metseg.napari_plugin.state import Activity, ConnectionMixin
-from metseg.napari_plugin.studio import navigation, projects
+from metseg.napari_plugin.studio import projects
 from metseg.napari_plugin.studio.case_labels import PredictionEdit
 from metseg.napari_plugin.studio.cases import Cases
+from metseg.napari_plugin.studio.colours import Colours
 from metseg.napari_plugin.studio.own_layers import OwnLayers
 from metseg.napari_plugin.studio.preparation import found_choices
 from metseg.napari_plugin.studio.shortcuts import Shortcut, Shortcuts
@@ -38,22 +40,17 @@ if TYPE_CHECKING:
 
 
 class Studio(ConnectionMixin):
-    """Acts on project, case and viewer, and keeps the state in step.
-
-    Parameters
-    ----------
-    state : StudioState, optional
-        A fresh one by default.
-    """
+    """Acts on project, case and viewer, and keeps the state in step."""
 
     def __init__(self, viewer: ViewerModel, state: StudioState | None = None) -> None:
         super().__init__()
         without_box(viewer)
         self.viewer = viewer
         self.state = state or StudioState()
-        self._shortcuts = Shortcuts(viewer)
+        self.shortcuts = Shortcuts(viewer)
         self.own_layers = OwnLayers(viewer)
-        self._cases = Cases(viewer, self.own_layers, self.state, self._shortcuts, self.tell, self.tell_error)
+        self.colours = Colours(viewer.theme)
+        self.cases = Cases(viewer, self.own_layers, self.state, self.shortcuts, self.tell, self.tell_error)
         self._run = Run(self.state)
         self._listings = LatestOnlyWorker(self._on_listed, self._on_listing_failed)
         self._networks = NetworkChoices(self.state, found_choices, self.tell_error)
@@ -62,8 +59,7 @@ class Studio(ConnectionMixin):
     @property
     def busy(self) -> bool:
         """Whether any thread works or anything waits to be written."""
-        threads = (self._run, self._listings, self._networks, self._cases)
-        return any(thread.busy for thread in threads)
+        return any(thread.busy for thread in (self._run, self._listings, self._networks, self.cases))
 
     def add_closing(self, action: Callable[[], object]) -> None:
         """Have ``action`` called once when the studio ends; it must touch no widget, for the window may be gone."""
@@ -75,11 +71,11 @@ class Studio(ConnectionMixin):
         for action in self._closings:
             action()
         self._closings.clear()
-        self._cases.end()
+        self.cases.end()
         self._run.close()
         self._listings.forget()
         self._networks.close()
-        self._shortcuts.close()
+        self.shortcuts.close()
         gc.unfreeze()
 
     # Projects
@@ -130,38 +126,18 @@ class Studio(ConnectionMixin):
 
     def open_case(self, name: str, *, read_only: bool = False) -> None:
         """Open a case in a thread; the one before is closed first, unless something of it cannot be saved."""
-        self._cases.open(name, read_only=read_only)
+        self.cases.open(name, read_only=read_only)
 
     def close_case(self, *, anyway: bool = False) -> bool:
         """Save and close the open case and hide its layers, empty; ``False`` if something cannot be saved.
 
         ``anyway`` closes it all the same: its labels are then saved in another place, and the user is told.
         """
-        return self._cases.close(anyway=anyway)
-
-    def set_status(self, status: Status, reason: str = "") -> None:
-        """Say where the open case stands, after all that was drawn; what stands in the way is told."""
-        self._cases.set_status(status, reason)
-
-    def reopen(self) -> None:
-        """Take the approval or rejection of the open case back; what stands in the way is told."""
-        self._cases.reopen()
-
-    def add_note(self, text: str) -> None:
-        """Keep a note on the open case in its journal."""
-        self._cases.add_note(text)
-
-    def mark_reviewed(self, z: int) -> None:
-        """Keep in the journal that slice ``z`` of the open case, counted from 0, was looked at."""
-        self._cases.mark_reviewed(z)
+        return self.cases.close(anyway=anyway)
 
     def flush(self) -> bool:
         """Have all that was drawn on the disk now; ``False`` if that fails, ``state.problem`` says why."""
-        return self._cases.flush()
-
-    def save_again(self) -> None:
-        """Try once more what could not be written."""
-        self._cases.save_again()
+        return self.cases.flush()
 
     # Edits
 
@@ -193,8 +169,7 @@ class Studio(ConnectionMixin):
         DataError
             If no case is open for editing, or something cannot be saved.
         """
-        session = self._saved_case().view
-        return session.plan_prediction(mask, keep_hand=keep_hand)
+        return self._saved_case().view.plan_prediction(mask, keep_hand=keep_hand)
 
     def take_over(
         self,
@@ -304,41 +279,22 @@ class Studio(ConnectionMixin):
 
     # Keys, places, messages
 
-    @property
-    def shortcuts(self) -> tuple[Shortcut, ...]:
-        """All keys of the studio."""
-        return tuple(self._shortcuts)
-
     def add_shortcut(self, shortcut: Shortcut) -> None:
         """Bind a key; one that the user or another plugin has taken stays theirs, and the user is told."""
         try:
-            self._shortcuts.add(shortcut)
+            self.shortcuts.add(shortcut)
         except ValueError as error:
             messages.tell(str(error))
-
-    def change_key(self, title: str, key: str) -> None:
-        """Give what ``title`` says another key, as napari writes keys, and remember it; the usual one if it is empty.
-
-        Raises
-        ------
-        ValueError
-            If it is no key, or is in use.
-        """
-        self._shortcuts.change(title, key)
 
     def show_key(self, shown: QAbstractButton, text: str, title: str) -> None:
         """Keep ``text`` and the key that does what ``title`` says on a button, whatever that key is."""
 
         def name() -> None:
-            key = self._shortcuts.key(title)
+            key = self.shortcuts.key(title)
             shown.setText(f"{text} ({key})" if key else text)
 
-        self._shortcuts.changed.connect(name)
+        self.shortcuts.changed.connect(name)
         name()
-
-    def key(self, title: str) -> str:
-        """The key that does what ``title`` says, as on buttons; empty if none does."""
-        return self._shortcuts.key(title)
 
     def in_review(self) -> bool:
         """Whether the tab *Review* is in front; if not, it is brought there.
@@ -351,13 +307,19 @@ class Studio(ConnectionMixin):
 
     def go_to(self, z: float, y: float | None = None, x: float | None = None) -> None:
         """Show slice ``z`` of the open case, and have (y, x) in the middle if they are given; in voxels."""
-        if self.state.case is not None:
-            navigation.go_to(self.viewer, self.state.case.labels, z, y, x)
+        if self.state.case is None:
+            return
+        labels = self.state.case.labels
+        if y is None or x is None or self.viewer.dims.ndisplay != 2:
+            go_to_slice(self.viewer, labels, z)
+        else:
+            go_to(self.viewer, labels, (z, y, x))
 
     @property
     def shown_slice(self) -> int | None:
         """The open case's slice on the screen; ``None`` if no slice is shown."""
-        return None if self.state.case is None else navigation.shown_slice(self.viewer, self.state.case.labels)
+        case = self.state.case
+        return None if case is None else shown_slice(self.viewer, case.labels, case.shape)
 
     def tell(self, text: str) -> None:
         """Say something in the studio's header, once: what is there already is not repeated."""

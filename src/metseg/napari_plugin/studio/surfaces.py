@@ -9,9 +9,8 @@ import numpy.typing as npt
 from qtpy.QtCore import QT_TRANSLATE_NOOP
 from scipy import ndimage
 
-from metseg.napari_plugin.background import LatestOnlyWorker
+from metseg.napari_plugin.background import WorkerMixin
 from metseg.napari_plugin.layers import KEY
-from metseg.napari_plugin.state import ConnectionMixin
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ _MARGIN, _SMOOTH = 1, 0.7
 Mesh = tuple[npt.NDArray[np.float32], npt.NDArray[np.int32], npt.NDArray[np.uint16]]
 
 
-class Surfaces(ConnectionMixin):
+class Surfaces(WorkerMixin):
     """Switches to 3D and back; in 3D, lesions are a surface layer in their colours instead of labels, and alone.
 
     Images are hidden meanwhile: what napari renders of them in 3D would pierce the surfaces.
@@ -43,22 +42,12 @@ class Surfaces(ConnectionMixin):
         self._layer: Surface | None = None
         self._labels: CaseLabels | None = None
         self._hidden: tuple[Layer, ...] = ()
-        self._meshes = LatestOnlyWorker(self._on_mesh, studio.tell_error)
+        self._meshes = self.worker(self._on_mesh, studio.tell_error)
         studio.add_shortcut(Shortcut("Shift-D", QT_TRANSLATE_NOOP("studio", "lesions in 3D, and back"), self.toggle))
         studio.add_closing(self.close)
         self.follow(studio.state.events, ("case",), self._on_case)
         self.follow(studio.state.events, ("edits",), self._make)
         self.follow(self._viewer.dims.events, ("ndisplay",), self._on_display)
-
-    @property
-    def busy(self) -> bool:
-        """Whether surfaces are being made."""
-        return self._meshes.busy
-
-    def close(self) -> None:
-        """Stop working and listening. The layer goes with the case, and the window may be gone."""
-        self.unfollow()
-        self._meshes.forget()
 
     def toggle(self) -> None:
         """Show the open case's lesions in 3D, or its slices again."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QT_TRANSLATE_NOOP, QSignalBlocker, Qt
-from qtpy.QtWidgets import QCheckBox, QPushButton, QSizePolicy, QSpinBox, QWidget
+from qtpy.QtWidgets import QPushButton, QSizePolicy, QWidget
 
 from metseg.curation import ToolName
 from metseg.napari_plugin.controls import Choice, Hint, Option, Part, column, row
@@ -103,30 +103,21 @@ class ToolPanel(Panel):
         self.redo = self._button("↷", "", tools.redo, QT_TRANSLATE_NOOP("studio", "Make it again (Ctrl+Shift+Z)."))
         for one, name in ((self.undo, "Undo"), (self.redo, "Redo")):
             one.setAccessibleName(name)
-        self.redraw = QCheckBox(translate("studio", "Redraw"))
-        self.redraw.setToolTip(translate("studio", _REDRAW))
-        self.redraw.toggled.connect(lambda on: setattr(tools.state, "redraw", on))
-        self.neighbours = QSpinBox()
-        self.neighbours.setRange(0, _MOST_NEIGHBOURS)
+        text, tip = translate("studio", "Redraw"), translate("studio", _REDRAW)
+        self.redraw = self.field(tools.state, "redraw", text=text, tooltip=tip)
+        tip = translate("studio", _NEIGHBOURS)
+        self.neighbours = self.field(tools.state, "neighbours", max=_MOST_NEIGHBOURS, step=1, tooltip=tip)
         self.neighbours.setSpecialValueText(translate("studio", "this slice"))
         self.neighbours.setPrefix("± ")
         self.neighbours.setSuffix(translate("studio", " slices"))
-        self.neighbours.setToolTip(translate("studio", _NEIGHBOURS))
-        self.neighbours.valueChanged.connect(lambda value: setattr(tools.state, "neighbours", value))
         self.only = IntensityRange(self.state, tools.state)
-        studio.add_shortcut(
-            Shortcut(
-                "Shift-Right", QT_TRANSLATE_NOOP("studio", "copy the lesion to the next slice"), lambda: tools.copy(1)
-            )
-        )
-        studio.add_shortcut(
-            Shortcut(
-                "Shift-Left", QT_TRANSLATE_NOOP("studio", "copy the lesion to the slice before"), lambda: tools.copy(-1)
-            )
-        )
+        onward = QT_TRANSLATE_NOOP("studio", "copy the lesion to the next slice")
+        back = QT_TRANSLATE_NOOP("studio", "copy the lesion to the slice before")
+        studio.add_shortcut(Shortcut("Shift-Right", onward, lambda: tools.copy(1)))
+        studio.add_shortcut(Shortcut("Shift-Left", back, lambda: tools.copy(-1)))
         self.edge = Choice(lambda edge: setattr(tools.state, "edge", edge))
         self._lay_out()
-        self.follow(tools.state.events, ("on_canvas", "redraw", "neighbours", "edge"), self._show)
+        self.follow(tools.state.events, ("on_canvas", "edge"), self._show)
         self.follow(studio.state.events, ("case",), self._show)
         self._show()
 
@@ -179,11 +170,9 @@ class ToolPanel(Panel):
             button.click()
 
     def _lay_out(self) -> None:
-        first = _row(self.brush, self.eraser)
         for one in (self.undo, self.redo):
             one.setFixedWidth(_ARROW)
-            _append(first, one)
-        self.add_wide(first)
+        self.add_wide(row(_row(self.brush, self.eraser), self.undo, self.redo))
         self.add_row(translate("studio", "Brush outlines"), row(self.neighbours, self.redraw, spacing=-1))
         self.add_wide(row(self.only, self.ruler, spacing=-1))
         self.add_wide(_row(self.grow, self.shrink, self.edge))
@@ -200,9 +189,6 @@ class ToolPanel(Panel):
         ):
             with QSignalBlocker(button):
                 button.setChecked(state.on_canvas is which)
-        with QSignalBlocker(self.redraw), QSignalBlocker(self.neighbours):
-            self.redraw.setChecked(state.redraw)
-            self.neighbours.setValue(state.neighbours)
         self._show_edge()
         for child in self.findChildren(QPushButton):
             child.setEnabled(self.state.editable)
@@ -258,12 +244,6 @@ def _pixel(spacing: tuple[float, float, float] | None) -> str:
         return "the size of a pixel is not known"
     _, y, x = spacing
     return f"a pixel is {y:.2g} mm" if y == x else f"a pixel is {y:.2g} × {x:.2g} mm"
-
-
-def _append(row: QWidget, widget: QWidget) -> None:
-    line = row.layout()
-    if line is not None:
-        line.addWidget(widget)
 
 
 def _row(*widgets: QWidget) -> QWidget:

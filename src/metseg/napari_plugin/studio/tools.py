@@ -39,7 +39,7 @@ class Tools(ConnectionMixin):
     def __init__(self, studio: Studio) -> None:
         super().__init__()
         self._studio = studio
-        self._layer = ConnectionMixin()
+        self._layer = self.group()
         self._fresh = 0
         self.state = ToolState()
         self.follow(studio.state.events, ("case",), self._on_case)
@@ -53,7 +53,7 @@ class Tools(ConnectionMixin):
         """The tools of a studio, which its panels share."""
         if studio not in _tools:
             _tools[studio] = cls(studio)
-            studio.add_closing(lambda: _tools.pop(studio)._close())
+            studio.add_closing(lambda: _tools.pop(studio).unfollow())
         return _tools[studio]
 
     @property
@@ -324,10 +324,6 @@ class Tools(ConnectionMixin):
             self._studio.state.lesion, self._fresh = self._fresh, 0
         elif self.lesion and not _there(case, self.lesion):
             self._studio.state.lesion = 0
-
-    def _close(self) -> None:
-        self.unfollow()
-        self._layer.unfollow()
 
 
 _tools: dict[Studio, Tools] = {}

@@ -9,13 +9,14 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
 from qtpy.QtCore import QProcess, QProcessEnvironment, QTimer
 
 from metseg.events import Event, Finished, from_json
+from metseg.napari_plugin.background import delayed
+from metseg.napari_plugin.studio.training_run import Phase
 
 if TYPE_CHECKING:
     from metseg.retraining import PromotionCheck
@@ -28,19 +29,11 @@ _LISTEN = 8
 _STOPPED = (130, 141, 143)
 
 
-class End(Enum):
-    """How a process ended."""
-
-    FINISHED = auto()
-    STOPPED = auto()
-    FAILED = auto()
-
-
 @dataclass(frozen=True)
 class Ending:
     """How a process ended, with the promotion check's word if it came to its end, or why it did not."""
 
-    end: End
+    phase: Phase
     promotion: PromotionCheck | None = None
     problem: str = ""
 
@@ -66,9 +59,7 @@ class TrainingProcess:
         self._process: QProcess | None = None
         self._promotion: PromotionCheck | None = None
         self._asked = self._killed = False
-        self._impatient = QTimer()
-        self._impatient.setSingleShot(True)
-        self._impatient.timeout.connect(self.kill)
+        self._impatient = delayed(self.kill)
 
     @property
     def running(self) -> bool:
@@ -156,7 +147,9 @@ class TrainingProcess:
 
     def _on_error(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart and self._process is not None:
-            self._end(Ending(End.FAILED, problem=f"{sys.executable} cannot be started: {self._process.errorString()}"))
+            self._end(
+                Ending(Phase.FAILED, problem=f"{sys.executable} cannot be started: {self._process.errorString()}")
+            )
 
     def _on_finished(self, code: int, status: QProcess.ExitStatus) -> None:
         process = self._process
@@ -166,13 +159,15 @@ class TrainingProcess:
             self._tell(line)
         said = bytes(process.readAllStandardError().data()).decode("utf-8", "replace")
         if self._promotion is not None and code == 0:
-            self._end(Ending(End.FINISHED, self._promotion))
+            self._end(Ending(Phase.FINISHED, self._promotion))
         elif self._killed:
-            self._end(Ending(End.STOPPED, problem="It did not end by itself; what it did since the last save is lost."))
+            self._end(
+                Ending(Phase.STOPPED, problem="It did not end by itself; what it did since the last save is lost.")
+            )
         elif self._asked or (status == QProcess.ExitStatus.NormalExit and code in _STOPPED):
-            self._end(Ending(End.STOPPED))
+            self._end(Ending(Phase.STOPPED))
         else:
-            self._end(Ending(End.FAILED, problem=_complaint(said) or "It was ended from outside."))
+            self._end(Ending(Phase.FAILED, problem=_complaint(said) or "It was ended from outside."))
 
     def _end(self, ending: Ending) -> None:
         process, self._process = self._process, None

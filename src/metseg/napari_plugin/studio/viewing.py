@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QT_TRANSLATE_NOOP
 
+from metseg.napari_plugin.outline_display import draw
 from metseg.napari_plugin.state import ConnectionMixin
 from metseg.napari_plugin.studio.settings import settings
 from metseg.napari_plugin.studio.shortcuts import Shortcut
@@ -26,8 +27,6 @@ _WHEEL = "wheel_turns_slices"
 #: napari's tools to which the right button means something.
 _TAKEN = ("paint", "polygon")
 _RIGHT = 2
-_CONTOUR = 1
-_OPACITY = {True: 0.9, False: 0.45}
 #: Of what the wheel zooms by one notch, and a brush grows by.
 _ZOOM, _THICKER = 1.15, 1.15
 _LARGEST_BRUSH = 200
@@ -90,9 +89,7 @@ class Viewing(ConnectionMixin):
         """Fill lesions that are drawn as contours, or the other way round."""
         case = self._studio.state.case
         if case is not None:
-            filled = bool(case.labels.contour)
-            case.labels.contour = 0 if filled else _CONTOUR
-            case.labels.opacity = _OPACITY[not filled]
+            draw(case.labels, contours=not case.labels.contour)
 
     # The window of intensities
 

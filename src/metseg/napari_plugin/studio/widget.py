@@ -148,6 +148,7 @@ class StudioWidget(SessionWidget):
         self.studio.state.tab = list(Tab)[index]
 
     def _restyle(self) -> None:
+        self.studio.colours.set_theme(self.studio.viewer.theme)
         sheet = style_sheet(self.studio.viewer.theme, self.font().pointSize())
         for widget in (self, self.lesions):
             widget.setStyleSheet(sheet)

@@ -7,45 +7,17 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import partial
 
-from metseg.curation import CaseSession, Prediction, Status
+from metseg.curation import CaseSession, Prediction
 from metseg.errors import MetsegError
 from metseg.napari_plugin.studio.case_labels import Edit
 
-
-@dataclass(frozen=True, slots=True)
-class StatusChange:
-    """Somebody said where the case stands."""
-
-    status: Status
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reopening:
-    """Somebody took an approval or rejection back."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewedSlices:
-    """Somebody looked at slices, counted from 0."""
-
-    slices: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class NewNote:
-    """Somebody noted something on the case."""
-
-    text: str
-
-
-Job = Edit | StatusChange | Reopening | ReviewedSlices | NewNote
+Job = Callable[[], object]
 
 
 class Writer:
-    """Commits edits of one open case.
+    """Commits edits and changes of one open case.
 
     napari's pool has as many threads as the computer has cores, and a network may occupy them all; a stroke must not
     wait for that. If an edit cannot be written it stays first in the queue, and is tried again with the next one, by
@@ -82,8 +54,16 @@ class Writer:
         """How many jobs are not done."""
         return len(self._jobs)
 
+    def commit(self, edit: Edit) -> None:
+        """Write an edit after all jobs before it."""
+        self.submit(partial(self._commit, edit))
+
+    def change_status(self, change: Job) -> None:
+        """Do what changes the case's status after all jobs before it; a refusal is reported, and not tried again."""
+        self.submit(partial(self._change_status, change))
+
     def submit(self, job: Job) -> None:
-        """Do a job after all before it."""
+        """Do a job after all before it; it is tried again until it succeeds."""
         self._jobs.append(job)
         self.retry()
 
@@ -109,7 +89,7 @@ class Writer:
 
     def close(self, *, wait: bool) -> None:
         """Do all jobs as far as possible and close the session."""
-        self._told = _nobody
+        self._told = lambda: None
         if wait:
             self._end()
         else:
@@ -138,14 +118,7 @@ class Writer:
 
     def _attempt(self, job: Job) -> bool:
         try:
-            if isinstance(job, Edit):
-                self._commit(job)
-            elif isinstance(job, ReviewedSlices):
-                self._session.mark_reviewed(job.slices)
-            elif isinstance(job, NewNote):
-                self._session.add_note(job.text)
-            else:
-                self._change_status(job)
+            job()
         except Exception as error:  # whatever it is: it stays in the queue, and the user is told
             self.failure = error
             return False
@@ -158,27 +131,15 @@ class Writer:
         if edit.prediction_edit is None:
             self._session.commit(self._labels, edit.kind, detail=edit.detail)
         else:
-            prediction_edit = edit.prediction_edit
+            made = edit.prediction_edit
             self._session.predict(
-                prediction_edit.plan,
-                prediction_edit.probabilities,
-                prediction_edit.provenance,
-                disagreement=prediction_edit.disagreement,
-                detail=edit.detail,
+                made.plan, made.probabilities, made.provenance, disagreement=made.disagreement, detail=edit.detail
             )
             with contextlib.suppress(MetsegError):  # it was written: it must not be written again
                 self._predictions.extend(filter(None, [self._session.prediction()]))
 
-    def _change_status(self, change: StatusChange | Reopening) -> None:
-        """Nothing is lost if this cannot be written: it is told, and not tried again."""
+    def _change_status(self, change: Job) -> None:
         try:
-            if isinstance(change, Reopening):
-                self._session.reopen()
-            else:
-                self._session.set_status(change.status, change.reason)
+            change()
         except MetsegError as error:
             self._refusals.append(error)
-
-
-def _nobody() -> None:
-    """Nobody is told any more."""
