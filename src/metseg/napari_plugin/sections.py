@@ -30,8 +30,8 @@ from metseg.napari_plugin.controls import (
     row,
 )
 from metseg.napari_plugin.outline_display import FILL_KEY, HIDE_KEY
+from metseg.napari_plugin.runs import Waiting
 from metseg.napari_plugin.state import Activity, SegmentationState, Slices
-from metseg.napari_plugin.waiting import Waiting
 from metseg.preprocessing import Clahe
 
 _MOST_VOXELS = 1_000_000

@@ -15,8 +15,7 @@ import pytest
 from metseg.curation import EditKind, Project, PromotionResult, Status
 from metseg.events import Progress, to_json
 from metseg.napari_plugin.pipeline import model_from_file
-from metseg.napari_plugin.studio.training_process import Ending, TrainingProcess
-from metseg.napari_plugin.studio.training_run import Phase, RunState
+from metseg.napari_plugin.studio.training_process import Ending, Phase, RunState, TrainingProcess
 from metseg.retraining.runs import RUNS
 from metseg.study import read_study, write_tiff
 from metseg.synthetic import synthetic_study

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QApplication
 from scipy import ndimage
 
 from metseg.curation import EditKind, Project, Provenance
-from metseg.napari_plugin.studio.tool_state import Edge
+from metseg.napari_plugin.studio.state import Edge
 from metseg.study import read_study, write_tiff
 
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ from metseg.napari_plugin.controls import Choice, Hint, Option, Section, row
 from metseg.napari_plugin.layers import TITLES
 from metseg.napari_plugin.pacs.state import PacsState
 from metseg.napari_plugin.state import Activity
-from metseg.napari_plugin.studio.buttons import WorkBar, button, stand_out
+from metseg.napari_plugin.studio.panel import WorkBar, button, stand_out
 from metseg.study import Sequence
 
 _PERIODS = {None: "Any", 0: "Today", 7: "Last 7 days", 31: "Last 31 days", 365: "Last 365 days", -1: "From … to …"}

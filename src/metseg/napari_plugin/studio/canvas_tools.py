@@ -1,4 +1,4 @@
-"""Tools that are used with the mouse on the canvas: the guided brush, and splitting by two clicks."""
+"""Tools that are used with the mouse on the canvas, and what they draw over it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
+import numpy.typing as npt
+from app_model.types import KeyBinding
 
 from metseg.curation.tools import Stroke
 from metseg.napari_plugin.state import ConnectionMixin
-from metseg.napari_plugin.studio.canvas_picture import CanvasLine, CanvasPicture
-from metseg.napari_plugin.studio.tool_state import OnCanvas
+from metseg.napari_plugin.studio.canvas_picture import CanvasLine, CanvasPicture, colour_table
+from metseg.napari_plugin.studio.state import OnCanvas
 from metseg.napari_plugin.studio.tools import Tools, Voxel
-from metseg.napari_plugin.studio.trace import Trace
 from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
+    from napari.layers import Labels
+
+    from metseg.curation import ToolName
     from metseg.napari_plugin.studio.case_labels import CaseLabels
     from metseg.napari_plugin.studio.studio import Studio
 
@@ -24,6 +29,32 @@ _LEFT = 1
 _AXIAL = (1, 2)
 _MARK = 5.0
 _RULER = "#ff4fd8"
+_ESCAPE = KeyBinding.from_str("Escape")
+#: Values of pixels that are added and removed, and their colours: where the mouse went, and what would change.
+_ADDED, _REMOVED = 1, 2
+_TRACE = colour_table({_ADDED: "#00e5ff80", _REMOVED: "#ff404080"})
+_PREVIEW = colour_table({_ADDED: "#00e5ffb0", _REMOVED: "#ff4040b0"})
+
+
+class Trace:
+    """The path of a tool, in the shown slice."""
+
+    def __init__(self, picture: CanvasPicture) -> None:
+        self.picture = picture
+
+    def draw(self, labels: Labels, points: npt.ArrayLike, diameter: float, *, adding: bool) -> None:
+        """Show a path of (y, x) in pixels of ``labels``, and nothing else, as wide as a brush is, in pixels."""
+        path = np.rint(np.asarray(points, np.float64)).astype(np.int32)[:, ::-1]
+        canvas = np.zeros(labels.data.shape[1:], np.uint8)
+        colour, width = _ADDED if adding else _REMOVED, max(round(diameter), 1)
+        cv2.polylines(canvas, [path], isClosed=False, color=colour, thickness=width)
+        for end in (path[0], path[-1]):
+            cv2.circle(canvas, end.tolist(), width // 2, colour, cv2.FILLED)
+        self.picture.show(labels, canvas, _TRACE)
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.picture.hide()
 
 
 class CanvasTool(ConnectionMixin, ABC):
@@ -193,3 +224,42 @@ class CanvasTools(ConnectionMixin):
             self._held = Ruler(self._tools, labels, self.trace, self.line)
         else:
             self._held = GuidedBrush(self._tools, labels, self.trace, erases=which is OnCanvas.ERASER)
+
+
+class EdgePreview:
+    """Shows what a tool would change, and keeps in mind whether the user thinks better of it."""
+
+    def __init__(self, studio: Studio, tools: Tools) -> None:
+        self._studio = studio
+        self._tools = tools
+        self.picture = CanvasPicture(studio.viewer)
+        self._labels: CaseLabels | None = None
+        self._escape: object = None
+        self._wanted = False
+        studio.add_closing(self.picture.unfollow)
+
+    def begin(self, name: ToolName) -> None:
+        """Show what ``name`` would change."""
+        self._wanted = True
+        change, case = self._tools.foreseen(name), self._studio.state.case
+        if change is None or case is None:
+            return
+        values = np.zeros(case.shape, np.uint8)
+        values[change.box] = np.where(change.before == change.after, 0, np.where(change.after > 0, _ADDED, _REMOVED))
+        self._labels = case.labels
+        self._escape = case.labels.keymap.get(_ESCAPE)
+        case.labels.bind_key(_ESCAPE, self._cancel, overwrite=True)
+        self.picture.show(case.labels, values, _PREVIEW)
+
+    def end(self) -> bool:
+        """Show nothing any more; whether the change is wanted."""
+        wanted, self._wanted = self._wanted, False
+        labels, self._labels = self._labels, None
+        self.picture.hide()
+        if labels is not None:
+            labels.bind_key(_ESCAPE, self._escape, overwrite=True)
+        return wanted
+
+    def _cancel(self, _: CaseLabels) -> None:
+        self._wanted = False
+        self.picture.hide()

@@ -12,7 +12,6 @@ from napari.utils.colormaps import CyclicLabelColormap
 
 from metseg.napari_plugin.layers import CASE_KEY, CONTOUR_WIDTH, KEY, OPACITY, LayerData, placement
 from metseg.napari_plugin.studio.case_labels import CaseLabels
-from metseg.napari_plugin.studio.own_layers import OwnLayers
 from metseg.study import Sequence
 
 if TYPE_CHECKING:
@@ -39,6 +38,46 @@ _NO_CASE = "no case"
 #: Which layer shows a channel: its sequence, the how manieth of these it is, and how voxels are stored.
 _Channel = tuple[Sequence, int, np.dtype[np.generic]]
 Shown = tuple[tuple[Image, ...], CaseLabels]
+
+
+class OwnLayers:
+    """Layers of the open case: the next case fills them anew, for adding one stops napari's window for 0.1 to 0.4 s."""
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._layers: list[Layer] = []
+        self._hidden: dict[Layer, bool] = {}
+
+    def __contains__(self, layer: object) -> bool:
+        """Whether ``layer`` is one of these, and in the viewer."""
+        return any(layer is known for known in self._layers) and layer in self._viewer.layers
+
+    def add(self, layer: Layer, place: int | None = None) -> None:
+        """Put a layer into the viewer, at ``place`` from the bottom or on top."""
+        layers = self._viewer.layers
+        self._layers = [known for known in self._layers if known in layers] + [layer]
+        layers.insert(len(layers) if place is None else place, layer)
+
+    def hide(self, layer: Layer) -> None:
+        """Hide a layer for a while."""
+        self._hidden.setdefault(layer, bool(layer.visible))
+        layer.visible = False
+
+    def unhide(self, layer: Layer) -> None:
+        """Show a layer again, if it was shown before it was hidden."""
+        if self._hidden.pop(layer, False) and not layer.visible:
+            layer.visible = True
+
+    def remove(self, *layers: Layer) -> None:
+        """Take these layers, or else all, out of the viewer at once: napari collects garbage once then."""
+        there = [layer for layer in layers or tuple(self._layers) if layer in self._viewer.layers]
+        for layer in there:
+            self.unhide(layer)
+        if there:
+            with self._viewer.layers.batched_update():
+                for layer in there:
+                    self._viewer.layers.remove(layer)
+        self._layers = [layer for layer in self._layers if layer in self._viewer.layers]
 
 
 class CaseLayers:

@@ -23,7 +23,7 @@ from metseg.curation import CaseSummary, ReviewQueue, Status
 from metseg.curation.enums import DONE
 from metseg.curation.queue import QueueEntry
 from metseg.napari_plugin.studio.colours import STATUS, VERMILION, Colours
-from metseg.napari_plugin.studio.status_names import status_name
+from metseg.napari_plugin.studio.formatting import status_name
 from metseg.napari_plugin.translations import translate
 
 _FEWEST_ROWS, _ROWS_SHOWN = 3, 6

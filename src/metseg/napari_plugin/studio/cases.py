@@ -10,14 +10,12 @@ from qtpy.QtCore import QTimer
 
 from metseg.curation import Status
 from metseg.errors import CaseBusyError, DataError
-from metseg.napari_plugin.background import start
+from metseg.napari_plugin.background import ChunkedTask, Steps, start
 from metseg.napari_plugin.navigation import go_to_slice
 from metseg.napari_plugin.state import ConnectionMixin
-from metseg.napari_plugin.studio.case_layers import CaseLayers
-from metseg.napari_plugin.studio.chunked_task import ChunkedTask, Steps
+from metseg.napari_plugin.studio.case_layers import CaseLayers, OwnLayers
 from metseg.napari_plugin.studio.editing import Editing
 from metseg.napari_plugin.studio.open_case import CaseLoader, Loaded, OpenCase, first_slice
-from metseg.napari_plugin.studio.own_layers import OwnLayers
 from metseg.napari_plugin.studio.shortcuts import Shortcuts
 from metseg.napari_plugin.studio.state import Saved, StudioState
 

@@ -15,7 +15,6 @@ from metseg.curation.export import Layout
 from metseg.napari_plugin.controls import Choice, Hint, Option, row
 from metseg.napari_plugin.dialogs import ask_folder
 from metseg.napari_plugin.state import Activity
-from metseg.napari_plugin.studio.buttons import WorkBar, button, stand_out
 from metseg.napari_plugin.studio.exporting import (
     TITLES,
     Checked,
@@ -27,7 +26,7 @@ from metseg.napari_plugin.studio.exporting import (
     taking_back,
     verifying_all,
 )
-from metseg.napari_plugin.studio.panel import Panel
+from metseg.napari_plugin.studio.panel import Panel, WorkBar, button, stand_out
 from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:

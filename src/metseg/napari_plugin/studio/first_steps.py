@@ -8,8 +8,7 @@ from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
 from metseg.curation import Status
 from metseg.napari_plugin.controls import row
-from metseg.napari_plugin.studio.buttons import button, stand_out
-from metseg.napari_plugin.studio.panel import Panel
+from metseg.napari_plugin.studio.panel import Panel, button, stand_out
 from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:

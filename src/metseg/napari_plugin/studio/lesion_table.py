@@ -20,9 +20,9 @@ from metseg.napari_plugin.controls import Hint, row
 from metseg.napari_plugin.studio.lesion_model import LesionModel, SortedLesions
 from metseg.napari_plugin.studio.lesion_view import LesionView
 from metseg.napari_plugin.studio.panel import Panel
-from metseg.napari_plugin.studio.renumbering import ask_number
 from metseg.napari_plugin.studio.shortcuts import Shortcut
-from metseg.napari_plugin.studio.tool_state import OnCanvas
+from metseg.napari_plugin.studio.state import OnCanvas
+from metseg.napari_plugin.studio.tool_panel import ask_number
 from metseg.napari_plugin.studio.tools import Tools
 from metseg.study import Sequence, Study
 

@@ -12,10 +12,9 @@ from metseg.napari_plugin.controls import Hint, Part, row, sign_button
 from metseg.napari_plugin.dialogs import ask_folder
 from metseg.napari_plugin.state import Activity
 from metseg.napari_plugin.studio import colours
-from metseg.napari_plugin.studio.buttons import WorkBar, button
-from metseg.napari_plugin.studio.panel import Panel
+from metseg.napari_plugin.studio.formatting import status_name
+from metseg.napari_plugin.studio.panel import Panel, WorkBar, button
 from metseg.napari_plugin.studio.state import Saved, StudioState
-from metseg.napari_plugin.studio.status_names import status_name
 from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:

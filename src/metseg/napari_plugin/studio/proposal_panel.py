@@ -13,8 +13,7 @@ from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, Option, column
 from metseg.napari_plugin.dialogs import ask_model_file
 from metseg.napari_plugin.input_section import device_title, model_options
 from metseg.napari_plugin.pipeline import automatic, faster
-from metseg.napari_plugin.studio.buttons import WorkBar, button, stand_out
-from metseg.napari_plugin.studio.panel import Panel
+from metseg.napari_plugin.studio.panel import Panel, WorkBar, button, stand_out
 from metseg.napari_plugin.studio.predictions import Change, Proposal
 from metseg.napari_plugin.studio.proposal_picture import COLOURS
 from metseg.napari_plugin.studio.proposing import PREDICT, TAKE_OVER, Proposing

@@ -12,8 +12,8 @@ from metseg.napari_plugin.studio.predictions import Change, Proposal
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from metseg.napari_plugin.studio.case_layers import OwnLayers
     from metseg.napari_plugin.studio.open_case import OpenCase
-    from metseg.napari_plugin.studio.own_layers import OwnLayers
 
 _UNCHANGED = "#a0a4ab"
 _OPACITY, _FAINT = "78", "38"

@@ -5,25 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QT_TRANSLATE_NOOP, Qt
-from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QProgressBar, QWidget
 
 from metseg.curation import ReviewProgress, Status, review_progress
 from metseg.curation.enums import DONE
-from metseg.napari_plugin.controls import Hint, column, row, sign_button
-from metseg.napari_plugin.studio.buttons import button, stand_out
+from metseg.napari_plugin.controls import Hint, Part, column, row, sign_button
 from metseg.napari_plugin.studio.case_list import CaseList, CaseRow, rows_of
-from metseg.napari_plugin.studio.notes_box import NotesBox
-from metseg.napari_plugin.studio.panel import Panel
+from metseg.napari_plugin.studio.formatting import status_name
+from metseg.napari_plugin.studio.panel import Panel, button, stand_out
 from metseg.napari_plugin.studio.review_questions import RejectQuestion, UnseenQuestion
 from metseg.napari_plugin.studio.reviewing import Reviewing
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 from metseg.napari_plugin.studio.slice_strip import SliceStrip, Strip
 from metseg.napari_plugin.studio.state import StudioState
-from metseg.napari_plugin.studio.status_names import status_name
 from metseg.napari_plugin.studio.thumbnails import as_html, thumbnail
 from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
+    from metseg.curation import Note
     from metseg.napari_plugin.studio.open_case import OpenCase
     from metseg.napari_plugin.studio.studio import Studio
 
@@ -157,6 +156,42 @@ def _seen(reviewing: Reviewing) -> str:
     total = len(reviewing.plan.first)
     seen = total - len(reviewing.left)
     return translate("studio", "{seen} of {total} slices that matter looked at").format(seen=seen, total=total)
+
+
+_LONGEST, _MOST_SHOWN = 2000, 3
+
+
+class NotesBox(Part[StudioState]):
+    """The newest notes, and a line for another one; Return keeps it in the case's journal."""
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio.state)
+        self._studio = studio
+        self.known = Hint()
+        self.line = QLineEdit()
+        self.line.setMaxLength(_LONGEST)
+        self.line.setPlaceholderText(translate("studio", "Note on this case, kept with Return"))
+        self.line.returnPressed.connect(self._keep)
+        column(self, self.known, self.line, spacing=4)
+        self.follow(studio.state.events, ("case", "notes"), self._show)
+        self._show()
+
+    def _keep(self) -> None:
+        text = self.line.text().strip()
+        if text and self.state.editable:
+            self.line.clear()
+            self._studio.cases.add_note(text)
+
+    def _show(self) -> None:
+        notes = self.state.notes
+        self.line.setEnabled(self.state.editable)
+        self.known.say("\n".join(map(_in_words, notes[-_MOST_SHOWN:])))
+        self.known.setToolTip("\n".join(map(_in_words, notes)))
+
+
+def _in_words(note: Note) -> str:
+    by = f" {note.annotator}" if note.annotator else ""
+    return f"{note.time.astimezone():%d %b %H:%M}{by}: {note.text}"
 
 
 class ReviewButtons(QWidget):

@@ -11,13 +11,12 @@ from qtpy.QtWidgets import QLabel, QProgressBar, QSizePolicy, QSpinBox, QVBoxLay
 from metseg.events import RemainingTime, seconds_in_words
 from metseg.napari_plugin.controls import Choice, Hint, Option, row, sign_button
 from metseg.napari_plugin.dialogs import ask_folder, ask_model_file
-from metseg.napari_plugin.studio.buttons import button, stand_out
 from metseg.napari_plugin.studio.colours import SKY
 from metseg.napari_plugin.studio.curves import Curve, Plot
-from metseg.napari_plugin.studio.panel import Panel
+from metseg.napari_plugin.studio.panel import Panel, button, stand_out
 from metseg.napari_plugin.studio.promotion_view import PromotionView
 from metseg.napari_plugin.studio.retraining import Retraining, averages
-from metseg.napari_plugin.studio.training_run import Phase
+from metseg.napari_plugin.studio.training_process import Phase
 from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:

@@ -16,8 +16,7 @@ from metseg.napari_plugin.background import WorkerMixin
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
 from metseg.napari_plugin.state import ModelChoice
 from metseg.napari_plugin.studio.preparation import uncollected
-from metseg.napari_plugin.studio.training_process import Ending, TrainingProcess
-from metseg.napari_plugin.studio.training_run import Phase, RunState
+from metseg.napari_plugin.studio.training_process import Ending, Phase, RunState, TrainingProcess
 from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from qtpy.QtGui import QHideEvent, QKeyEvent
 from qtpy.QtWidgets import QApplication, QLineEdit, QPushButton, QWidget
 
 from metseg.napari_plugin.controls import Hint, column, reveal, row, sign_button
-from metseg.napari_plugin.studio.buttons import button
+from metseg.napari_plugin.studio.panel import button
 from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:

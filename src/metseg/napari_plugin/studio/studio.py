@@ -24,9 +24,9 @@ from metseg.napari_plugin.runs import Run
 from metseg.napari_plugin.state import Activity, ConnectionMixin
 from metseg.napari_plugin.studio import projects
 from metseg.napari_plugin.studio.case_labels import PredictionEdit
+from metseg.napari_plugin.studio.case_layers import OwnLayers
 from metseg.napari_plugin.studio.cases import Cases
 from metseg.napari_plugin.studio.colours import Colours
-from metseg.napari_plugin.studio.own_layers import OwnLayers
 from metseg.napari_plugin.studio.preparation import found_choices
 from metseg.napari_plugin.studio.shortcuts import Shortcut, Shortcuts
 from metseg.napari_plugin.studio.state import StudioState, Tab

@@ -6,19 +6,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QT_TRANSLATE_NOOP, QSignalBlocker, Qt
-from qtpy.QtWidgets import QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QInputDialog, QPushButton, QSizePolicy, QWidget
+from superqt import QLabeledRangeSlider
 
 from metseg.curation import ToolName
 from metseg.napari_plugin.controls import Choice, Hint, Option, Part, column, row
-from metseg.napari_plugin.studio.canvas_tools import CanvasTools
-from metseg.napari_plugin.studio.edge_preview import EdgePreview
-from metseg.napari_plugin.studio.intensity_range import IntensityRange
+from metseg.napari_plugin.studio.canvas_tools import CanvasTools, EdgePreview
 from metseg.napari_plugin.studio.panel import Panel
-from metseg.napari_plugin.studio.renumbering import ask_number
 from metseg.napari_plugin.studio.shortcuts import Shortcut
-from metseg.napari_plugin.studio.tool_state import Edge, OnCanvas, ToolState
+from metseg.napari_plugin.studio.state import Edge, OnCanvas, ToolState
 from metseg.napari_plugin.studio.tools import Tools
 from metseg.napari_plugin.translations import translate
+from metseg.preprocessing import display_window
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
@@ -213,6 +212,52 @@ class ToolPanel(Panel):
         )
 
 
+class IntensityRange(Part["ToolState"]):
+    """A box, and a range for each case while it is checked.
+
+    Parameters
+    ----------
+    tools : ToolState
+        Its ``only`` is shown and changed.
+    """
+
+    def __init__(self, studio: StudioState, tools: ToolState) -> None:
+        super().__init__(tools)
+        self._studio = studio
+        self.box = QCheckBox(translate("studio", "Draw only within"))
+        tip = translate(
+            "studio",
+            "Brushes, napari's own too, draw only on intensities within this range of the image that "
+            "the tools look at.",
+        )
+        self.box.setToolTip(tip)
+        self.box.toggled.connect(self._on_changed)
+        self.slider = QLabeledRangeSlider(Qt.Orientation.Horizontal)
+        self.slider.setToolTip(tip)
+        self.slider.valueChanged.connect(self._on_changed)
+        row(self.box, self.slider, spacing=-1, stretch=(0, 1), held=self)
+        self.follow(studio.events, ("case",), self._on_case)
+        self._on_case()
+
+    def _on_case(self) -> None:
+        """Each case has intensities of its own: the box is unchecked for the next one."""
+        case = self._studio.case
+        self.setEnabled(case is not None and self._studio.editable)
+        with QSignalBlocker(self.box), QSignalBlocker(self.slider):
+            self.box.setChecked(False)
+            if case is not None:
+                low, high = display_window(case.guide)
+                self.slider.setRange(int(case.guide.min()), max(int(case.guide.max()), 1))
+                self.slider.setValue((round((low + high) / 2), int(self.slider.maximum())))
+        self._on_changed()
+
+    def _on_changed(self) -> None:
+        on = self.box.isChecked()
+        self.slider.setVisible(on)
+        low, high = self.slider.value()
+        self.state.only = (float(low), float(high)) if on else None
+
+
 class ToolMessage(Part[ToolState]):
     """What the last tool did, or why it did nothing; for a place that is seen whichever tab is in front.
 
@@ -251,3 +296,24 @@ def _row(*widgets: QWidget) -> QWidget:
     for widget in widgets:
         widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     return row(*widgets, stretch=(1,) * len(widgets))
+
+
+_HIGHEST = 65535
+
+
+def ask_number(parent: QWidget, tools: Tools) -> None:
+    """Ask for the selected lesion's new number, and give it that."""
+    old = tools.lesion
+    if not old:
+        tools.refuse(translate("studio", "Select a lesion first: click on it in the table."))
+        return
+    number, given = QInputDialog.getInt(
+        parent,
+        translate("studio", "Renumber"),
+        translate("studio", "New number of lesion {number}").format(number=old),
+        old,
+        1,
+        _HIGHEST,
+    )
+    if given:
+        tools.relabel(old, number)

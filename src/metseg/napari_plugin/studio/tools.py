@@ -12,9 +12,9 @@ from metseg.curation import ToolName, drawn_slices, tools
 from metseg.curation.tools import Change, Stroke, ToolError
 from metseg.errors import MetsegError
 from metseg.napari_plugin.state import ConnectionMixin
+from metseg.napari_plugin.studio.formatting import no_edge, sentence, summary
+from metseg.napari_plugin.studio.state import Edge, OnCanvas, ToolState
 from metseg.napari_plugin.studio.stroke_target import lesion_under
-from metseg.napari_plugin.studio.tool_state import Edge, OnCanvas, ToolState
-from metseg.napari_plugin.studio.tool_words import no_edge, sentence, summary
 from metseg.napari_plugin.translations import title_of, translate
 
 if TYPE_CHECKING:

@@ -8,18 +8,18 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 from qtpy.QtCore import QProcess, QProcessEnvironment, QTimer
 
-from metseg.events import Event, Finished, from_json
+from metseg.events import EpochFinished, Event, Finished, Notice, Progress, StepFinished, from_json
 from metseg.napari_plugin.background import delayed
-from metseg.napari_plugin.studio.training_run import Phase
 
 if TYPE_CHECKING:
-    from metseg.retraining import PromotionCheck
+    from metseg.retraining import PromotionCheck, RetrainingConfig
 
 #: Milliseconds for the step in progress before the process is killed: while the window is open, and when it goes.
 PATIENCE, LAST_PATIENCE = 90_000, 15_000
@@ -27,6 +27,67 @@ PATIENCE, LAST_PATIENCE = 90_000, 15_000
 #: Milliseconds of listening at a stretch; then the window gets its turn.
 _LISTEN = 8
 _STOPPED = (130, 141, 143)
+
+
+class Phase(StrEnum):
+    """Where it stands."""
+
+    NOTHING = "nothing was retrained"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    FINISHED = "finished"
+
+
+@dataclass
+class RunState:
+    """What is known of a retraining.
+
+    Attributes
+    ----------
+    config : RetrainingConfig or None
+    losses : list of (float, float)
+        Epochs done, as a fraction, and the loss of the step.
+    promotion : PromotionCheck or None
+    """
+
+    config: RetrainingConfig | None = None
+    phase: Phase = Phase.NOTHING
+    progress: Progress = Progress(0, 0)
+    losses: list[tuple[float, float]] = field(default_factory=list)
+    rows: list[dict[str, float]] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    problem: str = ""
+    promotion: PromotionCheck | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a process works."""
+        return self.phase in (Phase.RUNNING, Phase.STOPPING)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it can be gone on with."""
+        return self.config is not None and self.phase in (Phase.STOPPED, Phase.FAILED)
+
+    @property
+    def epochs(self) -> int:
+        """How many were asked for."""
+        return 1 if self.config is None else self.config.epochs
+
+    def hear(self, event: Event[Any]) -> None:
+        """Take in what the process tells."""
+        match event:
+            case StepFinished(done, total, _, loss):
+                self.progress = event
+                self.losses.append((self.epochs * done / max(total, 1), loss))
+            case Progress():
+                self.progress = event
+            case EpochFinished(_, row):
+                self.rows = [known for known in self.rows if known["epoch"] < row["epoch"]] + [row]
+            case Notice(text):
+                self.notices.append(str(text))
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,11 @@ from metseg.napari_plugin.studio.proposal_panel import ProposalPanel
 from metseg.napari_plugin.studio.queue_panel import QueuePanel
 from metseg.napari_plugin.studio.retrain_panel import RetrainPanel
 from metseg.napari_plugin.studio.shortcuts import Shortcut
-from metseg.napari_plugin.studio.slice_number import SliceNumber
 from metseg.napari_plugin.studio.state import StudioState, Tab
 from metseg.napari_plugin.studio.studio import Studio
 from metseg.napari_plugin.studio.surfaces import Surfaces
 from metseg.napari_plugin.studio.tool_panel import ToolMessage, ToolPanel
-from metseg.napari_plugin.studio.viewing import Viewing
+from metseg.napari_plugin.studio.viewing import SliceNumber, Viewing
 from metseg.napari_plugin.style import style_sheet
 from metseg.napari_plugin.translations import translate
 

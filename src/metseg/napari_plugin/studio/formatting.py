@@ -1,4 +1,4 @@
-"""What the correction tools say of themselves."""
+"""Statuses and what the correction tools did, as texts for the user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QT_TRANSLATE_NOOP
 
-from metseg.curation import ToolName
+from metseg.curation import Status, ToolName
 from metseg.curation.tools import Change
 from metseg.napari_plugin.translations import translate
 
@@ -49,3 +49,14 @@ def summary(change: Change, numbers: dict[str, Any]) -> str:
 def sentence(text: str) -> str:
     """``text`` with a capital and a full stop."""
     return text[:1].upper() + text[1:] + "." * (not text.endswith("."))
+
+
+def status_name(status: Status) -> str:
+    """A status in the user's language."""
+    return {
+        Status.TODO: translate("studio", "to do"),
+        Status.PREDICTED: translate("studio", "predicted"),
+        Status.CORRECTED: translate("studio", "corrected"),
+        Status.APPROVED: translate("studio", "approved"),
+        Status.REJECTED: translate("studio", "rejected"),
+    }[status]
