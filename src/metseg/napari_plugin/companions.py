@@ -28,14 +28,8 @@ class SequenceRow:
 
     Attributes
     ----------
-    title : str
-        What it is called.
     sequence : Sequence or None
         ``None`` if it is not part of the study.
-    layer : image layer
-        That it is of.
-    channel : int
-        Which of the layer's channels.
     optional : bool
         It may be left out: it is another layer than the chosen one.
     moved : bool
@@ -51,16 +45,9 @@ class SequenceRow:
 
 
 def rows_of(layer: Any, layers: Iterable[Any]) -> tuple[SequenceRow, ...]:
-    """The channels of a layer, and the other layers of one channel on the same voxels, or in the same patient.
+    """The channels of a layer, and of ``layers`` the others of one channel on the same voxels, or in the same patient.
 
     Where nobody has said so, layers whose names tell another sequence of the same patient are part of its study.
-
-    Parameters
-    ----------
-    layer : image layer
-        The chosen one.
-    layers : iterable of layers
-        All that are open.
     """
     own = own_sequences(layer)
     titles = [layer.name] if len(own) == 1 else [f"channel {number}" for number in range(1, len(own) + 1)]
@@ -80,16 +67,9 @@ def rows_of(layer: Any, layers: Iterable[Any]) -> tuple[SequenceRow, ...]:
 
 
 def name_row(rows: tuple[SequenceRow, ...], number: int, sequence: Sequence | None) -> None:
-    """Say which sequence a row is; the row that was called so takes the name that this one had.
+    """Name the sequence of row ``number`` of :func:`rows_of`; the row that was called so takes the name that it had.
 
-    Parameters
-    ----------
-    rows : tuple of SequenceRow
-        From :func:`rows_of`; those of the chosen layer come first.
-    number : int
-        Which of them.
-    sequence : Sequence or None
-        ``None`` leaves an optional one out.
+    ``None`` leaves an optional row out.
     """
     names = [row.sequence for row in rows]
     twin = names.index(sequence) if sequence in names and sequence not in (None, *_MANY) else number

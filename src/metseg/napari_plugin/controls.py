@@ -178,12 +178,7 @@ class Option(NamedTuple):
 class Choice(QComboBox):
     """A list to choose from that knows values beside their titles.
 
-    Parameters
-    ----------
-    chosen : callable
-        Called with the value when the user chooses another one.
-    empty : str
-        Shown, greyed, when there is nothing to choose.
+    ``chosen`` is called with the value when the user chooses another one; ``empty`` is shown, greyed, in an empty list.
     """
 
     def __init__(self, chosen: Callable[[Any], object], empty: str = "") -> None:
@@ -234,13 +229,7 @@ class Choice(QComboBox):
 
 
 class NamedButton(QPushButton):
-    """A button that says in further lines on what it acts, each shortened in its middle where there is no room.
-
-    Parameters
-    ----------
-    action : str
-        The first line.
-    """
+    """A button whose lines below the first say on what it acts, each shortened in its middle where there is no room."""
 
     def __init__(self, action: str) -> None:
         super().__init__(action)
@@ -303,13 +292,7 @@ def reveal(widget: QWidget) -> None:
 
 
 class ClaheBox(QCheckBox):
-    """Whether the network is shown equalised slices; partly checked where plain and equalised ones are averaged.
-
-    Parameters
-    ----------
-    chosen : callable
-        Called with the :class:`~metseg.preprocessing.Clahe` when the user chooses another one.
-    """
+    """Whether the network is shown equalised slices; partly checked where plain and equalised ones are averaged."""
 
     _CHOICES = (
         (Qt.CheckState.Unchecked, Clahe.OFF),

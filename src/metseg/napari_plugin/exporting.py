@@ -26,18 +26,11 @@ class ExportOrder:
 
     Attributes
     ----------
-    study : Study
-        The image.
     labels : ndarray of int, shape (z, y, x)
-        What is exported.
     z : tuple of int
         Which slices.
-    folder : Path
-        Where to.
     described : str
         Name of the layer, and how it came about.
-    overwrite : bool
-        Replace files that are there.
     """
 
     study: Study

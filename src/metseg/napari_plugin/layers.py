@@ -90,16 +90,12 @@ class Outline:
 
     Attributes
     ----------
-    study : Study
-        What is outlined.
     proposal : ndarray of uint8, shape (z, y, x)
         The outline as it was before anybody edited it: the network's, or the mask file's.
     segmentation : Segmentation or None
         The run that made it; ``None`` for an outline that was read from a file.
     image : weak reference or None
         The image layer it was made for.
-    target : Target or None
-        What is outlined, where that is known.
     """
 
     study: Study
@@ -110,15 +106,7 @@ class Outline:
 
 
 def study_layers(study: Study, *, visible: bool = True) -> list[LayerData]:
-    """Layer data tuples of ``study``: hidden sequences first, then FLAIR, then the outline if there is a mask.
-
-    Parameters
-    ----------
-    study : Study
-        What to show.
-    visible : bool
-        ``False`` hides FLAIR and the outline as well.
-    """
+    """Layer data tuples of ``study``: hidden sequences first, then FLAIR, then the outline if there is a mask."""
     shown = study.channel(Sequence.FLAIR)
     order = [index for index in range(len(study.sequences)) if index != shown] + [shown]
     layers = [_image_layer(study, index, visible and index == shown) for index in order]

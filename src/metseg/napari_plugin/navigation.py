@@ -18,21 +18,9 @@ _EDGE = 0.1
 
 
 def shown_slice(viewer: ViewerModel, layer: Any, grid: tuple[int, ...] | None) -> int | None:
-    """Slice of a layer that is on the screen.
+    """Index of a layer's slice on the screen; ``None`` if the view does not show the layer's own slices.
 
-    Parameters
-    ----------
-    viewer : ViewerModel
-        The viewer.
-    layer : Image or Labels
-        What is looked at.
-    grid : tuple of int, or None
-        Shape of a labels layer that lies on it, see :func:`metseg.napari_plugin.arrays.grid_of`.
-
-    Returns
-    -------
-    int or None
-        ``None`` if the view does not show the layer's own slices.
+    ``grid`` is the shape of a labels layer that lies on it, see :func:`metseg.napari_plugin.arrays.grid_of`.
     """
     dims = viewer.dims
     if layer not in viewer.layers or dims.ndisplay != 2:
@@ -57,18 +45,9 @@ def shows_slices(viewer: ViewerModel, layer: Any) -> bool:
 
 
 def go_to(viewer: ViewerModel, layer: Labels, point: Point) -> None:
-    """Show a voxel of a labels layer, without a change of zoom.
+    """Show a voxel (z, y, x) of a labels layer, shape (y, x) or (z, y, x), without a change of zoom.
 
     The camera moves only if the voxel is not well inside the canvas, and never so far that the layer leaves it.
-
-    Parameters
-    ----------
-    viewer : ViewerModel
-        The viewer.
-    layer : Labels
-        Of shape (y, x) or (z, y, x).
-    point : tuple of float
-        (z, y, x) in voxels.
     """
     if viewer.dims.ndisplay != 2 or layer.ndim > len(point):
         return

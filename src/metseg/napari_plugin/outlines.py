@@ -106,15 +106,7 @@ def confirm_slice(layer: Labels, z: int, confirmed: bool = True) -> None:
 
 
 def origin_of(layer: Labels, edited: int, confirmed: int) -> str:
-    """How the layer came about, in words: network and threshold, or reference mask, and what a person did since.
-
-    Parameters
-    ----------
-    layer : labels layer
-        Which one.
-    edited, confirmed : int
-        Slices that were edited, and confirmed.
-    """
+    """How the layer came about: network and threshold, or reference mask, and how many slices a person has changed."""
     outline = outline_of(layer)
     if outline is not None and outline.segmentation is not None:
         run = outline.segmentation

@@ -25,15 +25,7 @@ _POINTS = 14
 def sides_of(layers: Iterable[Any]) -> Sides | None:
     """Sides of the patient that the viewer's last three axes run to, such as ``("S", "P", "L")``.
 
-    Parameters
-    ----------
-    layers : iterable of layers
-        All that are open.
-
-    Returns
-    -------
-    tuple of str or None
-        ``None`` if it is not known of an image, or images disagree.
+    ``None`` if it is not known of an image, or images disagree.
     """
     images = [layer for layer in layers if hasattr(layer, "rgb") and layer.ndim > 2 and not is_auxiliary(layer)]
     found = {_sides_of(image) for image in images}
@@ -53,16 +45,9 @@ def _sides_of(image: Any) -> Sides | None:
 
 
 class PatientSides(ConnectionMixin):
-    """Writes the sides at the edges of a viewer's canvas, and keeps them right.
+    """Writes the sides that ``layers``, by default the viewer's, tell at the edges of the canvas, and keeps them right.
 
     A viewer in which somebody else writes them is left to that one.
-
-    Parameters
-    ----------
-    viewer : ViewerModel
-        Where they are written.
-    layers : list of layers, optional
-        That tell the sides; those of the viewer by default.
     """
 
     def __init__(self, viewer: ViewerModel, layers: Any = None) -> None:

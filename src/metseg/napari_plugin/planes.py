@@ -59,15 +59,7 @@ def planes_of(viewer: Any) -> Planes:
 class Planes(ConnectionMixin):
     """Shows the planes as radiologists look at them, with crosshair and the patient's sides.
 
-    Parameters
-    ----------
-    manager : OrthoViewManager
-        Of napari-orthogonal-views: its planes share arrays and undo history with the viewer's layers.
-
-    Attributes
-    ----------
-    sides : list of PatientSides
-        What is written at the edges of the plane to the right and of the one below.
+    ``manager``, of napari-orthogonal-views, has planes that share arrays and undo history with the viewer's layers.
     """
 
     def __init__(self, manager: Any) -> None:

@@ -24,13 +24,7 @@ class RunState(Protocol):
 
 
 class Run:
-    """Drives one stream of events at a time and keeps ``state.activity``, ``progress`` and ``notices`` in step.
-
-    Parameters
-    ----------
-    state : RunState
-        Shared with the view.
-    """
+    """Drives one stream of events at a time and keeps ``state.activity``, ``progress`` and ``notices`` in step."""
 
     def __init__(self, state: RunState) -> None:
         self._state = state
@@ -51,18 +45,10 @@ class Run:
         stream: Callable[..., Any],
         *arguments: object,
     ) -> None:
-        """Consume the generator function ``stream(*arguments)`` in a thread.
+        """Consume the generator function ``stream(*arguments)`` in a thread; ``what`` is the activity bar's title.
 
-        Parameters
-        ----------
-        activity : Activity
-            State's activity meanwhile.
-        what : str
-            Title in the activity bar.
-        done : callable
-            Called in the window's thread with the result, unless the run was cancelled or failed.
-        stream : generator function
-            Yields :data:`metseg.events.Event` or :class:`~metseg.napari_plugin.pipeline.Failed`.
+        ``done`` is called in the window's thread with the result, unless the run was cancelled or failed. The stream yields
+        :data:`metseg.events.Event` or :class:`~metseg.napari_plugin.pipeline.Failed`.
         """
         self._done = done
         self._state.notices = ()
@@ -129,13 +115,7 @@ _LONG = 20.0
 
 
 class Waiting:
-    """Puts progress into words.
-
-    Attributes
-    ----------
-    slow : bool
-        Whether it takes so long that something quicker should be named.
-    """
+    """Puts progress into words; ``slow`` if it takes so long that something quicker should be named."""
 
     def __init__(self) -> None:
         self._remaining = RemainingTime()

@@ -59,13 +59,7 @@ class ScoresSection(Section[SegmentationState]):
 
 
 class CountTable(QWidget):
-    """Counts below headings, the last row in bold; takes the width that there is.
-
-    Parameters
-    ----------
-    headings, tips : sequence of str
-        One of each a column; the first column names the rows.
-    """
+    """Counts below headings, one a column, the last row in bold; takes the width that there is."""
 
     def __init__(self, headings: Iterable[str], tips: Iterable[str]) -> None:
         super().__init__()

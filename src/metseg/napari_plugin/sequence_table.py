@@ -21,10 +21,7 @@ _TIP = "Which sequence this is. Filled in by its name; you know better."
 class SequenceTable(QWidget):
     """A row for each layer or channel with a list of sequences.
 
-    Parameters
-    ----------
-    chosen : callable
-        Called with the number of a row, and the sequence or ``None`` that the user chose for it.
+    ``chosen`` is called with the number of a row, and the sequence or ``None`` that the user chose for it.
     """
 
     def __init__(self, chosen: Callable[[int, Sequence | None], object]) -> None:

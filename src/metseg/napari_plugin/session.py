@@ -13,14 +13,9 @@ from metseg.napari_plugin.state import ConnectionMixin
 
 
 class Session:
-    """What works and listens for one widget.
+    """What works and listens for one widget: its parts that listen, and what is called once at the end, in this order.
 
-    Parameters
-    ----------
-    parts : tuple of ConnectionMixin
-        The widget's parts that listen to the state or the viewer.
-    endings : tuple of callable
-        Called once at the end, in this order; they touch no Qt object of the widget.
+    No ending touches a Qt object of the widget.
     """
 
     def __init__(self, parts: tuple[ConnectionMixin, ...], endings: tuple[Callable[[], object], ...]) -> None:

@@ -76,13 +76,7 @@ def _respace(outline: Outline, spacing: Spacing) -> None:
 
 
 class SpacingField(QWidget):
-    """A number of mm for each of z, y and x.
-
-    Parameters
-    ----------
-    stated : callable
-        Called with the spacing (z, y, x) in mm when all three are given.
-    """
+    """A number of mm for each of z, y and x; ``stated`` is called with them when all three are given."""
 
     def __init__(self, stated: Callable[[Spacing], object]) -> None:
         super().__init__()

@@ -31,15 +31,7 @@ _STYLE = """
 
 
 def style_sheet(name: str, points: int) -> str:
-    """The style sheet of a widget.
-
-    Parameters
-    ----------
-    name : str
-        Of napari's theme.
-    points : int
-        Size of the widget's font.
-    """
+    """The style sheet of a widget in a theme of napari's, with a font of so many points."""
     theme = get_theme(name)
     text = theme.text.as_rgb_tuple()
     return _STYLE.format(

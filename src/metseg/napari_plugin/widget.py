@@ -28,15 +28,7 @@ if TYPE_CHECKING:
 
 
 class SegmentationWidget(SessionWidget):
-    """Segment lesions, refine the outline, export it.
-
-    Parameters
-    ----------
-    napari_viewer : napari viewer
-        The viewer to work in.
-    state : SegmentationState, optional
-        State to show; a fresh one by default.
-    """
+    """Segment lesions, refine the outline, export it."""
 
     def __init__(self, napari_viewer: ViewerModel, state: SegmentationState | None = None) -> None:
         super().__init__()

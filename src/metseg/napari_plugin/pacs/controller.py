@@ -26,14 +26,7 @@ if TYPE_CHECKING:
 
 
 class PacsController(ConnectionMixin):
-    """Searches, opens, adds and stores in threads.
-
-    Parameters
-    ----------
-    viewer : ViewerModel
-    state : PacsState
-        Shared with the view.
-    """
+    """Searches, opens, adds and stores in threads."""
 
     def __init__(self, viewer: ViewerModel, state: PacsState) -> None:
         super().__init__()

@@ -28,9 +28,6 @@ class SignIn:
 
     Attributes
     ----------
-    address : str
-        Of the DICOMweb service.
-    kind : SignInKind
     first, second : str
         User and password; a token; files of certificate and key.
     remember : bool
@@ -70,16 +67,10 @@ class PacsState:
     ----------
     connected : str
         Address of the service that answered last; empty if none did.
-    activity, progress, notices
-        What is going on, how far it is, what it had to say.
     message, problem : str
         What came of the last work; why it failed.
     studies : tuple of PacsStudy, or None
         What was found; None before any search.
-    study : PacsStudy or None
-        The chosen one.
-    series : tuple of PacsSeries
-        Of the chosen study.
     chosen : frozenset of str
         UIDs of the series to open.
     outlines, outline

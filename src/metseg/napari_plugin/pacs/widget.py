@@ -27,15 +27,7 @@ _WIDTH = 420
 
 
 class PacsWidget(SessionWidget):
-    """Search a PACS, open series, store corrected outlines.
-
-    Parameters
-    ----------
-    napari_viewer : napari viewer
-        The viewer to work in.
-    state : PacsState, optional
-        State to show; a fresh one by default.
-    """
+    """Search a PACS, open series, store corrected outlines."""
 
     def __init__(self, napari_viewer: ViewerModel, state: PacsState | None = None) -> None:
         super().__init__()

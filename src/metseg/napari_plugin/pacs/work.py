@@ -91,15 +91,11 @@ class StoreOrder:
 
     Attributes
     ----------
-    name : str
-        Of the layer.
     labels : ndarray of int
     metadata : dict
         The layer's, which says what it is of.
     case : (Path, str) or None
         Project and case, if it is the layer of an open case.
-    report : bool
-        With a structured report.
     """
 
     name: str

@@ -156,13 +156,7 @@ class CanvasPicture(CanvasVisual):
 
 
 class CanvasLine(CanvasVisual):
-    """A line through places of one slice.
-
-    Parameters
-    ----------
-    colour : str
-        As ``#rrggbb``.
-    """
+    """A line through places of one slice, in a colour like ``#rrggbb``."""
 
     _WIDTH = 2.0
 

@@ -47,8 +47,6 @@ class Edit:
         The labels in that box afterwards; empty if a model's result changed nothing.
     detail : dict
         What a tool says of itself.
-    prediction_edit : PredictionEdit or None
-        Of a model's result.
     """
 
     kind: EditKind

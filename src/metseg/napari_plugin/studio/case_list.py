@@ -61,14 +61,9 @@ class CaseRow:
 def rows_of(
     cases: Sequence[CaseSummary], queue: ReviewQueue | None, left: Mapping[str, int] | None = None
 ) -> tuple[CaseRow, ...]:
-    """The project as lines: what waits in review order, then what cannot be opened, then what is done.
+    """The project as lines: what waits, in review order if that is known, then what is broken, then what is done.
 
-    Parameters
-    ----------
-    queue : ReviewQueue or None
-        As it was worked out last; cases come by their names until then.
-    left : mapping of str to int, optional
-        How many slices that matter are still to be looked at, by the name of a case of which that is known better.
+    ``left`` says how many slices that matter are still to be looked at, by a case's name, where that is known better.
     """
     now = {case.name: case for case in cases}
     entries = [] if queue is None else [entry for entry in queue.entries if entry.case.name in now]
@@ -162,12 +157,7 @@ class CaseModel(QAbstractListModel):
 class CaseList(QListView):
     """The list; a double click or Return opens a case.
 
-    Parameters
-    ----------
-    chosen : callable
-        Called with the case's name.
-    pointed : callable
-        Called with the line that was clicked, or reached with the arrow keys.
+    ``chosen`` is called with the case's name, ``pointed`` with the line that was clicked or reached with the arrows.
     """
 
     def __init__(self, chosen: Callable[[str], object], pointed: Callable[[CaseRow], object], colours: Colours) -> None:

@@ -22,17 +22,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Points that are joined by a line.
-
-    Attributes
-    ----------
-    colour : str
-        Name of one of :class:`Colours`, or a code like ``#rrggbb``.
-    width : float
-        Of the line, pixels.
-    dots : bool
-        Mark every point.
-    """
+    """Points joined by a line, ``width`` pixels wide; ``colour`` names one of :class:`Colours`, or is ``#rrggbb``."""
 
     points: Sequence[Point]
     colour: str
@@ -41,13 +31,7 @@ class Curve:
 
 
 class Plot(QWidget):
-    """Curves over epochs, with a title, a few ticks, and words where there is nothing to show yet.
-
-    Parameters
-    ----------
-    empty : str
-        Shown while there is no point.
-    """
+    """Curves over epochs, with a title and a few ticks; ``empty`` is shown while there is no point."""
 
     def __init__(self, title: str, empty: str, colours: Colours) -> None:
         super().__init__()

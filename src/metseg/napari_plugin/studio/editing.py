@@ -30,12 +30,7 @@ _GATHER = 4000
 
 
 class QueuedSignal(QObject):
-    """Calls a function in the window's thread, whichever thread emits.
-
-    Parameters
-    ----------
-    action : callable
-    """
+    """Calls a function in the window's thread, whichever thread emits."""
 
     _rung = QtSignal()
 
@@ -126,17 +121,9 @@ class Editing(ConnectionMixin):
         self._writer.retry()
 
     def close(self, *, wait: bool) -> Path | None:
-        """Put everything on the disk and let others in.
+        """Put everything on the disk, before returning if ``wait`` says so, and let others in.
 
-        Parameters
-        ----------
-        wait : bool
-            Do that before returning.
-
-        Returns
-        -------
-        Path or None
-            A file that the labels were saved to because they could not be written where they belong.
+        Returns a file that the labels were saved to if they could not be written where they belong.
         """
         self._labels.check(finally_=True)
         self.unfollow()

@@ -39,16 +39,10 @@ _PACKAGES = {Layout.NNUNET: "nibabel", Layout.NIFTI: "nibabel", Layout.COCO: "py
 
 @dataclass(frozen=True)
 class ExportOrder:
-    """What the user asked for.
+    """What the user asked for: each layout gets a folder of its own in ``folder``.
 
-    Attributes
-    ----------
-    folder : Path
-        Each layout gets a folder of its own in it.
-    held_out : float
-        Share of patients that are not for training.
-    patient_pattern : str
-        See :func:`metseg.curation.export.exporting_project`.
+    ``held_out`` is the share of patients that are not for training; for ``patient_pattern`` see
+    :func:`metseg.curation.export.exporting_project`.
     """
 
     project: Project

@@ -21,13 +21,7 @@ _MARK = 18
 
 
 class FirstSteps(Panel):
-    """Three numbered steps, of which the next one stands out; hidden once there is something to review.
-
-    Parameters
-    ----------
-    project : ProjectPanel
-        Makes and opens projects.
-    """
+    """Three numbered steps, of which the next one stands out; hidden once there is something to review."""
 
     def __init__(self, studio: Studio, project: ProjectPanel, proposing: Proposing, reviewing: Reviewing) -> None:
         super().__init__(translate("studio", "First steps"), studio)

@@ -88,13 +88,7 @@ class KeyButton(QPushButton):
 
 
 class KeysPanel(Panel):
-    """A list of keys and what they do.
-
-    Parameters
-    ----------
-    studio : Studio
-        With all its keys added.
-    """
+    """A list of keys and what they do; all keys of the studio must be bound already."""
 
     def __init__(self, studio: Studio) -> None:
         super().__init__(translate("studio", "Keys and mouse"), studio)

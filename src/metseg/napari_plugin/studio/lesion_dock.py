@@ -16,13 +16,7 @@ _TITLE = "Lesions"
 
 
 class LesionDock(QObject):
-    """Docks the lesion table when it is first needed; it comes below the studio's tabs where there is no dock for it.
-
-    Parameters
-    ----------
-    below : QVBoxLayout
-        Takes the table if the viewer has no window, or the user closes the dock.
-    """
+    """Docks the lesion table when it is first needed; without window, or once closed, it is in ``below``."""
 
     def __init__(self, viewer: ViewerModel, panel: LesionPanel, below: QVBoxLayout) -> None:
         super().__init__()

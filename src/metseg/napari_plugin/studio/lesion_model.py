@@ -128,13 +128,7 @@ COLUMNS = (
 
 
 class LesionModel(QAbstractTableModel):
-    """Rows of the lesion table.
-
-    Parameters
-    ----------
-    colour : callable
-        Gives a lesion's colour on the canvas.
-    """
+    """Rows of the lesion table, each with its lesion's colour on the canvas."""
 
     def __init__(self, colour: Callable[[int], QColor], parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -152,13 +146,7 @@ class LesionModel(QAbstractTableModel):
         return not described.spare or any(described.key(row) is not None for row in self._rows)
 
     def show(self, rows: tuple[LesionRow, ...]) -> bool:
-        """Show other rows.
-
-        Returns
-        -------
-        bool
-            Whether other lesions are listed now, so that what was selected no longer is.
-        """
+        """Show other rows; whether other lesions are listed now, so that what was selected no longer is."""
         if rows == self._rows:
             return False
         same = [row.lesion.id for row in rows] == [row.lesion.id for row in self._rows]

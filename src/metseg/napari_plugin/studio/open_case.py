@@ -32,8 +32,6 @@ class OpenCase:
         What is on the disk; the session itself, if the case is edited.
     session : CaseSession or None
         ``None`` if the case is only looked at.
-    images : tuple of Image
-        A layer for each sequence.
     prediction : Prediction or None
         The newest one that was taken over.
     guide : ndarray, shape (z, y, x)
@@ -74,17 +72,7 @@ class OpenCase:
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A case as read from the disk, before there are layers.
-
-    Attributes
-    ----------
-    layers : list of layer data tuples
-        Of the images, in the order in which they lie in the viewer.
-    problem : str
-        What could not be read besides; empty if all could.
-    notes : tuple of Note
-        On the case, oldest first.
-    """
+    """A case as read from the disk, before there are layers; ``problem`` says what could not be read besides."""
 
     view: CaseView
     session: CaseSession | None
@@ -98,12 +86,7 @@ class Loaded:
 class CaseLoader:
     """A case that is being opened in a thread, and may be given up meanwhile.
 
-    Parameters
-    ----------
-    annotator : str
-        Pseudonym for the journal.
-    after : tuple of callable
-        Called in the thread at first: they wait until this case, if it was open here before, is closed.
+    ``after`` is called in the thread at first: it waits until this case, if it was open here before, is closed.
     """
 
     def __init__(

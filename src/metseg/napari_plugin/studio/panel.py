@@ -57,12 +57,7 @@ class WorkBar(QWidget):
     def show_work(self, activity: Activity, progress: Progress, unit: str = "", quicker: str = "") -> None:
         """Show how far a work is, or nothing if none is going on.
 
-        Parameters
-        ----------
-        unit : str
-            What is counted; ``what`` of the progress if it is empty.
-        quicker : str
-            What would be quicker, in words; shown if it takes long.
+        ``unit`` is what is counted, ``what`` of the progress if it is empty; ``quicker`` is shown if it takes long.
         """
         self.setVisible(activity is not Activity.IDLE)
         self.bar.setRange(0, progress.total)

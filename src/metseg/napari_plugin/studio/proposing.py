@@ -45,12 +45,7 @@ PREDICT, TAKE_OVER = (
 class Proposing(WorkerMixin):
     """Runs networks on the open case, or on all that nobody has edited.
 
-    Attributes
-    ----------
-    case : str
-        Name of the case that is being predicted; empty if none is.
-    all : bool
-        Whether all cases are being predicted.
+    ``case`` names the case that is being predicted, ``all`` says whether all are.
     """
 
     changed = Signal()

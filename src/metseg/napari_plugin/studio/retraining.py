@@ -38,10 +38,6 @@ class Retraining(WorkerMixin):
         Folders of patients that are shown again.
     held_out : float
         Share of the project's patients that is evaluated on.
-    run : RunState
-        The newest of the project.
-    default : DefaultModel or None
-        Of the project.
     changed : Signal
         One of these is another, at most four times a second while it trains.
     """

@@ -20,18 +20,9 @@ _GROUP = "keys"
 
 @dataclass(frozen=True)
 class Shortcut:
-    """A key and what it does.
+    """A key as napari writes it (``"Shift-N"``), and what it does.
 
-    Attributes
-    ----------
-    key : str
-        As napari writes keys: ``"N"``, ``"Shift-N"``, ``"Ctrl-Alt-N"``.
-    title : str
-        What it does, for the list of keys; no two are the same.
-    action : callable
-        Called without arguments, in the window's thread.
-    released : callable, optional
-        Called when the key is let go.
+    ``title`` is for the list of keys; no two are the same. ``released`` is called when the key is let go.
     """
 
     key: str
@@ -46,13 +37,7 @@ class Shortcut:
 
 
 class Shortcuts:
-    """The studio's keys on a viewer and on one labels layer after the other.
-
-    Attributes
-    ----------
-    changed : Signal
-        A key was added or is another now.
-    """
+    """The studio's keys on a viewer and on one labels layer after the other; ``changed`` is emitted with each change."""
 
     changed = Signal()
 

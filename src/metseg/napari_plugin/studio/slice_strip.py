@@ -22,10 +22,8 @@ class Strip:
 
     Attributes
     ----------
-    count : int
-        Slices of the case.
     gains : mapping of int to float
-        Expected rise of the case's Dice.
+        Expected rise of the case's Dice, by slice.
     first : tuple of int
         Slices that hold most of it.
     shown : int or None
@@ -53,14 +51,9 @@ class Strip:
 
 
 class SliceStrip(QWidget):
-    """Paints a :class:`Strip`; a click goes to the slice.
+    """Paints a :class:`Strip`; a click calls ``chosen`` with the slice.
 
-    Parameters
-    ----------
-    chosen : callable
-        Called with the slice.
-    tip : callable
-        Makes the tip of a slice, of its index and what is known of it.
+    ``tip`` makes the tip of a slice, of its index and what is known of it.
     """
 
     def __init__(

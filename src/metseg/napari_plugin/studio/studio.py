@@ -240,21 +240,9 @@ class Studio(ConnectionMixin):
         stream: Callable[..., Iterator[Event[Any]]],
         *arguments: object,
     ) -> bool:
-        """Consume the generator function ``stream(*arguments)`` in a thread, one such work at a time.
+        """Consume the generator function ``stream(*arguments)`` in a thread; ``False``, and a message, if another runs.
 
-        Parameters
-        ----------
-        activity : Activity
-            State's activity meanwhile.
-        done : callable
-            Called in the window's thread with the result, unless the work was cancelled or failed.
-        stream : generator function
-            Yields :data:`metseg.events.Event`; what it raises is told.
-
-        Returns
-        -------
-        bool
-            ``False`` if something else is going on; the user is told.
+        ``done`` is called in the window's thread with the result, unless the work was cancelled or failed.
         """
         if self._run.busy:
             messages.tell("Wait for the current work to end, or cancel it.")

@@ -14,7 +14,7 @@ from metseg.napari_plugin.controls import Choice, Hint, Option, Part, column, ro
 from metseg.napari_plugin.studio.canvas_tools import CanvasTools, EdgePreview
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.shortcuts import Shortcut
-from metseg.napari_plugin.studio.state import Edge, OnCanvas, ToolState
+from metseg.napari_plugin.studio.state import Edge, OnCanvas, StudioState, ToolState
 from metseg.napari_plugin.studio.tools import Tools
 from metseg.napari_plugin.translations import translate
 from metseg.preprocessing import display_window
@@ -213,13 +213,7 @@ class ToolPanel(Panel):
 
 
 class IntensityRange(Part["ToolState"]):
-    """A box, and a range for each case while it is checked.
-
-    Parameters
-    ----------
-    tools : ToolState
-        Its ``only`` is shown and changed.
-    """
+    """A box, and a range for each case while it is checked; ``tools.only`` is shown and changed."""
 
     def __init__(self, studio: StudioState, tools: ToolState) -> None:
         super().__init__(tools)

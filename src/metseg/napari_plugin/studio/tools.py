@@ -28,13 +28,7 @@ Voxel = tuple[int, int, int]
 
 
 class Tools(ConnectionMixin):
-    """Runs tools on the case that is open in a studio. What a tool has to say goes to :attr:`state`.
-
-    Parameters
-    ----------
-    studio : Studio
-        The tools stop listening when it ends.
-    """
+    """Runs tools on the case that is open in a studio. What a tool has to say goes to :attr:`state`."""
 
     def __init__(self, studio: Studio) -> None:
         super().__init__()

@@ -42,15 +42,7 @@ class Phase(StrEnum):
 
 @dataclass
 class RunState:
-    """What is known of a retraining.
-
-    Attributes
-    ----------
-    config : RetrainingConfig or None
-    losses : list of (float, float)
-        Epochs done, as a fraction, and the loss of the step.
-    promotion : PromotionCheck or None
-    """
+    """What is known of a retraining; ``losses`` are of steps, after epochs as a fraction."""
 
     config: RetrainingConfig | None = None
     phase: Phase = Phase.NOTHING

@@ -39,13 +39,7 @@ _WIDTH = 380
 
 
 class StudioWidget(SessionWidget):
-    """Correct a project's cases, one after the other.
-
-    Parameters
-    ----------
-    state : StudioState, optional
-        State to show; a fresh one by default.
-    """
+    """Correct a project's cases, one after the other."""
 
     def __init__(self, napari_viewer: ViewerModel, state: StudioState | None = None) -> None:
         super().__init__()

@@ -17,16 +17,11 @@ Job = Callable[[], object]
 
 
 class Writer:
-    """Commits edits and changes of one open case.
+    """Commits edits and changes of one open case; ``told`` is called, in any thread, when one was written or failed.
 
     napari's pool has as many threads as the computer has cores, and a network may occupy them all; a stroke must not
     wait for that. If an edit cannot be written it stays first in the queue, and is tried again with the next one, by
     :meth:`flush`, and at the end.
-
-    Parameters
-    ----------
-    told : callable
-        Called, in any thread, when something was written or could not be.
     """
 
     def __init__(self, session: CaseSession, told: Callable[[], object]) -> None:

@@ -29,12 +29,7 @@ def title_of(name: str) -> str:
 
 
 class Catalogue(QTranslator):
-    """The finished texts of a ``.ts`` file.
-
-    Parameters
-    ----------
-    path : Path
-    """
+    """The finished texts of a ``.ts`` file."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
