@@ -37,7 +37,7 @@ def _wait_at_exit() -> None:
 class LatestOnlyWorker:
     """Runs functions one after the other in a thread; of requests that wait, only the newest is kept.
 
-    In the window's thread, ``done`` is called with the result, unless a newer request waits, or ``failed`` with the error.
+    ``done`` is called in the window's thread with the result, unless a newer request waits; ``failed`` with the error.
     """
 
     def __init__(self, done: Callable[[Any], object], failed: Callable[[Exception], object]) -> None:

@@ -79,10 +79,7 @@ class Part(ConnectionMixin, QWidget, Generic[State]):
         self.state = state
 
     def field(self, state: Any, name: str, **options: Any) -> Any:
-        """Make the Qt widget that magicgui has for a field of a state by its type, and keep the two in step.
-
-        Options are those of magicgui's widgets, such as ``text``, ``tooltip``, ``min`` and ``max``.
-        """
+        """Make the Qt widget that magicgui has for a field of a state by its type, and keep the two in step."""
         made: Any = create_widget(getattr(state, name), options=options)
 
         def show(value: object) -> None:

@@ -45,10 +45,10 @@ class Run:
         stream: Callable[..., Any],
         *arguments: object,
     ) -> None:
-        """Consume the generator function ``stream(*arguments)`` in a thread; ``what`` is the activity bar's title.
+        """Consume the generator function ``stream(*arguments)`` in a thread; ``what`` is its title.
 
-        ``done`` is called in the window's thread with the result, unless the run was cancelled or failed. The stream yields
-        :data:`metseg.events.Event` or :class:`~metseg.napari_plugin.pipeline.Failed`.
+        ``done`` is called in the window's thread with the result, unless the run was cancelled or failed. What
+        the stream gives is :data:`metseg.events.Event` or :class:`~metseg.napari_plugin.pipeline.Failed`.
         """
         self._done = done
         self._state.notices = ()

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
+    QSpinBox,
     QStackedWidget,
     QWidget,
 )
@@ -80,18 +81,21 @@ class OutlineSection(Section[SegmentationState]):
         self.threshold = _slider(0.01, 0.99, 2)
         self.threshold.setToolTip("Probability from which a voxel is lesion. Acts on the last run at once.")
         self.threshold.valueChanged.connect(lambda value: setattr(state, "threshold", round(value, 3)))
-        dropped = "Lesions of fewer voxels are dropped. Acts on the last run at once."
-        self.smallest = self.field(state, "smallest", max=_MOST_VOXELS, step=1, tooltip=dropped)
+        self.smallest = QSpinBox()
+        self.smallest.setRange(0, _MOST_VOXELS)
         self.smallest.setSuffix(" voxels")
         self.smallest.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.smallest.setToolTip("Lesions of fewer voxels are dropped. Acts on the last run at once.")
+        self.smallest.valueChanged.connect(lambda value: setattr(state, "smallest", value))
         self.add_row("Threshold", self.threshold)
         self.add_row("Smallest lesion", self.smallest)
-        self.follow(state.events, ("threshold",), self._show)
+        self.follow(state.events, ("threshold", "smallest"), self._show)
         self._show()
 
     def _show(self) -> None:
-        with QSignalBlocker(self.threshold):
+        with QSignalBlocker(self.threshold), QSignalBlocker(self.smallest):
             self.threshold.setValue(self.state.threshold)
+            self.smallest.setValue(self.state.smallest)
 
 
 class RunSection(Part[SegmentationState]):

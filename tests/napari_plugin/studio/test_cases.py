@@ -236,7 +236,7 @@ def test_a_second_window_may_look_but_not_touch(
             edit()
     with pytest.raises(ValueError, match="read-only"):
         case.labels.data[0] = 1
-    other.set_status(Status.APPROVED)
+    other.cases.set_status(Status.APPROVED)
     assert any("no case is open for editing" in text for text in notifications)
     other.close()
     view = project.read_case("ada")

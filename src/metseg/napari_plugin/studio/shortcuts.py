@@ -37,7 +37,7 @@ class Shortcut:
 
 
 class Shortcuts:
-    """The studio's keys on a viewer and on one labels layer after the other; ``changed`` is emitted with each change."""
+    """The studio's keys on a viewer and on one labels layer after the other; ``changed`` tells of another key."""
 
     changed = Signal()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QT_TRANSLATE_NOOP, QSignalBlocker, Qt
-from qtpy.QtWidgets import QCheckBox, QInputDialog, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QInputDialog, QPushButton, QSizePolicy, QSpinBox, QWidget
 from superqt import QLabeledRangeSlider
 
 from metseg.curation import ToolName
@@ -104,8 +104,10 @@ class ToolPanel(Panel):
             one.setAccessibleName(name)
         text, tip = translate("studio", "Redraw"), translate("studio", _REDRAW)
         self.redraw = self.field(tools.state, "redraw", text=text, tooltip=tip)
-        tip = translate("studio", _NEIGHBOURS)
-        self.neighbours = self.field(tools.state, "neighbours", max=_MOST_NEIGHBOURS, step=1, tooltip=tip)
+        self.neighbours = QSpinBox()
+        self.neighbours.setRange(0, _MOST_NEIGHBOURS)
+        self.neighbours.setToolTip(translate("studio", _NEIGHBOURS))
+        self.neighbours.valueChanged.connect(lambda value: setattr(tools.state, "neighbours", value))
         self.neighbours.setSpecialValueText(translate("studio", "this slice"))
         self.neighbours.setPrefix("± ")
         self.neighbours.setSuffix(translate("studio", " slices"))
@@ -116,7 +118,7 @@ class ToolPanel(Panel):
         studio.add_shortcut(Shortcut("Shift-Left", back, lambda: tools.copy(-1)))
         self.edge = Choice(lambda edge: setattr(tools.state, "edge", edge))
         self._lay_out()
-        self.follow(tools.state.events, ("on_canvas", "edge"), self._show)
+        self.follow(tools.state.events, ("on_canvas", "neighbours", "edge"), self._show)
         self.follow(studio.state.events, ("case",), self._show)
         self._show()
 
@@ -188,6 +190,8 @@ class ToolPanel(Panel):
         ):
             with QSignalBlocker(button):
                 button.setChecked(state.on_canvas is which)
+        with QSignalBlocker(self.neighbours):
+            self.neighbours.setValue(state.neighbours)
         self._show_edge()
         for child in self.findChildren(QPushButton):
             child.setEnabled(self.state.editable)
