@@ -57,7 +57,7 @@ class Controller(WorkerMixin):
         self.follow(state.events, ("outline",), self._on_outline)
         self.follow(state.events, ("spacing",), self.review)
         self.follow(viewer.dims.events, ("current_step", "ndisplay", "order"), self._show_confirmed)
-        self.follow(state.events, ("threshold", "smallest"), self._on_postprocessing)
+        self.follow(state.events, ("threshold", "min_lesion_voxels"), self._on_postprocessing)
         self._on_layers()
         self._networks.find()
 
@@ -111,7 +111,7 @@ class Controller(WorkerMixin):
         if usual is not None:
             self._state.clip_limit = usual.clip_limit
         self._state.threshold = card.postprocessing.threshold
-        self._state.smallest = card.postprocessing.smallest
+        self._state.min_lesion_voxels = card.postprocessing.smallest
 
     # Layers
 
@@ -306,7 +306,7 @@ class Controller(WorkerMixin):
 
     def _wanted(self, segmentation: Segmentation) -> Any:
         return segmentation.postprocessing.model_copy(
-            update={"threshold": self._state.threshold, "smallest": self._state.smallest}
+            update={"threshold": self._state.threshold, "smallest": self._state.min_lesion_voxels}
         )
 
     # Export

@@ -114,14 +114,14 @@ class Run:
 _LONG = 20.0
 
 
-class Waiting:
+class ProgressText:
     """Puts progress into words; ``slow`` if it takes so long that something quicker should be named."""
 
     def __init__(self) -> None:
         self._remaining = RemainingTime()
         self.slow = False
 
-    def words(self, activity: Activity, progress: Progress, unit: str = "") -> str:
+    def format(self, activity: Activity, progress: Progress, unit: str = "") -> str:
         """What a progress bar says; ``unit`` is what is counted, ``what`` of the progress if it is empty."""
         seconds = self._remaining.seconds(progress)
         self.slow = activity is Activity.RUNNING and (self.slow or (seconds or 0) > _LONG) and bool(progress.total)

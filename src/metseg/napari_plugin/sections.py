@@ -31,7 +31,7 @@ from metseg.napari_plugin.controls import (
     row,
 )
 from metseg.napari_plugin.outline_display import FILL_KEY, HIDE_KEY
-from metseg.napari_plugin.runs import Waiting
+from metseg.napari_plugin.runs import ProgressText
 from metseg.napari_plugin.state import Activity, SegmentationState, Slices
 from metseg.preprocessing import Clahe
 
@@ -86,16 +86,16 @@ class OutlineSection(Section[SegmentationState]):
         self.smallest.setSuffix(" voxels")
         self.smallest.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.smallest.setToolTip("Lesions of fewer voxels are dropped. Acts on the last run at once.")
-        self.smallest.valueChanged.connect(lambda value: setattr(state, "smallest", value))
+        self.smallest.valueChanged.connect(lambda value: setattr(state, "min_lesion_voxels", value))
         self.add_row("Threshold", self.threshold)
         self.add_row("Smallest lesion", self.smallest)
-        self.follow(state.events, ("threshold", "smallest"), self._show)
+        self.follow(state.events, ("threshold", "min_lesion_voxels"), self._show)
         self._show()
 
     def _show(self) -> None:
         with QSignalBlocker(self.threshold), QSignalBlocker(self.smallest):
             self.threshold.setValue(self.state.threshold)
-            self.smallest.setValue(self.state.smallest)
+            self.smallest.setValue(self.state.min_lesion_voxels)
 
 
 class RunSection(Part[SegmentationState]):
@@ -113,7 +113,7 @@ class RunSection(Part[SegmentationState]):
         self.progress.setTextVisible(True)
         self.summary = QLabel()
         self.summary.setObjectName("result")
-        self._waiting = Waiting()
+        self._progress_text = ProgressText()
         self.slow = Hint()
         self._below = QStackedWidget()
         self._below.setFixedHeight(26)
@@ -149,9 +149,9 @@ class RunSection(Part[SegmentationState]):
         rename(self.summary, "result" if state.summary and not state.reference else "noResult")
         self.progress.setRange(0, state.progress.total)
         self.progress.setValue(state.progress.done)
-        self.progress.setFormat(self._waiting.words(state.activity, state.progress, "slice"))
+        self.progress.setFormat(self._progress_text.format(state.activity, state.progress, "slice"))
         key = state.automatic[0] if state.model == DEFAULT_MODEL and state.automatic else state.model
-        quicker = pipeline.faster(state.models, key, state.sequences) if self._waiting.slow else ""
+        quicker = pipeline.faster(state.models, key, state.sequences) if self._progress_text.slow else ""
         self.slow.say(f"Slow here; {quicker}." if quicker else "")
         self._below.setCurrentWidget(self.summary if idle else self.progress)
 

@@ -135,7 +135,7 @@ class SegmentationState:
         ``auto`` and what this computer has.
     clahe, clip_limit, preview
         Enhancement before the network, and whether the current slice shows it.
-    threshold, smallest
+    threshold, min_lesion_voxels
         Probability from which a voxel is lesion; voxels below which a lesion is dropped.
     activity, progress
         What is going on and how far it is.
@@ -181,7 +181,7 @@ class SegmentationState:
     clip_limit: float = 2.0
     preview: bool = False
     threshold: float = 0.5
-    smallest: int = 0
+    min_lesion_voxels: int = 0
     activity: Activity = Activity.IDLE
     progress: Progress = Progress(0, 0)
     summary: str = ""

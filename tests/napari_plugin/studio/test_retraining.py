@@ -170,10 +170,10 @@ def test_however_a_process_ends_it_is_said(
     endings: list[Ending] = []
     process.ended.connect(endings.append)
     if stopped == "at work":
-        process.told.connect(lambda event: process.stop(patience=200))
+        process.reported.connect(lambda event: process.stop(timeout=200))
     process.start([])
     if stopped == "at once":
-        process.stop(patience=5000)
+        process.stop(timeout=5000)
     patiently(lambda: endings, 60)
     assert endings[0].phase is end
     assert said in endings[0].problem
@@ -202,7 +202,7 @@ app = QApplication([])
 training.command = lambda arguments: [sys.executable, "-c", {program!r}]
 process = training.TrainingProcess()
 at_work = QEventLoop()
-process.told.connect(lambda event: at_work.quit())
+process.reported.connect(lambda event: at_work.quit())
 process.start([])
 at_work.exec()
 print(process.id)

@@ -147,7 +147,7 @@ class Splitter(CanvasTool):
     def __init__(self, tools: Tools, labels: CaseLabels, trace: Trace) -> None:
         super().__init__(tools, labels, trace, "cross")
         self._first: Voxel | None = None
-        tools.ask(translate("studio", "Click into the part that keeps the number. Escape: leave it whole."))
+        tools.prompt(translate("studio", "Click into the part that keeps the number. Escape: leave it whole."))
 
     def drag(self, start: np.ndarray, event: Any) -> Iterator[None]:
         """See :class:`CanvasTool`."""
@@ -164,7 +164,7 @@ class Splitter(CanvasTool):
         elif self._first is None:
             self._first = z, y, x
             self.trace.draw(self.labels, [(y, x)], _MARK, adding=True)
-            self.tools.ask(translate("studio", "Now click into the part that is to be another lesion."))
+            self.tools.prompt(translate("studio", "Now click into the part that is to be another lesion."))
         else:
             first, self._first = self._first, None
             self.tools.split(first, (z, y, x))
@@ -177,7 +177,7 @@ class Ruler(CanvasTool):
     def __init__(self, tools: Tools, labels: CaseLabels, trace: Trace, line: CanvasLine) -> None:
         super().__init__(tools, labels, trace, "cross")
         self._line = line
-        tools.ask(translate("studio", "Drag from one place to another to measure between them."))
+        tools.prompt(translate("studio", "Drag from one place to another to measure between them."))
 
     def close(self) -> None:
         """See :class:`CanvasTool`."""

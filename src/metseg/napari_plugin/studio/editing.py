@@ -71,8 +71,8 @@ class Editing(ConnectionMixin):
         self._reported = QueuedSignal(self._report)
         self._writer = Writer(session, self._reported.emit)
         self._annotator = state.annotator
-        self._seen = 0
-        self._complained = ""
+        self._written = 0
+        self._shown_problem = ""
         self._looked_at: set[int] = set()
         self._keep_soon = delayed(self._keep_reviewed, _GATHER)
         self._check_soon = delayed(self._labels.check)
@@ -116,7 +116,7 @@ class Editing(ConnectionMixin):
 
     def save_again(self) -> None:
         """Try once more what could not be written."""
-        self._complained = ""
+        self._shown_problem = ""
         self._labels.check()
         self._writer.retry()
 
@@ -133,7 +133,7 @@ class Editing(ConnectionMixin):
         self._reported.stop()
         lost = not self._writer.flush()
         self._writer.close(wait=wait)
-        return _rescued(self._session.name, self._labels) if lost else None
+        return _save_elsewhere(self._session.name, self._labels) if lost else None
 
     def wait(self) -> None:
         """Wait until the case is closed; after :meth:`close`, in any thread."""
@@ -167,18 +167,18 @@ class Editing(ConnectionMixin):
         prediction = writer.prediction()
         if prediction is not None and state.case is not None:
             state.case = replace(state.case, prediction=prediction)
-        if writer.written != self._seen:
-            self._seen = writer.written
+        if writer.written != self._written:
+            self._written = writer.written
             state.cases = tuple(session.summary if case.name == session.name else case for case in state.cases)
             state.commits += 1
         for refusal in writer.refused():
             self._tell_error(refusal)
-        if writer.failure is not None and writer.problem != self._complained:
+        if writer.failure is not None and writer.problem != self._shown_problem:
             self._tell_error(writer.failure)
-        self._complained = writer.problem
+        self._shown_problem = writer.problem
 
 
-def _rescued(name: str, labels: CaseLabels) -> Path:
+def _save_elsewhere(name: str, labels: CaseLabels) -> Path:
     """Save labels where there may be room, so that what was drawn is not lost with the window."""
     folder = Path(tempfile.mkdtemp(prefix="metseg-rescued-"))
     path = folder / f"{safe_name(name, 80) or 'case'}-{datetime.now():%Y%m%d-%H%M%S}.tif"

@@ -178,7 +178,7 @@ class LesionModel(QAbstractTableModel):
             case Qt.ItemDataRole.DecorationRole if index.column() == 0:
                 return _chip(self._colour(row.lesion.id))
             case Qt.ItemDataRole.ToolTipRole:
-                return _in_words(row)
+                return _tooltip(row)
             case Qt.ItemDataRole.TextAlignmentRole:
                 return column.alignment
             case _:
@@ -262,7 +262,7 @@ def _number(value: float | None, digits: int = 2) -> str:
     return _UNKNOWN if value is None else f"{value:.{digits}f}"
 
 
-def _in_words(row: LesionRow) -> str:
+def _tooltip(row: LesionRow) -> str:
     told = (column for column in COLUMNS if not column.spare or column.key(row) is not None)
     texts = {" ".join(_title(column, row).split()): column.text(row) for column in told}
     lines = [f"{title}: {text}" for title, text in texts.items() if text]

@@ -94,7 +94,7 @@ class LesionPanel(Panel):
         except (MetsegError, OSError) as error:
             self.tools.refuse(str(error))
         else:
-            self.tools.ask(f"{_counted(len(self.model.rows))} written to {path.name}.")
+            self.tools.prompt(f"{_counted(len(self.model.rows))} written to {path.name}.")
 
     def _measure(self) -> None:
         case = self.state.case

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
 
 from metseg.events import Progress
 from metseg.napari_plugin.controls import Hint, Section, column, rename, row
-from metseg.napari_plugin.runs import Waiting
+from metseg.napari_plugin.runs import ProgressText
 from metseg.napari_plugin.state import Activity
 from metseg.napari_plugin.studio.state import StudioState
 from metseg.napari_plugin.translations import translate
@@ -46,7 +46,7 @@ class WorkBar(QWidget):
 
     def __init__(self, cancel: Callable[[], object]) -> None:
         super().__init__()
-        self._waiting = Waiting()
+        self._progress_text = ProgressText()
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
         self.cancel = button(translate("studio", "Cancel"), translate("studio", "Stop. What is done stays."), cancel)
@@ -62,6 +62,6 @@ class WorkBar(QWidget):
         self.setVisible(activity is not Activity.IDLE)
         self.bar.setRange(0, progress.total)
         self.bar.setValue(progress.done)
-        self.bar.setFormat(self._waiting.words(activity, progress, unit))
-        self.slow.say(f"Slow here; {quicker}." if quicker and self._waiting.slow else "")
+        self.bar.setFormat(self._progress_text.format(activity, progress, unit))
+        self.slow.say(f"Slow here; {quicker}." if quicker and self._progress_text.slow else "")
         self.cancel.setEnabled(activity is not Activity.CANCELLING)

@@ -146,7 +146,7 @@ class ProjectPanel(Panel):
         self.case.setToolTip(name)
         self.case.setEnabled(bool(name))
         self._case_line.setVisible(state.project is not None or state.case is not None)
-        self.status.setText(status_words(state))
+        self.status.setText(status_text(state))
         self.status.setToolTip(state.reason)
         colour = colours.STATUS[state.status]
         self.status.setStyleSheet(f"color: {colour}" if colour and state.case is not None else "")
@@ -189,7 +189,7 @@ class SavedLine(Part[StudioState]):
         state = self.state
         self.setVisible(state.case is not None)
         self.dot.setStyleSheet(f"color: {_DOTS[state.saved]}" if state.saved in _DOTS else "")
-        self.text.setText(saved_words(state))
+        self.text.setText(saved_text(state))
         self.again.setVisible(state.saved is Saved.FAILED)
 
 
@@ -202,7 +202,7 @@ def _name_label() -> QElidingLabel:
     return label
 
 
-def saved_words(state: StudioState) -> str:
+def saved_text(state: StudioState) -> str:
     """Whether what was drawn is on the disk, in words."""
     if state.case is not None and not state.editable:
         return translate("studio", "Read only: nothing can be changed here")
@@ -216,6 +216,6 @@ def saved_words(state: StudioState) -> str:
     return ""
 
 
-def status_words(state: StudioState) -> str:
+def status_text(state: StudioState) -> str:
     """Where the open case stands, in words."""
     return "" if state.case is None else status_name(state.status)

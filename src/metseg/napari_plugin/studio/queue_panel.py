@@ -185,11 +185,11 @@ class NotesBox(Part[StudioState]):
     def _show(self) -> None:
         notes = self.state.notes
         self.line.setEnabled(self.state.editable)
-        self.known.say("\n".join(map(_in_words, notes[-_MOST_SHOWN:])))
-        self.known.setToolTip("\n".join(map(_in_words, notes)))
+        self.known.say("\n".join(map(_note_line, notes[-_MOST_SHOWN:])))
+        self.known.setToolTip("\n".join(map(_note_line, notes)))
 
 
-def _in_words(note: Note) -> str:
+def _note_line(note: Note) -> str:
     by = f" {note.annotator}" if note.annotator else ""
     return f"{note.time.astimezone():%d %b %H:%M}{by}: {note.text}"
 

@@ -219,12 +219,12 @@ class Retraining(WorkerMixin):
 
     def _new_process(self) -> TrainingProcess:
         process = TrainingProcess()
-        process.told.connect(self._on_event)
+        process.reported.connect(self._on_event)
         process.ended.connect(self._on_ended)
         return process
 
     def _on_event(self, event: Event[Any]) -> None:
-        self.run.hear(event)
+        self.run.update(event)
         if not self._soon.isActive():
             self._soon.start()
 

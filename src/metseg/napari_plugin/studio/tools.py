@@ -226,27 +226,27 @@ class Tools(ConnectionMixin):
         away = np.subtract(end, start) * (1.0 if spacing is None else np.array(spacing[1:]))
         unit = translate("studio", "pixels (the size of one is not known)") if spacing is None else "mm"
         said = translate("studio", "{length} {unit} in this slice.")
-        self._say(said.format(length=f"{float(np.hypot(*away)):.1f}", unit=unit))
+        self._show_message(said.format(length=f"{float(np.hypot(*away)):.1f}", unit=unit))
 
     def undo(self) -> None:
         """Take the last change back."""
-        self._say("")
+        self._show_message("")
         if self._studio.state.case is not None:
             self._studio.state.case.labels.undo()
 
     def redo(self) -> None:
         """Bring back what was undone last."""
-        self._say("")
+        self._show_message("")
         if self._studio.state.case is not None:
             self._studio.state.case.labels.redo()
 
     def refuse(self, why: str) -> None:
         """Say why nothing was done."""
-        self._say(why, refused=True)
+        self._show_message(why, refused=True)
 
-    def ask(self, what: str) -> None:
+    def prompt(self, what: str) -> None:
         """Say what is to be done next."""
-        self._say(what)
+        self._show_message(what)
 
     def _run(
         self, name: ToolName, make: Callable[[OpenCase], tuple[Change, dict[str, Any]]], nothing: str
@@ -264,7 +264,7 @@ class Tools(ConnectionMixin):
         except MetsegError as error:
             self.refuse(sentence(f"{error}"))
             return None
-        self._say(sentence(f"{title_of(name)}: {summary(change, numbers)}"))
+        self._show_message(sentence(f"{title_of(name)}: {summary(change, numbers)}"))
         return numbers
 
     def _selected(self) -> int:
@@ -272,7 +272,7 @@ class Tools(ConnectionMixin):
             raise ToolError(translate("studio", "select a lesion first: click on it in the table"))
         return self.lesion
 
-    def _say(self, message: str, *, refused: bool = False) -> None:
+    def _show_message(self, message: str, *, refused: bool = False) -> None:
         self.state.refused = refused
         self.state.message = message
 
@@ -287,7 +287,7 @@ class Tools(ConnectionMixin):
         else:
             self._layer.follow(case.labels.events, ("selected_label",), self._on_label)
             self._restrict()
-        self._say("")
+        self._show_message("")
 
     def _restrict(self) -> None:
         """Have napari's own brush draw on the same intensities as ours."""

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from metseg.retraining import PromotionCheck, RetrainingConfig
 
 #: Milliseconds for the step in progress before the process is killed: while the window is open, and when it goes.
-PATIENCE, LAST_PATIENCE = 90_000, 15_000
+STOP_TIMEOUT, EXIT_TIMEOUT = 90_000, 15_000
 
 #: Milliseconds of listening at a stretch; then the window gets its turn.
-_LISTEN = 8
+_READING = 8
 _STOPPED = (130, 141, 143)
 
 
@@ -68,7 +68,7 @@ class RunState:
         """How many were asked for."""
         return 1 if self.config is None else self.config.epochs
 
-    def hear(self, event: Event[Any]) -> None:
+    def update(self, event: Event[Any]) -> None:
         """Take in what the process tells."""
         match event:
             case StepFinished(done, total, _, loss):
@@ -99,20 +99,20 @@ class TrainingProcess:
 
     Attributes
     ----------
-    told : Signal
+    reported : Signal
         An event of the retraining.
     ended : Signal
         The :class:`Ending`, once.
     """
 
-    told = Signal(object)
+    reported = Signal(object)
     ended = Signal(object)
 
     def __init__(self) -> None:
         self._process: QProcess | None = None
         self._promotion: PromotionCheck | None = None
-        self._asked = self._killed = False
-        self._impatient = delayed(self.kill)
+        self._stop_requested = self._killed = False
+        self._kill_timer = delayed(self.kill)
 
     @property
     def running(self) -> bool:
@@ -134,10 +134,10 @@ class TrainingProcess:
         """
         if self._process is not None:
             raise RuntimeError("a training runs already")
-        self._promotion, self._asked, self._killed = None, False, False
+        self._promotion, self._stop_requested, self._killed = None, False, False
         process = QProcess()
         process.setProcessEnvironment(_environment())
-        process.readyReadStandardOutput.connect(self._listen)
+        process.readyReadStandardOutput.connect(self._read_lines)
         process.finished.connect(self._on_finished)
         process.errorOccurred.connect(self._on_error)
         self._process = process
@@ -146,25 +146,25 @@ class TrainingProcess:
         program, *rest = command(arguments)
         process.start(program, rest)
 
-    def stop(self, patience: int = PATIENCE) -> None:
-        """Ask the process to end after the step in progress; kill it after ``patience`` milliseconds."""
-        if self._process is not None and not self._asked:
-            self.ask()
-            self._impatient.start(patience)
+    def stop(self, timeout: int = STOP_TIMEOUT) -> None:
+        """Ask the process to end after the step in progress; kill it after ``timeout`` milliseconds."""
+        if self._process is not None and not self._stop_requested:
+            self.request_stop()
+            self._kill_timer.start(timeout)
 
     def leave(self) -> None:
         """Stop, and tell nobody any more; the process is waited for when the program ends, and then killed."""
         if self._process is None:
             return
-        self.told.disconnect()
+        self.reported.disconnect()
         self.ended.disconnect()
         self.stop()
-        self._impatient.start(LAST_PATIENCE)
+        self._kill_timer.start(EXIT_TIMEOUT)
 
-    def ask(self) -> None:
+    def request_stop(self) -> None:
         """Ask the process to end after the step in progress."""
         if self._process is not None:
-            self._asked = True
+            self._stop_requested = True
             self._process.terminate()
 
     def wait(self, milliseconds: int) -> bool:
@@ -177,16 +177,16 @@ class TrainingProcess:
             self._killed = True
             self._process.kill()
 
-    def _listen(self) -> None:
+    def _read_lines(self) -> None:
         """Tell what the process printed, for a moment."""
-        process, until = self._process, time.monotonic() + _LISTEN / 1000
+        process, until = self._process, time.monotonic() + _READING / 1000
         while process is not None and process is self._process and process.canReadLine():
-            self._tell(bytes(process.readLine().data()))
+            self._handle_line(bytes(process.readLine().data()))
             if time.monotonic() > until:
-                QTimer.singleShot(0, self._listen)
+                QTimer.singleShot(0, self._read_lines)
                 return
 
-    def _tell(self, line: bytes) -> None:
+    def _handle_line(self, line: bytes) -> None:
         from metseg.retraining import PromotionCheck
 
         try:
@@ -196,7 +196,7 @@ class TrainingProcess:
         if isinstance(event, Finished):
             self._promotion = event.result
         else:
-            self.told.emit(event)
+            self.reported.emit(event)
 
     def _on_error(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart and self._process is not None:
@@ -209,7 +209,7 @@ class TrainingProcess:
         if process is None:
             return
         for line in bytes(process.readAllStandardOutput().data()).splitlines():
-            self._tell(line)
+            self._handle_line(line)
         said = bytes(process.readAllStandardError().data()).decode("utf-8", "replace")
         if self._promotion is not None and code == 0:
             self._end(Ending(Phase.FINISHED, self._promotion))
@@ -217,14 +217,14 @@ class TrainingProcess:
             self._end(
                 Ending(Phase.STOPPED, problem="It did not end by itself; what it did since the last save is lost.")
             )
-        elif self._asked or (status == QProcess.ExitStatus.NormalExit and code in _STOPPED):
+        elif self._stop_requested or (status == QProcess.ExitStatus.NormalExit and code in _STOPPED):
             self._end(Ending(Phase.STOPPED))
         else:
-            self._end(Ending(Phase.FAILED, problem=_complaint(said) or "It was ended from outside."))
+            self._end(Ending(Phase.FAILED, problem=_error_message(said) or "It was ended from outside."))
 
     def _end(self, ending: Ending) -> None:
         process, self._process = self._process, None
-        self._impatient.stop()
+        self._kill_timer.stop()
         if process is not None:
             process.deleteLater()
         _alive.discard(self)
@@ -244,11 +244,11 @@ def _end_all() -> None:
     """The program ends: whatever trains ends after its step, or else at once."""
     ending = list(_alive)
     for process in ending:
-        process.ask()
+        process.request_stop()
     for process in ending:
-        if not process.wait(LAST_PATIENCE):
+        if not process.wait(EXIT_TIMEOUT):
             process.kill()
-            process.wait(LAST_PATIENCE)
+            process.wait(EXIT_TIMEOUT)
 
 
 def command(arguments: Sequence[str]) -> list[str]:
@@ -264,7 +264,7 @@ def _environment() -> QProcessEnvironment:
     return environment
 
 
-def _complaint(said: str) -> str:
+def _error_message(said: str) -> str:
     """What the command said why it could not go on: its own sentence, else the last line."""
     lines = [line for line in said.splitlines() if line.strip()]
     own = [line.removeprefix("metseg: ") for line in lines if line.startswith("metseg: ")]

@@ -17,16 +17,16 @@ Job = Callable[[], object]
 
 
 class Writer:
-    """Commits edits and changes of one open case; ``told`` is called, in any thread, when one was written or failed.
+    """Commits edits and changes of one open case; ``notify`` is called, in any thread, when one was written or failed.
 
     napari's pool has as many threads as the computer has cores, and a network may occupy them all; a stroke must not
     wait for that. If an edit cannot be written it stays first in the queue, and is tried again with the next one, by
     :meth:`flush`, and at the end.
     """
 
-    def __init__(self, session: CaseSession, told: Callable[[], object]) -> None:
+    def __init__(self, session: CaseSession, notify: Callable[[], object]) -> None:
         self._session = session
-        self._told = told
+        self._notify = notify
         self._labels = session.labels.copy()
         self._jobs: deque[Job] = deque()
         self._one_at_a_time = threading.Lock()
@@ -84,7 +84,7 @@ class Writer:
 
     def close(self, *, wait: bool) -> None:
         """Do all jobs as far as possible and close the session."""
-        self._told = lambda: None
+        self._notify = lambda: None
         if wait:
             self._end()
         else:
@@ -109,7 +109,7 @@ class Writer:
                 self._jobs.popleft()
                 done = True
         if done or self.failure is not None:
-            self._told()
+            self._notify()
 
     def _attempt(self, job: Job) -> bool:
         try:
