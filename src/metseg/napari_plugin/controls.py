@@ -86,7 +86,7 @@ class Part(ConnectionMixin, QWidget, Generic[State]):
             with made.changed.blocked():
                 made.value = value
 
-        made.changed.connect_setattr(state, name)
+        made.changed.connect_setattr(state, name, maxargs=1)
         self.follow(state.events, (name,), show)
         return made.native
 
