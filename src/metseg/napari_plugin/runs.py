@@ -14,6 +14,9 @@ from metseg.napari_plugin.messages import tell, tell_error
 from metseg.napari_plugin.pipeline import Failed
 from metseg.napari_plugin.state import Activity
 
+#: Seconds left from which something quicker is named.
+_LONG = 20.0
+
 
 class RunState(Protocol):
     """What a run shows of itself."""
@@ -108,10 +111,6 @@ class Run:
             self._bar = None
         self._state.progress = Progress(0, 0)
         self._state.activity = Activity.IDLE
-
-
-#: Seconds left from which something quicker is named.
-_LONG = 20.0
 
 
 class ProgressText:

@@ -15,7 +15,7 @@ import pytest
 from metseg.curation import EditKind, Project, PromotionResult, Status
 from metseg.events import Progress, to_json
 from metseg.napari_plugin.pipeline import model_from_file
-from metseg.napari_plugin.studio.training_process import Ending, Phase, RunState, TrainingProcess
+from metseg.napari_plugin.studio.training_process import Ending, Phase, TrainingProcess, TrainingState
 from metseg.retraining.runs import RUNS
 from metseg.study import read_study, write_tiff
 from metseg.synthetic import synthetic_study
@@ -93,7 +93,7 @@ def test_stopped_resumed_and_judged(panel: Any, project: Project, patiently: Wai
     steps = len(retraining.run.losses)
     panel.resume.click()
     patiently(lambda: not retraining.run.running, 300)
-    run: RunState = retraining.run
+    run: TrainingState = retraining.run
     assert run.phase is Phase.FINISHED, run.problem
     assert len(run.losses) > steps
     assert [x for x, _ in run.losses] == sorted({x for x, _ in run.losses})

@@ -101,7 +101,7 @@ class PacsController(ConnectionMixin):
             arguments = (sign_in, study, self._state.chosen, project)
             self._start(Activity.OPENING, f"Adding {study.title}", self._on_added, work.adding, *arguments)
 
-    def _on_opened(self, opened: work.Opened) -> None:
+    def _on_opened(self, opened: work.OpenedSeries) -> None:
         tell_problems(opened.problems)
         for data in opened.layers:
             self._viewer.layers.append(make_layer(data))

@@ -50,7 +50,7 @@ def listing(sign_in: SignIn, study: PacsStudy) -> Iterator[Event[tuple[PacsSerie
 
 
 @dataclass(frozen=True, eq=False)
-class Opened:
+class OpenedSeries:
     """Series as layers, and what was odd about them."""
 
     study: PacsStudy
@@ -59,13 +59,13 @@ class Opened:
 
 
 @errors_yielded
-def opening(sign_in: SignIn, study: PacsStudy, series: frozenset[str]) -> Iterator[Event[Opened]]:
+def opening(sign_in: SignIn, study: PacsStudy, series: frozenset[str]) -> Iterator[Event[OpenedSeries]]:
     """Fetch series and read them as files are read."""
     yield Progress(0, 0, "connecting")
     folder = new_folder(safe_name(study.title) or "study")
     yield from relay(_pacs(sign_in).fetching(study.uid, folder, series))
     yield Progress(0, 0, "reading")
-    yield Finished(Opened(study, *layers_of(folder)))
+    yield Finished(OpenedSeries(study, *layers_of(folder)))
 
 
 @dataclass(frozen=True)

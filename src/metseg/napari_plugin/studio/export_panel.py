@@ -19,7 +19,7 @@ from metseg.napari_plugin.studio.exporting import (
     TITLES,
     Checked,
     Exported,
-    ExportOrder,
+    ProjectExportOrder,
     TakenBack,
     exporting,
     missing_package,
@@ -144,7 +144,7 @@ class ExportPanel(Panel):
         project = self.state.project
         if project is None or not self.studio.flush():
             return
-        order = ExportOrder(
+        order = ProjectExportOrder(
             project,
             folder,
             self._chosen_layouts(),

@@ -38,7 +38,7 @@ _PACKAGES = {Layout.NNUNET: "nibabel", Layout.NIFTI: "nibabel", Layout.COCO: "py
 
 
 @dataclass(frozen=True)
-class ExportOrder:
+class ProjectExportOrder:
     """What the user asked for: each layout gets a folder of its own in ``folder``.
 
     ``held_out`` is the share of patients that are not for training; for ``patient_pattern`` see
@@ -114,7 +114,7 @@ def missing_package(layout: Layout) -> str:
     return package if package and find_spec(package) is None else ""
 
 
-def exporting(order: ExportOrder) -> Iterator[Event[Exported]]:
+def exporting(order: ProjectExportOrder) -> Iterator[Event[Exported]]:
     """Write one layout after the other; one that fails does not stop the others."""
     done: list[Export] = []
     problems: list[str] = []
@@ -135,7 +135,7 @@ def exporting(order: ExportOrder) -> Iterator[Event[Exported]]:
     yield Finished(Exported(tuple(done), tuple(problems)))
 
 
-def _exporting(order: ExportOrder, layout: Layout) -> Iterator[Event[Export]]:
+def _exporting(order: ProjectExportOrder, layout: Layout) -> Iterator[Event[Export]]:
     return exporting_project(
         order.project,
         place(order.folder, layout, order.project),

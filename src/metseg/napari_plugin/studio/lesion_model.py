@@ -20,7 +20,7 @@ _NOWHERE = QModelIndex()
 
 
 @dataclass(frozen=True)
-class Column:
+class LesionColumn:
     """A column: ``title`` above it (``{volume}`` and ``{length}`` stand for units), ``tip`` on it, what its cells say.
 
     ``key`` is what the column sorts by; ``None``, not known, sorts first. ``words`` are no numbers. Those not ``shown``
@@ -45,21 +45,21 @@ class Column:
 
 
 COLUMNS = (
-    Column("No.", "Number and colour of the lesion.", lambda row: str(row.lesion.id), lambda row: row.lesion.id),
-    Column("Slices", "First and last slice.", lambda row: _slices(row), lambda row: row.lesion.slices),
-    Column(
+    LesionColumn("No.", "Number and colour of the lesion.", lambda row: str(row.lesion.id), lambda row: row.lesion.id),
+    LesionColumn("Slices", "First and last slice.", lambda row: _slices(row), lambda row: row.lesion.slices),
+    LesionColumn(
         "Volume\n{volume}",
         "Volume in mm³ if the voxel size is known, else voxels.",
         lambda row: f"{row.volume[0]:,.0f}",
         lambda row: row.volume[0],
     ),
-    Column(
+    LesionColumn(
         "Length\n{length}",
         "Longest diameter within one slice, in mm if the voxel size is known, else pixels.",
         lambda row: f"{row.diameter[0]:.1f}",
         lambda row: row.diameter[0],
     ),
-    Column(
+    LesionColumn(
         "Across\nmm",
         "Longest extent at right angles to the length, in the same slice.",
         lambda row: _number(row.lesion.perpendicular_mm, 1),
@@ -67,7 +67,7 @@ COLUMNS = (
         spare=True,
         shown=False,
     ),
-    Column(
+    LesionColumn(
         "RANO",
         "Whether the lesion has the size that RANO-BM calls measurable: 10 mm long, 5 mm across, on two slices.",
         lambda row: "yes" if row.lesion.measurable else "",
@@ -76,7 +76,7 @@ COLUMNS = (
         spare=True,
         shown=False,
     ),
-    Column(
+    LesionColumn(
         "Side",
         "Of the patient; midline within 10 mm of the middle of the head.",
         lambda row: str(row.lesion.side or _UNKNOWN),
@@ -85,14 +85,14 @@ COLUMNS = (
         spare=True,
         shown=False,
     ),
-    Column(
+    LesionColumn(
         "Prob.",
         "Mean probability that the network gives to the lesion's voxels, 0 to 1.",
         lambda row: _number(row.lesion.mean_probability),
         lambda row: row.lesion.mean_probability,
         spare=True,
     ),
-    Column(
+    LesionColumn(
         "Unsure\nbits",
         "How unsure the network is in and around the lesion: mean entropy, 0 if certain, 1 if it tosses a coin.",
         lambda row: _number(row.uncertainty),
@@ -100,7 +100,7 @@ COLUMNS = (
         spare=True,
         wide=True,
     ),
-    Column(
+    LesionColumn(
         "Nets\napart",
         "How far the ensemble's networks are apart in the lesion: mean, 0 if they agree, 1 if one is sure that it is "
         "lesion and another that it is none.",
@@ -109,7 +109,7 @@ COLUMNS = (
         spare=True,
         wide=True,
     ),
-    Column(
+    LesionColumn(
         "Edge",
         "Whether the lesion reaches a face of the volume, so that it may go on beyond it.",
         lambda row: "yes" if row.lesion.touches_border else "",
@@ -117,7 +117,7 @@ COLUMNS = (
         words=True,
         shown=False,
     ),
-    Column(
+    LesionColumn(
         "By",
         "Who drew it: auto (the network), mixed (network or tool, and a person), or hand.",
         lambda row: _EDITORS[row.origin] if row.origin is not None else _UNKNOWN,
@@ -247,7 +247,7 @@ def _chip(colour: QColor) -> QIcon:
     return icon
 
 
-def _title(column: Column, measured: LesionRow | None) -> str:
+def _title(column: LesionColumn, measured: LesionRow | None) -> str:
     """A column's title with the unit that its numbers have."""
     units = ("", "") if measured is None else (measured.volume[1], measured.diameter[1])
     return column.title.format(volume=units[0], length=units[1])

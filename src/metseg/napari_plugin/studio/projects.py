@@ -16,7 +16,7 @@ _MOST_REMARKS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedProject:
     """A project, its cases, and what the user must know."""
 
     project: Project
@@ -24,7 +24,7 @@ class Opened:
     remarks: tuple[str, ...] = ()
 
 
-def opening(path: Path) -> Iterator[Event[Opened]]:
+def opening(path: Path) -> Iterator[Event[OpenedProject]]:
     """Open the project in a folder.
 
     Raises
@@ -36,12 +36,12 @@ def opening(path: Path) -> Iterator[Event[Opened]]:
     yield Finished(listed(Project.open(path)))
 
 
-def listed(project: Project) -> Opened:
+def listed(project: Project) -> OpenedProject:
     """The project with its cases as they are on the disk."""
-    return Opened(project, project.cases())
+    return OpenedProject(project, project.cases())
 
 
-def creating(path: Path, data: Path) -> Iterator[Event[Opened]]:
+def creating(path: Path, data: Path) -> Iterator[Event[OpenedProject]]:
     """Make a project of the images in ``data``, or add to the one in ``path`` what is not in it yet.
 
     The images stay where they are; masks beside them are not taken over. What cannot be used is a remark.
@@ -59,4 +59,4 @@ def creating(path: Path, data: Path) -> Iterator[Event[Opened]]:
     shown = refused[:_MOST_REMARKS]
     if len(refused) > len(shown):
         shown += (f"… and {len(refused) - len(shown)} more files or studies that could not be added",)
-    yield Finished(Opened(project, project.cases(), shown))
+    yield Finished(OpenedProject(project, project.cases(), shown))

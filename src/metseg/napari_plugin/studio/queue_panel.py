@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from metseg.napari_plugin.studio.open_case import OpenCase
     from metseg.napari_plugin.studio.studio import Studio
 
+#: Characters of a note, and how many notes are shown.
+_LONGEST, _MOST_SHOWN = 2000, 3
+
 
 class QueuePanel(Panel):
     """The review queue of a project."""
@@ -156,9 +159,6 @@ def _seen(reviewing: Reviewing) -> str:
     total = len(reviewing.plan.first)
     seen = total - len(reviewing.left)
     return translate("studio", "{seen} of {total} slices that matter looked at").format(seen=seen, total=total)
-
-
-_LONGEST, _MOST_SHOWN = 2000, 3
 
 
 class NotesBox(Part[StudioState]):

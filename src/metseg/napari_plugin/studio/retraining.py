@@ -16,7 +16,7 @@ from metseg.napari_plugin.background import WorkerMixin
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
 from metseg.napari_plugin.state import ModelChoice
 from metseg.napari_plugin.studio.preparation import uncollected
-from metseg.napari_plugin.studio.training_process import Ending, Phase, RunState, TrainingProcess
+from metseg.napari_plugin.studio.training_process import Ending, Phase, TrainingProcess, TrainingState
 from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Retraining(WorkerMixin):
         self._reading = self.worker(self._on_read, studio.tell_error)
         self._promoting = self.worker(self._on_promoted, studio.tell_error)
         self._soon = self.delayed(self.changed.emit, _CALM)
-        self.run = RunState()
+        self.run = TrainingState()
         self.default: DefaultModel | None = None
         self.follow(studio.state.events, ("project",), self._on_project)
         self.follow(studio.state.events, ("models",), self._on_models)
@@ -185,7 +185,7 @@ class Retraining(WorkerMixin):
             epochs=self.epochs,
             held_out=self.held_out,
         )
-        self.run = RunState()
+        self.run = TrainingState()
         self._begin(config, resume=False)
 
     def stop(self) -> None:
@@ -239,7 +239,7 @@ class Retraining(WorkerMixin):
         if self.run.running:
             self.process.leave()
             self.process = self._new_process()
-        self.run = RunState()
+        self.run = TrainingState()
         self.default = None
         if project is not None:
             self._looking.submit(_look, project)
@@ -250,7 +250,7 @@ class Retraining(WorkerMixin):
             self.parent = self.parents[0].key
         self.changed.emit()
 
-    def _on_found(self, found: tuple[RunState | None, DefaultModel | None]) -> None:
+    def _on_found(self, found: tuple[TrainingState | None, DefaultModel | None]) -> None:
         last, self.default = found
         if last is not None and not self.run.running:
             self.run = last
@@ -279,7 +279,7 @@ def averages(model: ModelChoice) -> bool:
     return model.card is not None and hasattr(model.card.network, "members")
 
 
-def _look(project: Project) -> tuple[RunState | None, DefaultModel | None]:
+def _look(project: Project) -> tuple[TrainingState | None, DefaultModel | None]:
     """The project's newest retraining, and its default network."""
     keep_llvm_apart()
     with uncollected():
@@ -289,7 +289,7 @@ def _look(project: Project) -> tuple[RunState | None, DefaultModel | None]:
     if found is None:
         return None, project.default_model
     phase = Phase.STOPPED if found.promotion is None else Phase.FINISHED
-    return RunState(found.config, phase, rows=found.rows, promotion=found.promotion), project.default_model
+    return TrainingState(found.config, phase, rows=found.rows, promotion=found.promotion), project.default_model
 
 
 def _promoted(project: Project, run: Path) -> DefaultModel:

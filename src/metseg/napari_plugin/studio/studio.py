@@ -104,7 +104,7 @@ class Studio(ConnectionMixin):
             self.state.listing = True
             self._listings.submit(projects.listed, self.state.project)
 
-    def _on_project(self, opened: projects.Opened) -> None:
+    def _on_project(self, opened: projects.OpenedProject) -> None:
         if not self.close_project():
             return
         self.state.cases = opened.cases
@@ -113,7 +113,7 @@ class Studio(ConnectionMixin):
             self.tell(text)
         self.find_networks()
 
-    def _on_listed(self, found: projects.Opened) -> None:
+    def _on_listed(self, found: projects.OpenedProject) -> None:
         self.state.listing = False
         if found.project is self.state.project:
             self.state.cases = found.cases

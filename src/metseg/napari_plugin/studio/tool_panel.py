@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
 
 _MOST_NEIGHBOURS = 5
+_HIGHEST = 65535
 _ARROW = 34
 _DELETE = "Delete"
 #: A space without which a label would be lower than with words.
@@ -294,9 +295,6 @@ def _row(*widgets: QWidget) -> QWidget:
     for widget in widgets:
         widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     return row(*widgets, stretch=(1,) * len(widgets))
-
-
-_HIGHEST = 65535
 
 
 def ask_number(parent: QWidget, tools: Tools) -> None:

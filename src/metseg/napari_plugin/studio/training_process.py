@@ -41,7 +41,7 @@ class Phase(StrEnum):
 
 
 @dataclass
-class RunState:
+class TrainingState:
     """What is known of a retraining; ``losses`` are of steps, after epochs as a fraction."""
 
     config: RetrainingConfig | None = None
