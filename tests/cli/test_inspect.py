@@ -14,6 +14,8 @@ def test_patients_slices_and_masks_are_counted(metseg: Any, write_patient: Any, 
     assert done.status == 0
     assert "2 patients, 5 slices, 3 with a mask" in done.out
     assert "64 x 64 x 3 uint8" in done.out
+    assert "Numbers in masks, and in how many studies: 255 in 1; all are lesion" in done.out
+    assert "255 in 1; lesion: 1, 3" in metseg("inspect", tmp_path, "--labels", "1,3").out
 
 
 def test_gaps_and_refused_files_are_named(metseg: Any, write_patient: Any, tmp_path: Path) -> None:

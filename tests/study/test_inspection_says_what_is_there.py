@@ -10,7 +10,7 @@ import pytest
 
 from metseg.errors import DataError
 from metseg.events import Finished, Progress, drain
-from metseg.study import Inspection, inspect, write_tiff
+from metseg.study import Inspection, Role, Sequence, Study, inspect, write_tiff, write_volume
 
 
 @pytest.fixture
@@ -69,3 +69,23 @@ def test_it_is_written_as_json_and_read_back(folder: Path) -> None:
 def test_nothing_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no image in it"):
         drain(inspect(tmp_path))
+
+
+def test_numbers_of_masks_are_counted_without_those_of_a_mask_that_is_left_out(tmp_path: Path) -> None:
+    voxels = np.random.default_rng(0).integers(0, 500, (1, 3, 6, 7)).astype(np.int16)
+    study = Study("a", voxels, (Sequence.POST,))
+    binary, labelled = np.zeros((2, 3, 6, 7), np.uint8)
+    binary[1, 2:4, 2:4] = 1
+    labelled[1, 1:5, 1:5] = 2
+    labelled[1, 2:4, 2:4] = 3
+    for visit in ("100101A", "100101B"):
+        (tmp_path / visit).mkdir()
+        write_volume(tmp_path / visit / f"{visit}_T1post.nii.gz", voxels[0], study)
+        write_volume(tmp_path / visit / f"{visit}_seg.nii.gz", binary, study)
+        write_volume(tmp_path / visit / f"{visit}_BraTS-seg.nii.gz", labelled, study)
+    inspection = drain(inspect(tmp_path))
+    assert [study.mask_values for study in inspection.studies] == [{"1": 4}, {"1": 4}]
+    masks = [file.path.name for file in inspection.files if file.role is Role.MASK]
+    assert masks == ["100101A_seg.nii.gz", "100101B_seg.nii.gz"]
+    left_out = [finding.path.name for finding in inspection.problems if "left out" in finding.reason]
+    assert left_out == ["100101A_BraTS-seg.nii.gz", "100101B_BraTS-seg.nii.gz"]

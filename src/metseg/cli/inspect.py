@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +35,7 @@ def inspect(
     else:
         _print_studies(inspection)
         _print_names(inspection)
+        _print_mask_values(inspection)
         _print_sums(inspection)
     if inspection.refused:
         raise typer.Exit(1)
@@ -73,6 +75,18 @@ def _print_names(inspection: Inspection) -> None:
         name = first.path.relative_to(inspection.path) if inspection.path in first.path.parents else first.path.name
         if rules or len(alike) > 1:
             plain(out(), f"  {what}, as {name} of {first.study}: {', '.join(rules) or 'name as it is'}")
+
+
+def _print_mask_values(inspection: Inspection) -> None:
+    """Say which numbers masks hold, and which of them are lesion: one line for all studies whose labels are alike."""
+    studies: dict[tuple[int, ...] | None, Counter[str]] = {}
+    for study in inspection.studies:
+        studies.setdefault(study.labels, Counter()).update(study.mask_values.keys())
+    for labels, counts in studies.items():
+        if counts:
+            held = ", ".join(f"{value} in {counts[value]}" for value in sorted(counts, key=float))
+            which = "all are lesion" if labels is None else f"lesion: {', '.join(map(str, labels))}"
+            plain(out(), f"\nNumbers in masks, and in how many studies: {held}; {which}")
 
 
 def _print_sums(inspection: Inspection) -> None:

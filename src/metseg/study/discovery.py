@@ -293,7 +293,8 @@ class _Tree:
                 if entry.mask is None:
                     reason = "has no mask, though other slices of its study have one"
                     problems.append(Problem(entry.image, reason, kind=ProblemKind.NO_MASK))
-        masks = [mask for slot in examination.slots for _, mask in slot.masks]
+        used = {path for entry in slices for path in entry.masks}
+        masks = [mask for slot in examination.slots for _, mask in slot.masks if mask.path in used]
         return StudyFiles(
             printable(examination.name),
             examination.folder,

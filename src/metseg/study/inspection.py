@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from collections.abc import Sequence as Seq
 from pathlib import Path
@@ -13,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from metseg.events import Event, Finished, Progress
 from metseg.study.discovery import StudyFiles, find_studies
+from metseg.study.formats import is_outlines
+from metseg.study.mask_files import mask_header, read_mask
+from metseg.study.masks import MAX_MASK_VALUES
 from metseg.study.model import Problem, ProblemKind, Sequence, Study
 from metseg.study.naming import FileName, Role
 from metseg.study.reading import Loaded, load
@@ -53,6 +57,10 @@ class StudyInspection(_Frozen):
         Slices that can be read; of these with a mask; of these with any lesion in it.
     lesion_voxels : int
         Voxels inside lesions.
+    mask_values : dict of str to int
+        Voxels of each number other than 0 that the mask files hold; empty of DICOM masks and of grey ones.
+    labels : tuple of int or None
+        Those of the numbers that are lesion; ``None`` if all are.
     size : tuple of int or None
         (y, x) of a slice; ``None`` if nothing could be read.
     channels : int
@@ -77,6 +85,8 @@ class StudyInspection(_Frozen):
     pairs: int
     lesion_slices: int
     lesion_voxels: int
+    mask_values: dict[str, int]
+    labels: tuple[int, ...] | None
     size: tuple[int, int] | None
     channels: int
     dtype: str
@@ -213,6 +223,8 @@ def _entry(files: StudyFiles, study: Study | None, problems: tuple[Problem, ...]
         pairs=sum(entry.mask is not None for entry in study.slices) if study is not None else 0,
         lesion_slices=int(mask.any(axis=(1, 2)).sum()) if mask is not None else 0,
         lesion_voxels=int(np.count_nonzero(mask)) if mask is not None else 0,
+        mask_values=_mask_values(study) if study is not None else {},
+        labels=files.labels,
         size=study.shape[1:] if study is not None else None,
         channels=len(study.sequences) if study is not None else 0,
         dtype=str(study.voxels.dtype) if study is not None else "",
@@ -222,6 +234,18 @@ def _entry(files: StudyFiles, study: Study | None, problems: tuple[Problem, ...]
         duplicates=tuple(str(_finding(problem)) for problem in problems if problem.kind is ProblemKind.DUPLICATE),
         problems=tuple(map(_finding, problems)),
     )
+
+
+def _mask_values(study: Study) -> dict[str, int]:
+    slices_of = Counter(path for entry in study.slices for path in entry.masks)
+    counts: Counter[float] = Counter()
+    for path, slices in slices_of.items():
+        if is_outlines(path):
+            continue
+        values, voxels = np.unique(read_mask(mask_header(path, slices)).values, return_counts=True)
+        if len(values) <= MAX_MASK_VALUES:
+            counts.update(dict(zip(values.tolist(), voxels.tolist(), strict=True)))
+    return {f"{value:g}": counts[value] for value in sorted(counts) if value}
 
 
 def _finding(problem: Problem) -> Finding:
