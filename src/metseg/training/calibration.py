@@ -116,7 +116,7 @@ def fit_temperature(counts: LogitCounts) -> float:
 
     Likelihood, which Guo et al. take, is ruled by the few lesion voxels that the network is sure are none; it flattens
     all probabilities for their sake, also those in doubt, which were right. The Brier score bounds what one voxel costs
-    (``docs/accuracy.md`` has both).
+    (``docs/experiments/gliomas.md`` has both).
 
     Raises
     ------
