@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import timm
@@ -11,10 +12,17 @@ import torch
 from safetensors.torch import save_file
 from skimage.data import chelsea
 
+from metseg.cli.recipe import Architecture
 from metseg.errors import CheckpointError
 from metseg.networks import ARCHITECTURES, NetworkSpec, build_network, set_prior
 from metseg.networks.attention_unet import AttentionGate
 from metseg.networks.encoders import make_encoder
+from metseg.networks.spec import ArchitectureName
+
+
+def test_the_places_that_list_architectures_agree() -> None:
+    choices, _ = get_args(get_args(Architecture)[0])
+    assert set(get_args(choices)) == set(get_args(ArchitectureName)) == set(ARCHITECTURES)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

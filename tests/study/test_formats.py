@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+import os
 import shutil
 import struct
 import subprocess
@@ -287,16 +289,25 @@ def test_the_table_of_layouts_in_the_documentation_is_current(repository: Path) 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_readers_of_other_packages_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from importlib.metadata import EntryPoint
-
-    from metseg.study.formats import registry
-
-    ours = len(registry.readers())
-    entry = EntryPoint("raw", "metseg.study.formats.pictures:PngReader", registry.GROUP)
-    monkeypatch.setattr(registry, "entry_points", lambda group: (entry,) if group == registry.GROUP else ())
-    registry.readers.cache_clear()
-    try:
-        assert len(registry.readers()) == ours + 1
-    finally:
-        registry.readers.cache_clear()
+def test_a_reader_of_another_package_is_found(repository: Path, tmp_path: Path) -> None:
+    """As docs/extending.md has it: a module, and its entry point."""
+    installed = tmp_path / "site"
+    (installed / "npy_reader-1.dist-info").mkdir(parents=True)
+    shutil.copy(repository / "docs" / "examples" / "npy_reader.py", installed)
+    entry_points = "[metseg.readers]\nnpy = npy_reader:NpyReader\n"
+    (installed / "npy_reader-1.dist-info" / "entry_points.txt").write_text(entry_points)
+    data = tmp_path / "data"
+    data.mkdir()
+    voxels = np.random.default_rng(0).integers(0, 500, (3, 6, 7)).astype(np.int16)
+    np.save(data / "P1_t1c.npy", voxels)
+    np.save(data / "P1_t1c_mask.npy", (voxels > 400).astype(np.uint8))
+    (data / "P2_t1c.npy").write_bytes(b"\x93NUMPY")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(installed), *sys.path])}
+    command = [sys.executable, "-m", "metseg.cli", "inspect", str(data), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    found = json.loads(done.stdout)
+    study = found["studies"][0]
+    assert (study["name"], study["slices"], study["sequences"]) == ("P1", 3, ["post-contrast"])
+    assert study["lesion_voxels"] == np.count_nonzero(voxels > 400)
+    refused = [Path(finding["path"]).name for finding in found["problems"] if finding["refused"]]
+    assert refused == ["P2_t1c.npy"]

@@ -1,6 +1,6 @@
 """Formats of images: a reader each, behind one protocol and in one registry."""
 
-from metseg.study.formats.finding import error_of, refused
+from metseg.study.formats.finding import error_of, named, one_by_one, refused
 from metseg.study.formats.nifti import is_whole, mask_volume, without_made_up_place
 from metseg.study.formats.reader import HEAD, Acquisition, Found, Header, Reader
 from metseg.study.formats.registry import (
@@ -47,6 +47,8 @@ __all__ = [
     "is_tiff",
     "is_tiff_name",
     "mask_volume",
+    "named",
+    "one_by_one",
     "reader_by_content",
     "reader_by_name",
     "read_voxels",

@@ -110,7 +110,8 @@ class Found:
 class Reader(Protocol):
     """Reads one format.
 
-    Readers of other packages are found by the entry point group ``metseg.readers``; each names a class.
+    Readers of other packages are found by the entry point group ``metseg.readers``; each names a class. An example is
+    ``docs/examples/npy_reader.py``.
     """
 
     @property
