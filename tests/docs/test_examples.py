@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -88,3 +89,20 @@ def test_slices_are_listed_by_uncertainty(repository: Path, patients: Path) -> N
     bits = [float(row.split(": ")[1].split(" ")[0]) for row in rows]
     assert len(rows) == 5
     assert bits == sorted(bits, reverse=True)
+
+
+def test_the_commands_of_the_tutorial_run(repository: Path, tmp_path: Path) -> None:
+    """On the folder that its first step makes."""
+    head = synthetic_study(seed=0, slices=12, size=96).only(Sequence.FLAIR)
+    (tmp_path / "patients" / "P1").mkdir(parents=True)
+    write_volume(tmp_path / "patients" / "P1" / "P1_flair.nii.gz", head.voxels[0], head)
+    text = (repository / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
+    commands = [line.split() for block in blocks for line in block.splitlines()]
+    assert len(commands) > 1
+    for program, *arguments in commands:
+        assert program == "metseg"
+        command = [sys.executable, "-m", "metseg.cli", *arguments]
+        ended = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
+        assert ended.returncode == 0, f"{arguments}: {ended.stderr}"
+    assert len(list((tmp_path / "batch_exported" / "P1").glob("*_mask.tif"))) == 12

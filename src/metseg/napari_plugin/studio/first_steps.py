@@ -79,7 +79,7 @@ class FirstSteps(Panel):
             translate("studio", "New project …") if step <= 1 else translate("studio", "Another project …")
         )
         unedited = len(self._proposing.unedited())
-        if state.case is not None:
+        if state.case is not None or (unedited == 1 and len(state.cases) == 1):
             self.predict.setText(translate("studio", "Predict this case"))
         elif unedited:
             self.predict.setText(translate("studio", "Predict {count} cases").format(count=unedited))
