@@ -26,7 +26,7 @@ IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 if IS_WORKER:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # each has a processor, and shall not fight for the others'
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# Converting each small untrained network would take longer than what is tested; test_openvino_backend.py does it.
+# Converting each small untrained network would take longer than what is tested; tests/inference does it for two.
 os.environ.setdefault("METSEG_BACKEND", "torch")
 #: Rooms whose tests share running servers. One worker runs all of a room's tests; elsewhere it takes whole modules.
 ROOMS_WITH_SERVERS = {"server", "web"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -236,3 +237,13 @@ def test_real_patients_are_segmented_slice_by_slice(
     images = {path.stem for path in patient.glob("*.tif") if not path.stem.endswith("_mask")}
     assert files_in(tmp_path / "out") == {f"{stem}_mask.tif" for stem in images}
     assert {read_tiff(path).shape for path in (tmp_path / "out").glob("*.tif")} == {(1, 1, 256, 256)}
+
+
+def test_a_backend_can_be_chosen(
+    metseg: Any, model: Path, write_patient: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    arguments = ("--model", model, "--input", write_patient(tmp_path / "a", slices=1), "--output", tmp_path / "out")
+    assert metseg("predict", *arguments, "--backend", "onnx").status == 0
+    assert json.loads((tmp_path / "out/a_1_mask.json").read_text())["backend"].startswith("onnxruntime ")

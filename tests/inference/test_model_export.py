@@ -13,11 +13,11 @@ import pytest
 
 from metseg.checkpoints import Checkpoint, combine, list_models, load_checkpoint, save_checkpoint
 from metseg.errors import DataError
-from metseg.inference import model_export, onnx_conversion
+from metseg.inference import conversion, model_export
 from metseg.inference.backend import ConversionError
 from metseg.inference.export_readme import export_readme
 from metseg.inference.model_export import export_model
-from metseg.inference.openvino_network import compile_network
+from metseg.inference.openvino_backend import OpenVinoBackend
 from metseg.inference.torch_backend import TorchBackend
 from metseg.preprocessing import PreprocessingConfig
 
@@ -44,12 +44,12 @@ def test_the_program_in_the_readme_gets_the_probabilities_of_the_example(exporte
 def test_it_takes_any_number_of_slices_of_any_size_and_openvino_reads_it(exported: Path) -> None:
     reference = TorchBackend(load_checkpoint("attention_unet"), "cpu", full_precision=True)
     session = onnxruntime.InferenceSession(str(exported))
-    compiled = compile_network(exported, "f32")
+    run = OpenVinoBackend.open(exported, "f32")
     for count, height, width in ((1, 128, 96), (3, 96, 160)):
         images = np.random.default_rng(count).random((count, 3, height, width), np.float32)
         expected = reference.probabilities(images)
         np.testing.assert_allclose(session.run(None, {"images": images})[0], expected, atol=1e-3)
-        np.testing.assert_allclose(compiled.probabilities(images), expected, atol=1e-3)
+        np.testing.assert_allclose(run(images)[0], expected, atol=1e-3)
 
 
 def test_the_description_is_the_card_and_the_files(exported: Path) -> None:
@@ -68,8 +68,8 @@ def test_the_description_is_the_card_and_the_files(exported: Path) -> None:
 def test_nothing_is_written_over_or_half(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="not empty"):
         export_model(load_checkpoint("attention_unet"), "onnx", exported.parent)
-    monkeypatch.setattr(onnx_conversion, "disagreement_with", lambda *_: "loses 0.5 of Dice on average")
-    with pytest.raises(ConversionError, match=r"its ONNX form loses 0\.5"):
+    monkeypatch.setattr(conversion, "disagreement_with", lambda *_: "loses 0.5 of Dice on average")
+    with pytest.raises(ConversionError, match=r"its ONNX form in f32 loses 0\.5"):
         export_model(load_checkpoint("attention_unet"), "onnx", tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
@@ -91,7 +91,8 @@ def test_openvino_is_written_with_the_precision_that_passed(tmp_path: Path, ship
     both = load_checkpoint(save_checkpoint(tmp_path / "both", *combine([shipped, first], "both")))
     file = export_model(both, "openvino", tmp_path / "out")
     said = json.loads(file.with_name("network.json").read_text(encoding="utf-8"))
-    found, apart = compile_network(file, said["precision"]).run(np.load(file.with_name("example.npz"))["images"])
+    images = np.load(file.with_name("example.npz"))["images"]
+    found, apart = OpenVinoBackend.open(file, said["precision"])(images)
     assert found.shape == apart.shape
     assert apart.max() > 0.1
     assert f'"{said["precision"]}"' in file.with_name("README.md").read_text(encoding="utf-8")

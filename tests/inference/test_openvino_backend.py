@@ -14,11 +14,10 @@ import torch
 from metseg.checkpoints import Checkpoint, combine, load_checkpoint, save_checkpoint
 from metseg.errors import MetsegError
 from metseg.events import Notice, Progress, drain
-from metseg.inference import Segmentation, open_segmenter, openvino_conversion, openvino_network, probability_graph
+from metseg.inference import Segmentation, conversion, open_segmenter, openvino_backend
 from metseg.inference.backend import ENVIRONMENT
-from metseg.inference.openvino_backend import OpenVinoBackend, can_use
-from metseg.inference.openvino_conversion import convert_network
-from metseg.inference.openvino_network import compile_network, precisions
+from metseg.inference.conversion import write_network
+from metseg.inference.openvino_backend import OpenVinoBackend, can_use, load_openvino
 from metseg.inference.torch_backend import TorchBackend
 from metseg.networks import NetworkSpec, build_network
 from metseg.preprocessing import Preprocessor
@@ -73,28 +72,29 @@ def test_a_network_is_converted_once(shipped: Checkpoint, cache: Path) -> None:
     OpenVinoBackend(shipped, "cpu")
     (graph,) = cache.rglob("network.xml")
     written = graph.stat().st_mtime_ns
-    assert openvino_network.is_converted(shipped)
+    assert not OpenVinoBackend.must_convert(shipped, "cpu")
     OpenVinoBackend(shipped, "cpu")
     assert graph.stat().st_mtime_ns == written
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["metastases", "nested_unet", "inception_unet", "best"])
-def test_networks_answer_alike_on_any_number_of_slices_of_any_size(name: str) -> None:
+def test_networks_answer_alike_on_any_number_of_slices_of_any_size(name: str, tmp_path: Path) -> None:
     checkpoint = load_checkpoint(name)
     channels = checkpoint.card.preprocessing.channels
     precise = TorchBackend(checkpoint, "cpu", full_precision=True)
-    compiled = compile_network(convert_network(checkpoint.network(), channels), "f32")
+    write_network(OpenVinoBackend, checkpoint.network(), channels, tmp_path / "network.xml")
+    run = OpenVinoBackend.open(tmp_path / "network.xml", "f32")
     for count, height, width in ((1, 256, 256), (3, 224, 256), (7, 160, 192)):
         batch = np.random.default_rng(count).random((count, channels, height, width), np.float32)
-        np.testing.assert_allclose(compiled.probabilities(batch), precise.probabilities(batch), atol=1e-3)
+        np.testing.assert_allclose(run(batch)[0], precise.probabilities(batch), atol=1e-3)
 
 
 def test_what_cannot_be_converted_runs_with_pytorch_and_that_is_said(
     shipped: Checkpoint, head: Study, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(probability_graph, "EXAMPLE_SIDE", 16)  # too small for five halvings
+    monkeypatch.setattr(conversion, "EXAMPLE_SIDE", 16)  # too small for five halvings
     found, said = notices(shipped, head)
     assert found.backend.startswith("torch ")
     assert any("has no OpenVINO form" in text for text in said)
@@ -122,7 +122,7 @@ def test_a_form_that_answers_otherwise_is_not_used_and_that_is_said(
     torch.manual_seed(1)
     other = build_network(NetworkSpec.of("attention_unet"))
     monkeypatch.setattr(
-        openvino_conversion, "convert_network", lambda _network, channels: convert_network(other, channels)
+        conversion, "write_network", lambda backend, _network, *others: write_network(backend, other, *others)
     )
     for is_new in (True, False):  # converted and checked, then known from the cache
         found, said = notices(load_checkpoint("attention_unet_first"), head)
@@ -130,7 +130,19 @@ def test_a_form_that_answers_otherwise_is_not_used_and_that_is_said(
         assert any("OpenVINO form" in text and text.endswith("PyTorch is used") for text in said) == is_new
 
 
-@pytest.mark.skipif(not can_use("cpu") or "bf16" not in precisions(), reason="this processor has no bf16")
+@pytest.fixture
+def with_bf16(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let OpenVINO compute in bf16 although the processor may be slower in it."""
+    if "BF16" not in load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("this processor has no bf16")
+    monkeypatch.setattr(openvino_backend, "processor_features", frozenset)
+    OpenVinoBackend.precisions.cache_clear()  # type: ignore[attr-defined]
+    assert OpenVinoBackend.precisions("cpu") == ("bf16", "f32")
+    yield
+    OpenVinoBackend.precisions.cache_clear()  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("with_bf16")
 def test_a_network_that_is_not_exact_in_bf16_runs_in_f32_and_that_is_said_once(
     shipped: Checkpoint, head: Study, tmp_path: Path
 ) -> None:
@@ -166,7 +178,7 @@ def test_a_converted_network_needs_no_torch(shipped: Checkpoint, head: Study, tm
 
 def test_nothing_is_reported_to_the_makers_of_openvino() -> None:
     code = (
-        "import sys; from metseg.inference.openvino_network import load_openvino; load_openvino();"
+        "import sys; from metseg.inference.openvino_backend import load_openvino; load_openvino();"
         "assert sys.modules['openvino_telemetry'] is None; print('quiet')"
     )
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "quiet\n"
@@ -175,5 +187,5 @@ def test_nothing_is_reported_to_the_makers_of_openvino() -> None:
 def test_a_backend_is_refused_where_it_cannot_run(shipped: Checkpoint) -> None:
     with pytest.raises(MetsegError, match="x86 CPUs"):
         OpenVinoBackend(shipped, "cuda")
-    with pytest.raises(MetsegError, match="auto, torch, openvino"):
+    with pytest.raises(MetsegError, match="auto, torch, openvino, onnx"):
         open_segmenter(shipped, backend="abacus")

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from metseg.cli.console import out, plain
+from metseg.cli.progress import follow
 
 
 def export_model(
@@ -22,6 +23,6 @@ def export_model(
     threshold and peak, target, licence and hashes; example.npz has images with the probabilities to expect.
     """
     from metseg.checkpoints import load_checkpoint
-    from metseg.inference.model_export import export_model as write
+    from metseg.inference.model_export import exporting
 
-    plain(out(), str(write(load_checkpoint(model), to, out_)))
+    plain(out(), str(follow(exporting(load_checkpoint(model), to, out_), "converting")))

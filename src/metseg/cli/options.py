@@ -18,6 +18,10 @@ Model = Annotated[
 
 Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder of patients with images and masks.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+Backend = Annotated[
+    Literal["auto", "torch", "openvino", "onnx"],
+    typer.Option("--backend", envvar="METSEG_BACKEND", help="What runs the network.", show_envvar=True),
+]
 Threshold = Annotated[
     float | None,
     typer.Option("--threshold", min=0, max=1, help="Probability from which on a voxel is lesion.", show_default=False),

@@ -12,6 +12,7 @@ import typer
 from metseg import DEFAULT_MODEL
 from metseg.cli.console import list_problems, out, plain
 from metseg.cli.options import (
+    Backend,
     Clahe,
     Device,
     Model,
@@ -43,6 +44,7 @@ def predict(
     sequences: Sequences = None,
     rules: Rules = None,
     device: Device = "auto",
+    backend: Backend = "auto",
     threshold: Threshold = None,
     smallest: Smallest = None,
     clahe: Clahe = None,
@@ -118,7 +120,7 @@ def predict(
         raise DataError("in place of --rules and --sequences the manifest has a column sequences")
     if dicomweb is not None:
         form = form or "dicom-seg"
-    networks = NetworkSettings(model, device, batch_size, clahe)
+    networks = NetworkSettings(model, device, batch_size, clahe, backend)
     settings = PredictionSettings(targets_of(target), threshold, smallest, form, probabilities, report, overwrite)
     if manifest is not None:
         _predict_manifest(manifest, output, networks, settings, engine, workers)

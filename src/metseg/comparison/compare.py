@@ -13,7 +13,7 @@ from metseg.comparison.report import write_report
 from metseg.comparison.result import Comparison, ModelResult, Verdict
 from metseg.errors import DataError, require_packages
 from metseg.events import Event, Finished, Progress
-from metseg.inference import resolve_device
+from metseg.inference import backend_devices, resolve_device
 from metseg.metrics import compare_paired
 from metseg.training.dataset import Folders, masked_patients
 
@@ -76,9 +76,10 @@ def compare(
     chosen = {name: files[name] for name in names}
     total = len(names) * len(contenders)
     measured: list[Measured] = []
+    where = resolve_device(device, backend_devices())
     for contender in contenders:
         done = len(measured) * len(names)
-        measured.append((yield from measure_model(contender, chosen, resolve_device(device), done, total)))
+        measured.append((yield from measure_model(contender, chosen, where, done, total)))
     yield Progress(total, total, "writing the report")
     measured.sort(key=lambda model: model.result.summary.mean_dice, reverse=True)
     results = tuple(model.result for model in measured)

@@ -1,6 +1,13 @@
 """A study in, probabilities and a mask out, as a stream of progress events."""
 
-from metseg.inference.backend import Backend, BackendFactory, DeviceMemoryError, EnsembleBackend, backend_factory
+from metseg.inference.backend import (
+    Backend,
+    BackendFactory,
+    DeviceMemoryError,
+    EnsembleBackend,
+    backend_devices,
+    backend_factory,
+)
 from metseg.inference.brain_extraction import extract_brain, find_brain, locate_brain
 from metseg.inference.chosen import Segmenters
 from metseg.inference.devices import available_devices, resolve_device
@@ -17,6 +24,7 @@ __all__ = [
     "Segmenter",
     "Segmenters",
     "available_devices",
+    "backend_devices",
     "backend_factory",
     "extract_brain",
     "find_brain",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from metseg.checkpoints import Checkpoint
+from metseg.inference.converted import Planes, RunNetwork
+from metseg.inference.devices import autocast_dtype
 from metseg.inference.torch_backend import TorchBackend
 from metseg.metrics import overlap
 from metseg.preprocessing import Preprocessor
@@ -24,9 +25,8 @@ WORST_CHANGE: Final = 0.01
 PROBABILITY_CHANGE: Final = 0.001
 
 #: Heads that both forms are asked about, by seed, their slices and the side of these in pixels.
-_HEADS, _SLICES, _SIDE = (0, 1, 2), 8, 128
-
-Planes = npt.NDArray[np.float32]
+HEADS: Final = (0, 1, 2)
+_SLICES, _SIDE = 8, 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,20 +46,21 @@ class ReferenceHead:
     usual: Planes
 
 
-def reference_heads(checkpoint: Checkpoint) -> list[ReferenceHead]:
-    """PyTorch's answers for the heads that :func:`disagreement_with` compares with."""
+def reference_heads(checkpoint: Checkpoint) -> Iterator[ReferenceHead]:
+    """PyTorch's answers for the heads that :func:`disagreement_with` compares with, one after the other."""
     preprocessing = checkpoint.card.preprocessing
-    precise, usual = TorchBackend(checkpoint, "cpu", full_precision=True), TorchBackend(checkpoint, "cpu")
-    heads: list[ReferenceHead] = []
-    for seed in _HEADS:
+    precise = usual = TorchBackend(checkpoint, "cpu", full_precision=True)
+    if autocast_dtype("cpu") is not None:
+        usual = TorchBackend(checkpoint, "cpu")
+    for seed in HEADS:
         study = synthetic_study(seed, slices=_SLICES, size=_SIDE)
         voxels = study.select([Sequence(name) for name in preprocessing.sequences])
         images = Preprocessor(preprocessing, voxels).images(range(_SLICES))
-        heads.append(ReferenceHead(images, precise.probabilities(images), usual.probabilities(images)))
-    return heads
+        answer = precise.probabilities(images)
+        yield ReferenceHead(images, answer, answer if usual is precise else usual.probabilities(images))
 
 
-def disagreement_with(heads: list[ReferenceHead], threshold: float, run: Callable[[Planes], Planes]) -> str:
+def disagreement_with(heads: list[ReferenceHead], threshold: float, run: RunNetwork) -> str:
     """How much farther ``run`` is from full precision than PyTorch's usual precision; empty if no farther.
 
     Parameters
@@ -69,11 +70,11 @@ def disagreement_with(heads: list[ReferenceHead], threshold: float, run: Callabl
     threshold : float
         Probability from which on a voxel is lesion.
     run : callable
-        Probabilities, float32 (n, height, width), of images, float32 (n, c, height, width).
+        The other form.
     """
     lost: list[float] = []
     for head in heads:
-        found = run(head.images)
+        found, _ = run(head.images)
         if (apart := float(np.abs(head.precise - found).mean())) > PROBABILITY_CHANGE:
             return f"has probabilities that are off by {apart:.4f} on average"
         reference, ours, torchs = (planes >= threshold for planes in (head.precise, found, head.usual))

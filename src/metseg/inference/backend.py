@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from metseg.checkpoints import Checkpoint
 from metseg.errors import MetsegError
+from metseg.inference.devices import available_devices
 
 
 class DeviceMemoryError(MetsegError):
@@ -69,7 +70,7 @@ class EnsembleBackend(Backend, Protocol):
 BackendFactory = Callable[[Checkpoint, str], Backend]
 
 #: Names of the backends; ``auto`` takes OpenVINO on x86 CPUs where it is installed, else PyTorch.
-BACKENDS = ("auto", "torch", "openvino")
+BACKENDS = ("auto", "torch", "openvino", "onnx")
 #: The one that ``auto`` in this process means, whatever is installed.
 ENVIRONMENT = "METSEG_BACKEND"
 
@@ -89,38 +90,59 @@ def backend_factory(name: str = "auto") -> BackendFactory:
     MetsegError
         If there is no such backend.
     """
-    if name == "auto":
-        name = os.environ.get(ENVIRONMENT, name)
-    if name == "auto":
-        return _fastest
-    if name == "torch":
-        from metseg.inference.torch_backend import TorchBackend
+    match _meant(name):
+        case "auto":
+            return _fastest
+        case "torch":
+            from metseg.inference.torch_backend import TorchBackend
 
-        return TorchBackend
-    if name == "openvino":
-        from metseg.inference.openvino_backend import OpenVinoBackend
+            return TorchBackend
+        case "openvino":
+            from metseg.inference.openvino_backend import OpenVinoBackend
 
-        return OpenVinoBackend
+            return OpenVinoBackend
+        case "onnx":
+            from metseg.inference.onnx_backend import OnnxBackend
+
+            return OnnxBackend
     raise MetsegError(f"no backend is called {name!r}; there are: {', '.join(BACKENDS)}")
+
+
+def backend_devices(name: str = "auto") -> list[str]:
+    """Devices that the backend called ``name`` runs on here, the fastest first."""
+    match _meant(name):
+        case "openvino":
+            return ["cpu"]
+        case "onnx":
+            from metseg.inference.onnx_backend import onnx_devices
+
+            return onnx_devices()
+    return available_devices()
+
+
+def _meant(name: str) -> str:
+    return os.environ.get(ENVIRONMENT, name) if name == "auto" else name
 
 
 def preparation(factory: BackendFactory, checkpoint: Checkpoint, device: str) -> str:
     """What ``factory`` does once for a network, which takes a while; empty if nothing."""
-    from metseg.inference import openvino_backend
+    from metseg.inference.converted import ConvertedBackend
+    from metseg.inference.openvino_backend import OpenVinoBackend
 
-    if factory in (_fastest, openvino_backend.OpenVinoBackend) and openvino_backend.must_convert(checkpoint, device):
+    made = OpenVinoBackend if factory is _fastest else factory
+    if isinstance(made, type) and issubclass(made, ConvertedBackend) and made.must_convert(checkpoint, device):
         return f"preparing {checkpoint.card.name} for this processor (once)"
     return ""
 
 
 def _fastest(checkpoint: Checkpoint, device: str) -> Backend:
-    from metseg.inference import openvino_backend
+    from metseg.inference.openvino_backend import OpenVinoBackend, can_use
 
     remark = ""
-    if openvino_backend.can_use(device):
-        is_new = openvino_backend.must_convert(checkpoint, device)
+    if can_use(device):
+        is_new = OpenVinoBackend.must_convert(checkpoint, device)
         try:
-            return openvino_backend.OpenVinoBackend(checkpoint, device)
+            return OpenVinoBackend(checkpoint, device)
         except ConversionError as error:
             remark = f"{error}; PyTorch is used" if is_new else ""
     from metseg.inference.torch_backend import TorchBackend

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from metseg.inference.openvino_network import cache_folder, compile_network, load_openvino, make_once
+from metseg.inference.converted import cache_folder, make_once
+from metseg.inference.openvino_backend import compile_network, load_openvino
 
 Volume = npt.NDArray[np.float32]
 Box = tuple[slice, slice, slice]
@@ -85,7 +86,7 @@ def _box(brain: npt.NDArray[np.bool_], shape: tuple[int, ...]) -> Box:
 
 def _ask(network: str, volume: Volume) -> Volume:
     """The second of a network's two answers: brain."""
-    answer: Volume = _compiled(network).compiled(volume[None, None])[0][0, 1]
+    answer: Volume = _compiled(network)(volume[None, None])[0][0, 1]
     return answer
 
 
@@ -96,7 +97,7 @@ def _compiled(network: str) -> Any:
 
 def _converted() -> Path:
     """The folder with both networks, which are converted unless that was done before."""
-    folder = cache_folder() / f"deepbet-{version('deepbet')}-{version('openvino')}"
+    folder = cache_folder() / "openvino" / f"deepbet-{version('deepbet')}-{version('openvino')}"
     make_once(folder, _convert_both)
     return folder
 

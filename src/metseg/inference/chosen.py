@@ -8,6 +8,7 @@ from typing import Self
 
 from metseg import DEFAULT_MODEL
 from metseg.checkpoints import choose_models
+from metseg.inference.backend import backend_devices
 from metseg.inference.devices import resolve_device
 from metseg.inference.opening import open_segmenter
 from metseg.inference.segmenter import Segmenter
@@ -24,7 +25,7 @@ class Segmenters:
         ``auto``, or a name or path, which is loaded at once.
     targets : collection of Target
         See :func:`metseg.checkpoints.choose_models`.
-    device, batch_size
+    device, batch_size, backend
         See :class:`Segmenter`.
     clahe : str, optional
         See :meth:`metseg.checkpoints.Checkpoint.with_clahe`.
@@ -43,12 +44,14 @@ class Segmenters:
         device: str = "auto",
         batch_size: int = 16,
         clahe: str | None = None,
+        backend: str = "auto",
     ) -> None:
         self._model = model
         self._targets = tuple(targets)
-        self._device = resolve_device(device)
+        self._device = resolve_device(device, backend_devices(backend))
         self._batch_size = batch_size
         self._clahe = clahe
+        self._backend = backend
         self._open: dict[str, Segmenter] = {}
         if model != DEFAULT_MODEL:
             choose_models(model, (), targets)
@@ -82,5 +85,7 @@ class Segmenters:
 
     def _segmenter(self, name: str) -> Segmenter:
         if name not in self._open:
-            self._open[name] = open_segmenter(name, device=self._device, batch_size=self._batch_size, clahe=self._clahe)
+            self._open[name] = open_segmenter(
+                name, device=self._device, batch_size=self._batch_size, clahe=self._clahe, backend=self._backend
+            )
         return self._open[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -14,8 +15,12 @@ from metseg import __version__
 from metseg.checkpoints import Checkpoint, ModelCard
 from metseg.checkpoints.store import file_sha256
 from metseg.errors import DataError
+from metseg.events import Event, Finished, drained, relay
 from metseg.inference.backend import ConversionError
+from metseg.inference.converted import ConvertedBackend
 from metseg.inference.export_readme import export_readme, input_channels
+from metseg.inference.onnx_backend import OnnxBackend
+from metseg.inference.openvino_backend import OpenVinoBackend
 from metseg.preprocessing import Preprocessor
 from metseg.study import Sequence
 from metseg.synthetic import synthetic_study
@@ -25,11 +30,10 @@ Form = Literal["onnx", "openvino"]
 DESCRIPTION, EXAMPLE = "network.json", "example.npz"
 #: Slices of the example head that are shown, and their side in pixels.
 _EXAMPLE_SLICES, _EXAMPLE_SIDE = range(2, 6), 128
-_FILES: dict[Form, str] = {"onnx": "network.onnx", "openvino": "network.xml"}
-_PACKAGES: dict[Form, tuple[str, ...]] = {"onnx": ("torch", "onnxruntime"), "openvino": ("torch", "openvino")}
+_BACKENDS: dict[Form, type[ConvertedBackend]] = {"onnx": OnnxBackend, "openvino": OpenVinoBackend}
 
 
-def export_model(checkpoint: Checkpoint, form: Form, folder: Path) -> Path:
+def exporting(checkpoint: Checkpoint, form: Form, folder: Path) -> Iterator[Event[Path]]:
     """Write a network, its description and an example into ``folder``, complete or not at all.
 
     The network is checked against PyTorch before (:mod:`metseg.inference.agreement`). An ensemble is one network.
@@ -45,10 +49,10 @@ def export_model(checkpoint: Checkpoint, form: Form, folder: Path) -> Path:
         (the same for people) and ``example.npz`` (images of a synthetic head, float32 (n, c, height, width), and the
         probabilities that PyTorch gives for them, float32 (n, height, width)).
 
-    Returns
-    -------
-    Path
-        The network's file.
+    Yields
+    ------
+    Progress, Finished
+        The last carries the network's file.
 
     Raises
     ------
@@ -56,39 +60,31 @@ def export_model(checkpoint: Checkpoint, form: Form, folder: Path) -> Path:
         If ``folder`` is not empty.
     ConversionError
         If the network has no such form, or does not answer in it as the original does.
-    MissingExtraError
-        If ONNX or ONNX Runtime is needed and not installed.
+    MetsegError
+        If what will run it is not installed: it is needed for the check.
     """
+    backend = _BACKENDS[form]
+    backend.require("cpu")
     if folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder}: is not empty; give a new folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".metseg-", dir=folder.parent) as temporary:
         made = Path(temporary) / "made"
         made.mkdir()
-        precision = _convert(checkpoint, form, made / _FILES[form])
+        choice = yield from relay(backend.converting(checkpoint, made / backend.file, "cpu"))
+        if not choice.precision:
+            raise ConversionError(choice.reason)
         _write_example(checkpoint, made / EXAMPLE)
-        description = _description(checkpoint, form, precision, made)
+        description = _description(checkpoint, form, choice.precision, made)
         (made / DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         (made / "README.md").write_text(export_readme(checkpoint.card, description), encoding="utf-8")
         if folder.exists():
             folder.rmdir()
         made.rename(folder)
-    return folder / _FILES[form]
+    yield Finished(folder / backend.file)
 
 
-def _convert(checkpoint: Checkpoint, form: Form, path: Path) -> str:
-    """Write the network into ``path``; the fastest precision in which it is exact."""
-    if form == "onnx":
-        from metseg.inference import onnx_conversion
-
-        onnx_conversion.convert_into(path, checkpoint)
-        return "f32"
-    from metseg.inference import openvino_conversion
-
-    choice = openvino_conversion.convert_into(path, checkpoint)
-    if not choice.precision:
-        raise ConversionError(choice.reason)
-    return choice.precision
+export_model = drained(exporting)
 
 
 def _write_example(checkpoint: Checkpoint, path: Path) -> None:
@@ -105,6 +101,7 @@ def _write_example(checkpoint: Checkpoint, path: Path) -> None:
 
 def _description(checkpoint: Checkpoint, form: Form, precision: str, folder: Path) -> dict[str, Any]:
     card: ModelCard = checkpoint.card
+    runtime, _, runtime_version = _BACKENDS[form].runtime().partition(" ")
     return {
         "name": card.name,
         "target": str(card.target),
@@ -130,5 +127,5 @@ def _description(checkpoint: Checkpoint, form: Form, precision: str, folder: Pat
         "preprocessing": card.preprocessing.model_dump(mode="json"),
         "inference": card.inference.model_dump(mode="json"),
         "postprocessing": card.postprocessing.model_dump(mode="json"),
-        "made_with": {"metseg": __version__} | {package: version(package) for package in _PACKAGES[form]},
+        "made_with": {"metseg": __version__, "torch": version("torch"), runtime: runtime_version},
     }

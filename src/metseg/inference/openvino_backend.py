@@ -3,16 +3,69 @@
 from __future__ import annotations
 
 import platform
+import sys
+from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
-from metseg.checkpoints import Checkpoint
 from metseg.errors import MetsegError
-from metseg.inference.backend import DeviceMemoryError
-from metseg.inference.openvino_network import ConvertedNetwork, find_converted, is_converted
+from metseg.inference.converted import ConvertedBackend, Planes, RunNetwork
+from metseg.inference.devices import has_fast_bf16, processor_features
+from metseg.inference.threads import THREADS
+
+if TYPE_CHECKING:
+    import torch
+
+
+class OpenVinoBackend(ConvertedBackend):
+    """OpenVINO on the CPU, in bf16 where the processor is faster with it and the network is as exact."""
+
+    form, file = "OpenVINO", "network.xml"
+
+    @staticmethod
+    def require(device: str) -> None:
+        """See :meth:`ConvertedBackend.require`."""
+        if not can_use(device):
+            raise MetsegError(
+                f"OpenVINO runs on x86 CPUs where it is installed (pip install openvino); the device is {device}"
+            )
+
+    @staticmethod
+    def runtime() -> str:
+        """See :meth:`ConvertedBackend.runtime`."""
+        return f"openvino {version('openvino').partition('-')[0]}"
+
+    @staticmethod
+    @cache
+    def precisions(device: str) -> tuple[str, ...]:
+        """See :meth:`ConvertedBackend.precisions`; asked once, for it starts the whole plugin."""
+        has_bf16 = "BF16" in load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        features = processor_features()
+        return ("bf16", "f32") if has_bf16 and (not features or has_fast_bf16(features)) else ("f32",)
+
+    @staticmethod
+    def write(graph: torch.jit.ScriptModule, images: torch.Tensor, path: Path) -> None:
+        """See :meth:`ConvertedBackend.write`."""
+        openvino = load_openvino()
+        shape = openvino.PartialShape([-1, images.shape[1], -1, -1])
+        model = openvino.convert_model(graph, example_input=images, input=[shape])
+        openvino.save_model(model, path, compress_to_fp16=False)  # its norms would be of fp16, and f32 not exact
+
+    @staticmethod
+    def open(path: Path, precision: str, device: str = "cpu") -> RunNetwork:
+        """See :meth:`ConvertedBackend.open`."""
+        compiled = compile_network(path, precision)
+
+        def run(images: Planes) -> tuple[Planes, Planes]:
+            answers = compiled(images)
+            return np.asarray(answers[0], np.float32), np.asarray(answers[1], np.float32)
+
+        return run
 
 
 def can_use(device: str) -> bool:
@@ -20,62 +73,19 @@ def can_use(device: str) -> bool:
     return device == "cpu" and platform.machine().lower() in {"x86_64", "amd64"} and find_spec("openvino") is not None
 
 
-def must_convert(checkpoint: Checkpoint, device: str) -> bool:
-    """Whether OpenVINO runs on ``device``, and the network was not converted for it yet."""
-    return can_use(device) and not is_converted(checkpoint)
+def load_openvino() -> ModuleType:
+    """Import OpenVINO without its telemetry, which would report every import and conversion to its makers."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # importing it fails, which is expected
+    import openvino
+
+    return cast(ModuleType, openvino)
 
 
-class OpenVinoBackend:
-    """The checkpoint's network as OpenVINO runs it, in bf16 where the processor has it and the network is as exact.
-
-    Parameters
-    ----------
-    checkpoint : Checkpoint
-        Weights and spec; converted unless that was done before, which takes seconds.
-    device : str
-        ``cpu``.
-
-    Raises
-    ------
-    MetsegError
-        If OpenVINO is not installed, or the device is another.
-    ConversionError
-        If the converted network answers as the original does in no precision.
-    """
-
-    def __init__(self, checkpoint: Checkpoint, device: str) -> None:
-        if not can_use(device):
-            raise MetsegError(
-                f"OpenVINO runs on x86 CPUs where it is installed (pip install openvino); the device is {device}"
-            )
-        self.device = device
-        is_new = not is_converted(checkpoint)
-        network = find_converted(checkpoint)
-        self.name = f"openvino {version('openvino').partition('-')[0]} {network.precision}"
-        self.remark = f"{network.reason}; {network.precision} is used" if is_new and network.reason else ""
-        self._network: ConvertedNetwork | None = network
-
-    def probabilities(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """See :class:`metseg.inference.Backend`; of several classes the likeliest counts."""
-        return self._run(images)[0]
-
-    def with_disagreement(
-        self, images: npt.NDArray[np.float32]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """See :class:`metseg.inference.EnsembleBackend`; a single network agrees with itself."""
-        planes, apart = self._run(images)
-        return planes, apart
-
-    def _run(self, images: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        if self._network is None:
-            raise RuntimeError("the backend is closed")
-        try:
-            return self._network.run(images)
-        except RuntimeError as error:
-            if "alloc" not in str(error).lower():
-                raise
-        raise DeviceMemoryError(f"{self.device} is out of memory")
-
-    def close(self) -> None:
-        """Drop the network."""
-        self._network = None
+def compile_network(path: Path, precision: str) -> Any:
+    """An ``openvino.CompiledModel`` of a file, for as many threads as :data:`THREADS` says."""
+    settings = {
+        "INFERENCE_NUM_THREADS": THREADS.count,
+        "INFERENCE_PRECISION_HINT": precision,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    return load_openvino().Core().compile_model(path, "CPU", settings)

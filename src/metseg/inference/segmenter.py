@@ -18,6 +18,7 @@ from metseg.inference.backend import (
     BackendFactory,
     DeviceMemoryError,
     EnsembleBackend,
+    backend_devices,
     backend_factory,
     preparation,
 )
@@ -47,11 +48,11 @@ class Segmenter:
     checkpoint : Checkpoint
         The model.
     device : str
-        ``auto`` or one of :func:`metseg.inference.available_devices`.
+        ``auto`` or one of :func:`metseg.inference.available_devices`; ``dml`` (DirectML) of ONNX Runtime.
     batch_size : int
         Slices per forward pass.
     backend : str or BackendFactory
-        What runs the network: by name, or what makes it.
+        What runs the network: ``auto``, ``torch``, ``openvino`` or ``onnx``, or what makes it.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Segmenter:
         self.checkpoint = checkpoint
         self.batch_size = batch_size
         self._open = backend_factory(backend) if isinstance(backend, str) else backend
-        self._device = resolve_device(device)
+        self._device = resolve_device(device, backend_devices(backend) if isinstance(backend, str) else None)
         self._backend: Backend | None = None
 
     def __enter__(self) -> Self:

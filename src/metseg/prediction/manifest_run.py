@@ -36,12 +36,20 @@ class NetworkSettings:
     device: str = "auto"
     batch_size: int = 16
     clahe: str | None = None
+    backend: str = "auto"
 
     def open(self, targets: tuple[Target, ...]) -> Segmenters:
         """Segmenters of these networks; a named one is loaded at once."""
         from metseg.inference import Segmenters
 
-        return Segmenters(self.model, targets, device=self.device, batch_size=self.batch_size, clahe=self.clahe)
+        return Segmenters(
+            self.model,
+            targets,
+            device=self.device,
+            batch_size=self.batch_size,
+            clahe=self.clahe,
+            backend=self.backend,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +250,7 @@ def _settings_json(networks: NetworkSettings, settings: PredictionSettings) -> d
     from metseg.checkpoints import load_checkpoint
 
     fields: dict[str, Any] = {"metseg": __version__, **asdict(networks), **asdict(settings)}
-    for left_out in ("device", "batch_size", "overwrite"):
+    for left_out in ("device", "batch_size", "backend", "overwrite"):
         del fields[left_out]
     fields["targets"] = [str(target) for target in settings.targets]
     if networks.model != DEFAULT_MODEL:

@@ -12,7 +12,7 @@ import numpy as np
 from metseg import DEFAULT_MODEL
 from metseg.checkpoints import RECOMMENDED, Checkpoint, ModelInfo, choose_models, list_models, load_checkpoint
 from metseg.errors import CheckpointError, DataError
-from metseg.inference import backend_factory, resolve_device
+from metseg.inference import backend_devices, backend_factory, resolve_device
 from metseg.lesions import Target
 from metseg.server.engine.model_thread import ModelThread, SharedNetwork
 from metseg.study import Sequence
@@ -72,7 +72,7 @@ class ModelRegistry:
     """
 
     def __init__(self, default: str, *, device: str, kept: int, batch: int, thread: ModelThread) -> None:
-        self.device = resolve_device(device)
+        self.device = resolve_device(device, backend_devices())
         self._source = default
         self.automatic = default == DEFAULT_MODEL
         self._kept = kept
