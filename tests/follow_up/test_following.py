@@ -10,7 +10,16 @@ from scipy import ndimage
 
 from metseg.errors import DataError
 from metseg.events import Progress, drain
-from metseg.follow_up import Change, FollowUp, Response, change_table_csv, follow_up_document, following, register
+from metseg.follow_up import (
+    Change,
+    FollowUp,
+    Response,
+    carried_provenance,
+    change_table_csv,
+    follow_up_document,
+    following,
+    register,
+)
 from metseg.lesions import label_lesions, measure
 from metseg.study import Geometry, Study
 
@@ -92,6 +101,19 @@ def test_tables_say_what_changed(result: FollowUp) -> None:
     assert len(document["lesions_before"]) == len(document["lesions_after"]) == 4
     assert {one["lesion"] for one in document["lesions_after"]} <= {one["lesion"] for one in document["lesions"]}
     assert result.judgement.response is Response.PROGRESSIVE
+
+
+def test_what_is_registered_is_not_registered_again(pair: Any, result: FollowUp) -> None:
+    again = drain(following(pair.before, pair.after, transform=result.transform))
+    assert again.transform is result.transform
+    assert again.lesions == result.lesions
+
+
+def test_carried_outlines_say_where_they_come_from(result: FollowUp) -> None:
+    about = carried_provenance(result)
+    assert about["carried_from"] == result.before.name
+    assert "not corrected" in about["outlined_by"]
+    assert about["registration"]["matrix"] == [list(row) for row in result.transform.rows]
 
 
 def test_it_can_be_stopped_between_any_two_steps(pair: Any) -> None:

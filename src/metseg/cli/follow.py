@@ -90,7 +90,7 @@ def _write(result: FollowUp, folder: Path, outlined_by: dict[str, dict[str, Any]
     import numpy as np
     import SimpleITK
 
-    from metseg.follow_up import change_table_csv, follow_up_document, write_follow_up_page
+    from metseg.follow_up import carried_provenance, change_table_csv, follow_up_document, write_follow_up_page
     from metseg.study import write_atomically, write_volume
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -101,12 +101,12 @@ def _write(result: FollowUp, folder: Path, outlined_by: dict[str, dict[str, Any]
     ):
         with write_atomically(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    for name, labels, study in (
-        ("before_lesions", result.labels_before, result.before),
-        ("after_lesions", result.labels_after, result.after),
-        ("carried_lesions", result.carried, result.after),
+    for name, labels, study, about in (
+        ("before_lesions", result.labels_before, result.before, None),
+        ("after_lesions", result.labels_after, result.after, None),
+        ("carried_lesions", result.carried, result.after, carried_provenance(result)),
     ):
-        write_volume(folder / f"{name}.nii.gz", labels.astype(np.uint16), study)
+        write_volume(folder / f"{name}.nii.gz", labels.astype(np.uint16), study, about=about)
     write_follow_up_page(folder / "follow_up.pdf", result)
     SimpleITK.WriteTransform(result.transform.itk, str(folder / "later_to_earlier.tfm"))
 

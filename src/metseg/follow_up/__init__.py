@@ -1,11 +1,11 @@
 """Two examinations of one patient: registered, lesions matched, what changed."""
 
 from metseg.follow_up.changes import Change, FollowedLesion, Response, Thresholds, judge_response
-from metseg.follow_up.comparing import FollowUp, following
+from metseg.follow_up.comparing import FollowUp, common_sequence, following
 from metseg.follow_up.matching import Group, match_lesions
 from metseg.follow_up.page import write_follow_up_page
 from metseg.follow_up.registration import Rigid, register
-from metseg.follow_up.tables import change_table_csv, follow_up_document
+from metseg.follow_up.tables import carried_provenance, change_table_csv, follow_up_document
 
 __all__ = [
     "Change",
@@ -15,7 +15,9 @@ __all__ = [
     "Response",
     "Rigid",
     "Thresholds",
+    "carried_provenance",
     "change_table_csv",
+    "common_sequence",
     "follow_up_document",
     "following",
     "judge_response",

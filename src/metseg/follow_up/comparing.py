@@ -52,7 +52,12 @@ class FollowUp:
 
 
 def following(
-    before: Study, after: Study, *, masks: tuple[Labels, Labels] | None = None, thresholds: Thresholds | None = None
+    before: Study,
+    after: Study,
+    *,
+    masks: tuple[Labels, Labels] | None = None,
+    thresholds: Thresholds | None = None,
+    transform: Rigid | None = None,
 ) -> Iterator[Event[FollowUp]]:
     """Register two examinations of one patient, match their lesions, and say what changed.
 
@@ -63,6 +68,8 @@ def following(
     masks : pair of ndarrays of int, shape (z, y, x), optional
         Non-zero inside lesions, of both; by default the studies' own.
     thresholds : Thresholds, optional
+    transform : Rigid, optional
+        From the later examination to the earlier one, if it is known: they are not registered again.
 
     Yields
     ------
@@ -85,9 +92,9 @@ def following(
     assert first is not None and second is not None  # noqa: S101, PT018  (just checked)
     sequence = common_sequence(before, after)
     yield Progress(0, 3, "registering")
-    transform = register(
-        after.voxels[after.channel(sequence)], after.geometry, before.voxels[before.channel(sequence)], before.geometry
-    )
+    if transform is None:
+        fixed, moving = (study.voxels[study.channel(sequence)] for study in (after, before))
+        transform = register(fixed, after.geometry, moving, before.geometry)
     yield Progress(1, 3, "matching lesions")
     earlier, later = label_lesions(first), label_lesions(second)
     to_before = np.linalg.inv(_LPS @ before.geometry.drawn) @ transform.matrix @ (_LPS @ after.geometry.drawn)

@@ -65,13 +65,27 @@ def follow_up_document(result: FollowUp) -> dict[str, Any]:
             "sum_of_target_diameters_before_mm": judgement.sums[0],
             "sum_of_target_diameters_after_mm": judgement.sums[1],
         },
-        "registration": {
-            "kind": "rigid, from the later to the earlier examination, mm, LPS",
-            "matrix": [list(row) for row in result.transform.rows],
-            "mutual_information": -result.transform.metric,
-        },
+        "registration": _registration(result),
         "lesions_before": _parts(result, 0),
         "lesions_after": _parts(result, 1),
+    }
+
+
+def carried_provenance(result: FollowUp) -> dict[str, Any]:
+    """What made :attr:`FollowUp.carried`, as JSON values: nobody has looked at these outlines on the later image."""
+    return {
+        "outlined_by": "earlier outlines, carried to this examination by rigid registration; not corrected",
+        "carried_from": result.before.name,
+        "registration": _registration(result),
+        "metseg": __version__,
+    }
+
+
+def _registration(result: FollowUp) -> dict[str, Any]:
+    return {
+        "kind": "rigid, from the later to the earlier examination, mm, LPS",
+        "matrix": [list(row) for row in result.transform.rows],
+        "mutual_information": -result.transform.metric,
     }
 
 

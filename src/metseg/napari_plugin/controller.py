@@ -128,7 +128,7 @@ class Controller(WorkerMixin):
 
     def _list_images(self) -> None:
         """Offer the viewer's images under the names they have, and again when one of them is renamed."""
-        self._state.images = tuple(_studies(self._viewer))
+        self._state.images = tuple(studies_in(self._viewer))
         self._names.unfollow()
         for choice in self._state.images:
             self._names.follow(choice.layer.events, ("name",), self._list_images)
@@ -336,7 +336,7 @@ class Controller(WorkerMixin):
         self._state.notices = (exporting.report(order, written),)
 
 
-def _studies(viewer: ViewerModel) -> Iterator[LayerChoice]:
+def studies_in(viewer: ViewerModel) -> Iterator[LayerChoice]:
     """One choice for each study of ours, its FLAIR where that is still there, and one for each other image."""
     ours: dict[int, LayerChoice] = {}
     for layer in viewer.layers:

@@ -90,19 +90,22 @@ class Outline:
 
     Attributes
     ----------
-    proposal : ndarray of uint8, shape (z, y, x)
+    proposal : ndarray of int, shape (z, y, x)
         The outline as it was before anybody edited it: the network's, or the mask file's.
     segmentation : Segmentation or None
         The run that made it; ``None`` for an outline that was read from a file.
     image : weak reference or None
         The image layer it was made for.
+    carried : mapping or None
+        Provenance of an outline that was carried from an earlier examination of the patient, as JSON values.
     """
 
     study: Study
-    proposal: npt.NDArray[np.uint8]
+    proposal: npt.NDArray[np.integer[Any]]
     segmentation: Segmentation | None = None
     image: weakref.ref[Any] | None = None
     target: Target | None = None
+    carried: Mapping[str, Any] | None = None
 
 
 def study_layers(study: Study, *, visible: bool = True) -> list[LayerData]:

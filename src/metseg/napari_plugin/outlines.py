@@ -17,6 +17,7 @@ from metseg.napari_plugin.layers import (
     MASK_FILE_KEY,
     Channel,
     Outline,
+    is_auxiliary,
     make_layer,
     proposed_look,
     spacing_in_mm,
@@ -70,13 +71,19 @@ def proposal_of(layer: Labels) -> npt.NDArray[np.integer[Any]] | None:
 
 def is_reference(layer: Labels) -> bool:
     """Whether the layer was read from a mask file."""
-    return proposal_of(layer) is not None and not is_result(layer)
+    return proposal_of(layer) is not None and not is_result(layer) and not is_carried(layer)
 
 
 def is_result(layer: Labels) -> bool:
     """Whether a network made the layer."""
     outline = outline_of(layer)
     return outline is not None and outline.segmentation is not None
+
+
+def is_carried(layer: Labels) -> bool:
+    """Whether the layer was carried from an earlier examination."""
+    outline = outline_of(layer)
+    return outline is not None and outline.carried is not None
 
 
 def is_edited(layer: Labels) -> bool:
@@ -111,6 +118,8 @@ def origin_of(layer: Labels, edited: int, confirmed: int) -> str:
     if outline is not None and outline.segmentation is not None:
         run = outline.segmentation
         parts = [run.model, f"threshold {run.postprocessing.threshold:g}"]
+    elif outline is not None and outline.carried is not None:
+        parts = [f"carried from {outline.carried['carried_from']}"]
     elif is_reference(layer):
         parts = ["reference mask"]
     else:
@@ -146,7 +155,7 @@ def add_outline(viewer: ViewerModel, outcome: Outcome) -> Labels:
         "name": f"lesions ({target}) · {outcome.source.study.name}",
         "metadata": {KEY: _outline(outcome)},
         **proposed_look(target, _colours_on(viewer, outcome.layer)),
-        **_placed_like(outcome.layer, len(grid)),
+        **placed_like(outcome.layer, len(grid)),
     }
     layer: Labels = make_layer((outcome.segmentation.mask.reshape(grid).copy(), look, "labels"))
     viewer.add_layer(layer)
@@ -192,7 +201,7 @@ def outlines_on(viewer: ViewerModel, image: Image) -> Iterator[Labels]:
 
     grid = grid_of(np.shape(image.data[0] if image.multiscale else image.data), rgb=image.rgb)
     for layer in reversed(viewer.layers):
-        if not isinstance(layer, Labels):
+        if not isinstance(layer, Labels) or is_auxiliary(layer):
             continue
         outline = outline_of(layer)
         if layer.data.shape == grid if outline is None else _belongs(outline, image):
@@ -211,7 +220,8 @@ def _outline(outcome: Outcome) -> Outline:
     return Outline(outcome.source.study, mask, outcome.segmentation, weakref.ref(outcome.layer))
 
 
-def _placed_like(image: Image, ndim: int) -> dict[str, Any]:
+def placed_like(image: Image, ndim: int) -> dict[str, Any]:
+    """Where an array of so many axes lies on an image layer, as keywords of a layer."""
     placement: dict[str, Any] = {
         "scale": tuple(image.scale)[-ndim:],
         "translate": tuple(image.translate)[-ndim:],

@@ -109,7 +109,7 @@ def outlined_layer(name: str, data: Any, metadata: dict[str, Any]) -> Outlined:
     return Outlined(study, labels, about, probabilities)
 
 
-def _algorithm_types(labels: npt.NDArray[Any], proposal: npt.NDArray[np.uint8]) -> dict[str, str]:
+def _algorithm_types(labels: npt.NDArray[Any], proposal: npt.NDArray[np.integer[Any]]) -> dict[str, str]:
     """How each lesion was drawn, by its number."""
     found: dict[str, str] = {}
     proposed = label_lesions(proposal)
@@ -155,8 +155,11 @@ def _named(path: str, *suffixes: str) -> Path:
 
 
 def _provenance(entry: object) -> dict[str, Any] | None:
-    """What an outline was made with, if a network made it."""
-    return entry.segmentation.provenance if isinstance(entry, Outline) and entry.segmentation is not None else None
+    """What an outline was made with, if a network made it, or it was carried from an earlier examination."""
+    if not isinstance(entry, Outline):
+        return None
+    carried = None if entry.carried is None else dict(entry.carried)
+    return carried if entry.segmentation is None else entry.segmentation.provenance
 
 
 def _is_turned(matrix: npt.NDArray[np.float64]) -> bool:

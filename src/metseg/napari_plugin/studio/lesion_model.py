@@ -176,7 +176,7 @@ class LesionModel(QAbstractTableModel):
             case Qt.ItemDataRole.DisplayRole:
                 return column.text(row)
             case Qt.ItemDataRole.DecorationRole if index.column() == 0:
-                return _chip(self._colour(row.lesion.id))
+                return chip(self._colour(row.lesion.id))
             case Qt.ItemDataRole.ToolTipRole:
                 return _tooltip(row)
             case Qt.ItemDataRole.TextAlignmentRole:
@@ -237,7 +237,7 @@ class SortedLesions(QSortFilterProxyModel):
         return self.mapFromSource(self._lesions.index(ids.index(lesion), 0)).row()
 
 
-def _chip(colour: QColor) -> QIcon:
+def chip(colour: QColor) -> QIcon:
     """A square that keeps its colour when its row is selected."""
     square = QPixmap(_CHIP, _CHIP)
     square.fill(colour)

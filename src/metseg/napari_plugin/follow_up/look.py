@@ -1,0 +1,104 @@
+"""What a comparison looks like: layers of earlier outlines, lesions' numbers, captions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metseg.follow_up import carried_provenance
+from metseg.napari_plugin.layers import KEY, Outline, placed_metadata
+from metseg.preprocessing.display import display_window
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels, Points
+
+    from metseg.napari_plugin.follow_up.work import Comparison
+
+#: Of the earlier outlines; no network's and no mask file's outlines have it.
+EARLIER_COLOUR = (1.0, 0.45, 0.95, 1.0)
+_CAPTION = "metseg_follow_up"
+_CAPTION_POINTS, _NUMBER_POINTS, _MOST_LETTERS = 11, 11, 24
+
+
+def earlier_image(comparison: Comparison, placed: dict[str, Any]) -> Image:
+    """The earlier examination on the later one's voxels, which lie as ``placed`` says."""
+    from napari.layers import Image
+
+    return Image(
+        comparison.earlier_image,
+        name=f"{comparison.result.before.name} (interpolated)",
+        colormap="gray",
+        contrast_limits=display_window(comparison.earlier_image),
+        metadata=placed_metadata(comparison.result.after.geometry),
+        **placed,
+    )
+
+
+def earlier_outlines(comparison: Comparison, placed: dict[str, Any]) -> Labels:
+    """The earlier outlines as contours, which cannot be drawn on."""
+    from napari.layers import Labels
+    from napari.utils.colormaps import DirectLabelColormap
+
+    layer = Labels(
+        comparison.result.carried,
+        name="earlier outlines",
+        colormap=DirectLabelColormap(color_dict={0: (0.0,) * 4, None: EARLIER_COLOUR}),
+        opacity=0.9,
+        metadata={KEY: "earlier outlines"},
+        **placed,
+    )
+    layer.contour = 1
+    layer.editable = False
+    return layer
+
+
+def lesion_numbers(comparison: Comparison, time: int, placed: dict[str, Any]) -> Points:
+    """Lesions' numbers beside the earlier (0) or later (1) outlines, the same for the same lesion."""
+    from napari.layers import Points
+
+    places, numbers = comparison.numbers[time]
+    return Points(
+        places.reshape(-1, 3),
+        name="numbers of lesions",
+        size=0.1,
+        face_color="transparent",
+        border_color="transparent",
+        features={"number": numbers},
+        text={"string": "{number}", "size": _NUMBER_POINTS, "color": "white", "anchor": "lower_left"},
+        metadata={KEY: "numbers"},
+        **placed,
+    )
+
+
+def carried_outlines(comparison: Comparison, placed: dict[str, Any]) -> Labels:
+    """The earlier outlines as a layer of the later examination to correct, marked as carried from the earlier one."""
+    from napari.layers import Labels
+
+    result = comparison.result
+    labels = result.carried.astype(np.uint8 if result.carried.max(initial=0) <= np.iinfo(np.uint8).max else np.uint16)
+    entry = Outline(result.after, labels.copy(), carried=carried_provenance(result))
+    layer = Labels(
+        labels,
+        name=f"lesions carried from {result.before.name} · {result.after.name}",
+        opacity=0.9,
+        metadata={KEY: entry, **placed_metadata(result.after.geometry)},
+        **placed,
+    )
+    layer.contour = 1
+    return layer
+
+
+def write_caption(viewer: ViewerModel, when: str, name: str = "") -> None:
+    """Write at the upper left of a viewer which examination it shows; ``when`` is empty to take that away."""
+    from napari.components.overlays import TextOverlay
+
+    overlays = viewer.canvas.overlays
+    if when:
+        short = name if len(name) <= _MOST_LETTERS else f"{name[: _MOST_LETTERS - 1]}…"
+        overlays[_CAPTION] = TextOverlay(
+            text=f"{when}\n{short}", position="top_left", font_size=_CAPTION_POINTS, color="white", visible=True
+        )
+    else:
+        overlays.pop(_CAPTION, None)
