@@ -35,7 +35,7 @@ def test_masks_are_compared_and_results_written(metseg: Any, visits: tuple[Path,
     assert "gone" in done.out
     assert "RANO-BM, target lesions:" in done.out
     names = {"follow_up.csv", "follow_up.json", "before_lesions.nii.gz", "after_lesions.nii.gz"}
-    names |= {"carried_lesions.nii.gz", "later_to_earlier.tfm", "follow_up.pdf"}
+    names |= {"carried_lesions.nii.gz", "carried_lesions.json", "later_to_earlier.tfm", "follow_up.pdf"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
     document = json.loads((tmp_path / "out/follow_up.json").read_text(encoding="utf-8"))
     assert document["outlined_by"] == {"before": "P_mask.tif", "after": "P_mask.tif"}
@@ -49,6 +49,30 @@ def test_masks_are_compared_and_results_written(metseg: Any, visits: tuple[Path,
     again = metseg("follow", *visits, "--out", tmp_path / "out")
     assert again.status == 2
     assert "is not empty" in again.err
+
+
+def test_three_examinations_are_followed_with_one_number_for_a_lesion(
+    metseg: Any, visits: tuple[Path, Path], tmp_path: Path
+) -> None:
+    before, after = visits
+    done = metseg("follow", before, before, after, "--out", tmp_path / "out")
+    assert done.status == 0, done.err
+    assert "RANO-BM, target lesions, 3:" in done.out
+    names = {"follow_up.csv", "follow_up.json", "follow_up.pdf", "2_to_1.tfm", "3_to_2.tfm"}
+    names |= {f"{number}_lesions.nii.gz" for number in (1, 2, 3)}
+    for number in (2, 3):
+        names |= {f"{number}_follow_up.pdf", f"{number}_carried_lesions.nii.gz", f"{number}_carried_lesions.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == names
+    lines = (tmp_path / "out/follow_up.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == ",".join(
+        ["lesion,side", *(f"volume_mm3_{one},diameter_mm_{one},change_{one}" for one in (1, 2, 3))]
+    )
+    changes = {tuple(line.split(",")[one] for one in (4, 7, 10)) for line in lines[1:]}
+    assert changes <= {("", "unchanged", "unchanged"), ("", "unchanged", "gone")}
+    assert ("", "unchanged", "gone") in changes
+    one = metseg("follow", before, "--out", tmp_path / "one")
+    assert one.status == 2
+    assert "two examinations are needed" in one.err
 
 
 @pytest.mark.slow

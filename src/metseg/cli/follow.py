@@ -1,4 +1,4 @@
-"""``metseg follow``: two examinations of one patient, lesion by lesion."""
+"""``metseg follow``: two or more examinations of one patient, lesion by lesion."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from metseg import DEFAULT_MODEL
 from metseg.cli.console import out, plain
+from metseg.cli.follow_tracked import show_tracked, write_tracked
 from metseg.cli.options import Device, Labels, Model, Rules, Sequences, Smallest, Threshold, data_of, targets_of
 from metseg.cli.progress import EventBar
 from metseg.errors import DataError
@@ -28,8 +29,10 @@ _COLUMNS = ("lesion", "change", "event", "volume mm³", "", "change", "diameter 
 
 
 def follow(
-    before: Annotated[Path, typer.Argument(metavar="BEFORE", help="The earlier examination: an image, or its folder.")],
-    after: Annotated[Path, typer.Argument(metavar="AFTER", help="The later one.")],
+    examinations: Annotated[
+        list[Path],
+        typer.Argument(metavar="BEFORE AFTER [LATER]...", help="Examinations in order: images, or their folders."),
+    ],
     out_: Annotated[Path, typer.Option("--out", metavar="DIR", help="New or empty folder.")],
     model: Model = DEFAULT_MODEL,
     target: Annotated[
@@ -44,7 +47,7 @@ def follow(
     smallest: Smallest = None,
     predict: Annotated[bool, typer.Option("--predict", help="Outline anew, also where there is a mask.")] = False,
 ) -> None:
-    """Compare two examinations of one patient: new, grown, shrunk, unchanged and gone lesions, with RANO-BM's category.
+    """Compare examinations of one patient: new, grown, shrunk, unchanged and gone lesions, with RANO-BM's category.
 
     Masks beside the images are taken (a corrected outline, a DICOM SEG); where there is none, a network outlines. The
     later examination is registered rigidly with the earlier one; volumes and diameters are measured in each by itself.
@@ -54,23 +57,36 @@ def follow(
     number, carried_lesions.nii.gz (the earlier outlines on the later image, to start correcting from) and
     later_to_earlier.tfm for 3D Slicer.
 
+    Of more than two, each is compared with the one before, and a lesion has one number in all: follow_up.pdf charts
+    volumes and diameters, and what is written of each examination begins with its place, such as 2_lesions.nii.gz.
+
     For research: clinical state and corticosteroids are part of RANO-BM, and not known here.
     """
-    from metseg.follow_up import following
+    from metseg.follow_up import following, tracking
     from metseg.inference import Segmenters
     from metseg.study import read_study
 
+    if len(examinations) < 2:
+        raise DataError("two examinations are needed at least: metseg follow BEFORE AFTER --out DIR")
     if out_.exists() and (not out_.is_dir() or any(out_.iterdir())):
         raise DataError(f"{out_}: is not empty; choose another --out")
-    studies = [read_study(data_of(path, rules, labels, sequences)) for path in (before, after)]
+    studies = [read_study(data_of(path, rules, labels, sequences)) for path in examinations]
     for study in studies:
         if study.geometry.spacing is None:
             raise DataError(f"{study.name}: its spacing is not known; <name>.json beside a TIFF can state it")
     with EventBar() as bar, Segmenters(model, targets_of(target), device=device) as segmenters:
         made = [_mask(study, segmenters, bar, threshold, smallest, predict) for study in studies]
-        result = bar.follow(following(*studies, masks=(made[0][0], made[1][0])), "following")
-    _write(result, out_, {"before": made[0][1], "after": made[1][1]})
-    _show(result)
+        masks = [mask for mask, _ in made]
+        if len(studies) == 2:
+            result = bar.follow(following(*studies, masks=(masks[0], masks[1])), "following")
+        else:
+            tracked = bar.follow(tracking(studies, masks=masks), "following")
+    if len(studies) == 2:
+        _write(result, out_, {"before": made[0][1], "after": made[1][1]})
+        _show(result)
+    else:
+        write_tracked(tracked, out_, [by for _, by in made])
+        show_tracked(tracked)
     plain(out(), f"written to {out_}")
 
 

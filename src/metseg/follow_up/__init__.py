@@ -1,11 +1,19 @@
-"""Two examinations of one patient: registered, lesions matched, what changed."""
+"""Examinations of one patient: registered, lesions matched, what changed."""
 
 from metseg.follow_up.changes import Change, FollowedLesion, Response, Thresholds, judge_response
 from metseg.follow_up.comparing import FollowUp, common_sequence, following
+from metseg.follow_up.course_page import write_course_page
 from metseg.follow_up.matching import Group, match_lesions
 from metseg.follow_up.page import write_follow_up_page
 from metseg.follow_up.registration import Rigid, register
-from metseg.follow_up.tables import carried_provenance, change_table_csv, follow_up_document
+from metseg.follow_up.tables import (
+    carried_provenance,
+    change_table_csv,
+    follow_up_document,
+    tracked_document,
+    tracked_table_csv,
+)
+from metseg.follow_up.tracking import TrackedExaminations, TrackedLesion, tracking
 
 __all__ = [
     "Change",
@@ -15,6 +23,8 @@ __all__ = [
     "Response",
     "Rigid",
     "Thresholds",
+    "TrackedExaminations",
+    "TrackedLesion",
     "carried_provenance",
     "change_table_csv",
     "common_sequence",
@@ -23,5 +33,9 @@ __all__ = [
     "judge_response",
     "match_lesions",
     "register",
+    "tracked_document",
+    "tracked_table_csv",
+    "tracking",
+    "write_course_page",
     "write_follow_up_page",
 ]

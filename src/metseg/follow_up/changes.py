@@ -144,24 +144,50 @@ def judge_response(lesions: Sequence[FollowedLesion], thresholds: Thresholds | N
     candidates = [one for one in lesions if one.measurable_before and one.change is not Change.NOT_COVERED]
     targets = sorted(candidates, key=lambda one: -one.diameters[0])[:MOST_TARGETS]
     before, after = (sum(one.diameters[time] for one in targets) for time in (0, 1))
-    new = [one for one in lesions if one.change is Change.NEW]
-    share = after / before - 1 if before else 0.0
-    longest = max((one.diameter_change for one in targets), default=0.0)
-    said = f"sum of target diameters {before:.1f} mm, then {after:.1f} mm ({share:+.0%})"
-    if new:
-        count = f"{len(new)} new lesion{'s' * (len(new) > 1)}"
-        response, reason = Response.PROGRESSIVE, f"{count}, the longest {max(one.diameters[1] for one in new):.1f} mm"
-    elif not targets:
-        response, reason = Response.NOT_EVALUABLE, "no lesion was measurable before (10 mm)"
-    elif share >= limits.progressive and longest >= limits.absolute:
-        response, reason = Response.PROGRESSIVE, f"{said}, one longer by {longest:.1f} mm"
-    elif after == 0:
-        gone = all(one.change is Change.GONE for one in lesions if one.before)
-        response = Response.COMPLETE if gone else Response.PARTIAL
-        reason = said
-    else:
-        response, reason = Response.PARTIAL if share <= -limits.partial else Response.STABLE, said
+    response, reason = categorise(
+        (before, after),
+        limits,
+        longer=max((one.diameter_change for one in targets), default=0.0),
+        new=[one.diameters[1] for one in lesions if one.change is Change.NEW],
+        gone=all(one.change is Change.GONE for one in lesions if one.before),
+    )
     return Judgement(response, (before, after), tuple(one.number for one in targets), reason)
+
+
+def categorise(
+    sums: Sequence[float], limits: Thresholds, *, longer: float, new: Sequence[float], gone: bool
+) -> tuple[Response, str]:
+    """Find the category of the last of several examinations by RANO-BM, and its reason in a sentence.
+
+    Parameters
+    ----------
+    sums : sequence of float
+        Of the diameters of the targets, mm, by examination: the first is the baseline, the smallest of those before the
+        last the nadir. A baseline of 0 means that there is no target.
+    limits : Thresholds
+    longer : float
+        By how many mm the target that has grown most is longer than it was at its shortest.
+    new : sequence of float
+        Diameters, mm, of the lesions that are new in the last examination.
+    gone : bool
+        No lesion is left.
+    """
+    baseline, nadir, now = sums[0], min(sums[:-1]), sums[-1]
+    more = now / nadir - 1 if nadir else float(now > 0)
+    less = 1 - now / baseline if baseline else 0.0
+    if len(sums) == 2:
+        said = f"sum of target diameters {baseline:.1f} mm, then {now:.1f} mm ({more:+.0%})"
+    else:
+        said = f"sum of target diameters {now:.1f} mm; at baseline {baseline:.1f} mm, smallest before {nadir:.1f} mm"
+    if new:
+        return Response.PROGRESSIVE, f"{len(new)} new lesion{'s' * (len(new) > 1)}, the longest {max(new):.1f} mm"
+    if not baseline:
+        return Response.NOT_EVALUABLE, "no lesion was measurable before (10 mm)"
+    if more >= limits.progressive and longer >= limits.absolute:
+        return Response.PROGRESSIVE, f"{said}, one longer by {longer:.1f} mm"
+    if now == 0:
+        return (Response.COMPLETE if gone else Response.PARTIAL), said
+    return (Response.PARTIAL if less >= limits.partial else Response.STABLE), said
 
 
 def _sum(lesions: Sequence[Lesion], name: str) -> float:

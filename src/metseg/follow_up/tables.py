@@ -9,6 +9,7 @@ from typing import Any
 from metseg import __version__
 from metseg.follow_up.changes import FollowedLesion
 from metseg.follow_up.comparing import FollowUp
+from metseg.follow_up.tracking import TrackedExaminations
 from metseg.lesions import Lesion, lesion_records
 
 #: Names of the columns.
@@ -68,6 +69,41 @@ def follow_up_document(result: FollowUp) -> dict[str, Any]:
         "registration": _registration(result),
         "lesions_before": _parts(result, 0),
         "lesions_after": _parts(result, 1),
+    }
+
+
+def tracked_table_csv(result: TrackedExaminations) -> str:
+    r"""Write one line a lesion, ended by ``\n``: volume, longest diameter and change by examination, counted from 1."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    measures = ("volume_mm3", "diameter_mm", "change")
+    times = range(1, len(result.studies) + 1)
+    writer.writerow(["lesion", "side", *(f"{measure}_{time}" for time in times for measure in measures)])
+    for lesion in result.lesions:
+        known = next(part for parts in lesion.parts for part in parts)
+        row: list[object] = [lesion.number, known.side]
+        for volume, diameter, change in zip(lesion.volumes, lesion.diameters, lesion.changes, strict=True):
+            row += [volume, diameter, change]
+        writer.writerow([_cell(value) for value in row])
+    return text.getvalue()
+
+
+def tracked_document(result: TrackedExaminations) -> dict[str, Any]:
+    """Everything as JSON values: lesions by examination, and each examination with the one before."""
+    return {
+        "purpose": "research use; not a medical device",
+        "software": f"metseg {__version__}",
+        "examinations": [study.name for study in result.studies],
+        "lesions": [
+            {
+                "lesion": lesion.number,
+                "volumes_mm3": list(lesion.volumes),
+                "diameters_mm": list(lesion.diameters),
+                "changes": [None if change is None else str(change) for change in lesion.changes],
+            }
+            for lesion in result.lesions
+        ],
+        "steps": [follow_up_document(step) for step in result.steps],
     }
 
 

@@ -1,0 +1,95 @@
+"""One page (A4, PDF) on several examinations: table, response, and volumes and diameters as a chart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metseg.follow_up.changes import Change
+from metseg.follow_up.tracking import TrackedExaminations, TrackedLesion
+from metseg.reporting.page import begin_page, save_page
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Lesions that are listed and drawn, and examinations that the table has room for.
+_ROWS, _COLUMNS, _LINES = 14, 5, 3
+_NAME = 16
+
+
+def write_course_page(path: str | Path, result: TrackedExaminations) -> None:
+    """Write the page; the lesions that were once largest come first, and of many examinations the last are listed.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to create or replace, ``.pdf`` or ``.png``; its folder must exist.
+    result : TrackedExaminations
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    studies = result.studies
+    ordered = sorted(result.lesions, key=lambda one: -max(one.volumes))
+    times = range(len(studies))[-_COLUMNS:]
+    headings = ["lesion", *(f"{time + 1}: {_short(studies[time].name)}" for time in times)]
+    widths = [0.08, *[0.92 / len(times)] * len(times)]
+    names = list(dict.fromkeys(study.name for study in studies))
+    title = names[0] if len(names) == 1 else f"{names[0]} → {names[-1]}"
+    figure = begin_page(title, _summary(result), headings, [_cells(one, times) for one in ordered[:_ROWS]], widths)
+    shown = sorted(ordered[:_ROWS], key=lambda one: one.number)
+    for place, (heading, values) in enumerate(
+        (("Volume (mm³)", [one.volumes for one in shown]), ("Longest diameter (mm)", [one.diameters for one in shown]))
+    ):
+        axes = figure.add_axes((0.09 + 0.47 * place, 0.2, 0.37, 0.32))
+        _draw(axes, heading, values, shown)
+    save_page(figure, path)
+
+
+def _summary(result: TrackedExaminations) -> str:
+    last = list(enumerate(result.steps, start=2))[-_LINES:]
+    said = [f"{number}: {step.judgement.response} ({step.judgement.reason})" for number, step in last]
+    hidden = len(result.lesions) - _ROWS
+    more = f"; {hidden} smaller lesions are not listed" if hidden > 0 else ""
+    return "\n".join([f"RANO-BM, target lesions alone; baseline: examination 1. Cells: mm³, mm{more}", *said])
+
+
+def _cells(lesion: TrackedLesion, times: Sequence[int]) -> list[str]:
+    cells = [str(lesion.number)]
+    for time in times:
+        change = lesion.changes[time]
+        measured = f"{lesion.volumes[time]:.0f}, {lesion.diameters[time]:.1f}" if lesion.parts[time] else "–"
+        cells.append(measured if change is None else f"{measured}  {change}")
+    return cells
+
+
+def _draw(axes: Axes, heading: str, values: Sequence[tuple[float, ...]], lesions: Sequence[TrackedLesion]) -> None:
+    """One line a lesion, with its number at its end; before it is there, and once it is gone, it has none."""
+    for line, lesion in zip(values, lesions, strict=True):
+        there = [time for time, parts in enumerate(lesion.parts) if parts]
+        new = lesion.changes[there[0]] is Change.NEW
+        gone = Change.GONE in lesion.changes[there[-1] + 1 : there[-1] + 2]
+        times = range(there[0] - new, there[-1] + 1 + gone)
+        (drawn,) = axes.plot([time + 1 for time in times], [line[time] for time in times], marker="o", markersize=3)
+        axes.annotate(
+            str(lesion.number),
+            (there[-1] + 1, line[there[-1]]),
+            xytext=(4, 2),
+            textcoords="offset points",
+            fontsize=7,
+            color=drawn.get_color(),
+        )
+    axes.set_title(heading, fontsize=9, loc="left")
+    axes.set_xticks(range(1, 1 + len(values[0]) if values else 2))
+    axes.set_xlabel("examination", fontsize=8)
+    axes.set_ylim(bottom=0)
+    axes.tick_params(labelsize=8)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
