@@ -178,7 +178,7 @@ def categorise(
     if len(sums) == 2:
         said = f"sum of target diameters {baseline:.1f} mm, then {now:.1f} mm ({more:+.0%})"
     else:
-        said = f"sum of target diameters {now:.1f} mm; at baseline {baseline:.1f} mm, smallest before {nadir:.1f} mm"
+        said = f"sum of targets {now:.1f} mm, baseline {baseline:.1f}, nadir {nadir:.1f}"
     if new:
         return Response.PROGRESSIVE, f"{len(new)} new lesion{'s' * (len(new) > 1)}, the longest {max(new):.1f} mm"
     if not baseline:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metseg.follow_up.changes import Change
 from metseg.follow_up.tracking import TrackedExaminations, TrackedLesion
-from metseg.reporting.page import begin_page, save_page
+from metseg.reporting.page import TABLE_LINE, TABLE_TOP, begin_page, save_page
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 #: Lesions that are listed and drawn, and examinations that the table has room for.
-_ROWS, _COLUMNS, _LINES = 14, 5, 3
+_ROWS, _COLUMNS, _LINES, _LETTERS = 14, 5, 3, 98
 _NAME = 16
+#: Of a chart, and between table and charts, in shares of the page.
+_HEIGHT, _GAP = 0.3, 0.06
 
 
 def write_course_page(path: str | Path, result: TrackedExaminations) -> None:
@@ -40,11 +43,12 @@ def write_course_page(path: str | Path, result: TrackedExaminations) -> None:
     names = list(dict.fromkeys(study.name for study in studies))
     title = names[0] if len(names) == 1 else f"{names[0]} → {names[-1]}"
     figure = begin_page(title, _summary(result), headings, [_cells(one, times) for one in ordered[:_ROWS]], widths)
+    top = TABLE_TOP - TABLE_LINE * (len(ordered[:_ROWS]) + 1) - _GAP
     shown = sorted(ordered[:_ROWS], key=lambda one: one.number)
     for place, (heading, values) in enumerate(
         (("Volume (mm³)", [one.volumes for one in shown]), ("Longest diameter (mm)", [one.diameters for one in shown]))
     ):
-        axes = figure.add_axes((0.09 + 0.47 * place, 0.2, 0.37, 0.32))
+        axes = figure.add_axes((0.09 + 0.47 * place, top - _HEIGHT, 0.37, _HEIGHT))
         _draw(axes, heading, values, shown)
     save_page(figure, path)
 
@@ -52,6 +56,7 @@ def write_course_page(path: str | Path, result: TrackedExaminations) -> None:
 def _summary(result: TrackedExaminations) -> str:
     last = list(enumerate(result.steps, start=2))[-_LINES:]
     said = [f"{number}: {step.judgement.response} ({step.judgement.reason})" for number, step in last]
+    said = [line for text in said for line in textwrap.wrap(text, _LETTERS, subsequent_indent="    ")]
     hidden = len(result.lesions) - _ROWS
     more = f"; {hidden} smaller lesions are not listed" if hidden > 0 else ""
     return "\n".join([f"RANO-BM, target lesions alone; baseline: examination 1. Cells: mm³, mm{more}", *said])

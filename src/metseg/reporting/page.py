@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _INCHES = (8.27, 11.69)
 _ROWS, _PICTURES, _ACROSS = 14, 6, 3
 #: In shares of the page: its margin and width between margins, the table's upper edge, a row of it.
-_LEFT, _WIDTH, _TABLE, _LINE = 0.07, 0.86, 0.88, 0.017
+_LEFT, _WIDTH, TABLE_TOP, TABLE_LINE = 0.07, 0.86, 0.88, 0.017
 _COLOUR = "#ffb000"
 _SOFTWARE = f"metseg {__version__}"
 _HEADINGS = ("lesion", "slices", "volume", "diameter × across", "measurable", "side", "around", "probability", "edge")
@@ -91,8 +91,8 @@ def begin_page(
     shown = [column for column in range(len(headings)) if any(row[column] for row in rows)]
     if shown:
         lines = [[row[column] for column in shown] for row in (headings, *rows)]
-        height, width = _LINE * len(lines), sum(widths[column] for column in shown)
-        axes = figure.add_axes((_LEFT, _TABLE - height, _WIDTH * width, height))
+        height, width = TABLE_LINE * len(lines), sum(widths[column] for column in shown)
+        axes = figure.add_axes((_LEFT, TABLE_TOP - height, _WIDTH * width, height))
         axes.set_axis_off()
         table = axes.table(
             lines,
@@ -114,7 +114,7 @@ def picture_places(rows: int, across: int) -> Iterator[tuple[float, float, float
     gap = 0.02
     width = (_WIDTH - gap * (across - 1)) / across
     height = width * _INCHES[0] / _INCHES[1]
-    bottom = _TABLE - _LINE * (rows + 1) - 0.045 - height
+    bottom = TABLE_TOP - TABLE_LINE * (rows + 1) - 0.045 - height
     while bottom > 0.06:
         for column in range(across):
             yield _LEFT + (width + gap) * column, bottom, width, height

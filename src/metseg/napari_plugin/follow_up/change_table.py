@@ -14,7 +14,7 @@ from metseg.napari_plugin.studio.lesion_model import chip
 
 if TYPE_CHECKING:
     from metseg.follow_up import FollowedLesion
-    from metseg.napari_plugin.follow_up.work import Comparison
+    from metseg.napari_plugin.follow_up.work import ComparedExaminations
 
 _HEADINGS = ("No.", "Change", "Volume (mm³)", "", "Diameter (mm)")
 _TIPS = (
@@ -73,7 +73,7 @@ class ChangeTable(QTreeWidget):
         self.currentItemChanged.connect(self._on_item)
         self.itemClicked.connect(self._on_item)
 
-    def show_comparison(self, comparison: Comparison | None) -> None:
+    def show_comparison(self, comparison: ComparedExaminations | None) -> None:
         """List the lesions of a comparison."""
         with QSignalBlocker(self):
             self.clear()
@@ -105,7 +105,7 @@ class ChangeTable(QTreeWidget):
 class _Line(QTreeWidgetItem):
     """A lesion; sorts by numbers, not by how they are written."""
 
-    def __init__(self, lesion: FollowedLesion, comparison: Comparison | None) -> None:
+    def __init__(self, lesion: FollowedLesion, comparison: ComparedExaminations | None) -> None:
         outlined = comparison is None or comparison.outlined
         super().__init__(_cells(lesion, outlined=outlined))
         self.number = lesion.number

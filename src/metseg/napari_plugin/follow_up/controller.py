@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels, Layer
     from napari.viewer import Viewer
 
-    from metseg.napari_plugin.follow_up.work import Comparison
+    from metseg.napari_plugin.follow_up.work import ComparedExaminations
 
 
 class FollowUpController(WorkerMixin):
@@ -134,7 +134,7 @@ class FollowUpController(WorkerMixin):
         if point.outline not in layers:
             point.outline = layers[0] if layers else None
 
-    # Comparison
+    # ComparedExaminations
 
     def compare(self) -> None:
         """Register, match and measure in a thread, then show both side by side."""
@@ -155,7 +155,7 @@ class FollowUpController(WorkerMixin):
         )
         self._run.start(Activity.RUNNING, "Comparing examinations", self._on_compared, work.comparing, order)
 
-    def _on_compared(self, comparison: Comparison) -> None:
+    def _on_compared(self, comparison: ComparedExaminations) -> None:
         order, first = comparison.order, not self._added
         if order.later not in self._viewer.layers:
             return
@@ -183,7 +183,7 @@ class FollowUpController(WorkerMixin):
         self._show_beside()
         self._watch()
 
-    def _show_later_only(self, comparison: Comparison) -> None:
+    def _show_later_only(self, comparison: ComparedExaminations) -> None:
         """Hide what is of the earlier examination; of the later one show the compared sequence and outlines."""
         after, later = comparison.result.after, self._state.later
         shown = after.channel(comparison.sequence)

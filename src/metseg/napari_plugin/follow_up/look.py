@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Points
 
-    from metseg.napari_plugin.follow_up.work import Comparison
+    from metseg.napari_plugin.follow_up.work import ComparedExaminations
 
 #: Of the earlier outlines; no network's and no mask file's outlines have it.
 EARLIER_COLOUR = (1.0, 0.45, 0.95, 1.0)
@@ -22,7 +22,7 @@ _CAPTION = "metseg_follow_up"
 _CAPTION_POINTS, _NUMBER_POINTS, _MOST_LETTERS = 11, 11, 24
 
 
-def earlier_image(comparison: Comparison, placed: dict[str, Any]) -> Image:
+def earlier_image(comparison: ComparedExaminations, placed: dict[str, Any]) -> Image:
     """The earlier examination on the later one's voxels, which lie as ``placed`` says."""
     from napari.layers import Image
 
@@ -36,7 +36,7 @@ def earlier_image(comparison: Comparison, placed: dict[str, Any]) -> Image:
     )
 
 
-def earlier_outlines(comparison: Comparison, placed: dict[str, Any]) -> Labels:
+def earlier_outlines(comparison: ComparedExaminations, placed: dict[str, Any]) -> Labels:
     """The earlier outlines as contours, which cannot be drawn on."""
     from napari.layers import Labels
     from napari.utils.colormaps import DirectLabelColormap
@@ -54,7 +54,7 @@ def earlier_outlines(comparison: Comparison, placed: dict[str, Any]) -> Labels:
     return layer
 
 
-def lesion_numbers(comparison: Comparison, time: int, placed: dict[str, Any]) -> Points:
+def lesion_numbers(comparison: ComparedExaminations, time: int, placed: dict[str, Any]) -> Points:
     """Lesions' numbers beside the earlier (0) or later (1) outlines, the same for the same lesion."""
     from napari.layers import Points
 
@@ -72,12 +72,12 @@ def lesion_numbers(comparison: Comparison, time: int, placed: dict[str, Any]) ->
     )
 
 
-def carried_outlines(comparison: Comparison, placed: dict[str, Any]) -> Labels:
+def carried_outlines(comparison: ComparedExaminations, placed: dict[str, Any]) -> Labels:
     """The earlier outlines as a layer of the later examination to correct, marked as carried from the earlier one."""
     from napari.layers import Labels
 
     result = comparison.result
-    labels = result.carried.astype(np.uint8 if result.carried.max(initial=0) <= np.iinfo(np.uint8).max else np.uint16)
+    labels = result.carried.astype(np.uint16)
     entry = Outline(result.after, labels.copy(), carried=carried_provenance(result))
     layer = Labels(
         labels,

@@ -11,7 +11,7 @@ from metseg.events import Progress
 from metseg.napari_plugin.state import Activity, LayerChoice
 
 if TYPE_CHECKING:
-    from metseg.napari_plugin.follow_up.work import Comparison
+    from metseg.napari_plugin.follow_up.work import ComparedExaminations
 
 
 @dataclass
@@ -44,7 +44,7 @@ class FollowUpState:
         Image layers, one for each study.
     activity, progress, notices
         What is going on, how far it is, what it had to say.
-    comparison : Comparison or None
+    comparison : ComparedExaminations or None
         What was found last.
     outdated : bool
         Outlines were edited, or others chosen, since.
@@ -62,7 +62,7 @@ class FollowUpState:
     activity: Activity = Activity.IDLE
     progress: Progress = Progress(0, 0)
     notices: tuple[str, ...] = ()
-    comparison: Comparison | None = None
+    comparison: ComparedExaminations | None = None
     outdated: bool = False
     lesion: int = 0
     beside: bool = True

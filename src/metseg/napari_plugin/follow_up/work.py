@@ -31,7 +31,8 @@ def opening(path: Path) -> Iterator[Event[list[list[LayerData]]]]:
     if len(found) > _MOST:
         raise DataError(f"{path.name}: holds {len(found)} examinations; open one of them, or two of one patient")
     loaded = [load(files) for files in found]
-    problems = [problem for one in (*found, *loaded) for problem in one.problems]
+    problems = [problem for files in found for problem in files.problems]
+    problems += [problem for result in loaded for problem in result.problems]
     studies = [study for result in loaded for study in result.studies]
     if not studies:
         raise DataError("\n".join(map(str, problems)) or f"{path.name}: no image here")
@@ -59,7 +60,7 @@ class CompareOrder:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class ComparedExaminations:
     """What was found, and what is shown of it on the later examination's voxels.
 
     Attributes
@@ -98,7 +99,7 @@ class Comparison:
 
 
 @errors_yielded
-def comparing(order: CompareOrder) -> Iterator[Event[Comparison]]:
+def comparing(order: CompareOrder) -> Iterator[Event[ComparedExaminations]]:
     """Register two examinations, match their lesions, and bring the earlier one to the later one's voxels."""
     yield Progress(0, 0, "reading")
     before, after = source_of(order.earlier).study, source_of(order.later).study
@@ -110,7 +111,7 @@ def comparing(order: CompareOrder) -> Iterator[Event[Comparison]]:
     moving = before.voxels[before.channel(sequence)]
     image = result.transform.carry(moving, before.geometry, after.geometry, after.shape, labels=False)
     numbers = number_places(result.carried), number_places(result.labels_after)
-    yield Finished(Comparison(order, result, sequence, image, numbers))
+    yield Finished(ComparedExaminations(order, result, sequence, image, numbers))
 
 
 def number_places(labels: Labels) -> tuple[Labels, Labels]:
