@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from metseg.checkpoints import TrainingRecord
 from metseg.curation import EditStatistics, Status
-from metseg.curation.documents import file_sha256
 from metseg.curation.export import ExportedCase, JournalPosition, Side
 from metseg.errors import DataError
 from metseg.retraining.patients import assign_split
-from metseg.study import SliceFile, StudyFiles
+from metseg.study import SliceFile, StudyFiles, file_sha256
 
 NAMES = st.sets(st.sampled_from([f"{patient}_{visit}" for patient in "abcdef" for visit in (1, 2)]))
 PATTERN = r"([a-f])_\d"

@@ -11,14 +11,13 @@ import torch
 
 from metseg.checkpoints import Checkpoint, load_checkpoint
 from metseg.curation import Project, PromotionResult
-from metseg.curation.documents import file_sha256
 from metseg.curation.export import verify
 from metseg.errors import CheckpointError, DataError
 from metseg.events import EpochFinished, Notice, Progress, StepFinished, drain, from_json, to_json
 from metseg.inference import Segmenter
 from metseg.metrics import score_scan
 from metseg.retraining import PromotionCheck, RetrainingConfig, promote, read_config, read_promotion_check, retrain
-from metseg.study import read_study
+from metseg.study import file_sha256, read_study
 
 pytestmark = pytest.mark.slow
 

@@ -22,7 +22,7 @@ from metseg.checkpoints.card import ModelCard, card_markdown
 from metseg.checkpoints.comparable import Standing, standings
 from metseg.errors import CheckpointError
 from metseg.networks import EnsembleSpec
-from metseg.study import write_atomically
+from metseg.study import file_sha256, write_atomically, write_text
 
 if TYPE_CHECKING:
     import torch
@@ -179,9 +179,7 @@ def save_ensemble(folder: Path, members: Sequence[Checkpoint], card: ModelCard) 
     named = tuple(Member(name=member.path.resolve().parent.name, sha256=member.sha256) for member in members)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / ENSEMBLE_NAME
-    with write_atomically(target) as temporary:
-        content = EnsembleFile(card=card, members=named).model_dump_json(indent=2)
-        temporary.write_text(content + "\n", encoding="utf-8")
+    write_text(target, EnsembleFile(card=card, members=named).model_dump_json(indent=2) + "\n")
     _write_readme(target, card)
     return target
 
@@ -333,16 +331,9 @@ def _load_ensemble(path: Path) -> Checkpoint:
 
 
 def _write_readme(target: Path, card: ModelCard) -> None:
-    with write_atomically(target.parent / "README.md") as temporary:
-        temporary.write_text(card_markdown(card, target.name, file_sha256(target)), encoding="utf-8")
+    write_text(target.parent / "README.md", card_markdown(card, target.name, file_sha256(target)))
 
 
 def _stored(tensor: torch.Tensor) -> torch.Tensor:
     tensor = tensor.detach().cpu().contiguous()
     return tensor.half() if tensor.is_floating_point() and tensor.ndim > 1 else tensor
-
-
-def file_sha256(path: Path) -> str:
-    """The hash of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

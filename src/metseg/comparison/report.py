@@ -9,7 +9,7 @@ from metseg.comparison.figures import SERIES, dice_chart, froc_chart, learning_c
 from metseg.comparison.measurement import Picture
 from metseg.comparison.result import Comparison
 from metseg.comparison.tables import agreement_table, effort_table, lesion_table, patient_table, size_table
-from metseg.study import write_atomically
+from metseg.study import write_text
 
 RESEARCH_USE = "For research. Not a medical device; every outline must be checked by a person."
 
@@ -35,8 +35,7 @@ def write_report(out: Path, comparison: Comparison, pictures: Sequence[Sequence[
         ("report.md", report_markdown(comparison)),
         ("scores.json", comparison.model_dump_json(indent=2) + "\n"),
     ):
-        with write_atomically(out / name) as temporary:
-            temporary.write_text(content, encoding="utf-8")
+        write_text(out / name, content)
 
 
 def report_html(comparison: Comparison, pictures: Sequence[Sequence[Picture]]) -> str:

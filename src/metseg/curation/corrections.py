@@ -14,7 +14,7 @@ from scipy import ndimage
 from metseg.curation.changes import Labels
 from metseg.errors import DataError, UnreadableFileError
 from metseg.lesions import label_lesions
-from metseg.study import MASK_ENDING, Study
+from metseg.study import MASK_ENDING, Study, read_errors
 from metseg.study.formats import Header, stem_of, suffix_of
 from metseg.study.geometry import on_grid
 from metseg.study.mask_files import mask_header, read_mask
@@ -123,10 +123,8 @@ def read_corrections(study: Study, folder: str | Path) -> Corrections:
 
 def _masks_in(folder: Path) -> dict[str, Path]:
     """Mask files by the name of their image, without its suffix and in lower case."""
-    try:
+    with read_errors(folder):
         names = sorted(os.listdir(folder))
-    except OSError as error:
-        raise UnreadableFileError(folder, f"cannot be read: {error.strerror or error}") from error
     found: dict[str, Path] = {}
     for name in names:
         path = folder / name

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from metseg.curation.documents import file_sha256, read_document, write_document
+from metseg.curation.documents import read_document, write_document
 from metseg.curation.record import now, software
 from metseg.curation.state import Sha256
 from metseg.errors import DataError, UnreadableFileError
+from metseg.study import file_sha256
 
 if TYPE_CHECKING:
     from metseg.curation.project import Project

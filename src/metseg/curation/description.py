@@ -13,11 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from metseg.curation.documents import file_sha256
 from metseg.curation.record import now
 from metseg.curation.state import Sha256
 from metseg.errors import DataError, UnreadableFileError
-from metseg.study import Geometry, Sequence, SliceFile, Study, number_slices
+from metseg.study import Geometry, Sequence, SliceFile, Study, file_sha256, number_slices
 from metseg.study.formats import Header, error_of, find_images, read_voxels
 from metseg.study.ifd import MAX_PAGES
 from metseg.study.preflight import MAX_DECODED

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
+import json
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from metseg.errors import DataError, UnreadableFileError
-from metseg.study import write_atomically
+from metseg.errors import UnreadableFileError
+from metseg.study import read_errors, write_errors, write_text
 
 _MAX_BYTES = 64 << 20
-
-_ADVICE = {
-    errno.ENOSPC: "the disk is full; free some space and go on",
-    errno.EDQUOT: "your share of the disk is used up; free some space and go on",
-    errno.EFBIG: "the file may not grow further; raise the limit and go on",
-    errno.EROFS: "the folder is read-only; make it writable and go on",
-    errno.EACCES: "the folder is read-only; make it writable and go on",
-    errno.EPERM: "the folder is read-only; make it writable and go on",
-    errno.ENOENT: "the folder is gone; put it back where it was and go on, or save the labels elsewhere",
-}
 
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -35,11 +24,8 @@ def read_document(path: Path, model: type[Document]) -> Document:
     UnreadableFileError
         If it is missing, damaged, or not such a document.
     """
-    try:
-        with path.open("rb") as file:
-            text = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise UnreadableFileError(path, f"cannot be read: {error.strerror or error}") from error
+    with read_errors(path), path.open("rb") as file:
+        text = file.read(_MAX_BYTES + 1)
     if len(text) > _MAX_BYTES:
         raise UnreadableFileError(path, "too long; it was not read")
     try:
@@ -53,37 +39,12 @@ def read_document(path: Path, model: type[Document]) -> Document:
 
 
 def write_document(path: Path, document: BaseModel) -> None:
-    """Write ``document`` in one step.
-
-    Raises
-    ------
-    DataError
-        If it cannot be written.
-    """
-    text = document.model_dump_json(indent=2) + "\n"
-    try:
-        with write_atomically(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise unwritable(path, error) from error
+    """Write ``document`` in one step; DataError if it cannot be written."""
+    write_text(path, document.model_dump_json(indent=2) + "\n")
 
 
-def file_sha256(path: Path) -> str:
-    """The hash of a file's bytes.
-
-    Raises
-    ------
-    UnreadableFileError
-        If it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UnreadableFileError(path, f"cannot be read: {error.strerror or error}") from error
-
-
-def unwritable(path: Path, error: OSError) -> DataError:
-    """What the user is told when a change could not be kept."""
-    advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
-    return DataError(f"{path}: cannot be written: {advice} (what is on the disk is as it was)")
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` as indented JSON in one step; its folder is made. DataError if it cannot be written."""
+    with write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

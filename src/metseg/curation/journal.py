@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from metseg.curation.documents import unwritable
 from metseg.curation.enums import EntryKind
 from metseg.curation.record import (
     Base,
@@ -29,7 +28,7 @@ from metseg.curation.record import (
     software,
 )
 from metseg.errors import DataError, UnreadableFileError
-from metseg.study import write_atomically
+from metseg.study import read_errors, write_atomically, write_errors
 
 FOLDER = "journal"
 
@@ -72,10 +71,8 @@ def segment_paths(case: Path) -> list[Path]:
         If the folder cannot be listed.
     """
     folder = case / FOLDER
-    try:
+    with read_errors(folder):
         names = [name for name in os.listdir(folder) if name.endswith(".log") and name[:-4].isdecimal()]
-    except OSError as error:
-        raise UnreadableFileError(folder, f"cannot be read: {error.strerror or error}") from error
     return [folder / name for name in sorted(names, key=lambda name: int(name[:-4]))]
 
 
@@ -90,7 +87,7 @@ def read_segment(path: Path) -> Segment:
     frames: list[Frame] = []
     valid = size = 0
     try:
-        with path.open("rb") as file:
+        with read_errors(path), path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             while (frame := read_frame(file, size - valid)) is not None:
                 _check_order(path, frames, frame)
@@ -103,8 +100,6 @@ def read_segment(path: Path) -> Segment:
             f"record {int(path.stem) + len(frames)} is of a later version of metseg; update metseg to open the case"
         )
         raise UnreadableFileError(path, reason) from error
-    except OSError as error:
-        raise UnreadableFileError(path, f"cannot be read: {error.strerror or error}") from error
     if not frames:
         return Segment(path, (), 0, size, "is empty", torn=True)
     return Segment(path, tuple(frames), valid, size)
@@ -140,23 +135,19 @@ def put_aside(segment: Segment | None, later: Sequence[Path]) -> list[Path]:
         If the folder cannot be written to.
     """
     made: list[Path] = []
-    path = Path()
-    try:
-        for path in later:
+    for path in later:
+        with write_errors(path):
             made.append(_aside(path, path.read_bytes()))
             os.replace(path, made[-1])
-        if segment is not None and segment.valid < segment.size:
-            path = segment.path
-            with path.open("r+b") as file:
-                file.seek(segment.valid)
-                tail = file.read()
-                made.append(_aside(path, tail, f"-{segment.valid}"))
-                with write_atomically(made[-1]) as temporary:
-                    temporary.write_bytes(tail)
-                file.truncate(segment.valid)
-                os.fsync(file.fileno())
-    except OSError as error:
-        raise unwritable(path, error) from error
+    if segment is not None and segment.valid < segment.size:
+        with write_errors(segment.path), segment.path.open("r+b") as file:
+            file.seek(segment.valid)
+            tail = file.read()
+            made.append(_aside(segment.path, tail, f"-{segment.valid}"))
+            with write_atomically(made[-1]) as temporary:
+                temporary.write_bytes(tail)
+            file.truncate(segment.valid)
+            os.fsync(file.fileno())
     return made
 
 
@@ -196,18 +187,19 @@ class JournalWriter:
         if seq != self._seq + 1:
             raise DataError(f"{self._path}: was interrupted while it was written; close the case and open it again")
         try:
-            file = self._opened()
-            self._check_size(file)
-            self._half_written = True
-            file.seek(self._size)
-            left = memoryview(data)
-            while left:
-                left = left[file.write(left) :]
-            os.fsync(file.fileno())
-            self._check_in_place(file)
-        except OSError as error:
+            with write_errors(self._path):
+                file = self._opened()
+                self._check_size(file)
+                self._half_written = True
+                file.seek(self._size)
+                left = memoryview(data)
+                while left:
+                    left = left[file.write(left) :]
+                os.fsync(file.fileno())
+                self._check_in_place(file)
+        except DataError:
             self._cut_half()
-            raise unwritable(self._path, error) from error
+            raise
         self._seq = seq
         self._size += len(data)
         self._half_written = False
@@ -224,9 +216,9 @@ class JournalWriter:
         try:
             with write_atomically(path) as temporary:
                 temporary.write_bytes(data)
-        except (DataError, OSError) as error:
+        except DataError:
             if not path.exists():  # else it is in place, and must not have a rival
-                raise error if isinstance(error, DataError) else unwritable(path, error) from error
+                raise
         self.close()
         self._path, self._size = path, len(data)
         self._seq, self.digest = int(path.stem), digest_of(data)

@@ -14,8 +14,18 @@ import numpy.typing as npt
 from metseg.curation.names import safe_name
 from metseg.errors import DataError, UnreadableFileError
 from metseg.events import Event, Finished, Progress, drained
-from metseg.study import Study, read_tiff, stem_of, suffix_of, write_atomically, write_tiff
-from metseg.study.sidecar import read_spacing, sidecar_of, write_spacing
+from metseg.study import (
+    Study,
+    read_spacing,
+    read_tiff,
+    sidecar_of,
+    stem_of,
+    suffix_of,
+    write_atomically,
+    write_errors,
+    write_tiff,
+)
+from metseg.study.sidecar import write_sidecar
 
 #: Bytes of a study's name in the names of files, which may have 255 with number, ending and what is temporary.
 _LONGEST = 160
@@ -73,10 +83,8 @@ def exporting_pairs(
     _refuse_look_alikes(folder, pairs)
     if not overwrite and (there := _there(pairs)):
         raise DataError(f"{there[0]} and {len(there) - 1} more exist already; nothing was written")
-    try:
+    with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be made: {error.strerror or error}") from error
     _note_spacing(study, folder, overwrite=overwrite)
     for done, pair in enumerate(pairs):
         yield Progress(done, len(pairs), pair.image.name)
@@ -148,7 +156,7 @@ def _note_spacing(study: Study, folder: Path, *, overwrite: bool) -> None:
     if spacing is None:
         sidecar_of(stack).unlink()
     else:
-        write_spacing(stack, spacing)
+        write_sidecar(stack, spacing)
 
 
 def _write_image(study: Study, pair: _Pair) -> None:

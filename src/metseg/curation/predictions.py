@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.curation.changes import Labels
-from metseg.curation.documents import unwritable, write_document
+from metseg.curation.documents import write_document
 from metseg.curation.enums import Origin
 from metseg.curation.state import CaseState, PredictionRef, Provenance
 from metseg.errors import DataError, UnreadableFileError
 from metseg.lesions import label_lesions
-from metseg.study import read_tiff, write_tiff
+from metseg.study import read_tiff, write_errors, write_tiff
 
 FOLDER = "predictions"
 _STEPS = 255
@@ -150,10 +150,8 @@ def save_prediction(
         sha256=_digest(stored), provenance=provenance, disagreement=None if apart is None else _digest(apart)
     )
     path = _path(folder, reference.sha256)
-    try:
+    with write_errors(path.parent):
         path.parent.mkdir(exist_ok=True)
-    except OSError as error:
-        raise unwritable(path.parent, error) from error
     write_tiff(path, stored, channels=False)
     if apart is not None:
         write_tiff(_path(folder, _digest(apart)), apart, channels=False)

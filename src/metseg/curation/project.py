@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from metseg.curation.default_model import DefaultModel, read_default_model
 from metseg.curation.description import CaseDescription, describe
-from metseg.curation.documents import read_document, unwritable, write_document
+from metseg.curation.documents import read_document, write_document
 from metseg.curation.earlier_projects import read_description
 from metseg.curation.journal import begin_journal, read_segment, segment_paths
 from metseg.curation.locking import CaseLock
@@ -23,7 +23,7 @@ from metseg.curation.session import CaseSession
 from metseg.curation.summary import CaseSummary, known_records, read_summary
 from metseg.curation.view import CaseView
 from metseg.errors import DataError, UnreadableFileError
-from metseg.study import Study, natural_key
+from metseg.study import Study, natural_key, read_errors, write_errors
 
 FILE = "project.json"
 CASES = "cases"
@@ -62,13 +62,11 @@ class Project:
             If there is something in the folder, or it cannot be made.
         """
         folder = Path(path)
-        try:
+        with write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             if any(not name.startswith(".") for name in os.listdir(folder)):
                 raise DataError(f"{folder}: is not empty; a project needs a folder of its own")
             (folder / CASES).mkdir()
-        except OSError as error:
-            raise unwritable(folder, error) from error
         description = ProjectDescription(id=uuid.uuid4().hex, created=now(), software=software())
         write_document(folder / FILE, description)
         return cls(folder, description)
@@ -117,12 +115,9 @@ class Project:
         """
         description = describe(study, self.path)
         folder = self._place_for(description.name)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
+        with write_errors(folder):
             for name in ("journal", "labels", "predictions"):
-                (folder / name).mkdir(exist_ok=True)
-        except OSError as error:
-            raise unwritable(folder, error) from error
+                (folder / name).mkdir(parents=True, exist_ok=True)
         if not (folder / CASE_FILE).exists():
             _begin(folder, description)
         there = read_description(folder / CASE_FILE, self.path)
@@ -179,10 +174,8 @@ class Project:
 
     def _folders(self) -> list[Path]:
         folder = self.path / CASES
-        try:
+        with read_errors(folder):
             return [folder / name for name in os.listdir(folder) if (folder / name / CASE_FILE).is_file()]
-        except OSError as error:
-            raise UnreadableFileError(folder, f"cannot be read: {error.strerror or error}") from error
 
     def _find(self, name: str) -> tuple[Path, CaseDescription]:
         """Folder and description of a case; a folder is mostly named like its case."""

@@ -13,14 +13,13 @@ import numpy as np
 
 from metseg.curation.changes import Labels, apply_record
 from metseg.curation.description import CaseDescription
-from metseg.curation.documents import file_sha256
 from metseg.curation.drawn import reviewed_slices
 from metseg.curation.enums import EditKind
 from metseg.curation.journal import Segment, put_aside, read_segment, segment_paths
 from metseg.curation.record import Base, DamagedRecordError
 from metseg.curation.state import CaseState
 from metseg.errors import MetsegError, UnreadableFileError
-from metseg.study import read_tiff
+from metseg.study import file_sha256, read_tiff
 
 _ATTEMPTS = 5
 

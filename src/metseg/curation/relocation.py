@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metseg.curation.description import CaseDescription, ImageFile, portable
-from metseg.curation.documents import file_sha256, write_document
+from metseg.curation.documents import write_document
 from metseg.curation.earlier_projects import read_description
 from metseg.curation.locking import CaseLock
 from metseg.curation.project import CASE_FILE, Project
 from metseg.errors import DataError, UnreadableFileError
 from metseg.events import Event, Finished, Progress, drained
+from metseg.study import file_sha256
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from metseg.curation.changes import Change, find_change, put
 from metseg.curation.description import CaseDescription
-from metseg.curation.documents import file_sha256, unwritable
 from metseg.curation.enums import DONE, EditKind, EntryKind, Status
 from metseg.curation.journal import JournalWriter, begin_journal, segment_path
 from metseg.curation.locking import CaseLock
@@ -28,7 +27,7 @@ from metseg.curation.state import CaseState, Provenance
 from metseg.curation.summary import known_records, write_summary
 from metseg.curation.view import CaseView
 from metseg.errors import DataError
-from metseg.study import write_tiff
+from metseg.study import file_sha256, write_errors, write_tiff
 
 #: A snapshot is taken after so many records, or so many bytes of them.
 SNAPSHOT_RECORDS = 200
@@ -332,10 +331,8 @@ class CaseSession(CaseView):
         if self._edited:
             name = f"labels/{self._state.seq:06d}.tif"
             path = self.folder / name
-            try:
+            with write_errors(path.parent):
                 path.parent.mkdir(exist_ok=True)
-            except OSError as error:
-                raise unwritable(path.parent, error) from error
             write_tiff(path, self._labels, channels=False)
             base = base.model_copy(update={"snapshot": name, "sha256": file_sha256(path)})
         record = self._record(EntryKind.SNAPSHOT, None, base=base, prev=writer.digest)

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from metseg.curation.enums import Origin
 from metseg.lesions import Lesion, Midline, lesion_table_csv, measure
-from metseg.study import write_atomically
+from metseg.study import write_text
 
 _COLUMNS = ("uncertainty", "disagreement", "edited", "origin", "first_slice_number", "last_slice_number")
 
@@ -153,8 +153,7 @@ def write_lesion_rows(rows: Iterable[LesionRow], path: str | Path, target: str =
     DataError
         If the file cannot be written.
     """
-    with write_atomically(path) as temporary:
-        temporary.write_text(lesion_rows_csv(rows, target), encoding="utf-8")
+    write_text(path, lesion_rows_csv(rows, target))
 
 
 def binary_entropy(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

@@ -13,7 +13,6 @@ import numpy as np
 
 from metseg import __version__
 from metseg.checkpoints import Checkpoint, ModelCard
-from metseg.checkpoints.store import file_sha256
 from metseg.errors import DataError
 from metseg.events import Event, Finished, drained, relay
 from metseg.inference.backend import ConversionError
@@ -22,7 +21,7 @@ from metseg.inference.export_readme import export_readme, input_channels
 from metseg.inference.onnx_backend import OnnxBackend
 from metseg.inference.openvino_backend import OpenVinoBackend
 from metseg.preprocessing import Preprocessor
-from metseg.study import Sequence
+from metseg.study import Sequence, file_sha256
 from metseg.synthetic import synthetic_study
 
 Form = Literal["onnx", "openvino"]

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from metseg.checkpoints import Checkpoint
 from metseg.errors import UnreadableFileError
 from metseg.networks import EnsembleSpec
-from metseg.study import DataFolder, Sequence, read_rules, write_atomically
+from metseg.study import DataFolder, Sequence, read_rules, write_text
 from metseg.training import TrainingConfig
 
 FILE = "retraining.json"
@@ -129,8 +129,7 @@ def command_arguments(config: RetrainingConfig, *, resume: bool = False) -> list
 def write_config(config: RetrainingConfig) -> None:
     """Make the folder of a retraining and its settings in it."""
     config.out.mkdir(parents=True, exist_ok=True)
-    with write_atomically(config.out / FILE) as temporary:
-        temporary.write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_text(config.out / FILE, config.model_dump_json(indent=2) + "\n")
 
 
 def child_training(config: RetrainingConfig, parent: Checkpoint) -> TrainingConfig:

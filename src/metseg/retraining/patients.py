@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from metseg.checkpoints import TrainingRecord
-from metseg.curation.documents import file_sha256
 from metseg.curation.export import ExportedCase, Side
 from metseg.curation.export.splitting import patients_of
 from metseg.errors import DataError
-from metseg.study import StudyFiles
+from metseg.study import StudyFiles, file_sha256
 from metseg.training import Split
 
 Found = Mapping[str, Sequence[StudyFiles]]

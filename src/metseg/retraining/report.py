@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from metseg.retraining.promotion import FILE, ModelScores, PromotionCheck
-from metseg.study import write_atomically
+from metseg.study import write_text
 
 PAGE = "gate.md"
 
@@ -14,8 +14,7 @@ PAGE = "gate.md"
 def write_promotion_check(out: Path, promotion: PromotionCheck) -> None:
     """Write ``gate.md`` and then ``gate.json``, each in one step."""
     for name, text in ((PAGE, promotion_markdown(promotion)), (FILE, promotion.model_dump_json(indent=2) + "\n")):
-        with write_atomically(out / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(out / name, text)
 
 
 def promotion_markdown(promotion: PromotionCheck) -> str:

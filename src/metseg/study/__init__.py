@@ -1,7 +1,15 @@
 """A study: voxels, which sequence each channel is, mask, geometry, and where it came from."""
 
 from metseg.study.discovery import MASK_ENDING, StudyFiles, find_studies
-from metseg.study.files import flush_folder, sweep_leftovers, write_atomically
+from metseg.study.files import (
+    file_sha256,
+    flush_folder,
+    read_errors,
+    sweep_leftovers,
+    write_atomically,
+    write_errors,
+    write_text,
+)
 from metseg.study.formats import stem_of, suffix_of, suffixes
 from metseg.study.formats.writing import is_as_written, write_volume, writer_of
 from metseg.study.geometry import Geometry, Known, reorder
@@ -24,7 +32,7 @@ from metseg.study.numbering import listed_slices, number_slices, slice_numbers
 from metseg.study.reading import Loaded, load, read_study
 from metseg.study.rules_file import RULES_FILE, DataFolder, NameRules, parse_labels, read_rules
 from metseg.study.same_images import is_blank, joined
-from metseg.study.sidecar import read_pixels_hash, read_spacing, sidecar_of, write_spacing
+from metseg.study.sidecar import read_pixels_hash, read_spacing, sidecar_of
 from metseg.study.tiff import read_tiff, write_tiff
 
 __all__ = [
@@ -51,6 +59,7 @@ __all__ = [
     "StudyFiles",
     "StudyInspection",
     "assumed_sequences",
+    "file_sha256",
     "find_studies",
     "flush_folder",
     "inspect",
@@ -69,6 +78,7 @@ __all__ = [
     "read_spacing",
     "read_study",
     "read_tiff",
+    "read_errors",
     "sidecar_of",
     "slice_numbers",
     "stem_of",
@@ -76,8 +86,9 @@ __all__ = [
     "suffixes",
     "sweep_leftovers",
     "write_atomically",
-    "write_spacing",
+    "write_text",
     "write_tiff",
     "write_volume",
     "writer_of",
+    "write_errors",
 ]

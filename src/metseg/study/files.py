@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import platform
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from metseg.errors import DataError
+from metseg.errors import DataError, UnreadableFileError
 
 #: How the names of unfinished files begin; hidden, so that no reader takes them for data.
 TEMPORARY_PREFIX = ".metseg-tmp-"
@@ -22,6 +23,39 @@ TEMPORARY_PREFIX = ".metseg-tmp-"
 _NAME = re.compile(re.escape(TEMPORARY_PREFIX) + r"([0-9a-f]{8})-([0-9]+)-[0-9a-f]{8}-")
 _DAY = 86_400.0
 _MAX_TAIL = 40
+#: What is wrong, and what a user can do about it.
+_ADVICE = {
+    errno.ENOSPC: "the disk is full; free some space and go on",
+    errno.EDQUOT: "your share of the disk is used up; free some space and go on",
+    errno.EFBIG: "the file may not grow further; raise the limit and go on",
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "the folder is read-only; make it writable and go on"),
+    errno.ENOENT: "the folder is gone; put it back where it was and go on, or save elsewhere",
+}
+
+
+@contextlib.contextmanager
+def read_errors(path: str | Path) -> Iterator[None]:
+    """Turn an OSError into an UnreadableFileError of ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise UnreadableFileError(path, f"cannot be read: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def write_errors(path: str | Path) -> Iterator[None]:
+    """Turn an OSError into a DataError that says why ``path`` cannot be written, and what can be done about it."""
+    try:
+        yield
+    except OSError as error:
+        why = ": ".join(filter(None, (error.strerror or str(error), _ADVICE.get(error.errno or 0))))
+        raise DataError(f"{path}: cannot be written: {why} (what is on the disk is as it was)") from error
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hex; UnreadableFileError if they cannot be read."""
+    with read_errors(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
@@ -44,29 +78,31 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     DataError
-        If the folder does not exist or may not be written to, or the disk is full.
+        If the folder does not exist or may not be written to, the disk is full, or the block raises an OSError.
     """
     target = Path(os.path.realpath(path))
     _sweep_once(target.parent)
     name = f"{TEMPORARY_PREFIX}{_host()}-{os.getpid()}-{secrets.token_hex(4)}-{target.name[-_MAX_TAIL:]}"
     temporary = target.with_name(name)
-    try:
+    with write_errors(path):
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        if target.exists():
-            shutil.copymode(target, temporary)
-    except OSError as error:
-        raise _unwritable(path, error) from error
     try:
-        yield temporary
-        try:
-            _flush(temporary)
+        with write_errors(path):
+            if target.exists():
+                shutil.copymode(target, temporary)
+            yield temporary
+            _flush(temporary, os.O_RDWR)
             os.replace(temporary, target)
             flush_folder(target.parent)
-        except OSError as error:
-            raise _unwritable(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write UTF-8 in one step, lines ended by line feeds; DataError if it cannot be written."""
+    with write_atomically(path) as temporary:
+        temporary.write_bytes(text.encode())
 
 
 def sweep_leftovers(folder: str | Path) -> list[Path]:
@@ -125,8 +161,8 @@ def _host() -> str:
     return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDWR)
+def _flush(path: Path, mode: int) -> None:
+    handle = os.open(path, mode)
     try:
         os.fsync(handle)
     finally:
@@ -135,14 +171,5 @@ def _flush(path: Path) -> None:
 
 def flush_folder(folder: Path) -> None:
     """Put the names of what was made or moved in a folder on the disk, where the system can do that."""
-    if os.name != "posix":  # a folder cannot be opened for this elsewhere
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _unwritable(path: str | Path, error: OSError) -> DataError:
-    return DataError(f"{path}: cannot be written: {error.strerror or error}")
+    if os.name == "posix":  # elsewhere a folder cannot be opened for this
+        _flush(folder, os.O_RDONLY)

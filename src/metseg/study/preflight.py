@@ -18,6 +18,7 @@ import numpy.typing as npt
 from metseg.errors import UnreadableFileError
 from metseg.study.arrangement import Arrangement, ArrangementError, arrange
 from metseg.study.codecs import COMPRESSIONS, PICTURES, PREDICTED
+from metseg.study.files import read_errors
 from metseg.study.ifd import ByteOrder, Directory, TiffFileHandle, open_regular
 from metseg.study.pageformat import PALETTE, RGB, WHITE_IS_ZERO, PageFormat, page_format, page_palette
 
@@ -125,11 +126,8 @@ def preflight(path: str | Path, channels: int | None = None) -> TiffHeader:
         If it declares more than is unpacked.
     """
     path = Path(path)
-    with open_regular(path) as file:
-        try:
-            return _header(TiffFileHandle(path, file), channels)
-        except OSError as error:
-            raise UnreadableFileError(path, f"cannot be read: {error.strerror or error}") from error
+    with read_errors(path), open_regular(path) as file:
+        return _header(TiffFileHandle(path, file), channels)
 
 
 def page_count(path: Path, most: int = 2) -> int:

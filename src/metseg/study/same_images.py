@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Seq
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
 from metseg.errors import DataError, UnreadableFileError
+from metseg.study.files import file_sha256
 from metseg.study.ifd import open_regular
 from metseg.study.tiff import read_tiff
 
 _SAMPLE = 4096
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ def find_twins(studies: Seq[Seq[Path]]) -> list[Twins]:
         for path in files:
             if (sample := _sample(path)) is not None:
                 alike[sample].append((index, path))
-    equal: dict[bytes, dict[int, Path]] = defaultdict(dict)
+    equal: dict[str, dict[int, Path]] = defaultdict(dict)
     for places in alike.values():
         if len({index for index, _ in places}) > 1:
             for index, path in places:
-                if (digest := _digest(path)) is not None:
-                    equal[digest].setdefault(index, path)
+                with suppress(UnreadableFileError):
+                    equal[file_sha256(path)].setdefault(index, path)
     shared: dict[tuple[int, int], list[Path]] = defaultdict(list)
     for places_of in equal.values():
         for pair in combinations(sorted(places_of), 2):
@@ -70,17 +70,6 @@ def _sample(path: Path) -> tuple[int, bytes] | None:
             return size, file.read(_SAMPLE)
     except (OSError, UnreadableFileError):
         return None
-
-
-def _digest(path: Path) -> bytes | None:
-    digest = hashlib.blake2b(digest_size=16)
-    try:
-        with open_regular(path) as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-    except (OSError, UnreadableFileError):
-        return None
-    return digest.digest()
 
 
 def is_blank(path: Path) -> bool:

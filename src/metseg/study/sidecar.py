@@ -9,13 +9,12 @@ See "dataset_format.md" in the documentation of nnU-Net (Isensee et al. 2021, do
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from metseg.errors import DataError, UnreadableFileError
-from metseg.study.files import write_atomically
+from metseg.study.files import read_errors, write_text
 from metseg.study.ifd import open_regular
 
 Spacing = tuple[float, float, float]
@@ -79,13 +78,10 @@ def read_pixels_hash(path: Path, key: str = PIXELS_KEY) -> str | None:
 
 def _content(sidecar: Path) -> Any:
     """What a sidecar holds; ``None`` if there is none."""
-    if not os.path.isfile(sidecar):
+    if not sidecar.is_file():
         return None
-    try:
-        with open_regular(sidecar) as file:
-            text = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise UnreadableFileError(sidecar, f"cannot be read: {error.strerror or error}") from error
+    with read_errors(sidecar), open_regular(sidecar) as file:
+        text = file.read(_MAX_BYTES + 1)
     if len(text) > _MAX_BYTES:
         raise UnreadableFileError(sidecar, "too long for a spacing; it was not read")
     try:
@@ -118,13 +114,7 @@ def write_sidecar(path: Path, spacing: Sequence[float] | None = None, about: Map
         raise DataError(f"{path}: spacing {spacing} is not three lengths (z, y, x) in mm")
     else:
         content["spacing"] = [float(value) for value in spacing]
-    with write_atomically(sidecar_of(path)) as temporary:
-        temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
-
-
-def write_spacing(path: Path, spacing: Sequence[float]) -> None:
-    """Write a sidecar that says nothing but the spacing, see :func:`write_sidecar`."""
-    write_sidecar(path, spacing)
+    write_text(sidecar_of(path), json.dumps(content) + "\n")
 
 
 def _is_length(value: object) -> bool:

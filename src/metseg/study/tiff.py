@@ -208,20 +208,17 @@ def write_tiff(
         write_sidecar(path, spacing, hashed)
     from tifffile import TiffWriter
 
-    try:
-        with write_atomically(path) as temporary, TiffWriter(temporary) as writer:
-            for page in data:
-                writer.write(
-                    page,
-                    photometric="rgb" if channels else "minisblack",
-                    compression="zlib",
-                    predictor=data.dtype.kind == "f" or data.dtype.itemsize <= 4,
-                    metadata=None,
-                    software=False,
-                    maxworkers=1,
-                )
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+    with write_atomically(path) as temporary, TiffWriter(temporary) as writer:
+        for page in data:
+            writer.write(
+                page,
+                photometric="rgb" if channels else "minisblack",
+                compression="zlib",
+                predictor=data.dtype.kind == "f" or data.dtype.itemsize <= 4,
+                metadata=None,
+                software=False,
+                maxworkers=1,
+            )
 
 
 def pixels_hash(pages: npt.NDArray[Any]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from metseg.errors import DataError
-from metseg.study import write_atomically
+from metseg.study import write_text
 
 
 class Split(BaseModel):
@@ -104,5 +104,4 @@ def read_split(path: Path, patients: Iterable[str], joined: Joined | None = None
 def write_split(path: Path, split: Split) -> None:
     """Write ``split`` as indented JSON, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with write_atomically(path) as temporary:
-        temporary.write_text(split.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_text(path, split.model_dump_json(indent=2) + "\n")

@@ -16,7 +16,7 @@ from metseg.checkpoints import Checkpoint
 from metseg.errors import DataError, MissingExtraError
 from metseg.events import Event, Finished, Notice, Progress
 from metseg.inference import resolve_device
-from metseg.study import write_atomically
+from metseg.study import write_atomically, write_text
 from metseg.training.config import TrainingConfig
 from metseg.training.dataset import Folders, joined_patients, masked_patients, prepare_patients
 from metseg.training.prepared_study import PreparedStudy
@@ -164,8 +164,7 @@ def tune(
     rows = _rows(record)
     winner = _winner(rows)
     best = space.config(winner.settings).model_copy(update={"threshold": winner.threshold})
-    with write_atomically(out / BEST) as temporary:
-        temporary.write_text(best.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_text(out / BEST, best.model_dump_json(indent=2) + "\n")
     yield Finished(TuningResult(best, out / BEST, winner, rows))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from metseg.curation.changes import Labels
-from metseg.curation.export.json_files import write_json, write_text
+from metseg.curation.documents import write_json
 from metseg.curation.export.manifest import ExportedCase, Role, SplitRule
 from metseg.curation.export.volumes import (
     check_placement,
@@ -26,7 +26,7 @@ from metseg.curation.export.volumes import (
 from metseg.curation.export.workspace import StagedFile
 from metseg.curation.record import software
 from metseg.study import Sequence as MrSequence
-from metseg.study import Study
+from metseg.study import Study, write_text
 
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9]+")
 _SUFFIXES = {

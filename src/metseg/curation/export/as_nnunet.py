@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from metseg.curation.changes import Labels
-from metseg.curation.export.json_files import write_json
+from metseg.curation.documents import write_json
 from metseg.curation.export.manifest import ExportedCase, Role, Side, SplitRule
 from metseg.curation.export.splitting import folds_of
 from metseg.curation.export.volumes import check_placement, study_from_volumes, unknown_spacing_remark, write_volume

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from metseg.curation.changes import Labels
-from metseg.curation.export.json_files import write_json
+from metseg.curation.documents import write_json
 from metseg.curation.export.manifest import ExportedCase, Role, Side, SplitRule
 from metseg.curation.export.workspace import StagedFile
 from metseg.curation.names import safe_name

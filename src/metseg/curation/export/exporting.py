@@ -11,10 +11,10 @@ from pathlib import Path
 
 from metseg.curation.case_images import read_images
 from metseg.curation.description import CaseDescription
+from metseg.curation.documents import write_json
 from metseg.curation.enums import Status
 from metseg.curation.export.card import card
 from metseg.curation.export.croissant import croissant
-from metseg.curation.export.json_files import write_json, write_text
 from metseg.curation.export.layouts import LAYOUTS, LayoutWriter
 from metseg.curation.export.manifest import (
     ExportedCase,
@@ -32,7 +32,7 @@ from metseg.curation.project import Project
 from metseg.curation.record import software
 from metseg.errors import DataError
 from metseg.events import Event, Finished, Notice, Progress, drained
-from metseg.study import is_blank, joined
+from metseg.study import is_blank, joined, write_text
 
 CARD, CROISSANT = "README.md", "croissant.json"
 

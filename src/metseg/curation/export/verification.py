@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from metseg.curation.documents import file_sha256
 from metseg.curation.export.manifest import FILE, read_manifest
 from metseg.curation.export.workspace import FOLDER, has_unfinished
 from metseg.errors import DataError, UnreadableFileError
 from metseg.events import Event, Finished, Progress, drained
+from metseg.study import file_sha256
 
 
 @dataclass(frozen=True, slots=True)

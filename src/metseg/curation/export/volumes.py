@@ -8,7 +8,6 @@ header says so: both transform codes and the units are 0 (NIfTI-1 header, fields
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +15,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from metseg.curation.documents import unwritable
 from metseg.curation.export.manifest import ExportedCase
 from metseg.errors import DataError
-from metseg.study import Geometry, Study, read_study, reorder, write_atomically, write_tiff
+from metseg.study import Geometry, Study, read_study, reorder, write_errors, write_tiff
 from metseg.study.formats import header_of, mask_volume, read_voxels
+from metseg.study.formats.writing import write_nifti
 
 ORIENTATION = "not stated by the source; slices taken as axial, radiological, the lowest first"
-_COMPRESSION = 6
 
 
 def orientation_of(geometry: Geometry) -> str:
@@ -48,19 +46,10 @@ def check_placement(cases: Sequence[ExportedCase]) -> None:
 
 
 def write_volume(path: Path, voxels: npt.NDArray[np.generic], geometry: Geometry) -> None:
-    """Write voxels, shape (z, y, x), as ``.nii.gz``; the same voxels give the same bytes.
-
-    Raises
-    ------
-    DataError
-        If it cannot be written.
-    """
-    try:
+    """Write voxels, shape (z, y, x), as ``.nii.gz``; the same voxels give the same bytes."""
+    with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with write_atomically(path) as temporary:
-            temporary.write_bytes(gzip.compress(mask_volume(voxels, geometry), _COMPRESSION, mtime=0))
-    except OSError as error:
-        raise unwritable(path, error) from error
+    write_nifti(path, mask_volume(voxels, geometry))
 
 
 def unknown_spacing_remark(names: list[str], reader: str) -> list[str]:
@@ -92,9 +81,7 @@ def study_from_volumes(channels: list[Path], case: ExportedCase, folder: Path) -
         raise DataError(f"{case.name}: the volumes of its channels are not of the size that the manifest states")
     pages = volumes[0] if len(volumes) == 1 else np.stack(volumes, axis=-1)
     path = folder / f"{case.stem}.tif"
-    try:
+    with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(folder, error) from error
     write_tiff(path, pages, channels=len(volumes) > 1, spacing=case.spacing)
     return replace(read_study(path, case.sequences), name=case.name, geometry=case.geometry)

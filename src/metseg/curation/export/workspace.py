@@ -20,10 +20,10 @@ from typing import Literal, Self
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field
 
-from metseg.curation.documents import file_sha256, read_document, unwritable, write_document
+from metseg.curation.documents import read_document, write_document
 from metseg.curation.export.manifest import FILE, ExportedCase, ExportedFile, Layout, Manifest, Role, read_manifest
-from metseg.errors import DataError, UnreadableFileError
-from metseg.study import flush_folder, sweep_leftovers
+from metseg.errors import DataError
+from metseg.study import file_sha256, flush_folder, read_errors, sweep_leftovers, write_errors
 
 FOLDER = ".metseg-export"
 
@@ -94,13 +94,12 @@ class Workspace:
             writes there, or if it cannot be written to.
         """
         self._refuse_foreign()
-        try:
+        with write_errors(self._out):
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise DataError(f"{self._out}: another export is writing there") from error
-        except OSError as error:
-            raise unwritable(self._out, error) from error
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout as error:
+                raise DataError(f"{self._out}: another export is writing there") from error
         try:
             self._begin()
         except BaseException:
@@ -123,11 +122,9 @@ class Workspace:
     def staging(self) -> Path:
         """An empty folder to make files in; :meth:`commit` brings them to their places."""
         folder = self._folder / _STAGING
-        try:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        with write_errors(folder):
             folder.mkdir()
-        except OSError as error:
-            raise unwritable(folder, error) from error
         return folder
 
     def commit(self, made: Sequence[StagedFile], case: ExportedCase | None = None) -> tuple[ExportedFile, ...]:
@@ -149,15 +146,13 @@ class Workspace:
         self._note(case.model_copy(update={"files": files}) if case else None, files)
         if moving:
             self._reopen()
-        try:
+        with write_errors(self._out):
             for file in sorted(moving, key=lambda file: file.role is Role.IMAGE):
                 target = self._out / file.path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(staging / file.path, target)
             for folder in {(self._out / file.path).parent for file in moving}:
                 flush_folder(folder)
-        except OSError as error:
-            raise unwritable(self._out, error) from error
         return files
 
     def remove_others(self, wanted: Iterable[ExportedFile]) -> None:
@@ -176,10 +171,8 @@ class Workspace:
         if old:
             self._reopen()
         for path in sorted(old):
-            try:
+            with write_errors(self._out / path):
                 (self._out / path).unlink(missing_ok=True)
-            except OSError as error:
-                raise unwritable(self._out / path, error) from error
             with contextlib.suppress(OSError):  # stops at the first folder in which there is something
                 for folder in (self._out / path).parents:
                     if folder == self._out:
@@ -273,10 +266,8 @@ class Workspace:
 
     def _reopen(self) -> None:
         """What follows changes the export: it is not finished any more."""
-        try:
+        with write_errors(self._out / FILE):
             (self._out / FILE).unlink(missing_ok=True)
-        except OSError as error:
-            raise unwritable(self._out / FILE, error) from error
 
     def _hash(self, path: str) -> str | None:
         target = self._out / path
@@ -293,7 +284,5 @@ class Workspace:
 
 def has_unfinished(out: Path) -> bool:
     """Whether an export was begun in ``out`` and not finished."""
-    try:
+    with read_errors(out):
         return not (out / FILE).exists() and (out / FOLDER / _PLAN).exists()
-    except OSError as error:
-        raise UnreadableFileError(out, f"cannot be read: {error.strerror or error}") from error

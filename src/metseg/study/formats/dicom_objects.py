@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from scipy import ndimage
 
 from metseg import __version__
 from metseg.errors import DataError
-from metseg.study.files import write_atomically
+from metseg.study.files import file_sha256, write_atomically
 from metseg.study.formats.dicom import DicomReader
 from metseg.study.formats.dicom_frames import Frame, acquisition_of
 from metseg.study.formats.finding import named
@@ -224,18 +223,8 @@ def described(about: Mapping[str, Any], what: str) -> str:
 
 
 def write_dataset(path: Path, data: Any, about: Mapping[str, Any] | None) -> None:
-    """Write a DICOM file whole or not at all, and ``about`` beside it with the file's hash.
-
-    Raises
-    ------
-    DataError
-        If it cannot be written.
-    """
-    try:
-        with write_atomically(path) as temporary:
-            data.save_as(temporary, enforce_file_format=True)
-            digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
-            if about is not None:
-                write_sidecar(path, None, {**about, FILE_KEY: digest})
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+    """Write a DICOM file in one step, and ``about`` beside it with its hash; DataError if that cannot be done."""
+    with write_atomically(path) as temporary:
+        data.save_as(temporary, enforce_file_format=True)
+        if about is not None:
+            write_sidecar(path, None, {**about, FILE_KEY: file_sha256(temporary)})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -14,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import DataError, UnreadableFileError
-from metseg.study.files import write_atomically
+from metseg.study.files import file_sha256, write_atomically
 from metseg.study.formats.dicom_seg import DicomSegWriter
 from metseg.study.formats.nifti import mask_volume
 from metseg.study.formats.registry import header_of, read_voxels
 from metseg.study.formats.rtstruct import RtStructWriter
-from metseg.study.ifd import open_regular
 from metseg.study.model import Study
 from metseg.study.sidecar import FILE_KEY, PIXELS_KEY, read_pixels_hash, write_sidecar
 from metseg.study.tiff import pixels_hash, write_tiff
@@ -159,14 +157,14 @@ def write_volume(
     """
     if about is not None:
         write_sidecar(path, None, {**about, PIXELS_KEY: pixels_hash(volume[..., None])})
-    content = mask_volume(volume, study.geometry, study.stored)
-    if path.name.lower().endswith(".gz"):
-        content = gzip.compress(content, _COMPRESSION, mtime=0)
-    try:
-        with write_atomically(path) as temporary:
-            temporary.write_bytes(content)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+    write_nifti(path, mask_volume(volume, study.geometry, study.stored))
+
+
+def write_nifti(path: Path, content: bytes) -> None:
+    """Write the bytes of a NIfTI in one step, compressed if ``path`` ends so; the same content gives the same bytes."""
+    with write_atomically(path) as temporary:
+        compressed = path.name.lower().endswith(".gz")
+        temporary.write_bytes(gzip.compress(content, _COMPRESSION, mtime=0) if compressed else content)
 
 
 def is_as_written(path: str | Path) -> bool:
@@ -180,8 +178,7 @@ def is_as_written(path: str | Path) -> bool:
         return False
     try:
         if stated is None:
-            with open_regular(path) as file:
-                return hashlib.sha256(file.read()).hexdigest() == whole
+            return file_sha256(path) == whole
         return pixels_hash(np.moveaxis(read_voxels(header_of(path)), 0, -1)) == stated
     except (UnreadableFileError, OSError):
         return False
