@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from metseg.lesions import GuidedFilter, PostprocessingConfig, SlicePropagation, Target
 from metseg.metrics import Interval, SizeClass, with_interval
@@ -13,7 +13,7 @@ from metseg.networks import EnsembleSpec, NetworkSpec
 from metseg.preprocessing import Clahe, PreprocessingConfig
 
 
-class InferenceConfig(BaseModel):
+class InferenceConfig(BaseModel, frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True):
     """How logits become probabilities.
 
     Attributes
@@ -31,8 +31,6 @@ class InferenceConfig(BaseModel):
         a mask at threshold 0.5 does not change.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True)
-
     mirror: bool = False
     clahe_average: bool = False
     refinement: GuidedFilter | None = None
@@ -40,7 +38,7 @@ class InferenceConfig(BaseModel):
     temperature: Annotated[float, Field(gt=0)] = 1.0
 
 
-class CorrectedCases(BaseModel):
+class CorrectedCases(BaseModel, frozen=True, extra="forbid"):
     """Corrected cases of a project that were trained on.
 
     Attributes
@@ -51,14 +49,12 @@ class CorrectedCases(BaseModel):
         How many cases are in the export.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     project: str
     manifest_sha256: str
     cases: int
 
 
-class TrainingRecord(BaseModel):
+class TrainingRecord(BaseModel, frozen=True, extra="forbid"):
     """How the weights came to be.
 
     Attributes
@@ -83,8 +79,6 @@ class TrainingRecord(BaseModel):
         Versions of the packages that matter.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     command: str = ""
     config: dict[str, Any] = Field(default_factory=dict)
     patients: tuple[str, ...] = ()
@@ -97,7 +91,7 @@ class TrainingRecord(BaseModel):
     versions: dict[str, str] = Field(default_factory=dict)
 
 
-class ModelCard(BaseModel):
+class ModelCard(BaseModel, frozen=True, extra="forbid"):
     """Everything needed to run the weights and to judge them.
 
     Attributes
@@ -118,8 +112,6 @@ class ModelCard(BaseModel):
     created : str
         ISO 8601 date.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     target: Target = Target.FLAIR_ABNORMALITY

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from metseg.checkpoints.card import ModelCard
 from metseg.lesions import Target
@@ -15,7 +15,7 @@ from metseg.lesions import Target
 FILE = "comparable.json"
 
 
-class MeasuredNetwork(BaseModel):
+class MeasuredNetwork(BaseModel, frozen=True, extra="forbid"):
     """What was measured of one network.
 
     Attributes
@@ -28,17 +28,13 @@ class MeasuredNetwork(BaseModel):
         Date on the card of the weights that are meant; of other weights under the name nothing is known.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     dice: float = Field(ge=0, le=1)
     milliseconds: float = Field(gt=0)
     created: str
 
 
-class ComparableScores(BaseModel):
+class ComparableScores(BaseModel, frozen=True, extra="forbid"):
     """Networks for one target, measured on the same patients, which none of them was trained on."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: str
     target: Target

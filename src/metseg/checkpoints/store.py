@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from metseg.checkpoints.card import ModelCard, card_markdown
@@ -66,7 +66,7 @@ class ModelInfo:
         return self.card.summary if self.standing is None else f"{self.standing}; {self.card.network.title}"
 
 
-class Member(BaseModel):
+class Member(BaseModel, frozen=True, extra="forbid"):
     """A model that an ensemble averages: the folder of this name beside the ensemble's own.
 
     Attributes
@@ -75,16 +75,12 @@ class Member(BaseModel):
         Hash of its ``model.safetensors``, in hex.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: str
     sha256: str
 
 
-class EnsembleFile(BaseModel):
+class EnsembleFile(BaseModel, frozen=True, extra="forbid"):
     """Content of ``ensemble.json``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     card: ModelCard
     members: tuple[Member, ...]

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from metseg.lesions import label_lesions
 
@@ -24,7 +24,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 _FEW = 10.0
 
 
-class BenefitConfig(BaseModel):
+class BenefitConfig(BaseModel, frozen=True, extra="forbid"):
     """Settings of :func:`expected_benefit`; chosen on two folds of held-out patients, see ``docs/review.md``.
 
     Attributes
@@ -34,8 +34,6 @@ class BenefitConfig(BaseModel):
     leading : float
         The leading slices of a case hold this share of its expected gain.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     small: Share = 0.05
     leading: Annotated[float, Field(gt=0, le=1)] = 0.8

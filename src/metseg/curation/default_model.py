@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from metseg.curation.documents import read_document, write_document
 from metseg.curation.record import now, software
@@ -30,7 +30,7 @@ class PromotionResult(StrEnum):
     NONE = "never asked"
 
 
-class DefaultModel(BaseModel):
+class DefaultModel(BaseModel, frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True):
     """``model.json``.
 
     Attributes
@@ -45,8 +45,6 @@ class DefaultModel(BaseModel):
     time : datetime
         Since when.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True)
 
     format: Literal["metseg-default-model"] = "metseg-default-model"
     version: Literal[1] = 1

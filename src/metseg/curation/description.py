@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, model_validator
 
 from metseg.curation.record import now
 from metseg.curation.state import Sha256
@@ -27,16 +27,14 @@ Size = Annotated[int, Field(ge=1)]
 _SPACING = TypeAdapter(tuple[float, float, float] | None)
 
 
-class ImageFile(BaseModel):
+class ImageFile(BaseModel, frozen=True, extra="forbid"):
     """One image file: path from the project's folder (absolute on another drive), and hash of its bytes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str
     sha256: Sha256
 
 
-class CaseDescription(BaseModel):
+class CaseDescription(BaseModel, frozen=True, extra="forbid"):
     """What a case is of.
 
     Attributes
@@ -54,8 +52,6 @@ class CaseDescription(BaseModel):
     patient : str
         Whom it is of; empty if that is its name.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["metseg-case"] = "metseg-case"
     version: Literal[1, 2] = 2

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from metseg.curation.description import CaseDescription
 from metseg.curation.documents import read_document
@@ -25,10 +25,8 @@ _ENDING = ".grid.json"
 _Row = tuple[float, float, float, float]
 
 
-class _Placement(BaseModel):
+class _Placement(BaseModel, frozen=True, extra="forbid"):
     """``<name>.grid.json``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["metseg-grid"] = "metseg-grid"
     version: Literal[1] = 1

@@ -8,7 +8,7 @@ import platform
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel
 
 from metseg.curation.documents import read_document, write_document
 from metseg.curation.record import now
@@ -17,10 +17,8 @@ from metseg.errors import CaseBusyError, DataError, UnreadableFileError
 _POLL = 0.1
 
 
-class Holder(BaseModel):
+class Holder(BaseModel, frozen=True, extra="forbid"):
     """Who holds a lock; written beside it for people, never trusted."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     pid: int
     host: str

@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel
 
 from metseg.curation.default_model import DefaultModel, read_default_model
 from metseg.curation.description import CaseDescription, describe
@@ -33,10 +33,8 @@ _LONGEST = 80
 _PATIENCE = 30.0
 
 
-class ProjectDescription(BaseModel):
+class ProjectDescription(BaseModel, frozen=True, extra="forbid"):
     """``project.json``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["metseg-project"] = "metseg-project"
     version: Literal[1] = 1

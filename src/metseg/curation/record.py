@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, BinaryIO, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from metseg import __version__
 from metseg.curation.enums import EditKind, EntryKind, Status
@@ -34,7 +34,7 @@ Label = Annotated[int, Field(ge=1, le=65535)]
 Corner = tuple[Natural, Natural, Natural]
 
 
-class LesionChange(BaseModel):
+class LesionChange(BaseModel, frozen=True, extra="forbid"):
     """What a record does to one lesion.
 
     Attributes
@@ -49,8 +49,6 @@ class LesionChange(BaseModel):
         Fingerprint of the set of its voxels afterwards.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     voxels: Natural = 0
     gained: Natural = 0
     lost: Natural = 0
@@ -58,7 +56,7 @@ class LesionChange(BaseModel):
     shape_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] = "0" * 16
 
 
-class Base(BaseModel):
+class Base(BaseModel, frozen=True, extra="forbid"):
     """Where a segment starts: the labels and the state that its first record stands for.
 
     Attributes
@@ -71,8 +69,6 @@ class Base(BaseModel):
         After the record before this one.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     format: Literal[1]
     software: str
     case: Sha256
@@ -81,7 +77,7 @@ class Base(BaseModel):
     state: CaseState = CaseState()
 
 
-class Record(BaseModel):
+class Record(BaseModel, frozen=True, extra="forbid"):
     """One entry of a case's journal.
 
     Attributes
@@ -109,8 +105,6 @@ class Record(BaseModel):
     base : Base or None
         Of the first record of a segment.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     seq: Annotated[int, Field(ge=1)]
     kind: EditKind | EntryKind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from metseg.curation.drawn import slices_seen
 from metseg.curation.enums import EditKind, Editor, EntryKind, Origin, Status, editor_of
@@ -18,7 +18,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _NOBODY_DREW = (EditKind.MODEL, EditKind.IMPORT)
 
 
-class Provenance(BaseModel):
+class Provenance(BaseModel, frozen=True, extra="forbid"):
     """How a prediction came to be.
 
     Attributes
@@ -35,8 +35,6 @@ class Provenance(BaseModel):
         What the network outlines.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     model: str
     weights_sha256: str
     threshold: Annotated[float, Field(ge=0, le=1)]
@@ -46,7 +44,7 @@ class Provenance(BaseModel):
     target: Target = Target.FLAIR_ABNORMALITY
 
 
-class PredictionRef(BaseModel):
+class PredictionRef(BaseModel, frozen=True, extra="forbid"):
     """Which prediction.
 
     Attributes
@@ -57,14 +55,12 @@ class PredictionRef(BaseModel):
         Hash of the disagreement of an ensemble's members, stored likewise.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     sha256: Sha256
     provenance: Provenance
     disagreement: Sha256 | None = None
 
 
-class EditStatistics(BaseModel):
+class EditStatistics(BaseModel, frozen=True, extra="forbid"):
     """How a case was edited.
 
     Attributes
@@ -78,8 +74,6 @@ class EditStatistics(BaseModel):
     annotators : tuple of str
         Pseudonyms, in the order of their first record.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     edits: dict[EditKind, int] = Field(default_factory=dict)
     added: int = 0
@@ -106,7 +100,7 @@ class EditStatistics(BaseModel):
         )
 
 
-class LesionState(BaseModel):
+class LesionState(BaseModel, frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True):
     """One lesion, present or gone.
 
     Attributes
@@ -120,8 +114,6 @@ class LesionState(BaseModel):
     model_hash : str
         Its fingerprint when it was the model's alone; empty if it never was.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True)
 
     voxels: int = 0
     shape_hash: str = "0" * 16
@@ -141,7 +133,7 @@ class LesionState(BaseModel):
         return {Editor.MODEL} if self.origin is Origin.AUTOMATIC else set(self.editors)
 
 
-class CaseState(BaseModel):
+class CaseState(BaseModel, frozen=True, extra="forbid"):
     """Everything but the labels, after record ``seq``.
 
     Attributes
@@ -158,8 +150,6 @@ class CaseState(BaseModel):
         Slices that somebody has looked at since the newest prediction, counted from 0, in ascending order; ``None``
         in states that an older version of metseg wrote: see :func:`metseg.curation.recovery.recover`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     seq: int = 0
     status: Status = Status.TODO

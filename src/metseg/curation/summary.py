@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
+from pydantic import AwareDatetime, BaseModel, model_validator
 
 from metseg.curation.description import CaseDescription
 from metseg.curation.documents import read_document, write_document
@@ -21,7 +21,7 @@ from metseg.lesions import Target
 FILE = "state.json"
 
 
-class CaseSummary(BaseModel):
+class CaseSummary(BaseModel, frozen=True, extra="forbid"):
     """One line in a list of cases.
 
     Attributes
@@ -41,8 +41,6 @@ class CaseSummary(BaseModel):
     problem : str
         Why the case cannot be opened; empty if it can. The rest is then not known.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     shape: tuple[int, int, int]
@@ -64,10 +62,8 @@ class CaseSummary(BaseModel):
 _ADDED = {"reviewed", "target"}
 
 
-class _Cached(BaseModel):
+class _Cached(BaseModel, frozen=True, extra="forbid"):
     """A summary, its hash, and the newest segment and its size, for which it holds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[1] = 1
     segment: str

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from scipy import ndimage
 
 from metseg.lesions.components import label_lesions
 
 
-class PostprocessingConfig(BaseModel):
+class PostprocessingConfig(BaseModel, frozen=True, extra="forbid"):
     """How probabilities become a mask.
 
     Attributes
@@ -27,8 +27,6 @@ class PostprocessingConfig(BaseModel):
         Lesions whose largest probability is below are dropped: a lesion is found at this probability and outlined at
         the threshold (hysteresis, Canny 1986); 0 keeps all.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
     smallest: Annotated[int, Field(ge=0)] = 0

@@ -7,12 +7,12 @@ from typing import Annotated
 import cv2
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 Planes = npt.NDArray[np.float32]
 
 
-class GuidedFilter(BaseModel):
+class GuidedFilter(BaseModel, frozen=True, extra="forbid"):
     """Settings of :func:`guided_filter`.
 
     Attributes
@@ -22,8 +22,6 @@ class GuidedFilter(BaseModel):
     tolerance : float
         Variance of the guide below which a window counts as flat and is averaged, for a guide in [0, 1].
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     radius: Annotated[int, Field(ge=1)] = 5
     tolerance: Annotated[float, Field(gt=0)] = 3e-4

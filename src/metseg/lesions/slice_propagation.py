@@ -8,7 +8,7 @@ from typing import Annotated
 import cv2
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from scipy.ndimage import binary_dilation
 from scipy.special import expit
 
@@ -29,7 +29,7 @@ _HEAD = 0.1
 _SMOOTH, _SPREAD = 1.0, 2.0
 
 
-class SlicePropagation(BaseModel):
+class SlicePropagation(BaseModel, frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True):
     """Settings of :func:`propagate_slices`.
 
     Attributes
@@ -43,8 +43,6 @@ class SlicePropagation(BaseModel):
     probability : float, stored as ``carried``
         What is propagated, after the outline was blurred: where its probability is above this.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True)
 
     separation: Annotated[float, Field(ge=0.5, le=1)] = 0.85
     overlap: Annotated[float, Field(ge=0, le=1, alias="drawn")] = 0.3

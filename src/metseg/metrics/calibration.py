@@ -7,7 +7,7 @@ from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import BaseModel, computed_field
 from scipy import ndimage
 
 from metseg.metrics.overlap import as_lesion
@@ -22,7 +22,7 @@ MARGIN = 2
 _EDGES = np.array([0.0, DOUBTLESS, *np.linspace(0.1, 1.0, 10)])
 
 
-class Reliability(BaseModel):
+class Reliability(BaseModel, frozen=True):
     """How often voxels of a given probability are lesion (a reliability diagram, and the scores made of it).
 
     Attributes
@@ -36,8 +36,6 @@ class Reliability(BaseModel):
     squared_error : float
         Sum of (probability - truth)² over all voxels.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     edges: tuple[float, ...]
     voxels: tuple[int, ...]

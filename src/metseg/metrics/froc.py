@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from scipy import ndimage
 
 from metseg.metrics.matching import Labels, LesionMatch, label_components
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 
 
-class FrocCounts(BaseModel):
+class FrocCounts(BaseModel, frozen=True):
     """Lesions of one scan by threshold.
 
     Attributes
@@ -33,15 +33,13 @@ class FrocCounts(BaseModel):
         True lesions found, and false positives, where voxels of this probability and more are lesion.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     lesions: int
     thresholds: tuple[float, ...]
     found: tuple[int, ...]
     false: tuple[int, ...]
 
 
-class OperatingPoint(BaseModel):
+class OperatingPoint(BaseModel, frozen=True):
     """One threshold over all patients; means and intervals as in :class:`Summary`.
 
     Attributes
@@ -49,8 +47,6 @@ class OperatingPoint(BaseModel):
     false_positives, false_positives_interval
         Per scan.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     threshold: float
     sensitivity: Score

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from scipy import ndimage
 from scipy.spatial import KDTree
 
@@ -26,7 +26,7 @@ _TOUCHING = np.ones((3, 3, 3), bool)
 _ONE_VOXEL = ndimage.generate_binary_structure(3, 2)
 
 
-class LesionSize(BaseModel):
+class LesionSize(BaseModel, frozen=True):
     """How large a lesion is.
 
     Attributes
@@ -36,8 +36,6 @@ class LesionSize(BaseModel):
     diameter_mm : float or None
         Diameter of the sphere of its volume; ``None`` where the spacing is unknown.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     voxels: int
     diameter_mm: float | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from metseg.metrics.matching import SMALLEST_LESION, FalsePositive, LesionScore, LesionSize
 from metseg.metrics.overlap import ratio
@@ -18,7 +18,7 @@ EDGES: dict[Literal["voxels", "mm"], tuple[float, ...]] = {"voxels": (SMALLEST_L
 Found = tuple[Sequence[LesionScore], Sequence[FalsePositive]]
 
 
-class SizeClass(BaseModel):
+class SizeClass(BaseModel, frozen=True):
     """Lesions of one class of sizes, over all patients.
 
     Attributes
@@ -36,8 +36,6 @@ class SizeClass(BaseModel):
     sensitivity, interval : float, Interval
         Share of a patient's lesions of this size that were found, mean over those patients.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     smallest: float
     largest: float | None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, PlainSerializer
 
 #: A float whose ``nan`` is ``null`` in JSON.
 Score = Annotated[
@@ -22,10 +22,8 @@ CONFIDENCE = 0.95
 _RESAMPLES = 9999
 
 
-class Interval(BaseModel):
+class Interval(BaseModel, frozen=True):
     """Bounds of a confidence interval; ``nan`` where there are too few patients for one."""
-
-    model_config = ConfigDict(frozen=True)
 
     low: Score
     high: Score
@@ -39,7 +37,7 @@ class Interval(BaseModel):
         return self.low <= value <= self.high
 
 
-class PairedTest(BaseModel):
+class PairedTest(BaseModel, frozen=True):
     """Two models on the same patients.
 
     Attributes
@@ -51,8 +49,6 @@ class PairedTest(BaseModel):
     p_value : float
         Two-sided Wilcoxon signed-rank test (Wilcoxon 1945); 1 if all pairs are equal.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     patients: int
     difference: Score

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 ArchitectureName = Literal["nested_unet", "attention_unet", "inception_unet", "unet3d"]
 InputRange = Literal["unit", "signed"]
@@ -67,7 +67,7 @@ def encoder_input_range(name: str) -> InputRange:
     return "unit" if name == "tu-inception_v3" else "signed"
 
 
-class NetworkSpec(BaseModel):
+class NetworkSpec(BaseModel, frozen=True, extra="forbid"):
     """What is needed to rebuild a network.
 
     Attributes
@@ -81,8 +81,6 @@ class NetworkSpec(BaseModel):
     input_range : {"unit", "signed"}
         The encoder expects [0, 1], or [-1, 1] (the network maps [0, 1] there itself).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     architecture: ArchitectureName
     encoder: str
@@ -112,7 +110,7 @@ class NetworkSpec(BaseModel):
         return f"{self.title} ({ARCHITECTURES[self.architecture].reference})"
 
 
-class EnsembleSpec(BaseModel):
+class EnsembleSpec(BaseModel, frozen=True, extra="forbid"):
     """What is needed to rebuild an :class:`Ensemble`; the members agree in their channels.
 
     Attributes
@@ -120,8 +118,6 @@ class EnsembleSpec(BaseModel):
     members : tuple of NetworkSpec
         The networks, two or more.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     architecture: Literal["ensemble"] = "ensemble"
     members: Annotated[tuple[NetworkSpec, ...], Field(min_length=2)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 _Side = Annotated[int, Field(ge=8, le=1024)]
 _Rim = Annotated[int, Field(ge=0, le=256)]
@@ -30,7 +30,7 @@ class Clahe(StrEnum):
         return cls.OFF if config.clahe is None else cls.ON
 
 
-class ClaheConfig(BaseModel):
+class ClaheConfig(BaseModel, frozen=True, extra="forbid"):
     """Contrast limited adaptive histogram equalisation (Zuiderveld, Graphics Gems IV, 1994).
 
     Attributes
@@ -43,14 +43,12 @@ class ClaheConfig(BaseModel):
         Equalise every channel by itself, or (three channels only) the luminance Y' of Y'CrCb.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     clip_limit: Annotated[float, Field(gt=0, le=40)] = 2.0
     tiles: tuple[Annotated[int, Field(ge=1, le=64)], Annotated[int, Field(ge=1, le=64)]] = (8, 8)
     mode: Literal["channel", "luminance"] = "channel"
 
 
-class BrainConfig(BaseModel):
+class BrainConfig(BaseModel, frozen=True, extra="forbid"):
     """Brings a whole head to the brain's own box, stretched to one size: the form of skull-stripped training scans.
 
     The voxels outside the brain become 0, the brightness is corrected, the brain's bounding box is resampled to
@@ -71,8 +69,6 @@ class BrainConfig(BaseModel):
         Zeros on either side of the brain along (z, y, x).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     extraction: Literal["deepbet", "none"] = "deepbet"
     extraction_version: str = "1.0.2"
     bias_correction: Literal["n4", "none"] = "n4"
@@ -92,7 +88,7 @@ class BrainConfig(BaseModel):
         return self
 
 
-class PreprocessingConfig(BaseModel):
+class PreprocessingConfig(BaseModel, frozen=True, extra="forbid"):
     """Everything that happens to intensities before the network sees them.
 
     Attributes
@@ -123,8 +119,6 @@ class PreprocessingConfig(BaseModel):
     multiple : int
         Slices are padded (centred, zeros) to a multiple of this many pixels.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     brain: BrainConfig | None = None
     sequences: Annotated[tuple[str, ...], Field(min_length=1)] = ("pre-contrast", "flair", "post-contrast")

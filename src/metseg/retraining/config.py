@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from metseg.checkpoints import Checkpoint
 from metseg.errors import UnreadableFileError
@@ -20,7 +20,7 @@ _CORRECTED = "corrected cases of metseg projects"
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
 
 
-class RetrainingConfig(BaseModel):
+class RetrainingConfig(BaseModel, frozen=True, extra="forbid"):
     """A retraining.
 
     Attributes
@@ -54,8 +54,6 @@ class RetrainingConfig(BaseModel):
     seed : int
         Decides who is held out, the order of slices and their augmentation.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     project: Folder
     parent: str

@@ -34,7 +34,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from metseg.errors import DataError
 from metseg.study.formats import suffix_of
@@ -53,10 +53,8 @@ RULES_FILE = "metseg.toml"
 Labels = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 
 
-class _Entry(BaseModel):
+class _Entry(BaseModel, frozen=True, extra="forbid"):
     """What files that fit a pattern are."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     pattern: Annotated[str, Field(min_length=1)]
     patient: str = ""
@@ -69,9 +67,7 @@ class _Entry(BaseModel):
     labels: Labels | None = None
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _File(BaseModel, frozen=True, extra="forbid"):
     labels: Labels | None = None
     sequences: dict[str, Sequence] = Field(default_factory=dict)
     file: tuple[_Entry, ...] = ()

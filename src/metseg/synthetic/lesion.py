@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from scipy import ndimage
 
 from metseg.lesions.target import Target
@@ -49,7 +49,7 @@ _VISIBLE = 0.2
 _FADING = 0.4
 
 
-class LesionSpec(BaseModel):
+class LesionSpec(BaseModel, frozen=True, extra="forbid"):
     """One lesion.
 
     Attributes
@@ -72,8 +72,6 @@ class LesionSpec(BaseModel):
     seed : int
         Of this lesion's shape.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Kind
     centre: tuple[float, float, float]

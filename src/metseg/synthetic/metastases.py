@@ -9,7 +9,7 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 from scipy import ndimage
 
 from metseg.lesions.target import Target
@@ -32,7 +32,7 @@ _FEWEST_VOXELS = 2
 Range = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
 
 
-class MetastasisConfig(BaseModel):
+class MetastasisConfig(BaseModel, frozen=True, extra="forbid"):
     """How many metastases, how large and how bright; ranges are drawn from evenly unless said otherwise.
 
     Attributes
@@ -54,8 +54,6 @@ class MetastasisConfig(BaseModel):
     irregularity : tuple of float
         See :class:`LesionSpec`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     count: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(le=50)]] = (1, 8)
     diameter: Range = (2.0, 20.0)

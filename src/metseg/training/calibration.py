@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
@@ -135,7 +135,7 @@ def fit_temperature(counts: LogitCounts) -> float:
     return float(np.exp(found.x))
 
 
-class Calibration(BaseModel):
+class Calibration(BaseModel, frozen=True):
     """A temperature, and what it changes on the voxels that it was fitted on.
 
     Attributes
@@ -149,8 +149,6 @@ class Calibration(BaseModel):
     before, after : Reliability
         Likewise; carries the expected calibration error and the Brier score.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     temperature: float
     patients: tuple[str, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from metseg.checkpoints import InferenceConfig
 from metseg.lesions import GuidedFilter, SlicePropagation, Target
@@ -16,7 +16,7 @@ from metseg.study import Sequence
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-class AugmentationConfig(BaseModel):
+class AugmentationConfig(BaseModel, frozen=True, extra="forbid"):
     """Random changes to every training slice; zeros switch a change off.
 
     Attributes
@@ -44,8 +44,6 @@ class AugmentationConfig(BaseModel):
         Probability, for each sequence but FLAIR, that FLAIR stands in its place; and once more for all of them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     horizontal_flip: Probability = 0.5
     vertical_flip: Probability = 0.05
     rotation: Annotated[float, Field(ge=0, le=180)] = 17.0
@@ -71,7 +69,7 @@ class AugmentationConfig(BaseModel):
         )
 
 
-class LossConfig(BaseModel):
+class LossConfig(BaseModel, frozen=True, extra="forbid"):
     """Weights of the summed losses.
 
     Attributes
@@ -83,8 +81,6 @@ class LossConfig(BaseModel):
     gamma : float
         The focal loss's exponent.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dice: Annotated[float, Field(ge=0)] = 1.0
     focal: Annotated[float, Field(ge=0)] = 1.0
@@ -106,7 +102,7 @@ def _usual_target(settings: dict[str, Any]) -> Target:
     return Target.of_sequences(() if preprocessing is None else preprocessing.sequences)
 
 
-class TrainingConfig(BaseModel):
+class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     """A training run.
 
     Attributes
@@ -170,8 +166,6 @@ class TrainingConfig(BaseModel):
     licence : str
         SPDX identifier of that licence in lower case, for the card; that of the weights to start from unless given.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     architecture: ArchitectureName
     encoder: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from metseg.checkpoints import Checkpoint
 from metseg.events import Event, Finished, Notice, Progress
@@ -17,7 +17,7 @@ from metseg.study import Sequence, Study, StudyFiles
 from metseg.training.dataset import Channels, Folders, chosen_patients, load_masked
 
 
-class Evaluation(BaseModel):
+class Evaluation(BaseModel, frozen=True):
     """Scores of one model on one set of patients.
 
     Attributes
@@ -31,8 +31,6 @@ class Evaluation(BaseModel):
     summaries : dict of str to Summary
         By setting: ``all sequences``, and ``FLAIR alone`` where FLAIR is known.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     model: str
     weights_sha256: str

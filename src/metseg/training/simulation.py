@@ -8,7 +8,7 @@ from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from scipy import ndimage
 
 from metseg.checkpoints import Checkpoint
@@ -27,7 +27,7 @@ DIAMETERS = (5.0, 10.0, 15.0)
 _TOUCHING = np.ones((3, 3, 3), bool)
 
 
-class SimulatedLesion(BaseModel):
+class SimulatedLesion(BaseModel, frozen=True):
     """One inserted lesion and whether it was found.
 
     Attributes
@@ -46,8 +46,6 @@ class SimulatedLesion(BaseModel):
         Whether any predicted voxel lies in it or beside it.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     patient: str
     kind: str
     centre: tuple[float, float, float]
@@ -58,10 +56,8 @@ class SimulatedLesion(BaseModel):
     found: bool
 
 
-class DiameterClass(BaseModel):
+class DiameterClass(BaseModel, frozen=True):
     """Lesions of similar diameter; ``interval`` is Wilson's (1927) for the share that was found."""
-
-    model_config = ConfigDict(frozen=True)
 
     title: str
     lesions: int
@@ -74,7 +70,7 @@ class DiameterClass(BaseModel):
         return self.found / self.lesions if self.lesions else float("nan")
 
 
-class SimulationScore(BaseModel):
+class SimulationScore(BaseModel, frozen=True):
     """What became of the inserted lesions.
 
     Attributes
@@ -86,8 +82,6 @@ class SimulationScore(BaseModel):
     false_lesions : dict of str to int
         By patient: predicted lesions that touch neither an inserted lesion nor an outlined real one.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     model: str
     weights_sha256: tuple[str, ...]

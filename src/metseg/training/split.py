@@ -7,16 +7,14 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from metseg.errors import DataError
 from metseg.study import write_text
 
 
-class Split(BaseModel):
+class Split(BaseModel, frozen=True, extra="forbid"):
     """Names of the patients to train on and of those held out; no patient is in both."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     train: tuple[str, ...]
     held_out: tuple[str, ...]

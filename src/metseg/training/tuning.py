@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from metseg.checkpoints import Checkpoint
 from metseg.errors import DataError, MissingExtraError
@@ -37,7 +37,7 @@ _RANDOM_TRIALS = 4
 _DIVERGED = "diverged"
 
 
-class TuningConfig(BaseModel):
+class TuningConfig(BaseModel, frozen=True, extra="forbid"):
     """How large a search is.
 
     Attributes
@@ -51,8 +51,6 @@ class TuningConfig(BaseModel):
     seed : int
         Decides who they are, the folds, and what is tried.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     trials: Annotated[int, Field(ge=1)] = 10
     epochs: Annotated[int, Field(ge=1)] = 3

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from metseg.curation.documents import read_document, write_document
 from metseg.curation.export.manifest import FILE, ExportedCase, ExportedFile, Layout, Manifest, Role, read_manifest
@@ -46,10 +46,8 @@ def staged_file(staging: Path, made: StagedFile) -> ExportedFile:
     return ExportedFile(path=made.path, role=made.role, sha256=file_sha256(path), bytes=path.stat().st_size, z=made.z)
 
 
-class Plan(BaseModel):
+class Plan(BaseModel, frozen=True, extra="forbid"):
     """Whose unfinished export a folder holds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["metseg-export-work"] = "metseg-export-work"
     version: Literal[1] = 1
@@ -57,10 +55,8 @@ class Plan(BaseModel):
     layout: Layout
 
 
-class _Work(BaseModel):
+class _Work(BaseModel, frozen=True, extra="forbid"):
     """A case that is written, and every hash that a file of it may have: of this version and of those before."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     case: ExportedCase | None = None
     ours: dict[str, tuple[str, ...]] = Field(default_factory=dict)
