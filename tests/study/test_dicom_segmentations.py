@@ -21,7 +21,8 @@ from metseg.study import Sequence, Study, is_as_written, load, read_study, write
 from metseg.study.discovery import find_studies
 from metseg.study.formats import header_of, read_voxels
 from metseg.study.formats.writing import writer_named, writer_of
-from metseg.study.mask_files import mask_labels
+from metseg.study.mask_files import mask_header, read_mask
+from metseg.study.masks import labels_of
 
 Mask = npt.NDArray[np.uint8]
 ABOUT = {"model": "best", "weights_sha256": "ab" * 32, "target": "enhancing lesion", "threshold": 0.5}
@@ -72,7 +73,7 @@ def test_lesions_that_touch_stay_apart_and_frames_without_lesion_are_left_out(
     labels[3:5, 10:20, 10:20], labels[3:5, 10:20, 20:30], labels[5, 2, 3] = 2, 3, 9
     data = written(tmp_path / "labels.dcm", labels, series[1])
     assert data.NumberOfFrames == 5
-    read, problems = mask_labels(tmp_path / "labels.dcm")
+    read, problems = labels_of(read_mask(mask_header(tmp_path / "labels.dcm")))
     assert not problems
     assert read.shape == (3, 64, 64)
     assert np.array_equal(np.select([read == 1, read == 2, read == 3], [2, 3, 9]), labels[3:6])

@@ -278,9 +278,11 @@ def test_volumes_without_a_place_have_none(tmp_path: Path, saved: Saved, kind: s
 
 
 def test_the_table_in_the_documentation_is_that_of_the_registry(repository: Path) -> None:
-    from metseg.study.formats import formats_table
+    from metseg.study.formats import readers
 
-    assert formats_table() in (repository / "docs/studies.md").read_text(encoding="utf-8")
+    rows = [f"| {reader.name} | `{'`, `'.join(reader.suffixes)}` | {reader.about} |" for reader in readers()]
+    table = "\n".join(["| format | names end in | what is read |", "| --- | --- | --- |", *rows])
+    assert table in (repository / "docs/studies.md").read_text(encoding="utf-8")
 
 
 def test_the_table_of_layouts_in_the_documentation_is_current(repository: Path) -> None:

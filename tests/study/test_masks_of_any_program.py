@@ -14,7 +14,8 @@ from scipy import ndimage
 
 from metseg.errors import UnreadableFileError
 from metseg.study import Problem, ProblemKind, find_studies, load, write_tiff
-from metseg.study.mask_files import mask_labels
+from metseg.study.mask_files import mask_header, read_mask
+from metseg.study.masks import labels_of
 
 FILES = Path(__file__).parent / "files"
 SIZE = (64, 72)
@@ -124,11 +125,11 @@ class TestLabels:
         labels = np.zeros((2, *SIZE), np.int32)
         labels[0, 5:40, 5:60], labels[1, 5:40, 5:60] = 3, 5
         tifffile.imwrite(tmp_path / "a_mask.tif", labels)
-        got, problems = mask_labels(tmp_path / "a_mask.tif")
+        got, problems = labels_of(read_mask(mask_header(tmp_path / "a_mask.tif")))
         np.testing.assert_array_equal(got, labels)
         assert not problems
         write_tiff(tmp_path / "a_mask.tif", lesion() * np.uint8(255))
-        np.testing.assert_array_equal(mask_labels(tmp_path / "a_mask.tif")[0][0], lesion())
+        np.testing.assert_array_equal(labels_of(read_mask(mask_header(tmp_path / "a_mask.tif")))[0][0], lesion())
 
 
 class TestGreyEdges:
@@ -232,7 +233,7 @@ def test_a_picture_that_is_opened_as_a_mask_is_refused(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (2, *SIZE), np.uint8)
     tifffile.imwrite(tmp_path / "a_mask.tif", noise)
     with pytest.raises(UnreadableFileError, match="not a mask: it has 255 distinct values"):
-        mask_labels(tmp_path / "a_mask.tif")
+        labels_of(read_mask(mask_header(tmp_path / "a_mask.tif")))
 
 
 def test_remarks_on_masks_are_shown_where_training_starts(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from metseg.errors import DataError, UnreadableFileError
 from metseg.lesions import label_lesions
 from metseg.study import Study, is_as_written, load, read_study, writer_of
 from metseg.study.discovery import find_studies
-from metseg.study.mask_files import mask_header, mask_labels
+from metseg.study.mask_files import mask_header, read_mask
+from metseg.study.masks import labels_of
 
 Mask = npt.NDArray[np.uint8]
 ABOUT = {"model": "best", "weights_sha256": "ab" * 32, "target": "enhancing lesion"}
@@ -204,7 +205,7 @@ def test_contours_need_their_images(series: Series, mask: Mask, tmp_path: Path) 
     path = tmp_path / "a.rtstruct.dcm"
     written(path, mask, series[1])
     with pytest.raises(UnreadableFileError, match="open the folder of both"):
-        mask_labels(path)
+        labels_of(read_mask(mask_header(path)))
     assert mask_header(path, 12, (series[1].geometry, series[1].shape)).shape == (1, 12, 60, 64)
     assert is_as_written(path)
     with pytest.raises(DataError, match="hold no probabilities"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from metseg.curation import Project
-from metseg.study import Study, find_studies, listed_slices, load, number_slices, slice_numbers, write_tiff
+from metseg.study import Study, find_studies, load, number_slices, slice_numbers, write_tiff
 
 
 @pytest.mark.parametrize(
@@ -41,5 +41,3 @@ def test_study_and_case_call_a_slice_alike(tmp_path: Path) -> None:
     project.add(study)
     assert slice_numbers(study) == (12, 13, 15)
     assert project.read_case("ada").description.slice_numbers == (12, 13, 15)
-    assert listed_slices([12]) == "slice 12"
-    assert listed_slices([12, 15]) == "slices 12, 15"

@@ -15,7 +15,8 @@ from scipy import ndimage
 
 from metseg.study import Geometry, Problem, ProblemKind, Sequence, Study, find_studies, load
 from metseg.study.formats import header_of, mask_volume, read_voxels
-from metseg.study.mask_files import mask_labels
+from metseg.study.mask_files import mask_header, read_mask
+from metseg.study.masks import labels_of
 
 SIZE = (4, 40, 48)
 AFFINE = np.diag([-1.0, -1.0, 3.0, 1.0])
@@ -147,7 +148,7 @@ def test_any_type_is_written_as_nifti(tmp_path: Path, dtype: str) -> None:
 def test_labels_that_were_saved_as_floats_keep_their_numbers(tmp_path: Path) -> None:
     labels = lesion() * (1.0 + np.arange(SIZE[2]) % 3)
     nifti(tmp_path / "P_seg.nii.gz", labels)
-    found, problems = mask_labels(tmp_path / "P_seg.nii.gz")
+    found, problems = labels_of(read_mask(mask_header(tmp_path / "P_seg.nii.gz")))
     np.testing.assert_array_equal(found, labels)
     assert found.dtype.kind == "i"
     assert not problems

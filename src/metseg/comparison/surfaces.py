@@ -54,17 +54,13 @@ class SurfaceAgreement:
     surface_dice: float
 
 
-def compare_surfaces(
-    reference: npt.NDArray[np.generic], predicted: npt.NDArray[np.generic], tolerance: float = TOLERANCE
-) -> SurfaceAgreement:
+def compare_surfaces(reference: npt.NDArray[np.generic], predicted: npt.NDArray[np.generic]) -> SurfaceAgreement:
     """Compare the outlines of two masks.
 
     Parameters
     ----------
     reference, predicted : ndarray, shape (z, y, x)
         Non-zero inside lesions.
-    tolerance : float
-        Pixels.
 
     Raises
     ------
@@ -76,7 +72,7 @@ def compare_surfaces(
         return SurfaceAgreement(0.0, 1.0)
     outlines = list(_outlines(truth, guess))
     total = sum(float(lengths.sum()) for slice_ in outlines for _, lengths in slice_)
-    near = sum(float(lengths[distances <= tolerance].sum()) for slice_ in outlines for distances, lengths in slice_)
+    near = sum(float(lengths[distances <= TOLERANCE].sum()) for slice_ in outlines for distances, lengths in slice_)
     shared = [slice_ for slice_ in outlines if len(slice_) == 2]
     if not shared:
         return SurfaceAgreement(math.dist((0, 0), truth.shape[1:]), near / total)

@@ -24,26 +24,11 @@ from metseg.study import Study
 
 
 class Answer(Protocol):
-    """What a network says of a study; :class:`metseg.inference.Segmentation` is one.
+    """What a network says of a study, each (z, y, x); :class:`metseg.inference.Segmentation` is one."""
 
-    Attributes
-    ----------
-    probabilities : ndarray of float32, shape (z, y, x)
-    mask : ndarray of uint8, shape (z, y, x)
-    disagreement : ndarray of float32, shape (z, y, x), or None
-    """
-
-    @property
-    def probabilities(self) -> npt.NDArray[np.float32]:
-        """Probability of lesion."""
-
-    @property
-    def mask(self) -> npt.NDArray[np.uint8]:
-        """1 inside lesions."""
-
-    @property
-    def disagreement(self) -> npt.NDArray[np.float32] | None:
-        """How far the members of an ensemble are apart, 0 to 1; ``None`` of a single network."""
+    probabilities: npt.NDArray[np.float32]
+    mask: npt.NDArray[np.uint8]
+    disagreement: npt.NDArray[np.float32] | None
 
 
 #: Answers for a study; closing the generator stops the work.

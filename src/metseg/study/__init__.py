@@ -28,7 +28,7 @@ from metseg.study.model import (
 )
 from metseg.study.name_rules import is_mask_name
 from metseg.study.naming import FileName, Role
-from metseg.study.numbering import listed_slices, number_slices, slice_numbers
+from metseg.study.numbering import number_slices, slice_numbers
 from metseg.study.reading import Loaded, load, read_study
 from metseg.study.rules_file import RULES_FILE, DataFolder, NameRules, parse_labels, read_rules
 from metseg.study.same_images import is_blank, joined
@@ -65,7 +65,6 @@ __all__ = [
     "inspect",
     "is_blank",
     "is_mask_name",
-    "listed_slices",
     "is_as_written",
     "joined",
     "load",

@@ -239,7 +239,6 @@ class _Tree:
         self._dicom = [path for path in listing.dicom if path not in left_out]
         self._names = [read_name(path, near, asked) for path in listing.files]
         self._problems: dict[Path, list[Problem]] = defaultdict(list)
-        self._masks: dict[int, list[FileName]] = defaultdict(list)
 
     def studies(self) -> list[StudyFiles]:
         """All, in order; problems that belong to none are added to the listing's."""

@@ -262,9 +262,7 @@ class Geometry:
         return axes
 
 
-def reorder(
-    volume: npt.NDArray[Any], here: Geometry, there: Geometry, shape: Shape, *, tolerance: float = TOLERANCE
-) -> npt.NDArray[Any]:
+def reorder(volume: npt.NDArray[Any], here: Geometry, there: Geometry, shape: Shape) -> npt.NDArray[Any]:
     """Bring voxels (..., z, y, x) to another order of the same voxels, such as that of their file.
 
     Parameters
@@ -275,8 +273,6 @@ def reorder(
         Where they are, and where the voxels of the result are.
     shape : (z, y, x)
         Size of the result.
-    tolerance : float
-        How far voxels may be apart, in voxels.
 
     Raises
     ------
@@ -293,7 +289,7 @@ def reorder(
         ideal[target, 3] = 0 if up else shape[2 - target] - 1
     sizes = volume.shape[-3:]
     fits = sorted(order) == [0, 1, 2] and all(sizes[2 - axis] == shape[2 - target] for axis, target in enumerate(order))
-    if not fits or np.abs(corners((sizes[0], sizes[1], sizes[2])) @ (step - ideal).T).max() > tolerance:
+    if not fits or np.abs(corners((sizes[0], sizes[1], sizes[2])) @ (step - ideal).T).max() > TOLERANCE:
         raise DataError("the two images have not the same voxels")
     first = volume.ndim - 3
     back = [order.index(2 - axis) for axis in range(3)]
@@ -319,9 +315,7 @@ def on_grid(volume: npt.NDArray[Any], here: Geometry, there: Geometry, shape: Sh
     return volume
 
 
-def transfer(
-    mask: npt.NDArray[Any], here: Geometry, there: Geometry, shape: Shape, *, tolerance: float = TOLERANCE
-) -> npt.NDArray[Any]:
+def transfer(mask: npt.NDArray[Any], here: Geometry, there: Geometry, shape: Shape) -> npt.NDArray[Any]:
     """A mask, or labels, on another grid of the same voxels, of which it may cover a part only.
 
     Parameters
@@ -332,8 +326,6 @@ def transfer(
         Where it is, and where the result is.
     shape : (z, y, x)
         Size of the result.
-    tolerance : float
-        How far voxels may be apart, in voxels.
 
     Raises
     ------
@@ -344,7 +336,7 @@ def transfer(
     places = corners((sizes[0], sizes[1], sizes[2]))
     step = here.step_to(there)
     whole = np.rint(step)
-    if np.abs(places @ (step - whole).T).max() > tolerance or (np.abs(whole[:3, :3]).sum(axis=0) != 1).any():
+    if np.abs(places @ (step - whole).T).max() > TOLERANCE or (np.abs(whole[:3, :3]).sum(axis=0) != 1).any():
         raise DataError("lies on other voxels than the image")
     turn = whole[:3].astype(np.int64)
     inside = (np.argwhere(mask)[:, ::-1] @ turn[:, :3].T + turn[:, 3])[:, ::-1]

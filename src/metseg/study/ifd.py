@@ -162,15 +162,15 @@ class Directory:
     def __contains__(self, tag: int) -> bool:
         return tag in self.entries
 
-    def array(self, tag: int, name: str, expected: int | None = None, most: int = 16) -> npt.NDArray[np.uint64]:
-        """The unsigned values of ``tag``, which must be ``expected`` in number, or at least 1 and at most ``most``."""
+    def array(self, tag: int, name: str, expected: int | None = None) -> npt.NDArray[np.uint64]:
+        """The unsigned values of ``tag``, which must be ``expected`` in number, or 1 to 16."""
         entry = self.entries.get(tag)
         if entry is None:
             raise self.error(f"damaged: {name} is not in the header")
         if entry.type not in _UNSIGNED:
             raise self.error(f"damaged: {name} is stored as type {entry.type}, which cannot be")
-        if entry.count != expected if expected is not None else not 1 <= entry.count <= most:
-            wanted = f"{expected} values" if expected is not None else f"1 to {most} values"
+        if entry.count != expected if expected is not None else not 1 <= entry.count <= 16:
+            wanted = f"{expected} values" if expected is not None else "1 to 16 values"
             raise self.error(f"damaged: {name} has {entry.count} values where the image's size needs {wanted}")
         data = self.file.read(entry.where, entry.count * _SIZES[entry.type], f"{name} of page {self.page}")
         return np.frombuffer(data, self.file.byteorder + _UNSIGNED[entry.type]).astype(np.uint64)

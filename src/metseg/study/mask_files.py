@@ -11,8 +11,7 @@ import numpy.typing as npt
 from metseg.errors import UnreadableFileError
 from metseg.study.formats import Header, header_of, is_outlines, is_tiff, outlines_header, read_voxels, tiff_image
 from metseg.study.geometry import Geometry, Shape
-from metseg.study.masks import MaskPages, is_mask, labels_of
-from metseg.study.model import Problem
+from metseg.study.masks import MaskPages, is_mask
 from metseg.study.pageformat import WHITE_IS_ZERO
 from metseg.study.preflight import TiffHeader, preflight
 from metseg.study.tiff import read_into
@@ -71,11 +70,6 @@ def read_mask(header: Header) -> MaskPages:
     bits = 8 * header.dtype.itemsize if tiff is None else tiff.format.bits
     inverted = tiff is not None and tiff.format.photometric == WHITE_IS_ZERO
     return MaskPages(header.path, values, bits, inverted, tuple(remarks))
-
-
-def mask_labels(path: Path) -> tuple[npt.NDArray[Any], list[Problem]]:
-    """Read a mask file by itself, see :func:`metseg.study.masks.labels_of`."""
-    return labels_of(read_mask(mask_header(path)))
 
 
 def _own_remarks(header: TiffHeader) -> list[str]:

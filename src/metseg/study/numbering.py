@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import PurePath
 
@@ -113,9 +113,3 @@ def slice_numbers(study: Study) -> tuple[int, ...]:
     if not study.slices:
         return tuple(range(1, study.shape[0] + 1))
     return number_slices([(entry.image, entry.page) for entry in study.slices])
-
-
-def listed_slices(numbers: Iterable[int]) -> str:
-    """Writes slice numbers with their noun: ``slice 12``, ``slices 12, 14``."""
-    texts = [str(number) for number in numbers]
-    return f"slice{'s' * (len(texts) != 1)} {', '.join(texts)}"

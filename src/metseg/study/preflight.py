@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -130,13 +131,13 @@ def preflight(path: str | Path, channels: int | None = None) -> TiffHeader:
         return _header(TiffFileHandle(path, file), channels)
 
 
-def page_count(path: Path, most: int = 2) -> int:
-    """Pages of the TIFF at ``path``, counted up to ``most``; 1 if that cannot be told."""
+def has_pages(path: Path) -> bool:
+    """Whether the TIFF at ``path`` has more than one page; ``False`` if that cannot be told."""
     try:
         with open_regular(path) as file:
-            return sum(1 for _, _ in zip(range(most), TiffFileHandle(path, file).directories(), strict=False))
+            return len(list(islice(TiffFileHandle(path, file).directories(), 2))) > 1
     except (UnreadableFileError, OSError):
-        return 1
+        return False
 
 
 def _header(file: TiffFileHandle, named: int | None) -> TiffHeader:

@@ -29,16 +29,14 @@ _BAND = 1 << 20
 Voxels = npt.NDArray[Any]
 
 
-def read_tiff(path: str | Path, channels: int | None = None) -> Voxels:
-    """Read a TIFF of pixels of any real type with 1 or 3 channels, or as many as are named.
+def read_tiff(path: str | Path) -> Voxels:
+    """Read a TIFF of pixels of any real type with 1 or 3 channels.
 
     Parameters
     ----------
     path : str or Path
         Uncompressed or with one of :data:`metseg.study.codecs.COMPRESSIONS`; strips or tiles; TIFF or BigTIFF; at
         most 256 MiB decoded.
-    channels : int, optional
-        How many there are, where it is known; taken beside 1 and 3.
 
     Returns
     -------
@@ -54,7 +52,7 @@ def read_tiff(path: str | Path, channels: int | None = None) -> Voxels:
     TooLargeError
         If it would take too much memory.
     """
-    header = preflight(path, channels)
+    header = preflight(path)
     try:
         pages = np.empty(header.shape, header.dtype)
     except MemoryError as error:

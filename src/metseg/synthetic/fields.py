@@ -84,8 +84,8 @@ class PointNoise:
 
     _SAMPLES = 7
 
-    def __init__(self, rng: np.random.Generator, wavelength: float, size: int = 64) -> None:
-        white = rng.standard_normal((size, size, size), dtype=np.float32)
+    def __init__(self, rng: np.random.Generator, wavelength: float) -> None:
+        white = rng.standard_normal((64, 64, 64), dtype=np.float32)
         sigma = self._SAMPLES / 4
         narrow, broad = (ndimage.gaussian_filter(white, width, mode="wrap") for width in (sigma, 1.6 * sigma))
         band = narrow - broad

@@ -19,7 +19,6 @@ from metseg.curation.export.as_pairs import PairsLayout
 from metseg.curation.export.manifest import ExportedCase, Role, Side, SplitRule
 from metseg.curation.export.runs import labels_from_runs
 from metseg.curation.export.workspace import StagedFile
-from metseg.errors import MissingExtraError
 from metseg.study import Study, read_study
 
 _IMAGES = "images"
@@ -29,9 +28,7 @@ _LESION = 1
 class CocoLayout(PairsLayout):
     """Slices as in the pairs, below ``images``; masks in ``annotations``."""
 
-    def require(self) -> None:
-        """Masks are encoded by pycocotools."""
-        _pycocotools()
+    packages = ("pycocotools",)
 
     def write_case(
         self, case: ExportedCase, study: Study, labels: Labels, folder: Path
@@ -54,14 +51,6 @@ class CocoLayout(PairsLayout):
     def read_study(self, case: ExportedCase, out: Path, images: Path) -> Study:
         """The images as they are in the export."""
         return replace(read_study(out / _IMAGES / case.stem), name=case.name, mask=None)
-
-
-def _pycocotools() -> Any:
-    try:
-        from pycocotools import mask  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise MissingExtraError("pycocotools", "export") from error
-    return mask
 
 
 def _annotations(cases: Sequence[ExportedCase], licence: str) -> dict[str, Any]:
@@ -96,7 +85,8 @@ def _annotations(cases: Sequence[ExportedCase], licence: str) -> dict[str, Any]:
 
 
 def _annotation(mask: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    coco = _pycocotools()
+    from pycocotools import mask as coco  # type: ignore[import-untyped]
+
     encoded = coco.encode(np.asfortranarray(mask, np.uint8))
     return {
         "category_id": _LESION,

@@ -15,11 +15,11 @@ import numpy as np
 
 from metseg.curation.changes import Labels
 from metseg.curation.documents import write_json
+from metseg.curation.export.layout import LayoutWriter
 from metseg.curation.export.manifest import ExportedCase, Role, SplitRule
 from metseg.curation.export.volumes import (
     check_placement,
     orientation_of,
-    study_from_volumes,
     unknown_spacing_remark,
     write_volume,
 )
@@ -39,11 +39,8 @@ _SUFFIXES = {
 }
 
 
-class NiftiLayout:
+class NiftiLayout(LayoutWriter):
     """A BIDS-like derivative data set."""
-
-    def require(self) -> None:
-        """Nothing beside the base installation."""
 
     def stem(self, name: str) -> str:
         """``name`` as the label of a subject: letters and digits."""
@@ -96,11 +93,6 @@ class NiftiLayout:
         rows = [f"sub-{case.stem}\t{case.name}\t{case.patient}\t{case.side}" for case in cases]
         write_text(folder / "participants.tsv", "\n".join(["participant_id\tcase\tpatient\tsplit", *rows]) + "\n")
         return [StagedFile("dataset_description.json", Role.ABOUT), StagedFile("participants.tsv", Role.ABOUT)]
-
-    def read_study(self, case: ExportedCase, out: Path, images: Path) -> Study:
-        """The images, as a TIFF made from the volumes."""
-        channels = [out / file.path for file in case.images]
-        return study_from_volumes(channels, case, images)
 
 
 def _suffixes(sequences: Sequence[MrSequence]) -> list[str]:

@@ -14,9 +14,10 @@ import numpy as np
 
 from metseg.curation.changes import Labels
 from metseg.curation.documents import write_json
+from metseg.curation.export.layout import LayoutWriter
 from metseg.curation.export.manifest import ExportedCase, Role, Side, SplitRule
 from metseg.curation.export.splitting import folds_of
-from metseg.curation.export.volumes import check_placement, study_from_volumes, unknown_spacing_remark, write_volume
+from metseg.curation.export.volumes import check_placement, unknown_spacing_remark, write_volume
 from metseg.curation.export.workspace import StagedFile
 from metseg.errors import DataError
 from metseg.study import Study
@@ -29,11 +30,8 @@ _PART = {Side.TRAIN: "Tr", Side.HELD_OUT: "Ts"}
 _FOLDS = 5
 
 
-class NnunetLayout:
+class NnunetLayout(LayoutWriter):
     """A dataset folder for ``nnUNet_raw``."""
-
-    def require(self) -> None:
-        """Nothing beside the base installation."""
 
     def stem(self, name: str) -> str:
         """``name`` as a case identifier."""
@@ -91,11 +89,6 @@ class NnunetLayout:
             write_json(folder / "splits_final.json", folds)
             made.append(StagedFile("splits_final.json", Role.ABOUT))
         return made
-
-    def read_study(self, case: ExportedCase, out: Path, images: Path) -> Study:
-        """The images, as a TIFF made from the volumes."""
-        channels = [out / file.path for file in case.images]
-        return study_from_volumes(channels, case, images)
 
 
 def _folds(training: Sequence[ExportedCase], seed: int) -> list[dict[str, list[str]]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from metseg.curation.changes import Labels
 from metseg.curation.documents import write_json
+from metseg.curation.export.layout import LayoutWriter
 from metseg.curation.export.manifest import ExportedCase, Role, Side, SplitRule
 from metseg.curation.export.workspace import StagedFile
 from metseg.curation.names import safe_name
@@ -18,19 +19,12 @@ from metseg.study import Study, read_study, sidecar_of
 _LONGEST = 80
 
 
-class PairsLayout:
+class PairsLayout(LayoutWriter):
     """Slices with their masks; see :func:`metseg.curation.exporting_pairs`."""
-
-    def require(self) -> None:
-        """Nothing more is needed."""
 
     def stem(self, name: str) -> str:
         """``name`` as a folder that every system can have and that is not hidden."""
         return safe_name(name, _LONGEST)
-
-    def remarks(self, cases: Sequence[ExportedCase], out: Path) -> list[str]:
-        """None."""
-        return []
 
     def write_case(
         self, case: ExportedCase, study: Study, labels: Labels, folder: Path

@@ -15,7 +15,8 @@ from metseg.curation.documents import write_json
 from metseg.curation.enums import Status
 from metseg.curation.export.card import card
 from metseg.curation.export.croissant import croissant
-from metseg.curation.export.layouts import LAYOUTS, LayoutWriter
+from metseg.curation.export.layout import LayoutWriter
+from metseg.curation.export.layouts import LAYOUTS
 from metseg.curation.export.manifest import (
     ExportedCase,
     Layout,
@@ -30,7 +31,7 @@ from metseg.curation.export.splitting import patients_of, sides_of, unique_names
 from metseg.curation.export.workspace import Plan, StagedFile, Workspace, staged_file
 from metseg.curation.project import Project
 from metseg.curation.record import software
-from metseg.errors import DataError
+from metseg.errors import DataError, require_packages
 from metseg.events import Event, Finished, Notice, Progress, drained
 from metseg.study import is_blank, joined, write_text
 
@@ -116,7 +117,7 @@ def exporting_project(
         raise DataError(f"{held_out:g}: the share of patients that are held out must be at least 0 and below 1")
     rule = SplitRule(held_out=held_out, seed=seed, patient_pattern=patient_pattern)
     writer = LAYOUTS[layout]
-    writer.require()
+    require_packages(writer.packages, "export")
     names, left_out = _choose(project, cases, statuses)
     for reason in left_out:
         yield Notice(f"Left out: {reason}")

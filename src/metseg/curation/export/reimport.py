@@ -16,7 +16,7 @@ from metseg.curation.export.verification import verify
 from metseg.curation.journal import read_frames
 from metseg.curation.project import Project
 from metseg.curation.view import CaseView
-from metseg.errors import DataError
+from metseg.errors import DataError, require_packages
 from metseg.events import Event, Finished, Progress, drained
 
 IMAGES = "images"
@@ -70,7 +70,7 @@ def importing_export(project: Project, out: str | Path, *, annotator: str = "") 
     if damaged := (*checked.missing, *checked.changed):
         raise DataError(f"{folder}: differs from its manifest ({', '.join(damaged[:5])}); nothing was imported")
     manifest = read_manifest(folder)
-    LAYOUTS[manifest.layout].require()
+    require_packages(LAYOUTS[manifest.layout].packages, "export")
     present = {summary.name for summary in project.cases()}
     taken: list[str] = []
     there: list[str] = []

@@ -82,12 +82,8 @@ class DicomReader:
                 if plane.shape != voxels.shape[1:]:
                     raise UnreadableFileError(path, "a frame has another size than the header declares")
                 voxels[place] = frames[place].scaled(plane, header.dtype)
-        turned = reorder(voxels, header.stored.geometry, header.geometry, _zyx(header))
+        turned = reorder(voxels, header.stored.geometry, header.geometry, header.shape[1:])
         return np.ascontiguousarray(turned)[None]
-
-
-def _zyx(header: Header) -> Shape:
-    return header.shape[1], header.shape[2], header.shape[3]
 
 
 def _told_apart(series: list[list[Frame]], problems: list[Problem]) -> list[list[Frame]]:

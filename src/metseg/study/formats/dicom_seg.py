@@ -71,7 +71,7 @@ class DicomSegReader:
         assert header.stored is not None  # noqa: S101  (every segmentation has a grid)
         with named(header.path, _DAMAGED):
             labels = _values(_opened(header.path)).astype(header.dtype, copy=False)
-        shape = header.shape[1], header.shape[2], header.shape[3]
+        shape = header.shape[1:]
         if not header.details:
             return np.ascontiguousarray(reorder(labels, header.stored.geometry, header.geometry, shape))[None]
         try:

@@ -71,7 +71,7 @@ class NiftiReader:
         with named(path, "the voxels cannot be read"):
             stored = layout.header.data_from_fileobj(io.BytesIO(data))
             voxels = stored.reshape(layout.shape[::-1]).transpose(3, 2, 1, 0)
-            turned = reorder(voxels, header.stored.geometry, header.geometry, _zyx(header.shape))
+            turned = reorder(voxels, header.stored.geometry, header.geometry, header.shape[1:])
             return np.ascontiguousarray(turned, header.dtype)
 
 
@@ -191,12 +191,12 @@ def _look(path: Path, channels: int | None) -> Header:
     if min(shape) < 1:
         raise UnreadableFileError(path, f"the NIfTI header declares {' x '.join(map(str, shape[::-1]))} voxels")
     check_size(path, shape, _dtype(header))
-    geometry, notices = _geometry(path, header, _zyx(shape))
-    turned, size = geometry, _zyx(shape)
+    geometry, notices = _geometry(path, header, shape[1:])
+    turned, size = geometry, shape[1:]
     if geometry.is_placed:
         turned, size = geometry.turned(size, geometry.sliced())
     named_channels = TRIPLET if shape[0] == 3 else (Sequence.UNKNOWN,) if shape[0] == 1 else None
-    stored = StoredGrid(NiftiReader.name, (path,), _zyx(shape), geometry, header.binaryblock)
+    stored = StoredGrid(NiftiReader.name, (path,), shape[1:], geometry, header.binaryblock)
     return Header(
         NiftiReader.name,
         (path,),
@@ -209,10 +209,6 @@ def _look(path: Path, channels: int | None) -> Header:
         problems=tuple(Problem(path, text, kind=ProblemKind.SPACING) for text in (*repairs, *notices)),
         details=_Layout(shape, _needed(path, header), header),
     )
-
-
-def _zyx(shape: tuple[int, int, int, int]) -> Shape:
-    return shape[1], shape[2], shape[3]
 
 
 def _dtype(header: Any) -> np.dtype[Any]:

@@ -23,7 +23,7 @@ from metseg.study.formats.rtstruct import RtStructReader
 from metseg.study.formats.tiff_reader import TiffReader
 from metseg.study.geometry import Geometry, Shape
 from metseg.study.ifd import open_regular
-from metseg.study.preflight import page_count
+from metseg.study.preflight import has_pages
 
 #: Of DICOM files that are no images, but outline what is on them.
 _OUTLINES = (DicomSegReader, RtStructReader)
@@ -139,7 +139,7 @@ def is_picture(path: PurePath) -> bool:
 def is_stack(path: Path) -> bool:
     """Whether a file holds several slices: a TIFF of several pages, and any volume."""
     if is_tiff_name(path):
-        return page_count(path) > 1
+        return has_pages(path)
     return not is_picture(path)
 
 
@@ -189,9 +189,3 @@ def read_voxels(header: Header) -> npt.NDArray[Any]:
 
 def _unknown(path: Path) -> UnreadableFileError:
     return UnsupportedFileError(path, f"of no format that is read, by its name; these are: {formats()}")
-
-
-def formats_table() -> str:
-    """All formats as a table in Markdown, for the documentation."""
-    rows = [f"| {reader.name} | `{'`, `'.join(reader.suffixes)}` | {reader.about} |" for reader in readers()]
-    return "\n".join(["| format | names end in | what is read |", "| --- | --- | --- |", *rows])
