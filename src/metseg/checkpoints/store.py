@@ -42,8 +42,6 @@ class ModelInfo:
 
     Attributes
     ----------
-    path : Path
-        Its file.
     card : ModelCard or None
         What it is; ``None`` if it cannot be used.
     problem : str or None
@@ -143,13 +141,7 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, network: Network, card: ModelCard) -> Path:
-    """Write ``model.safetensors`` and its ``README.md`` into ``folder``, atomically.
-
-    Returns
-    -------
-    Path
-        The ``.safetensors`` file.
-    """
+    """Write ``model.safetensors`` and its ``README.md`` into ``folder``, atomically."""
     from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -182,11 +174,6 @@ def save_ensemble(folder: Path, members: Sequence[Checkpoint], card: ModelCard) 
 
 def replace_card(checkpoint: Checkpoint, card: ModelCard) -> Path:
     """Give a model in its folder another card, atomically; weights stay, the file's hash changes.
-
-    Returns
-    -------
-    Path
-        The file.
 
     Raises
     ------

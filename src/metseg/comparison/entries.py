@@ -21,8 +21,6 @@ class Entry:
 
     Attributes
     ----------
-    name : str
-        Short name.
     models : tuple of str or Path
         What :func:`metseg.checkpoints.load_checkpoint` takes; several if these are the folds of a
         cross-validation, each of which speaks for the patients it never saw.
@@ -38,8 +36,6 @@ class Contender:
 
     Attributes
     ----------
-    entry : Entry
-        The entry.
     cards : tuple of ModelCard
         Of each of its models, as they are measured; they say who was trained on.
     parameters : int

@@ -31,8 +31,6 @@ class Picture:
 
     Attributes
     ----------
-    patient : str
-        Patient.
     z : int
         Slice, counted from 0.
     dice : float
@@ -75,10 +73,6 @@ def measure_model(
 
     Parameters
     ----------
-    contender : Contender
-        The model.
-    patients : dict of str to list of StudyFiles
-        Files by patient.
     device : str
         See :func:`metseg.inference.open_segmenter`.
     done, total : int

@@ -24,8 +24,6 @@ def write_report(out: Path, comparison: Comparison, pictures: Sequence[Sequence[
     ----------
     out : Path
         Folder; made if it is not there.
-    comparison : Comparison
-        What was found.
     pictures : sequence of sequence of Picture
         For each of the comparison's models, its best, median and worst patient.
     """

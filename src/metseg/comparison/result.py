@@ -19,8 +19,6 @@ class PatientResult(_Frozen):
 
     Attributes
     ----------
-    name : str
-        Patient.
     trained_on : bool
         Whether the model that segmented this patient was trained on it, so that its scores say nothing.
     hd95, surface_dice : float
@@ -44,8 +42,6 @@ class LearningCurve(_Frozen):
 
     Attributes
     ----------
-    epochs : tuple of int
-        Epochs.
     loss : tuple of float
         Training loss of each.
     dice : tuple of float
@@ -146,8 +142,6 @@ class Comparison(_Frozen):
         Where the networks ran.
     versions : dict of str to str
         Of the packages that matter.
-    patients : int
-        Number of patients.
     models : tuple of ModelResult
         By mean Dice, highest first.
     verdict : Verdict or None

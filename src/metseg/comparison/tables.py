@@ -18,8 +18,6 @@ class Table:
 
     Attributes
     ----------
-    caption : str
-        What it shows.
     headings : tuple of str
         One a column.
     rows : list of tuple of str

@@ -30,11 +30,6 @@ class Added:
 def adding_studies(project: Project, found: Collection[StudyFiles]) -> Iterator[Event[Added]]:
     """Add studies; the images stay where they are, and masks beside them are not taken over.
 
-    Parameters
-    ----------
-    found : collection of StudyFiles
-        From :func:`metseg.study.find_studies`.
-
     Yields
     ------
     Progress, Finished

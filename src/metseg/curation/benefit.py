@@ -154,7 +154,6 @@ def expected_benefit(
         Slices that somebody has looked at: what is drawn there is true, and there is nothing to gain.
     disagreement : ndarray of float, shape (z, y, x), optional
         How far the members are apart, 0 to 1.
-    config : BenefitConfig, optional
 
     Raises
     ------

@@ -200,13 +200,7 @@ def _finite(path: Path, voxels: Voxels) -> Voxels:
 
 
 def check_unchanged(image: ImageFile, path: Path) -> Path:
-    """``path``, if it holds the bytes that were added.
-
-    Raises
-    ------
-    UnreadableFileError
-        If it is gone, or has changed.
-    """
+    """``path``, if it holds the bytes that were added; UnreadableFileError if it is gone, or has changed."""
     if not path.exists():
         raise UnreadableFileError(path, "is gone; if the images were moved, say where to (relocate)")
     if file_sha256(path) != image.sha256:

@@ -17,13 +17,7 @@ Document = TypeVar("Document", bound=BaseModel)
 
 
 def read_document(path: Path, model: type[Document]) -> Document:
-    """The JSON file at ``path``.
-
-    Raises
-    ------
-    UnreadableFileError
-        If it is missing, damaged, or not such a document.
-    """
+    """The JSON file at ``path``; UnreadableFileError if it is missing, damaged, or not such a document."""
     with read_errors(path), path.open("rb") as file:
         text = file.read(_MAX_BYTES + 1)
     if len(text) > _MAX_BYTES:

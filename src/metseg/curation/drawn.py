@@ -23,8 +23,6 @@ def drawn_slices(history: Iterable[Record], lesion: int) -> set[int]:
     ----------
     history : iterable of Record
         Of the case, oldest first. What was undone counts as drawn: somebody looked at that slice.
-    lesion : int
-        Its number.
     """
     drawn: set[int] = set()
     for record in history:

@@ -34,13 +34,7 @@ class _Placement(BaseModel, frozen=True, extra="forbid"):
 
 
 def read_description(path: Path, project: Path) -> CaseDescription:
-    """Read the ``case.json`` at ``path``, of the project in ``project``.
-
-    Raises
-    ------
-    UnreadableFileError
-        If it is damaged.
-    """
+    """Read the ``case.json`` at ``path``, of the project in ``project``; UnreadableFileError if it is damaged."""
     case = read_document(path, CaseDescription)
     return case if case.version == 2 else case.model_copy(update={"version": 2, **_placement(case, project)})
 

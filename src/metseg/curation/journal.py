@@ -63,13 +63,7 @@ def segment_path(case: Path, seq: int) -> Path:
 
 
 def segment_paths(case: Path) -> list[Path]:
-    """The segments of a case, oldest first.
-
-    Raises
-    ------
-    UnreadableFileError
-        If the folder cannot be listed.
-    """
+    """The segments of a case, oldest first; UnreadableFileError if the folder cannot be listed."""
     folder = case / FOLDER
     with read_errors(folder):
         names = [name for name in os.listdir(folder) if name.endswith(".log") and name[:-4].isdecimal()]

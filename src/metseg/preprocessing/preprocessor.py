@@ -53,8 +53,6 @@ class Preprocessor:
 
     Parameters
     ----------
-    config : PreprocessingConfig
-        What to do.
     voxels : ndarray of any real type, shape (c, z, y, x)
         The volume, channels in the order of ``config.sequences``. Padding far below air counts as air.
     """

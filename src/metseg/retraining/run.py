@@ -102,13 +102,7 @@ def retrain(
 
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
-    """Keep other programs out of a run.
-
-    Raises
-    ------
-    DataError
-        If another one is in it, or the folder cannot be written to.
-    """
+    """Keep other programs out of a run."""
     lock = FileLock(out / LOCK)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -143,13 +137,7 @@ def _prepared(config: RetrainingConfig, parent: Checkpoint, device: str) -> Gene
 
 
 def _single_network(name_or_path: str) -> Checkpoint:
-    """The parent.
-
-    Raises
-    ------
-    CheckpointError
-        If it is an ensemble.
-    """
+    """The parent."""
     parent = load_checkpoint(name_or_path)
     if isinstance(parent.card.network, EnsembleSpec):
         members = ", ".join(member.architecture for member in parent.card.network.members)
@@ -161,13 +149,7 @@ def _single_network(name_or_path: str) -> Checkpoint:
 
 
 def _open(config: RetrainingConfig, resume: bool) -> Generator[Notice, None, None]:
-    """Begin in an empty folder, or go on with the same settings.
-
-    Raises
-    ------
-    DataError
-        If the folder holds something else.
-    """
+    """Begin in an empty folder, or go on with the same settings."""
     before = read_config(config.out)
     if before is None:
         if config.out.exists() and any(not path.name.startswith(".") for path in config.out.iterdir()):
@@ -187,13 +169,7 @@ def _open(config: RetrainingConfig, resume: bool) -> Generator[Notice, None, Non
 
 
 def _snapshot(config: RetrainingConfig) -> Generator[Progress | Notice, None, Manifest]:
-    """The approved cases as they are, or as they were when this retraining began.
-
-    Raises
-    ------
-    DataError
-        If no case is approved, or the snapshot was changed.
-    """
+    """The approved cases as they are, or as they were when this retraining began."""
     folder = config.out / EXPORT
     if not (folder / "manifest.json").exists():
         yield from relay(

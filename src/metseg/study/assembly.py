@@ -67,13 +67,7 @@ class Assembled:
         return (self.sequences, *((header.shape[0], header.shape[2:], header.dtype) for header in self.headers))
 
     def read_into(self, out: npt.NDArray[Any]) -> None:
-        """Read the voxels into ``out`` (c, z, y, x).
-
-        Raises
-        ------
-        UnreadableFileError
-            If a file is damaged.
-        """
+        """Read the voxels into ``out`` (c, z, y, x); UnreadableFileError if a file is damaged."""
         first = 0
         for header in self.headers:
             part = out[first : first + header.shape[0]]

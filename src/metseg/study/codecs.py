@@ -166,13 +166,7 @@ def check_jpeg_rows(data: bytes) -> None:
 
 
 def _markers(data: bytes) -> Iterator[tuple[int, int]]:
-    """The markers of a JPEG in order, up to its end, and their places.
-
-    Raises
-    ------
-    ValueError
-        If one is missing, or there are too many.
-    """
+    """The markers of a JPEG in order, up to its end, and their places."""
     place, scans = 2, 0
     while True:
         if len(data) < place + 4 and data[place : place + 2] != b"\xff\xd9":

@@ -93,9 +93,6 @@ def with_outlines(studies: Seq[DicomStudy], outlines: Iterable[Path], problems: 
 
     Parameters
     ----------
-    studies : sequence of DicomStudy
-    outlines : iterable of Path
-        Files of outlines.
     problems : list of Problem
         Gets those that are damaged, of no study, or older than another.
     """

@@ -110,11 +110,6 @@ def sweep_leftovers(folder: str | Path) -> list[Path]:
 
     A writer of this computer that still runs keeps its files; those of other computers (on a shared disk) are kept
     for a day.
-
-    Returns
-    -------
-    list of Path
-        What was removed.
     """
     removed: list[Path] = []
     try:

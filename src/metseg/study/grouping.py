@@ -41,8 +41,6 @@ class Examination:
         See :attr:`FileName.key`.
     prefix : str
         What the names of its files have in common.
-    slots : list of Slot
-        In order.
     stack : bool
         Whether its files hold a volume each.
     problems : list of Problem

@@ -48,8 +48,6 @@ class TiffFileHandle:
     ----------
     path : Path
         The file, for messages.
-    file : BinaryIO
-        Opened for reading.
 
     Raises
     ------

@@ -102,8 +102,6 @@ class FileFinding(_Frozen):
 
     Attributes
     ----------
-    path
-        The file.
     role : Role
         Image or mask.
     study, patient : str

@@ -25,8 +25,6 @@ def mask_header(path: Path, slices: int | None = None, image: tuple[Geometry, Sh
 
     Parameters
     ----------
-    path : Path
-        The file.
     slices : int, optional
         How many slices its image has: colour planes of a TIFF that are so many are slices.
     image : (Geometry, (z, y, x)), optional
@@ -47,11 +45,6 @@ def mask_header(path: Path, slices: int | None = None, image: tuple[Geometry, Sh
 
 def read_mask(header: Header) -> MaskPages:
     """Read a mask file as one number for each pixel.
-
-    Parameters
-    ----------
-    header : Header
-        From :func:`mask_header`.
 
     Raises
     ------

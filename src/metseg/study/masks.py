@@ -51,8 +51,6 @@ class MaskPages:
 
     Attributes
     ----------
-    path : Path
-        The file.
     values : ndarray, shape (z, y, x)
         One number for each pixel, with white as the largest where the file is grey.
     bits : int

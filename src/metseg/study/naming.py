@@ -33,8 +33,6 @@ class FileName:
 
     Attributes
     ----------
-    path : Path
-        The file.
     place : tuple of str
         Folders from the top to it, without those that name a role, a sequence or a visit.
     home : Path
@@ -148,7 +146,6 @@ class Rule:
     ----------
     name : str
         As it is shown.
-    apply : callable
     final : bool
         Whether no further rule is asked if this one applies.
     """

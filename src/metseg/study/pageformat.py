@@ -75,8 +75,6 @@ def page_format(directory: Directory, named: int | None) -> PageFormat:
 
     Parameters
     ----------
-    directory : Directory
-        Of the page.
     named : int or None
         Number of channels that is read beside 1 and 3; one of them is then no transparency.
 

@@ -60,8 +60,6 @@ class TiffHeader:
 
     Attributes
     ----------
-    path : Path
-        The file.
     byteorder : str
         ``"<"`` or ``">"``.
     format : PageFormat
@@ -114,8 +112,6 @@ def preflight(path: str | Path, channels: int | None = None) -> TiffHeader:
 
     Parameters
     ----------
-    path : str or Path
-        The file.
     channels : int, optional
         How many there are, where it is known which sequences they are; taken beside 1 and 3.
 

@@ -59,11 +59,6 @@ def load(files: StudyFiles) -> Loaded:
     Where ``files.sequences`` names the channels of a file, images with another number of channels are refused. Else
     names of files say which sequence they are; else three channels are taken for pre-contrast, FLAIR and
     post-contrast, and a single one is of unknown sequence.
-
-    Parameters
-    ----------
-    files : StudyFiles
-        From :func:`find_studies`.
     """
     problems = list(files.problems)
     volumes = [entry for entry in files.slices if not all(is_tiff(path) or is_picture(path) for path in entry.images)]

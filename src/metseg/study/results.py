@@ -24,8 +24,6 @@ class ResultFile:
     ----------
     path : Path
         In the folder of the images; without ending, and without what says which result it is.
-    writer : Writer
-        Of its format.
     """
 
     path: Path

@@ -99,8 +99,6 @@ class DataFolder:
 
     Attributes
     ----------
-    path : Path
-        The folder.
     rules : NameRules or None
         Asked before the usual rules, and instead of a :data:`RULES_FILE` in the folder.
     sequences : tuple of Sequence or None

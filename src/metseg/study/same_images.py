@@ -24,8 +24,6 @@ class Twins:
 
     Attributes
     ----------
-    first, second : int
-        Which studies.
     shared : int
         How many image files are equal, byte for byte.
     """
@@ -86,8 +84,6 @@ def joined(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> Mapping[st
 
     Parameters
     ----------
-    names : iterable of str
-        All names.
     pairs : iterable of (str, str)
         Names that belong together; unknown ones are left out.
     """

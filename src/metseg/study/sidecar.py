@@ -95,8 +95,6 @@ def write_sidecar(path: Path, spacing: Sequence[float] | None = None, about: Map
 
     Parameters
     ----------
-    path : Path
-        The TIFF.
     spacing : (float, float, float), optional
         Along (z, y, x) in mm.
     about : mapping of str to JSON values, optional

@@ -116,8 +116,6 @@ def tube(space: Space, *knots: tuple[float, float, float, float], flatten: float
 
     Parameters
     ----------
-    space : Space
-        Where to evaluate.
     *knots : tuple
         (x, a, z, radius) of the balls, joined in this order.
     flatten : float

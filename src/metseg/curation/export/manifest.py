@@ -147,7 +147,6 @@ class ExportedCase(_Value):
         Of the labels (uint16, little-endian, z-y-x order).
     journal : JournalPosition
         The mask's parent: the state of the case that was exported.
-    model : ModelMask or None
     statistics : EditStatistics
         With the annotators' pseudonyms.
     """

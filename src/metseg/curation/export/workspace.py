@@ -176,13 +176,7 @@ class Workspace:
                     folder.rmdir()
 
     def finish(self, manifest: Manifest) -> None:
-        """Write the manifest, and leave nothing else behind.
-
-        Raises
-        ------
-        DataError
-            If it cannot be written.
-        """
+        """Write the manifest, and leave nothing else behind; DataError if it cannot be written."""
         write_document(self._out / FILE, manifest.sealed())
         for path in self._folder.iterdir():
             if path.name == _STAGING:

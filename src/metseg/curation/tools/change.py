@@ -103,13 +103,7 @@ def bounding_box(mask: npt.NDArray[np.bool_]) -> Box | None:
 
 
 def lesion_box(labels: Labels, label: int) -> Box:
-    """Smallest box that holds a lesion.
-
-    Raises
-    ------
-    ToolError
-        If there is no such lesion.
-    """
+    """Smallest box that holds a lesion; ToolError if there is no such lesion."""
     box = bounding_box(labels == label) if label > 0 else None
     if box is None:
         raise ToolError(f"there is no lesion {label}")
@@ -126,13 +120,7 @@ def widened(box: Box, margin: tuple[int, int, int], shape: tuple[int, ...]) -> B
 
 
 def free_label(labels: Labels) -> int:
-    """A label above all that are there.
-
-    Raises
-    ------
-    ToolError
-        If the type of the labels has none left.
-    """
+    """A label above all that are there; ToolError if the type of the labels has none left."""
     label = int(labels.max(initial=0)) + 1
     if label > np.iinfo(labels.dtype).max:
         raise ToolError("there is no free label left; relabel or merge lesions first")

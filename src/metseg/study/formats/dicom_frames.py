@@ -41,8 +41,6 @@ class Frame:
     ----------
     path, index
         Its file, and which frame of it.
-    instance : str
-        Its identifier.
     key : tuple
         The same for frames that may be of one volume.
     moment : tuple
@@ -64,7 +62,6 @@ class Frame:
         Distance of slices in mm, else their thickness.
     number : int
         Instance number.
-    acquisition : Acquisition
     agent : bool
         Whether contrast agent is named.
     """

@@ -61,8 +61,6 @@ class Outlines:
 
     Attributes
     ----------
-    path : Path
-        Its file.
     acquisition : Acquisition
         Of the object itself.
     series : frozenset of str
@@ -78,13 +76,7 @@ class Outlines:
 
 
 def read_outlines(path: Path) -> Outlines:
-    """Read which images a SEG or RTSTRUCT is of.
-
-    Raises
-    ------
-    UnreadableFileError
-        If it is damaged.
-    """
+    """Read which images a SEG or RTSTRUCT is of; UnreadableFileError if it is damaged."""
     import pydicom
 
     fields = """PatientID PatientName StudyInstanceUID StudyDate SeriesInstanceUID SeriesDescription

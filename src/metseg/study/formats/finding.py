@@ -37,13 +37,7 @@ def one_by_one(files: Seq[Path], look: Callable[[Path], Header]) -> Found:
 
 
 def check_size(path: Path, shape: tuple[int, int, int, int], dtype: np.dtype[Any]) -> None:
-    """Check that voxels (c, z, y, x) are not too many, before anything is made of them.
-
-    Raises
-    ------
-    TooLargeError
-        If they are.
-    """
+    """Check that voxels (c, z, y, x) are not too many, before anything is made of them; TooLargeError if they are."""
     channels, z, y, x = shape
     if math.prod(shape) * dtype.itemsize <= MAX_IMAGE and max(z, y, x) <= _MAX_SIDE:
         return

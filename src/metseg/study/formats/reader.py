@@ -62,8 +62,6 @@ class Header:
         The image's own grid; ``None`` for slices and stacks that say no more than their spacing.
     acquisition : Acquisition
         What else is said.
-    problems : tuple of Problem
-        Remarks.
     details : object
         What the reader needs to read the pixels.
     """

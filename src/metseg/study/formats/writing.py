@@ -105,13 +105,7 @@ def writers() -> tuple[Writer, ...]:
 
 
 def writer_named(name: str) -> Writer:
-    """The writer of a format.
-
-    Raises
-    ------
-    DataError
-        If there is none of that name.
-    """
+    """The writer of a format; DataError if there is none of that name."""
     for writer in writers():
         if writer.name == name.lower():
             return writer
