@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,9 +17,10 @@ from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, model_validat
 from metseg.curation.record import now
 from metseg.curation.state import Sha256
 from metseg.errors import DataError, UnreadableFileError
-from metseg.study import Geometry, Sequence, SliceFile, Study, file_sha256, number_slices
-from metseg.study.formats import Header, error_of, find_images, read_voxels
+from metseg.study import Geometry, Sequence, SliceFile, Study, StudyFiles, file_sha256, load, number_slices
+from metseg.study.formats import Header, error_of, find_images, is_picture, is_tiff, read_voxels
 from metseg.study.ifd import MAX_PAGES
+from metseg.study.model import reference_of
 from metseg.study.preflight import MAX_DECODED
 from metseg.study.stored_values import fill_non_finite
 
@@ -154,7 +156,7 @@ def portable(path: Path, root: Path) -> str:
         return Path(os.path.realpath(path)).as_posix()
 
 
-def load_images(case: CaseDescription, root: Path) -> Study:
+def read_images(case: CaseDescription, root: Path) -> Study:
     """Read the images of a case, without mask.
 
     Raises
@@ -162,6 +164,47 @@ def load_images(case: CaseDescription, root: Path) -> Study:
     UnreadableFileError
         If a file is gone, or its bytes are not those that were added.
     """
+    study = _of_many_files(case, root) if any(case.others) else _of_own_files(case, root)
+    return replace(study, patient=case.patient)
+
+
+def _of_many_files(case: CaseDescription, root: Path) -> Study:
+    images = [check_unchanged(image, root / image.path) for image in case.images]
+    others = [tuple(check_unchanged(image, root / image.path) for image in group) for group in case.others]
+    if is_tiff(images[0]) or is_picture(images[0]):
+        used = dict.fromkeys(index for index, _ in case.slices)
+        slices = tuple(SliceFile(images[index], others=others[index]) for index in used)
+        files = StudyFiles(case.name, images[0].parent, slices, named=case.sequences)
+    else:
+        files = _volumes(case, images, [path for group in others for path in group])
+    loaded = load(files)
+    found = [study for study in loaded.studies if (study.shape, study.sequences) == (case.shape, case.sequences)]
+    if len(found) != 1:
+        reasons = "; ".join(problem.reason for problem in loaded.problems if problem.refused)
+        says = "do not hold the slices that case.json names"
+        raise UnreadableFileError(images[0], f"it and its other sequences {says}" + (f": {reasons}" * bool(reasons)))
+    return found[0]
+
+
+def _volumes(case: CaseDescription, images: list[Path], others: list[Path]) -> StudyFiles:
+    """A volume a sequence, in the order of the case's channels; ``images`` are the files of the one with its grid."""
+    found = find_images(list(dict.fromkeys([*images, *others]))).images
+    ordered = [header for header in found if images[0] not in header.files]
+    if len(ordered) == len(found):
+        raise UnreadableFileError(images[0], "does not hold the volume that case.json names")
+    reference = next(header for header in found if images[0] in header.files)
+    ordered.insert(reference_of(case.sequences) if len(found) == len(case.sequences) else 0, reference)
+    first, *rest = (header.path for header in ordered)
+    return StudyFiles(
+        case.name,
+        first.parent,
+        (SliceFile(first, others=tuple(rest)),),
+        named=case.sequences if len(found) == len(case.sequences) else None,
+        series=tuple(header.files for header in ordered),
+    )
+
+
+def _of_own_files(case: CaseDescription, root: Path) -> Study:
     paths = [root / image.path for image in case.images]
     for image, path in zip(case.images, paths, strict=True):
         check_unchanged(image, path)

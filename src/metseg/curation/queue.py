@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -166,7 +167,7 @@ def edited_slices(labels: Labels, prediction: Prediction) -> tuple[int, ...]:
     prediction : Prediction
         Of the same case. Voxels whose probability is the threshold itself, as far as it is kept, say nothing.
     """
-    return _slices_with(_decided(labels, prediction))
+    return tuple(np.flatnonzero(_decided(labels, prediction).any(axis=(1, 2))).tolist())
 
 
 def review_progress(cases: Iterable[CaseSummary]) -> ReviewProgress:
@@ -177,7 +178,7 @@ def review_progress(cases: Iterable[CaseSummary]) -> ReviewProgress:
     return ReviewProgress(
         cases={status: sum(case.status is status for case in known) for status in Status},
         slices=(sum(case.reviewed for case in known), sum(case.shape[0] for case in known)),
-        voxels=(sum(map(_volume, done)), sum(map(_volume, known))),
+        voxels=(sum(math.prod(case.shape) for case in done), sum(math.prod(case.shape) for case in known)),
         lesions=sum(case.lesions for case in approved),
         lesion_voxels=sum(case.voxels for case in approved),
     )
@@ -191,10 +192,6 @@ def _decided(labels: Labels, prediction: Prediction) -> npt.NDArray[np.bool_]:
     return different
 
 
-def _slices_with(voxels: npt.NDArray[np.bool_]) -> tuple[int, ...]:
-    return tuple(np.flatnonzero(voxels.any(axis=(1, 2))).tolist())
-
-
 def _proposal(prediction: Prediction, step: float) -> npt.NDArray[np.bool_]:
     """What the network proposed, had its threshold been ``step`` higher."""
     stated = prediction.provenance
@@ -204,8 +201,3 @@ def _proposal(prediction: Prediction, step: float) -> npt.NDArray[np.bool_]:
         config = PostprocessingConfig()
     threshold = min(max(stated.threshold + step, 0.0), 1.0)
     return mask_from_probabilities(prediction.probabilities, config.model_copy(update={"threshold": threshold})) > 0
-
-
-def _volume(case: CaseSummary) -> int:
-    z, y, x = case.shape
-    return z * y * x

@@ -160,7 +160,7 @@ def encode(record: Record, payload: bytes = b"") -> bytes:
     header = record.model_dump_json(exclude_defaults=True).encode() + b"\n"
     tail = payload + b"\n" if payload else b""
     start = b"%s %08x %08x " % (MAGIC, len(header), len(tail))
-    return b"%s%08x\n%s%s" % (start, _crc(start, header, tail), header, tail)
+    return b"%s%08x\n%s%s" % (start, zlib.crc32(start + header + tail), header, tail)
 
 
 def digest_of(data: bytes) -> str:
@@ -200,7 +200,7 @@ def read_frame(file: BinaryIO, left: int) -> Frame | None:
     if PREFIX + header_size + tail_size > left:
         raise DamagedRecordError("ends within a record", torn=True)
     header, tail = file.read(header_size), file.read(tail_size)
-    if prefix[_CHECKED:] != b"%08x\n" % _crc(prefix[:_CHECKED], header, tail):
+    if prefix[_CHECKED:] != b"%08x\n" % zlib.crc32(prefix[:_CHECKED] + header + tail):
         raise DamagedRecordError("is damaged")
     try:
         record = Record.model_validate_json(header)
@@ -218,10 +218,3 @@ def _lengths(prefix: bytes) -> tuple[int, int] | None:
     if prefix[:_CHECKED] != b"%s %08x %08x " % (MAGIC, header_size, tail_size):
         return None
     return (header_size, tail_size) if header_size <= _MAX_HEADER and tail_size <= _MAX_PAYLOAD else None
-
-
-def _crc(*parts: bytes) -> int:
-    value = 0
-    for part in parts:
-        value = zlib.crc32(part, value)
-    return value

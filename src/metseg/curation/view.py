@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from metseg.curation.case_images import read_images
 from metseg.curation.changes import Labels
-from metseg.curation.description import CaseDescription
+from metseg.curation.description import CaseDescription, read_images
 from metseg.curation.enums import EntryKind, Origin, Status
 from metseg.curation.journal import read_frames
 from metseg.curation.predictions import Prediction, PredictionPlan, load_prediction, plan

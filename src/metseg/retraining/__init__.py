@@ -1,8 +1,7 @@
 """Training a network further on corrected cases, and the check that the new one must pass before it is offered."""
 
 from metseg.retraining.config import RetrainingConfig, command_arguments, read_config
-from metseg.retraining.promoting import promote
-from metseg.retraining.promotion import ComparedScan, ModelScores, PromotionCheck, read_promotion_check
+from metseg.retraining.promotion import ComparedScan, ModelScores, PromotionCheck, promote, read_promotion_check
 from metseg.retraining.run import retrain
 from metseg.retraining.runs import RetrainingRun, new_run_folder, newest_run
 

@@ -1,7 +1,8 @@
-"""The promotion check: a retrained model may become the default if it is no worse than its parent."""
+"""The promotion check: a retrained model may become a project's default if it is no worse than its parent."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from metseg.curation import PromotionResult
+from metseg.checkpoints import load_checkpoint
+from metseg.curation import DefaultModel, Project, PromotionResult, promote_model
 from metseg.errors import DataError, UnreadableFileError
 from metseg.lesions import PostprocessingConfig
 from metseg.metrics import PairedTest, ScanScore, Score, compare_paired
 from metseg.retraining.config import RetrainingConfig
+from metseg.study import write_text
 
-FILE = "gate.json"
+FILE, PAGE = "gate.json", "gate.md"
 
 
 class Source(StrEnum):
@@ -209,6 +212,92 @@ def read_promotion_check(run: str | Path) -> PromotionCheck:
         return PromotionCheck.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise UnreadableFileError(path, f"damaged, or of another version of metseg: {error}") from error
+
+
+def promote(project: Project, model: str | Path, *, force: bool = False) -> DefaultModel:
+    """Let the project ask a model first, if the promotion check beside it passed.
+
+    Parameters
+    ----------
+    model : str or Path
+        The folder of a retraining, or any model's name or file; one without a promotion check needs ``force``.
+    force : bool
+        Also a model that did not pass.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such model.
+    DataError
+        If the promotion check did not pass, was asked about other weights, or the project cannot be written to.
+    """
+    checkpoint = load_checkpoint(model)
+    promotion, reason = PromotionResult.NONE, ""
+    if (checkpoint.path.parent / FILE).exists():
+        said = read_promotion_check(checkpoint.path.parent)
+        if said.child.sha256 != checkpoint.sha256:
+            if not force:
+                raise DataError(f"{checkpoint.path}: not promoted, the promotion check beside it is of another file")
+        else:
+            promotion, reason = said.result, said.reason
+    return promote_model(
+        project, checkpoint.path, name=checkpoint.card.name, promotion=promotion, reason=reason, force=force
+    )
+
+
+def write_promotion_check(out: Path, promotion: PromotionCheck) -> None:
+    """Write ``gate.md`` and then ``gate.json``, each in one step."""
+    for name, text in ((PAGE, promotion_markdown(promotion)), (FILE, promotion.model_dump_json(indent=2) + "\n")):
+        write_text(out / name, text)
+
+
+def promotion_markdown(promotion: PromotionCheck) -> str:
+    """The page."""
+    tolerance = f" by more than {promotion.tolerance:g}" if promotion.tolerance else ""
+    sections = [
+        f"# Promotion check: {promotion.result}",
+        "",
+        f"{promotion.child.name}: {promotion.reason}.",
+        "",
+        *(f"- {remark}." for remark in promotion.remarks),
+        "",
+        f"The rule: mean Dice on held-out patients must not be lower{tolerance} than the parent's and no fewer lesions "
+        f"may be found; at least {promotion.least_patients} patients are needed. Neither model was trained on these "
+        "patients, and none of them chose anything. Both have the same post-processing.",
+        "",
+        *_table("Parent", promotion.parent),
+        *_table("Child", promotion.child),
+        "## Where it comes from",
+        "",
+        f"- Project `{promotion.project}`, manifest of the export: sha256 `{promotion.manifest_sha256}`",
+        f"- Post-processing: `{json.dumps(promotion.postprocessing.model_dump(mode='json'))}`",
+        f"- {promotion.time.isoformat(timespec='seconds')}, {promotion.software}",
+        "",
+        "For research. Not a medical device; every outline must be checked by a person.",
+    ]
+    return "\n".join(sections) + "\n"
+
+
+def _table(title: str, model: ModelScores) -> list[str]:
+    rows = [
+        f"| {row.name} | {row.source} | {_dice(row.dice)} | {row.found} of {row.lesions} | {row.false} |"
+        for row in model.rows
+    ]
+    return [
+        f"## {title}: {model.name}",
+        "",
+        f"sha256 `{model.sha256}`",
+        "",
+        "| patient | from | Dice | lesions found | false lesions |",
+        "| --- | --- | --- | --- | --- |",
+        *rows,
+        f"| **all** | | **{_dice(model.mean_dice)}** | **{model.found} of {model.lesions}** | **{model.false}** |",
+        "",
+    ]
+
+
+def _dice(value: float) -> str:
+    return "–" if value != value else f"{value:.4f}"
 
 
 def _patients(number: int) -> str:

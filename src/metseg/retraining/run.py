@@ -29,8 +29,8 @@ from metseg.retraining.promotion import (
     decide,
     read_promotion_check,
     remarks_on,
+    write_promotion_check,
 )
-from metseg.retraining.report import write_promotion_check
 from metseg.study import DataFolder
 from metseg.training import card_scores, evaluate, train, write_split
 from metseg.training.dataset import masked_patients

@@ -62,19 +62,9 @@ def decode_bytes(compression: str, data: bytes, size: int) -> bytes | bytearray:
     """
     import imagecodecs
 
-    match compression:
-        case "deflate":
-            decoded = imagecodecs.deflate_decode(data, out=size + 1)
-        case "LZW":
-            decoded = imagecodecs.lzw_decode(data, out=size + 1)
-        case "PackBits":
-            decoded = imagecodecs.packbits_decode(data, out=size + 1)
-        case "ZSTD":
-            decoded = imagecodecs.zstd_decode(data, out=size + 1)
-        case "LZMA":
-            decoded = imagecodecs.lzma_decode(data, out=size + 1)
-        case _:
-            decoded = data
+    decoded: bytes | bytearray = data
+    if compression != "none":
+        decoded = getattr(imagecodecs, f"{compression.lower()}_decode")(data, out=size + 1)
     if len(decoded) != size:
         raise ValueError(f"holds {len(decoded)} bytes instead of {size}")
     return decoded

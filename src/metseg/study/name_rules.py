@@ -9,6 +9,7 @@ import filecmp
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePath
 
 from metseg.study.formats import stem_of, suffix_of
@@ -206,11 +207,12 @@ def _mask_ending(name: FileName, near: Neighbours) -> FileName | None:
     return _mask(name, stem, target)
 
 
-def _mask_middle(name: FileName, near: Neighbours) -> FileName | None:
-    match = None if name.role is Role.MASK else _MIDDLE.fullmatch(name.stem)
+def _marked(pattern: re.Pattern[str], name: FileName, near: Neighbours) -> FileName | None:
+    """``name`` as that of a mask, if it fits ``pattern`` and there is an image whose name begins alike."""
+    match = None if name.role is Role.MASK else pattern.fullmatch(name.stem)
     if match is None or not _alike(name, match["stem"], near):
         return None
-    return _mask(name, match["stem"], match["target"])
+    return _mask(name, match["stem"], match["target"].strip(" _.-"))
 
 
 def _mask_front(name: FileName, near: Neighbours) -> FileName | None:
@@ -222,13 +224,6 @@ def _mask_front(name: FileName, near: Neighbours) -> FileName | None:
     if not any(near.holds(name.path.parent, front + stem) for front in fronts):
         return None
     return _mask(name, stem)
-
-
-def _mask_weak(name: FileName, near: Neighbours) -> FileName | None:
-    match = None if name.role is Role.MASK else _WEAK_ENDING.fullmatch(name.stem)
-    if match is None or not _alike(name, match["stem"], near):
-        return None
-    return _mask(name, match["stem"], match["target"].strip(" _.-"))
 
 
 def _mask_glued(name: FileName, near: Neighbours) -> FileName | None:
@@ -386,9 +381,9 @@ RULES: tuple[Rule, ...] = (
     Rule("neutral folder", _neutral_folder),
     Rule("probabilities", _probabilities),
     Rule("mask ending", _mask_ending),
-    Rule("mask within the name", _mask_middle),
+    Rule("mask within the name", partial(_marked, _MIDDLE)),
     Rule("mask at the front", _mask_front),
-    Rule("mask beside its image", _mask_weak),
+    Rule("mask beside its image", partial(_marked, _WEAK_ENDING)),
     Rule("mask ending without separator", _mask_glued),
     Rule("image beside its mask", _image_word),
     Rule("nnU-Net channel", _nnunet),

@@ -9,8 +9,7 @@ from datetime import datetime
 from itertools import combinations
 from pathlib import Path
 
-from metseg.curation.case_images import read_images
-from metseg.curation.description import CaseDescription
+from metseg.curation.description import CaseDescription, read_images
 from metseg.curation.documents import write_json
 from metseg.curation.enums import Status
 from metseg.curation.export.card import card

@@ -1,8 +1,9 @@
-"""Whole lesions: split, separate, merge, delete, relabel."""
+"""Whole lesions: split, separate, merge, delete, relabel, copy to a slice; a change within a range of intensities."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -145,6 +146,52 @@ def relabel(labels: Labels, old: int, new: int) -> Change:
         lesion_box(labels, old)
         return nothing(labels)
     return _replace(labels, [old], _unused(labels, new))
+
+
+def copy_slice(labels: Labels, label: int, source: int, target: int) -> Change:
+    """Draws a lesion in one slice as it is in another.
+
+    What the lesion had in the target slice is replaced; other lesions there stay as they are.
+
+    Parameters
+    ----------
+    labels : ndarray of uint16, shape (z, y, x)
+        0 outside, else the lesion's label.
+    source, target : int
+        Indices of the slices.
+
+    Raises
+    ------
+    ToolError
+        If the lesion is not in the source slice, or there is no such target.
+    """
+    if not 0 <= target < len(labels):
+        raise ToolError("there is no further slice")
+    if label < 1 or not (labels[source] == label).any():
+        raise ToolError(f"lesion {label} is not in this slice")
+    shape, there = labels[source] == label, labels[target]
+    own = (there == 0) | (there == label)
+    after = np.where(own, np.where(shape, labels.dtype.type(label), labels.dtype.type(0)), there)
+    return change(labels, (slice(target, target + 1), slice(0, there.shape[0]), slice(0, there.shape[1])), after[None])
+
+
+def within_range(labels: Labels, made: Change, image: npt.NDArray[Any], low: float, high: float) -> Change:
+    """Leaves out what a change draws on voxels that are darker or brighter than asked for; what it erases stays erased.
+
+    Parameters
+    ----------
+    labels : ndarray of uint16, shape (z, y, x)
+        The labels that ``made`` is a change of.
+    image : ndarray, shape (z, y, x)
+        Intensities.
+    low, high : float
+        The range, both ends included.
+    """
+    if not made:
+        return made
+    seen = image[made.box]
+    kept = (made.after == 0) | ((seen >= low) & (seen <= high))
+    return change(labels, made.box, np.where(kept, made.after, made.before))
 
 
 def _replace(labels: Labels, ids: Iterable[int], value: int) -> Change:
