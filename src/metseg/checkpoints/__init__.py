@@ -3,7 +3,7 @@
 from metseg.checkpoints.card import CorrectedCases, InferenceConfig, ModelCard, TrainingRecord, card_markdown
 from metseg.checkpoints.choice import RECOMMENDED, choose_models, misfit, model_card
 from metseg.checkpoints.combining import average_weights, combine, descend_from_each_other
-from metseg.checkpoints.comparable import ComparableScores, MeasuredNetwork, Standing
+from metseg.checkpoints.comparable import Standing
 from metseg.checkpoints.store import (
     Checkpoint,
     ModelInfo,
@@ -18,10 +18,8 @@ from metseg.checkpoints.store import (
 __all__ = [
     "RECOMMENDED",
     "Checkpoint",
-    "ComparableScores",
     "CorrectedCases",
     "InferenceConfig",
-    "MeasuredNetwork",
     "ModelCard",
     "ModelInfo",
     "Standing",

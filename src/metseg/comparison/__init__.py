@@ -2,17 +2,13 @@
 
 from metseg.comparison.compare import compare
 from metseg.comparison.entries import Entry, find_entries, installed_entries
-from metseg.comparison.result import Comparison, LearningCurve, ModelResult, PatientResult, Verdict
-from metseg.comparison.surfaces import TOLERANCE, SurfaceAgreement, compare_surfaces
+from metseg.comparison.result import Comparison, Verdict
+from metseg.comparison.surfaces import TOLERANCE, compare_surfaces
 
 __all__ = [
     "TOLERANCE",
     "Comparison",
     "Entry",
-    "LearningCurve",
-    "ModelResult",
-    "PatientResult",
-    "SurfaceAgreement",
     "Verdict",
     "compare",
     "compare_surfaces",

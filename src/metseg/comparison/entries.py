@@ -23,7 +23,7 @@ class Entry:
     ----------
     models : tuple of str or Path
         What :func:`metseg.checkpoints.load_checkpoint` takes; several if these are the folds of a
-        cross-validation, each of which speaks for the patients it never saw.
+        cross-validation, each of which scores the patients it never saw.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Contender:
         """Whether every one of the models was trained on ``patient``."""
         return all(patient in card.training.patients for card in self.cards)
 
-    def speaker(self, patient: str) -> int:
+    def model_for(self, patient: str) -> int:
         """Which model scores ``patient``: one that held it out, or else never saw it, or else the first."""
         for index, card in enumerate(self.cards):
             if patient in card.training.held_out:

@@ -87,7 +87,7 @@ def measure_model(
     hashes: list[str] = []
     curves: list[LearningCurve] = []
     for index, model in enumerate(contender.entry.models):
-        names = [name for name in patients if contender.speaker(name) == index]
+        names = [name for name in patients if contender.model_for(name) == index]
         if not names:
             continue
         checkpoint = load_checkpoint(model)

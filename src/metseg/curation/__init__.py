@@ -1,26 +1,23 @@
 """Correcting what a network drew: projects of cases, and training data from them. Neither torch nor Qt is imported."""
 
-from metseg.curation.benefit import BenefitConfig, CaseBenefit, SliceBenefit, SlicePlan, expected_benefit
-from metseg.curation.corrections import Corrections, read_corrections
+from metseg.curation.benefit import CaseBenefit, SliceBenefit, SlicePlan
+from metseg.curation.corrections import Corrections
 from metseg.curation.default_model import DefaultModel, PromotionResult, promote_model
 from metseg.curation.description import CaseDescription
 from metseg.curation.drawn import drawn_slices, reviewed_slices
-from metseg.curation.enums import DONE, EditKind, EntryKind, Origin, Status, ToolName
+from metseg.curation.enums import EditKind, EntryKind, Origin, Status, ToolName
 from metseg.curation.pairs import existing_pairs, export_pairs, exporting_pairs
 from metseg.curation.predictions import Prediction, PredictionPlan
 from metseg.curation.project import Project
 from metseg.curation.queue import (
-    QueueEntry,
     ReviewProgress,
     ReviewQueue,
     case_benefit,
-    edited_slices,
     review_progress,
     review_queue,
 )
 from metseg.curation.record import Record
-from metseg.curation.recovery import Recovery
-from metseg.curation.relocation import Relocation, relocate, relocating
+from metseg.curation.relocation import relocate
 from metseg.curation.session import CaseSession
 from metseg.curation.state import EditStatistics, Provenance
 from metseg.curation.summary import CaseSummary
@@ -28,7 +25,6 @@ from metseg.curation.table import LesionRow, lesion_rows, lesion_rows_csv, write
 from metseg.curation.view import CaseView, Note
 
 __all__ = [
-    "DONE",
     "CaseDescription",
     "CaseSession",
     "CaseSummary",
@@ -45,8 +41,6 @@ __all__ = [
     "Project",
     "Provenance",
     "Record",
-    "Recovery",
-    "Relocation",
     "Status",
     "ToolName",
     "promote_model",
@@ -54,20 +48,14 @@ __all__ = [
     "export_pairs",
     "exporting_pairs",
     "relocate",
-    "relocating",
-    "BenefitConfig",
     "CaseBenefit",
     "SliceBenefit",
     "SlicePlan",
-    "expected_benefit",
     "Corrections",
-    "read_corrections",
-    "QueueEntry",
     "ReviewProgress",
     "ReviewQueue",
     "case_benefit",
     "drawn_slices",
-    "edited_slices",
     "review_progress",
     "review_queue",
     "reviewed_slices",

@@ -117,7 +117,7 @@ def promote_model(
     passed = promotion is PromotionResult.PASSED
     if not passed and not force:
         raise DataError(
-            f"{name}: not promoted, the promotion check {_said(promotion)}{f': {reason}' if reason else ''}"
+            f"{name}: not promoted, the promotion check {_outcome(promotion)}{f': {reason}' if reason else ''}"
         )
     model = DefaultModel(
         name=name,
@@ -133,7 +133,7 @@ def promote_model(
     return model
 
 
-def _said(promotion: PromotionResult) -> str:
+def _outcome(promotion: PromotionResult) -> str:
     return {
         PromotionResult.FAILED: "was not passed",
         PromotionResult.UNDECIDED: "came to no decision",

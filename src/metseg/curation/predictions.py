@@ -160,7 +160,7 @@ def save_prediction(
 
 
 def load_prediction(folder: Path, reference: PredictionRef) -> Prediction:
-    """The prediction that a case speaks of; UnreadableFileError if a file of it is gone or damaged."""
+    """The prediction that a case refers to; UnreadableFileError if a file of it is gone or damaged."""
     return Prediction(
         probabilities=_stored(folder, reference.sha256),
         provenance=reference.provenance,

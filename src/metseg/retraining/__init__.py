@@ -3,14 +3,13 @@
 from metseg.retraining.config import RetrainingConfig, command_arguments, read_config
 from metseg.retraining.promotion import ComparedScan, ModelScores, PromotionCheck, promote, read_promotion_check
 from metseg.retraining.run import retrain
-from metseg.retraining.runs import RetrainingRun, new_run_folder, newest_run
+from metseg.retraining.runs import new_run_folder, newest_run
 
 __all__ = [
     "PromotionCheck",
     "ComparedScan",
     "ModelScores",
     "RetrainingConfig",
-    "RetrainingRun",
     "promote",
     "command_arguments",
     "new_run_folder",

@@ -27,21 +27,18 @@ from metseg.study.model import (
     parse_sequences,
 )
 from metseg.study.name_rules import is_mask_name
-from metseg.study.naming import FileName, Role
 from metseg.study.numbering import number_slices, slice_numbers
 from metseg.study.reading import Loaded, load, read_study
-from metseg.study.rules_file import RULES_FILE, DataFolder, NameRules, parse_labels, read_rules
+from metseg.study.rules_file import DataFolder, NameRules, parse_labels, read_rules
 from metseg.study.same_images import is_blank, joined
 from metseg.study.sidecar import read_pixels_hash, read_spacing, sidecar_of
 from metseg.study.tiff import read_tiff, write_tiff
 
 __all__ = [
     "MASK_ENDING",
-    "RULES_FILE",
     "TRIPLET",
     "DataFolder",
     "FileFinding",
-    "FileName",
     "Finding",
     "Geometry",
     "Known",
@@ -52,7 +49,6 @@ __all__ = [
     "NameRules",
     "Problem",
     "ProblemKind",
-    "Role",
     "Sequence",
     "SliceFile",
     "Study",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from metseg.synthetic.lesion import LesionSpec, draw_lesion
-from metseg.synthetic.metastases import InsertedLesion, Insertion, MetastasisConfig, insert_metastases
+from metseg.synthetic.metastases import Insertion, MetastasisConfig, insert_metastases
 from metseg.synthetic.study import synthetic_study, synthetic_targets
 
 __all__ = [
-    "InsertedLesion",
     "Insertion",
     "LesionSpec",
     "MetastasisConfig",

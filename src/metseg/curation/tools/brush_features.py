@@ -1,4 +1,4 @@
-"""What speaks for a pixel belonging with a stroke: how bright it is, what the network saw there, what it hangs on."""
+"""Evidence that a pixel belongs with a stroke: how bright it is, what the network saw there, what it hangs on."""
 
 from __future__ import annotations
 
