@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from metseg.metrics import PairedTest, Score, Summary
 from metseg.preprocessing import Clahe
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class PatientResult(_Frozen):
+class PatientResult(BaseModel, frozen=True):
     """What :class:`metseg.metrics.PatientScore` leaves out.
 
     Attributes
@@ -37,7 +33,7 @@ class PatientResult(_Frozen):
     seconds: float
 
 
-class LearningCurve(_Frozen):
+class LearningCurve(BaseModel, frozen=True):
     """The log of one training run.
 
     Attributes
@@ -53,7 +49,7 @@ class LearningCurve(_Frozen):
     dice: tuple[Score, ...]
 
 
-class ModelResult(_Frozen):
+class ModelResult(BaseModel, frozen=True):
     """One model on all patients.
 
     Attributes
@@ -96,7 +92,7 @@ class ModelResult(_Frozen):
         return [score.dice for score in self.summary.scores]
 
 
-class Verdict(_Frozen):
+class Verdict(BaseModel, frozen=True):
     """The paired test between the two models with the highest mean Dice.
 
     Attributes
@@ -131,7 +127,7 @@ class Verdict(_Frozen):
         return f"{found} {self.first} is the better of the two{chosen}."
 
 
-class Comparison(_Frozen):
+class Comparison(BaseModel, frozen=True):
     """Models side by side on the same patients.
 
     Attributes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from metseg.curation.documents import read_document, write_document
+from metseg.curation.documents import write_document
 from metseg.curation.record import now, software
 from metseg.curation.state import Sha256
 from metseg.errors import DataError, UnreadableFileError
@@ -77,18 +77,6 @@ class DefaultModel(BaseModel, frozen=True, extra="forbid", serialize_by_alias=Tr
                 f"{file}: is not the file that {project.path} has promoted; promote it again, or name a model"
             )
         return file
-
-
-def read_default_model(project: Project) -> DefaultModel | None:
-    """The network that the project asks first; ``None`` if nobody chose one.
-
-    Raises
-    ------
-    UnreadableFileError
-        If ``model.json`` is damaged or of a later version of metseg.
-    """
-    path = project.path / FILE
-    return read_document(path, DefaultModel) if path.exists() else None
 
 
 def promote_model(

@@ -10,7 +10,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel
 
-from metseg.curation.default_model import DefaultModel, read_default_model
+from metseg.curation.default_model import FILE as DEFAULT_MODEL
+from metseg.curation.default_model import DefaultModel
 from metseg.curation.description import CaseDescription, describe
 from metseg.curation.documents import read_document, write_document
 from metseg.curation.earlier_projects import read_description
@@ -168,7 +169,8 @@ class Project:
         UnreadableFileError
             If ``model.json`` is damaged or of a later version of metseg.
         """
-        return read_default_model(self)
+        path = self.path / DEFAULT_MODEL
+        return read_document(path, DefaultModel) if path.exists() else None
 
     def _folders(self) -> list[Path]:
         folder = self.path / CASES

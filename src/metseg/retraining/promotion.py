@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from metseg.checkpoints import load_checkpoint
 from metseg.curation import DefaultModel, Project, PromotionResult, promote_model
@@ -29,11 +29,7 @@ class Source(StrEnum):
     ORIGINAL = "original data"
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ComparedScan(_Value):
+class ComparedScan(BaseModel, frozen=True, extra="forbid"):
     """One model on one held-out study.
 
     Attributes
@@ -69,7 +65,7 @@ class ComparedScan(_Value):
         )
 
 
-class ModelScores(_Value):
+class ModelScores(BaseModel, frozen=True, extra="forbid"):
     """One model on all held-out patients.
 
     Attributes
@@ -109,7 +105,7 @@ class ModelScores(_Value):
         return sum(row.false for row in self.rows)
 
 
-class PromotionCheck(_Value):
+class PromotionCheck(BaseModel, frozen=True, extra="forbid"):
     """``gate.json``.
 
     Attributes

@@ -31,7 +31,7 @@ from metseg.retraining.promotion import (
     remarks_on,
     write_promotion_check,
 )
-from metseg.study import DataFolder
+from metseg.study import DataFolder, write_errors
 from metseg.training import card_scores, evaluate, train, write_split
 from metseg.training.dataset import masked_patients
 from metseg.training.fit import SPLIT
@@ -103,18 +103,14 @@ def retrain(
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
     """Keep other programs out of a run."""
-    lock = FileLock(out / LOCK)
-    try:
+    with write_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise DataError(f"{out}: another program is at work on this retraining") from error
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written to: {error.strerror or error}") from error
-    try:
+        try:
+            held = FileLock(out / LOCK).acquire(timeout=0)
+        except Timeout as error:
+            raise DataError(f"{out}: another program is at work on this retraining") from error
+    with held:
         yield
-    finally:
-        lock.release()
 
 
 def _prepared(config: RetrainingConfig, parent: Checkpoint, device: str) -> Generator[Progress | Notice, None, _Task]:

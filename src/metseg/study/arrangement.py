@@ -163,7 +163,8 @@ def _tifffile(text: str, pages: int, samples: int, shape: tuple[int, int], named
         letters = "?" * len(sizes)
     leading = _leading(sizes, samples, shape)
     if leading is None:
-        raise ArrangementError(f"tifffile declares the shape {_short(sizes)}, which its pages do not have")
+        shown = " x ".join(map(str, sizes[:8]))
+        raise ArrangementError(f"tifffile declares the shape {shown}, which its pages do not have")
     if math.prod(leading) == 1:
         return Arrangement(pages)
     return _resolve(list(zip(letters.upper(), leading, strict=False)), pages, samples, named, "tifffile")
@@ -179,10 +180,6 @@ def _leading(sizes: list[int], samples: int, shape: tuple[int, int]) -> list[int
         if sizes[-len(tail) :] == tail:
             return sizes[: -len(tail)]
     return None
-
-
-def _short(sizes: list[int]) -> str:
-    return " x ".join(str(size) for size in sizes[:8])
 
 
 def _ome(text: str, pages: int, samples: int, named: int | None) -> Arrangement:

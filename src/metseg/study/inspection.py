@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, PlainSerializer
 
 from metseg.events import Event, Finished, Progress
 from metseg.study.discovery import StudyFiles, find_studies
@@ -30,11 +30,7 @@ def _text(path: Path) -> str:
 PathText = Annotated[Path, PlainSerializer(_text, return_type=str, when_used="json")]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Finding(_Frozen):
+class Finding(BaseModel, frozen=True):
     """A :class:`~metseg.study.Problem` that can be written as JSON."""
 
     path: PathText
@@ -46,7 +42,7 @@ class Finding(_Frozen):
         return f"{_text(self.path)}: {self.reason}"
 
 
-class StudyInspection(_Frozen):
+class StudyInspection(BaseModel, frozen=True):
     """What is known about one study.
 
     Attributes
@@ -97,7 +93,7 @@ class StudyInspection(_Frozen):
     problems: tuple[Finding, ...]
 
 
-class FileFinding(_Frozen):
+class FileFinding(BaseModel, frozen=True):
     """What one file is taken for, and by which rules.
 
     Attributes
@@ -120,7 +116,7 @@ class FileFinding(_Frozen):
     rules: tuple[str, ...]
 
 
-class Inspection(_Frozen):
+class Inspection(BaseModel, frozen=True):
     """What is in a folder; ``model_dump_json()`` writes it.
 
     Attributes

@@ -15,9 +15,8 @@ from typing import Any
 
 from metseg.errors import DataError, UnreadableFileError
 from metseg.study.files import read_errors, write_text
+from metseg.study.geometry import MAX_MM, Spacing
 from metseg.study.ifd import open_regular
-
-Spacing = tuple[float, float, float]
 
 #: Key of the SHA-256 of the pixels that were written, see :func:`metseg.study.is_as_written`.
 PIXELS_KEY = "pixels_sha256"
@@ -25,7 +24,6 @@ PIXELS_KEY = "pixels_sha256"
 FILE_KEY = "file_sha256"
 
 _MAX_BYTES = 1 << 16
-_MAX_MM = 1000.0
 
 
 def sidecar_of(path: Path) -> Path:
@@ -118,4 +116,4 @@ def write_sidecar(path: Path, spacing: Sequence[float] | None = None, about: Map
 def _is_length(value: object) -> bool:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
-    return 0 < value <= _MAX_MM
+    return 0 < value <= MAX_MM

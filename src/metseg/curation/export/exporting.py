@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import combinations
 from pathlib import Path
 
@@ -218,11 +217,12 @@ def _write_case(
 def _manifest(
     project: Project, layout: Layout, rule: SplitRule, licence: str, cases: Sequence[ExportedCase]
 ) -> Manifest:
+    times = (time for case in cases for time in (case.status_time, case.statistics.last))
     return Manifest(
         layout=layout,
         project=project.description.id,
         software=software(),
-        time=max(_time(case, project.description.created) for case in cases),
+        time=max(filter(None, (project.description.created, *times))),
         licence=licence,
         split=rule,
         cases=tuple(cases),
@@ -238,7 +238,3 @@ def _write_dataset(writer: LayoutWriter, workspace: Workspace, manifest: Manifes
     write_json(staging / CROISSANT, croissant(manifest, [staged_file(staging, entry) for entry in made]))
     about = [StagedFile(CARD, Role.ABOUT), StagedFile(CROISSANT, Role.ABOUT)]
     return manifest.model_copy(update={"files": workspace.commit([*made, *about])})
-
-
-def _time(case: ExportedCase, earliest: datetime) -> datetime:
-    return max(filter(None, (earliest, case.status_time, case.statistics.last)))

@@ -12,7 +12,6 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     model_serializer,
@@ -61,11 +60,7 @@ def _inside(path: str) -> str:
     return path
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ExportedFile(_Value):
+class ExportedFile(BaseModel, frozen=True, extra="forbid"):
     """One file.
 
     Attributes
@@ -83,14 +78,14 @@ class ExportedFile(_Value):
     z: Annotated[int, Field(ge=0)] | None = None
 
 
-class JournalPosition(_Value):
+class JournalPosition(BaseModel, frozen=True, extra="forbid"):
     """A record of a case's journal: its number, and the hash of its bytes, which stands for all records before it."""
 
     seq: Annotated[int, Field(ge=1)]
     sha256: Sha256
 
 
-class ModelMask(_Value):
+class ModelMask(BaseModel, frozen=True, extra="forbid"):
     """The network's mask that a case began from.
 
     Attributes
@@ -108,7 +103,7 @@ class ModelMask(_Value):
     journal: JournalPosition | None = None
 
 
-class ExportedLesion(_Value):
+class ExportedLesion(BaseModel, frozen=True, extra="forbid"):
     """One lesion.
 
     Attributes
@@ -125,7 +120,7 @@ class ExportedLesion(_Value):
     runs: Annotated[str, Field(pattern=r"^[0-9]+\+[0-9]+( [0-9]+\+[0-9]+)*$")]
 
 
-class ExportedCase(_Value):
+class ExportedCase(BaseModel, frozen=True, extra="forbid"):
     """One case as it was exported.
 
     Attributes
@@ -190,7 +185,7 @@ class ExportedCase(_Value):
         return tuple(file for file in self.files if file.role is Role.IMAGE)
 
 
-class SplitRule(_Value):
+class SplitRule(BaseModel, frozen=True, extra="forbid"):
     """How the sides were drawn: by a hash of seed and patient, so that who is held out stays held out."""
 
     held_out: float
@@ -198,7 +193,7 @@ class SplitRule(_Value):
     patient_pattern: str = ""
 
 
-class Manifest(_Value):
+class Manifest(BaseModel, frozen=True, extra="forbid"):
     """``manifest.json``; written last, it makes a folder an export.
 
     Attributes

@@ -1,4 +1,8 @@
-"""Correction tools: functions on arrays, each of which gives back a :class:`Change` and alters nothing itself."""
+"""Correction tools: functions on labels, each of which gives back a :class:`Change` and alters nothing itself.
+
+Labels are uint16 (z, y, x): 0 outside, else the lesion's label. ToolError is raised where a lesion that is named is not
+there, or not in the slice that is named.
+"""
 
 from metseg.curation.tools.brush import guided_brush
 from metseg.curation.tools.change import Change, ToolError

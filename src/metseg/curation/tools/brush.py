@@ -64,8 +64,6 @@ def guided_brush(
 
     Parameters
     ----------
-    labels : ndarray of uint16, shape (z, y, x)
-        0 outside, else the lesion's label.
     image : ndarray, shape (z, y, x), any real type
         Where the lesion can be seen, such as FLAIR; it may be brighter or darker than what lies round it.
     probabilities : ndarray of float32 (0 to 1) or uint8 (0 to 255), shape (z, y, x), or None

@@ -37,8 +37,6 @@ def grow(
 
     Parameters
     ----------
-    labels : ndarray of uint16, shape (z, y, x)
-        0 outside, else the lesion's label.
     probabilities : ndarray of float32 (0 to 1) or uint8 (0 to 255), shape (z, y, x)
         What the network gave.
     step : float
@@ -46,10 +44,6 @@ def grow(
     spacing : tuple of float, optional
         Voxel size along (z, y, x), so that :data:`REACH` means as far across slices as within one.
 
-    Raises
-    ------
-    ToolError
-        If there is no such lesion.
 
     Notes
     -----
@@ -83,11 +77,6 @@ def shrink(labels: Labels, probabilities: Probabilities, label: int, *, step: fl
         As for :func:`grow`.
     step : float
         Share of its voxels to remove at least.
-
-    Raises
-    ------
-    ToolError
-        If there is no such lesion.
     """
     box = widened(lesion_box(labels, label), (0, 1, 1), labels.shape)
     part = labels[box]

@@ -26,8 +26,6 @@ def interpolate(
 
     Parameters
     ----------
-    labels : ndarray of uint16, shape (z, y, x)
-        0 outside, else the lesion's label.
     first, last : int
         The two slices, in either order; they are not changed. If there is none between them, nothing changes.
     probabilities : ndarray of float32 (0 to 1) or uint8 (0 to 255), shape (z, y, x), optional

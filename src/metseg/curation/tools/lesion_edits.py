@@ -33,8 +33,6 @@ def split(
 
     Parameters
     ----------
-    labels : ndarray of uint16, shape (z, y, x)
-        0 outside, else the lesion's label.
     first, second : tuple of int
         One voxel (z, y, x) in each of the halves to be. The half of ``first`` keeps ``label``.
     new : int, optional
@@ -72,8 +70,6 @@ def separate(labels: Labels, label: int | None = None, *, new: int | None = None
 
     Parameters
     ----------
-    labels : ndarray of uint16, shape (z, y, x)
-        0 outside, else the lesion's label.
     label : int, optional
         The lesion; all lesions unless given.
     new : int, optional
@@ -106,31 +102,14 @@ def separate(labels: Labels, label: int | None = None, *, new: int | None = None
 
 
 def merge(labels: Labels, ids: Iterable[int]) -> Change:
-    """Give several lesions the label of the first.
-
-    Parameters
-    ----------
-    labels : ndarray of uint16, shape (z, y, x)
-        0 outside, else the lesion's label.
-
-    Raises
-    ------
-    ToolError
-        If one of them is not there, or none is named.
-    """
+    """Give several lesions the label of the first."""
     first, *others = list(ids) or [0]
     lesion_box(labels, first)
     return _replace(labels, others, first)
 
 
 def delete(labels: Labels, *ids: int) -> Change:
-    """Remove lesions.
-
-    Raises
-    ------
-    ToolError
-        If one of them is not there.
-    """
+    """Remove lesions."""
     return _replace(labels, ids, 0)
 
 
@@ -155,8 +134,6 @@ def copy_slice(labels: Labels, label: int, source: int, target: int) -> Change:
 
     Parameters
     ----------
-    labels : ndarray of uint16, shape (z, y, x)
-        0 outside, else the lesion's label.
     source, target : int
         Indices of the slices.
 

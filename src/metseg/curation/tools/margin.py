@@ -25,15 +25,8 @@ def dilate(labels: Labels, label: int, *, z: int | None = None) -> Change:
 
     Parameters
     ----------
-    labels : ndarray of uint16, shape (z, y, x)
-        0 outside, else the lesion's label.
     z : int, optional
         Index of the only slice to change; all slices that the lesion is in by default.
-
-    Raises
-    ------
-    ToolError
-        If there is no such lesion, or it is not in that slice.
     """
     box = widened(_box(labels, label, z), (0, 2, 2), labels.shape)
     part = labels[box]
@@ -50,15 +43,8 @@ def erode(labels: Labels, label: int, *, z: int | None = None) -> Change:
 
     Parameters
     ----------
-    labels : ndarray of uint16, shape (z, y, x)
-        0 outside, else the lesion's label.
     z : int, optional
         Index of the only slice to change; all slices that the lesion is in by default.
-
-    Raises
-    ------
-    ToolError
-        If there is no such lesion, or it is not in that slice.
     """
     box = _box(labels, label, z)
     part = labels[box]
