@@ -122,11 +122,6 @@ def put_aside(segment: Segment | None, later: Sequence[Path]) -> list[Path]:
     -------
     list of Path
         The new files. Doing it again after a crash gives the same.
-
-    Raises
-    ------
-    DataError
-        If the folder cannot be written to.
     """
     made: list[Path] = []
     for path in later:
@@ -262,13 +257,7 @@ class JournalWriter:
 
 
 def begin_journal(case: Path, identity: str, annotator: str = "") -> tuple[JournalWriter, Record]:
-    """Write the first segment of the journal in folder ``case``, whose identity is ``identity``.
-
-    Raises
-    ------
-    DataError
-        If it cannot be written.
-    """
+    """Write the first segment of the journal in folder ``case``, whose identity is ``identity``."""
     path = segment_path(case, 1)
     base = Base(format=1, software=software(), case=identity)
     record = Record(seq=1, kind=EntryKind.BEGIN, time=now(), annotator=annotator, base=base)
@@ -278,12 +267,6 @@ def begin_journal(case: Path, identity: str, annotator: str = "") -> tuple[Journ
 
 
 def read_frames(case: Path) -> Iterator[Frame]:
-    """All sound records of a case, oldest first; the numbers of damaged ones are missing.
-
-    Raises
-    ------
-    UnreadableFileError
-        If the folder cannot be read.
-    """
+    """All sound records of a case, oldest first; the numbers of damaged ones are missing."""
     for path in segment_paths(case):
         yield from read_segment(path).frames

@@ -124,13 +124,7 @@ def recover(folder: Path, case: CaseDescription) -> Recovered:
 
 
 def repair(found: Recovered) -> Recovery:
-    """Put aside what does not count, so that the journal can be appended to; the lock must be held.
-
-    Raises
-    ------
-    DataError
-        If the folder cannot be written to.
-    """
+    """Put aside what does not count, so that the journal can be appended to; the lock must be held."""
     return replace(found.report, kept=tuple(put_aside(found.segment, found.later)))
 
 

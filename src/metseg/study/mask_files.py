@@ -29,11 +29,6 @@ def mask_header(path: Path, slices: int | None = None, image: tuple[Geometry, Sh
         How many slices its image has: colour planes of a TIFF that are so many are slices.
     image : (Geometry, (z, y, x)), optional
         Where its image is: DICOM outlines, which have no grid of their own or leave slices out, are read on that.
-
-    Raises
-    ------
-    UnreadableFileError
-        If it cannot be read.
     """
     if not is_tiff(path):
         return header_of(path) if image is None or not is_outlines(path) else outlines_header(path, *image)

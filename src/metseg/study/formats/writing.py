@@ -63,11 +63,6 @@ class Writer(Protocol):
             Whether it is a mask.
         about : mapping of str to JSON values, or None
             What is written beside it.
-
-        Raises
-        ------
-        DataError
-            If it cannot be written.
         """
 
 
@@ -143,11 +138,6 @@ def write_volume(
         What they are of.
     about : mapping of str to JSON values, optional
         What is written beside it, in ``<name>.json``; the hash of the voxels is added, see :func:`is_as_written`.
-
-    Raises
-    ------
-    DataError
-        If it cannot be written.
     """
     if about is not None:
         write_sidecar(path, None, {**about, PIXELS_KEY: pixels_hash(volume[..., None])})
