@@ -13,10 +13,9 @@ from metseg.preprocessing.brain_shape import (
 )
 from metseg.preprocessing.config import BrainConfig, Clahe, ClaheConfig, PreprocessingConfig
 from metseg.preprocessing.display import display_window
-from metseg.preprocessing.enhancement import apply_clahe
 from metseg.preprocessing.grid import Grid
 from metseg.preprocessing.padding import raise_padding
-from metseg.preprocessing.preprocessor import Preprocessor, neighbourhood, network_input
+from metseg.preprocessing.preprocessor import Preprocessor, apply_clahe, neighbourhood, network_input
 
 __all__ = [
     "MIN_VOLUME_SLICES",

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Seq
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import NamedTuple
 
 from metseg.errors import DataError, UnreadableFileError
 from metseg.study.files import file_sha256
@@ -18,15 +18,8 @@ from metseg.study.tiff import read_tiff
 _SAMPLE = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Twins:
-    """Two studies with equal files.
-
-    Attributes
-    ----------
-    shared : int
-        How many image files are equal, byte for byte.
-    """
+class Twins(NamedTuple):
+    """The indices of two studies, and how many image files of theirs are equal, byte for byte."""
 
     first: int
     second: int
