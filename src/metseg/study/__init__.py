@@ -27,6 +27,7 @@ from metseg.study.model import (
     parse_sequences,
 )
 from metseg.study.name_rules import is_mask_name
+from metseg.study.naming import Role
 from metseg.study.numbering import number_slices, slice_numbers
 from metseg.study.reading import Loaded, load, read_study
 from metseg.study.rules_file import DataFolder, NameRules, parse_labels, read_rules
@@ -49,6 +50,7 @@ __all__ = [
     "NameRules",
     "Problem",
     "ProblemKind",
+    "Role",
     "Sequence",
     "SliceFile",
     "Study",
