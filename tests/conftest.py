@@ -29,7 +29,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Converting each small untrained network would take longer than what is tested; tests/inference does it for two.
 os.environ.setdefault("METSEG_BACKEND", "torch")
 #: Rooms whose tests share running servers. One worker runs all of a room's tests; elsewhere it takes whole modules.
-ROOMS_WITH_SERVERS = {"server", "web"}
+ROOMS_WITH_SERVERS = {"client", "server", "web"}
 settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
 settings.load_profile("unhurried")
 

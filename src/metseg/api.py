@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Seq
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,12 @@ import numpy.typing as npt
 from metseg import DEFAULT_MODEL
 from metseg.checkpoints import ModelInfo, list_models
 from metseg.errors import DataError
-from metseg.inference import Segmentation, Segmenter, Segmenters, open_segmenter
+from metseg.inference import Segmentation, Segmenter, Segmenters, StudySegmenter, open_segmenter
 from metseg.lesions import Target
 from metseg.study import Geometry, Sequence, Study, assumed_sequences, parse_sequences, read_study
+
+if TYPE_CHECKING:
+    from metseg.client import Address
 
 #: Names of the sequences of an image's channels, such as ``"post-contrast,flair"``.
 Sequences = str | Seq[str]
@@ -53,6 +56,7 @@ def segment(
     sequences: Sequences | None = None,
     spacing: tuple[float, float, float] | None = None,
     device: str = "auto",
+    server: str | Address | None = None,
     clahe: str | None = None,
     threshold: float | None = None,
     smallest: int | None = None,
@@ -73,6 +77,9 @@ def segment(
         See :func:`read`.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+    server : str or Address, optional
+        URL of a metseg server whose network is to outline, and none here; its token is that in the environment variable
+        METSEG_TOKEN, or in the keyring.
     clahe : {"on", "off", "average"}, optional
         Whether the network is shown slices after CLAHE; as its card says unless given.
     threshold, smallest : optional
@@ -90,23 +97,32 @@ def segment(
         If the study cannot be read, or does not show the target.
     CheckpointError
         If there is no such network.
+    ServerDownError
+        If the server does not answer.
     """
     study = _study(source, sequences, spacing)
     targets = () if target is None else (_target(target),)
-    with Segmenters(model, targets, device=device, clahe=clahe) as segmenters:
+    with Segmenters(model, targets, device=device, clahe=clahe, server=server) as segmenters:
         segmenter = segmenters.of(study.sequences)[0]
-        usual = segmenter.checkpoint.card.postprocessing
+        usual = segmenter.card.postprocessing
         return segmenter.segment(study, usual.adjusted(threshold=threshold, smallest=smallest))
 
 
-def load_model(model: str | Path, *, device: str = "auto", batch_size: int = 16, clahe: str | None = None) -> Segmenter:
+def load_model(
+    model: str | Path,
+    *,
+    device: str = "auto",
+    batch_size: int = 16,
+    clahe: str | None = None,
+    server: str | Address | None = None,
+) -> StudySegmenter:
     """Open a network to segment many studies with: ``with load_model("best") as network: network.segment(study)``.
 
     Parameters
     ----------
     model : str or Path
         Name or path of a network, see :func:`list_models`.
-    device, clahe
+    device, clahe, server
         See :func:`segment`.
     batch_size : int
         Slices at a time.
@@ -115,8 +131,10 @@ def load_model(model: str | Path, *, device: str = "auto", batch_size: int = 16,
     ------
     CheckpointError
         If there is no such network, or its file is damaged or foreign.
+    ServerDownError
+        If the server does not answer.
     """
-    return open_segmenter(model, device=device, batch_size=batch_size, clahe=clahe)
+    return open_segmenter(model, device=device, batch_size=batch_size, clahe=clahe, server=server)
 
 
 def _study(

@@ -47,6 +47,10 @@ class DataError(MetsegError):
     """The data set as a whole cannot be used (no patients, no masks, a split that does not fit)."""
 
 
+class ServerDownError(MetsegError):
+    """Nobody answers at a metseg server's address, or something that is no such server."""
+
+
 class MissingExtraError(MetsegError):
     """An optional dependency is not installed.
 

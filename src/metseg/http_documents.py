@@ -1,4 +1,4 @@
-"""What the server answers as JSON, and the page reads. Slices are counted from 0."""
+"""What the server answers as JSON, and its clients read. Slices are counted from 0."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ class UsedModel(BaseModel):
     name: str
     weights_sha256: str = Field(description="Hash of the weights' file.")
     target: str = Field(description="What it outlines: `FLAIR abnormality` or `enhancing lesion`.")
+    device: str = Field("", description="Where it ran.")
+    backend: str = Field("", description="What ran it: name, version and precision.")
+    ensemble: bool = Field(False, description="Whether `view=disagreement` says how far its members are apart.")
 
 
 class ImageDocument(BaseModel):
@@ -59,6 +62,7 @@ class MaskDocument(BaseModel):
     """Lesions that a network outlined. For research; every outline must be checked by a person."""
 
     request_id: str
+    metseg: str = Field("", description="Version of the server's software.")
     model: UsedModel
     image: ImageDocument
     clahe: Clahe = Field(description="Which slices the network was shown.")
@@ -68,6 +72,9 @@ class MaskDocument(BaseModel):
     lesions: list[LesionDocument]
     sum_of_target_diameters_mm: float | None = Field(
         description="Of the largest five lesions that are measurable by RANO-BM; null if the spacing is not known."
+    )
+    brain: str | None = Field(
+        None, description="How the brain was found, by networks that look at nothing else: stripped, extracted or head."
     )
     notices: list[str] = Field(description="What must be said of the image or the way to the mask.")
 
@@ -88,6 +95,10 @@ class ModelDocument(BaseModel):
     created: str = Field(description="Date of the weights.")
     notes: str = Field(description="What a user must know.")
     scores: dict[str, dict[str, Any]] = Field(description="Held-out scores by setting, as in its model card.")
+    weights_sha256: str = Field("", description="Hash of the weights' file; empty if it is not usable.")
+    card: dict[str, Any] | None = Field(
+        None, description="Its model card without the record of its training, which names patients; null if not usable."
+    )
 
 
 class ModelList(BaseModel):
@@ -107,6 +118,13 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class NoticeDocument(BaseModel):
+    """Something that a user must be told of the way to a mask."""
+
+    text: str
+    warning: bool = Field(description="Whether the mask may be worthless for it.")
+
+
 class JobDocument(BaseModel):
     """A study on its way."""
 
@@ -117,3 +135,4 @@ class JobDocument(BaseModel):
     seconds_left: float | None = Field(description="How long a running job still takes, as soon as it can be said.")
     problem: str | None = Field(description="Reason it failed.")
     expires_in: float | None = Field(description="Seconds until a finished job is forgotten.")
+    notices: list[NoticeDocument] = Field([], description="What must be said so far of the way to the mask.")

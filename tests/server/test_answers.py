@@ -131,7 +131,10 @@ def test_who_answered_is_said(client: TestClient, slice_tiff: Any, weights: Path
         digest = hashlib.sha256((weights / name / "model.safetensors").read_bytes()).hexdigest()
         assert answer.headers["x-model-name"] == name
         assert answer.headers["x-model-sha256"] == digest
-        assert answer.json()["model"] == {"name": name, "weights_sha256": digest, "target": "FLAIR abnormality"}
+        model = answer.json()["model"]
+        assert (model["name"], model["weights_sha256"], model["target"]) == (name, digest, "FLAIR abnormality")
+        assert (model["device"], model["ensemble"]) == ("cpu", False)
+        assert model["backend"].startswith("torch ")
         assert answer.headers["x-request-id"] == answer.json()["request_id"]
 
 
@@ -218,6 +221,14 @@ def test_views_show_what_they_say(client: TestClient, head: Study, tmp_path: Pat
     (tmp_path / "chance.tif").write_bytes(ask(client, content, "image/tiff", view="probability").content)
     document = ask(client, content).json()
     probabilities = read_tiff(tmp_path / "chance.tif")[:, 0] / 255
+    volume = ask(client, content, "application/x-nifti", view="probability").content
+    numbers = np.asarray(nibabel.Nifti1Image.from_bytes(volume).dataobj).transpose(2, 1, 0)
+    assert numbers.dtype == np.float32
+    assert np.array_equal(np.rint(numbers * 255), np.rint(probabilities * 255))
+    asked: Any = {"params": {"view": "disagreement"}, "headers": {"accept": "image/tiff"}}
+    refused = client.post("/predict", files={"file": content}, **asked)
+    assert refused.status_code == 404
+    assert "is no ensemble" in refused.json()["detail"]
     inside = unpacked(document).astype(bool)
     assert probabilities[inside].min() >= document["postprocessing"]["threshold"] - 1 / 255
     overlay = cv2.imdecode(

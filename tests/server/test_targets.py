@@ -73,7 +73,7 @@ def test_what_cannot_be_outlined_is_refused(
 
 
 def test_what_is_no_sequence_is_a_wrong_parameter(automatic: TestClient, single: bytes) -> None:
-    assert automatic.post("/predict", params={"sequences": "t2"}, files={"file": single}).status_code == 422
+    assert automatic.post("/predict", params={"sequences": "t3"}, files={"file": single}).status_code == 422
 
 
 def test_models_say_what_they_outline_and_that_one_is_chosen(automatic: TestClient) -> None:
@@ -82,6 +82,14 @@ def test_models_say_what_they_outline_and_that_one_is_chosen(automatic: TestClie
     targets = {model["name"]: model["target"] for model in listed["models"]}
     assert targets["metastases"] == "enhancing lesion"
     assert targets["best"] == "FLAIR abnormality"
+
+
+def test_a_models_card_names_no_patient_of_its_training(automatic: TestClient, triplet: bytes) -> None:
+    cards = {model["name"]: model for model in automatic.get("/models").json()["models"]}
+    assert "training" not in cards["best"]["card"]
+    assert cards["best"]["card"]["preprocessing"]["sequences"] == ["pre-contrast", "flair", "post-contrast"]
+    answer = automatic.post("/predict", params={"model": "best"}, files={"file": triplet})
+    assert answer.headers["X-Model-SHA256"] == cards["best"]["weights_sha256"]
 
 
 def test_masks_in_a_zip_have_the_sidecars_that_predict_writes(automatic: TestClient, single: bytes) -> None:

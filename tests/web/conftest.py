@@ -23,8 +23,8 @@ import httpx
 import numpy as np
 import tifffile
 
+from metseg.client import Address, Client
 from metseg.study import Study, write_tiff
-from metseg.web.client import Address, Client
 
 TOKEN = "a secret of these tests"
 _START_SECONDS = 180

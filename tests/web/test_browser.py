@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from metseg.web.client import JSON, TIFF
+from metseg.client import JSON, TIFF
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page as Tab

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import tifffile
 
-from metseg.errors import MetsegError
-from metseg.events import Finished, Notice, Progress, drain
+from metseg.client import JSON, NIFTI_GZ, TIFF, Address, Client, JobProgress, RefusedError, Waiting
+from metseg.errors import MetsegError, ServerDownError
+from metseg.events import Finished, drain
 from metseg.http_documents import JobState, MaskDocument
 from metseg.study import Study
-from metseg.web.client import JSON, NIFTI, TIFF, Address, Client, RefusedError, ServerDownError
-from metseg.web.outlining import JobProgress, outline
+from metseg.web.outlining import outline
 from metseg.web.report import as_report
 from metseg.web.uploads import Upload, pack_study
 from metseg.web.views.volume import isotropic
@@ -31,7 +31,7 @@ def test_a_result_is_what_the_api_answers_and_what_was_sent(
     upload = pack_study(head)
     result = drain(outline(client, upload, "small"))
     assert result.files.mask == ask(upload.content, "small", TIFF)
-    assert result.files.nifti == ask(upload.content, "small", NIFTI)
+    assert result.files.nifti == ask(upload.content, "small", NIFTI_GZ)
     other = MaskDocument.model_validate_json(ask(upload.content, "small", JSON))
     assert (result.answer.lesions, result.answer.image) == (other.lesions, other.image)
     np.testing.assert_array_equal(result.voxels, head.voxels)
@@ -53,11 +53,10 @@ def test_a_result_is_what_the_api_answers_and_what_was_sent(
 def test_a_busy_server_is_asked_again_and_a_closed_stream_gives_up(client: Client) -> None:
     long = Upload("long", _stack(300), "long.tif")
     first = outline(client, long, "small")
-    assert isinstance(next(first), Progress)
+    next(event for event in first if isinstance(event, JobProgress))
     second = outline(client, Upload("short", _stack(2), "short.tif"), "small")
-    waiting = next(second)
-    assert isinstance(waiting, Notice)
-    assert waiting.text.startswith("The server is busy. Asking again in ")
+    waiting = next(event for event in second if isinstance(event, Waiting))
+    assert waiting.what.startswith("the server is busy; asking again in ")
     first.close()
     events = list(second)
     assert isinstance(events[-1], Finished)
@@ -70,7 +69,7 @@ def test_the_server_forgets_a_study_that_was_fetched(client: Client, monkeypatch
     monkeypatch.setattr(Client, "start", lambda *given: jobs.append(start(*given)) or jobs[-1])
     drain(outline(client, Upload("a", _stack(1), "a.tif"), "small"))
     with pytest.raises(RefusedError) as refused:
-        client.job(jobs[0])
+        client.job(jobs[0].id)
     assert refused.value.status in (404, 410)
 
 

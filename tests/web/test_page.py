@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from metseg.client import TIFF
 from metseg.errors import DataError
 from metseg.study import Study
 from metseg.web import PAGE, open_page
-from metseg.web.client import TIFF
 from metseg.web.session import Session
 from metseg.web.uploads import pack_study
 

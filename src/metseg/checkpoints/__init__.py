@@ -1,12 +1,13 @@
 """Weights and the card that says what they are."""
 
 from metseg.checkpoints.card import CorrectedCases, InferenceConfig, ModelCard, TrainingRecord, card_markdown
-from metseg.checkpoints.choice import RECOMMENDED, choose_models, misfit, model_card
+from metseg.checkpoints.choice import RECOMMENDED, card_of, choose_models, misfit, model_card
 from metseg.checkpoints.combining import average_weights, combine, descend_from_each_other
 from metseg.checkpoints.comparable import Standing
 from metseg.checkpoints.store import (
     Checkpoint,
     ModelInfo,
+    file_sha256,
     list_models,
     load_checkpoint,
     read_card,
@@ -26,9 +27,11 @@ __all__ = [
     "TrainingRecord",
     "average_weights",
     "card_markdown",
+    "card_of",
     "choose_models",
     "combine",
     "descend_from_each_other",
+    "file_sha256",
     "list_models",
     "load_checkpoint",
     "misfit",

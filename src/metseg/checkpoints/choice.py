@@ -61,7 +61,8 @@ def choose_models(
         If the study does not have the sequence that shows the target.
     """
     if model != DEFAULT_MODEL:
-        _check_target(model, targets)
+        if targets:
+            _check_target(model_card(model) if installed is None else card_of(model, installed), targets)
         return [model]
     shown = _shown(set(sequences), list(targets))
     known = {info.name: info for info in (list_models() if installed is None else installed)}
@@ -77,6 +78,23 @@ def model_card(name_or_path: str) -> ModelCard:
         If there is no such network, or its file is damaged or foreign.
     """
     return read_card(resolve(name_or_path))
+
+
+def card_of(name: str, installed: Iterable[ModelInfo]) -> ModelCard:
+    """The card of a network by its name among ``installed``.
+
+    Raises
+    ------
+    CheckpointError
+        If it is not there, or cannot be used.
+    """
+    known = {info.name: info for info in installed}
+    if name not in known:
+        raise CheckpointError(f"no model is called {name!r}; there are: {', '.join(known) or 'none'}")
+    card = known[name].card
+    if card is None:
+        raise CheckpointError(f"{name} cannot be used: {known[name].problem}")
+    return card
 
 
 def _shown(there: set[Sequence], asked: list[Target]) -> list[Target]:
@@ -108,10 +126,7 @@ def _usable(target: Target, known: Mapping[str, ModelInfo]) -> str:
     return name
 
 
-def _check_target(model: str, targets: Collection[Target]) -> None:
-    if not targets:
-        return
-    card = model_card(model)
+def _check_target(card: ModelCard, targets: Collection[Target]) -> None:
     if list(targets) != [card.target]:
         asked = " and ".join(targets)
         raise CheckpointError(

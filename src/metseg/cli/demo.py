@@ -162,7 +162,7 @@ def _segment(model: str, targets: tuple[Target, ...], study: Study, device: str)
 
     with Segmenters(model, targets, device=device) as segmenters:
         results = [
-            follow(segmenter.stream(study), f"segmenting with {segmenter.checkpoint.card.name}")
+            follow(segmenter.stream(study), f"segmenting with {segmenter.card.name}")
             for segmenter in segmenters.of(study.sequences)
         ]
     return {result.target: result for result in with_surroundings(results)}

@@ -11,7 +11,7 @@ import typer
 from metseg import DEFAULT_MODEL
 from metseg.cli.console import out, plain
 from metseg.cli.follow_tracked import show_tracked, write_tracked
-from metseg.cli.options import Device, Labels, Model, Rules, Sequences, Smallest, Threshold, data_of, targets_of
+from metseg.cli.options import Device, Labels, Model, Rules, Sequences, Server, Smallest, Threshold, data_of, targets_of
 from metseg.cli.progress import EventBar
 from metseg.errors import DataError
 
@@ -43,6 +43,7 @@ def follow(
     rules: Rules = None,
     labels: Labels = None,
     device: Device = "auto",
+    server: Server = None,
     threshold: Threshold = None,
     smallest: Smallest = None,
     predict: Annotated[bool, typer.Option("--predict", help="Outline anew, also where there is a mask.")] = False,
@@ -74,7 +75,7 @@ def follow(
     for study in studies:
         if study.geometry.spacing is None:
             raise DataError(f"{study.name}: its spacing is not known; <name>.json beside a TIFF can state it")
-    with EventBar() as bar, Segmenters(model, targets_of(target), device=device) as segmenters:
+    with EventBar() as bar, Segmenters(model, targets_of(target), device=device, server=server) as segmenters:
         made = [_mask(study, segmenters, bar, threshold, smallest, predict) for study in studies]
         masks = [mask for mask, _ in made]
         if len(studies) == 2:
@@ -97,7 +98,7 @@ def _mask(
     if study.mask is not None and not predict:
         return study.mask, ", ".join(dict.fromkeys(path.name for entry in study.slices for path in entry.masks))
     segmenter = segmenters.of(study.sequences)[0]
-    settings = segmenter.checkpoint.card.postprocessing.adjusted(threshold=threshold, smallest=smallest)
+    settings = segmenter.card.postprocessing.adjusted(threshold=threshold, smallest=smallest)
     answer = bar.follow(segmenter.stream(study, settings), study.name)
     return answer.mask, answer.provenance
 

@@ -8,9 +8,10 @@ import typer
 
 from metseg import DEFAULT_MODEL
 from metseg.cli.console import err, out, plain
-from metseg.cli.options import sequences_of
+from metseg.cli.options import Server, sequences_of
 
 if TYPE_CHECKING:
+    from metseg.checkpoints import ModelInfo
     from metseg.study import Sequence
 
 
@@ -24,13 +25,14 @@ def models(
             show_default=False,
         ),
     ] = None,
+    server: Server = None,
 ) -> None:
     """List the trained networks that --model knows by name: what they outline, on which sequences, and how well."""
     from rich.table import Table
 
     from metseg.checkpoints import list_models, misfit
 
-    found = list_models()
+    found = list_models() if server is None else _models_of(server)
     if not found:
         plain(
             err(), "No model is installed; give --model a checkpoint file, or set METSEG_WEIGHTS to a folder of them."
@@ -49,16 +51,23 @@ def models(
         fits = () if there is None else ("" if card is None else misfit(card, there) or "yes",)
         table.add_row(info.name, *about, *fits)
     out().print(table)
-    plain(out(), "\n" + "\n".join(f"{info.name}: {info.path}" for info in found))
+    if server is None:
+        plain(out(), "\n" + "\n".join(f"{info.name}: {info.path}" for info in found))
     if there is not None:
-        plain(out(), f"\n--model {DEFAULT_MODEL}: {_automatic(there)}")
+        plain(out(), f"\n--model {DEFAULT_MODEL}: {_automatic(there, found)}")
 
 
-def _automatic(sequences: tuple[Sequence, ...]) -> str:
+def _models_of(server: str) -> list[ModelInfo]:
+    from metseg.inference.remote import server_models
+
+    return server_models(server)
+
+
+def _automatic(sequences: tuple[Sequence, ...], found: list[ModelInfo]) -> str:
     from metseg.checkpoints import choose_models
     from metseg.errors import CheckpointError
 
     try:
-        return ", ".join(choose_models(DEFAULT_MODEL, sequences))
+        return ", ".join(choose_models(DEFAULT_MODEL, sequences, (), found))
     except CheckpointError as error:
         return str(error)

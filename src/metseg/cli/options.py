@@ -22,6 +22,15 @@ Backend = Annotated[
     Literal["auto", "torch", "openvino", "onnx"],
     typer.Option("--backend", envvar="METSEG_BACKEND", help="What runs the network.", show_envvar=True),
 ]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="URL",
+        help="Let the networks of this metseg server outline, and load none here; token in METSEG_TOKEN or keyring.",
+        show_default=False,
+    ),
+]
 Threshold = Annotated[
     float | None,
     typer.Option("--threshold", min=0, max=1, help="Probability from which on a voxel is lesion.", show_default=False),

@@ -18,6 +18,7 @@ from metseg.cli.options import (
     Model,
     Rules,
     Sequences,
+    Server,
     Smallest,
     TargetName,
     Threshold,
@@ -45,6 +46,7 @@ def predict(
     rules: Rules = None,
     device: Device = "auto",
     backend: Backend = "auto",
+    server: Server = None,
     threshold: Threshold = None,
     smallest: Smallest = None,
     clahe: Clahe = None,
@@ -105,6 +107,9 @@ def predict(
     done is left out when the command is run again, studies.csv in --output says what became of each row, and one
     that fails does not end the others. --engine ray does it on all machines of a Ray cluster.
 
+    With --server the networks of a metseg server outline, and none is loaded here. Voxels, spacing and names of the
+    sequences are sent to it, and nothing else of the files. A connection that is lost is taken up again.
+
     --report writes a page on each study (<name>_report.pdf: lesion table with volume, diameters and RANO-BM's sizes,
     and pictures), and beside a dicom-seg a DICOM Structured Report with the same measures.
     """
@@ -120,7 +125,7 @@ def predict(
         raise DataError("in place of --rules and --sequences the manifest has a column sequences")
     if dicomweb is not None:
         form = form or "dicom-seg"
-    networks = NetworkSettings(model, device, batch_size, clahe, backend)
+    networks = NetworkSettings(model, device, batch_size, clahe, backend, server)
     settings = PredictionSettings(targets_of(target), threshold, smallest, form, probabilities, report, overwrite)
     if manifest is not None:
         _predict_manifest(manifest, output, networks, settings, engine, workers)

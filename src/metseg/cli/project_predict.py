@@ -9,7 +9,7 @@ import typer
 
 from metseg import DEFAULT_MODEL
 from metseg.cli.console import out, plain
-from metseg.cli.options import Clahe, Device, Smallest, TargetName, Threshold, targets_of
+from metseg.cli.options import Clahe, Device, Server, Smallest, TargetName, Threshold, targets_of
 from metseg.cli.progress import follow
 from metseg.cli.project import Folder, leave_with
 from metseg.errors import DataError
@@ -41,6 +41,7 @@ def predict(
     ] = False,
     target: TargetName = None,
     device: Device = "auto",
+    server: Server = None,
     threshold: Threshold = None,
     smallest: Smallest = None,
     clahe: Clahe = None,
@@ -62,21 +63,20 @@ def predict(
     if len(targets) > 1:
         raise DataError("a case has one outline: give --target flair-abnormality or enhancing-lesion")
     named = str(model or _own_model(opened) or DEFAULT_MODEL)
-    with Segmenters(named, targets, device=device, batch_size=batch_size, clahe=clahe) as segmenters:
+    with Segmenters(named, targets, device=device, batch_size=batch_size, clahe=clahe, server=server) as segmenters:
 
         def propose(study: Study) -> Iterator[Event[Segmentation]]:
             (segmenter,) = segmenters.of(study.sequences)
-            usual = segmenter.checkpoint.card.postprocessing
+            usual = segmenter.card.postprocessing
             return segmenter.stream(study, usual.adjusted(threshold=threshold, smallest=smallest))
 
         def made(sequences: tuple[Sequence, ...]) -> Provenance:
             (segmenter,) = segmenters.of(sequences)
-            checkpoint = segmenter.checkpoint
-            card = checkpoint.card
+            card = segmenter.card
             how = card.postprocessing.adjusted(threshold=threshold, smallest=smallest)
             return provenance_of(
                 card.name,
-                checkpoint.sha256,
+                segmenter.sha256,
                 card.preprocessing,
                 how,
                 card.target,

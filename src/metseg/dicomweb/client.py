@@ -9,13 +9,12 @@ from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from metseg.dicomweb.credentials import AUTHORIZATION, CERTIFICATE, KEY, Credentials, known_credentials
 from metseg.dicomweb.records import SERIES_FIELDS, STUDY_FIELDS, PacsSeries, PacsStudy, StudyQuery
 from metseg.errors import DataError, MetsegError, MissingExtraError
 from metseg.events import Event, Finished, Progress
-from metseg.loopback import is_loopback
+from metseg.loopback import host_of, is_readable_on_the_way
 
 if TYPE_CHECKING:
     from dicomweb_client.api import DICOMwebClient
@@ -57,9 +56,10 @@ class Pacs:
         except ImportError as error:
             raise MissingExtraError("dicomweb-client", "pacs") from error
         url = url.strip().rstrip("/")
-        host = _host_of(url)
+        if not host_of(url):
+            raise DataError(f"{url}: is no URL of a DICOMweb service such as https://pacs.example.org/dicom-web")
         given = known_credentials(url) if credentials is None else credentials
-        if given.authorization and url.startswith("http://") and not is_loopback(host):
+        if given.authorization and is_readable_on_the_way(url):
             raise DataError(f"{url}: over http anybody could read {AUTHORIZATION} or password; use https")
         logging.getLogger("retrying").addHandler(logging.NullHandler())  # it prints tracebacks of what is said here
         session = requests.Session()
@@ -241,17 +241,6 @@ def _plain_wildcards() -> BaseAdapter:
             return super().send(request, *arguments, **keywords)
 
     return Adapter()
-
-
-def _host_of(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in ("http", "https") or parts.username is not None:
-        raise DataError(f"{url}: is no URL of a DICOMweb service such as https://pacs.example.org/dicom-web")
-    return host
 
 
 def _after(count: int, announced: int) -> str:

@@ -7,7 +7,8 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 
-from metseg.errors import DataError, MissingExtraError
+from metseg.errors import DataError
+from metseg.keychain import keep, recall
 
 #: What the environment may hold: the ``Authorization`` header, and files of a client's certificate and its key.
 AUTHORIZATION, CERTIFICATE, KEY = "METSEG_DICOMWEB_AUTHORIZATION", "METSEG_DICOMWEB_CERT", "METSEG_DICOMWEB_KEY"
@@ -68,26 +69,13 @@ def remember(url: str, credentials: Credentials) -> None:
     MissingExtraError
         If keyring is not installed.
     """
-    try:
-        import keyring
-        from keyring.errors import KeyringError
-    except ImportError as error:
-        raise MissingExtraError("keyring", "pacs") from error
-    try:
-        keyring.set_password(_SERVICE, url, json.dumps(asdict(credentials)))
-    except KeyringError as error:
-        reason = "this system has no keyring, or it is locked"
-        raise DataError(f"{reason}; set {AUTHORIZATION}, or {CERTIFICATE} and {KEY}, instead") from error
+    kept = json.dumps(asdict(credentials))
+    keep(_SERVICE, url, kept, instead=f"set {AUTHORIZATION}, or {CERTIFICATE} and {KEY}, instead")
 
 
 def _remembered(url: str) -> Credentials:
+    kept = recall(_SERVICE, url)
     try:
-        import keyring
-        from keyring.errors import KeyringError
-    except ImportError:
-        return Credentials()
-    try:
-        kept = keyring.get_password(_SERVICE, url)
         return Credentials() if kept is None else Credentials(**json.loads(kept))
-    except (KeyringError, ValueError, TypeError):
+    except (ValueError, TypeError):
         return Credentials()

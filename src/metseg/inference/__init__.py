@@ -13,7 +13,7 @@ from metseg.inference.chosen import Segmenters
 from metseg.inference.devices import available_devices, resolve_device
 from metseg.inference.opening import open_segmenter
 from metseg.inference.segmentation import Segmentation, with_surroundings
-from metseg.inference.segmenter import Segmenter
+from metseg.inference.segmenter import Segmenter, StudySegmenter
 
 __all__ = [
     "Backend",
@@ -23,6 +23,7 @@ __all__ = [
     "Segmentation",
     "Segmenter",
     "Segmenters",
+    "StudySegmenter",
     "available_devices",
     "backend_devices",
     "backend_factory",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +62,8 @@ class Segmentation:
         The probabilities are the mean of those of plain slices and of those that ``preprocessing`` equalised.
     surrounding : ndarray of uint8, shape (z, y, x), or None
         Of the enhancing lesion: 1 inside the FLAIR abnormality, where that was outlined, too.
+    served : mapping of str to JSON values
+        What the provenance says of the server that made the probabilities; ``brain`` is ``None`` then.
     """
 
     study: Study
@@ -78,6 +80,7 @@ class Segmentation:
     brain: BrainGrid | None = None
     clahe_average: bool = False
     surrounding: npt.NDArray[np.uint8] | None = None
+    served: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def clahe(self) -> Clahe:
@@ -130,6 +133,7 @@ class Segmentation:
             "brain": None if self.brain is None else self.brain.source,
             "backend": self.backend,
             "metseg": __version__,
+            **self.served,
         }
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:

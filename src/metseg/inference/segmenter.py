@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from metseg.checkpoints import Checkpoint, misfit
+from metseg.checkpoints import Checkpoint, ModelCard, misfit
 from metseg.errors import MetsegError
 from metseg.events import Event, Finished, Notice, Progress, Warned, drain
 from metseg.inference.backend import (
@@ -35,6 +35,33 @@ Planes = npt.NDArray[np.float32]
 
 #: Probabilities nearer to 0 or 1 than this have no finite logit in fp32.
 _LEAST = np.float32(1e-6)
+
+
+class StudySegmenter(Protocol):
+    """Segments studies with one model, here (:class:`Segmenter`) or on a server (:class:`RemoteSegmenter`)."""
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model is; of a server's without the record of its training."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of its weights."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def close(self) -> None:
+        """Free the device, or the connection."""
+
+    def stream(self, study: Study, postprocessing: PostprocessingConfig | None = None) -> Iterator[Event[Segmentation]]:
+        """Segment ``study``; closing the generator stops the work."""
+
+    def segment(self, study: Study, postprocessing: PostprocessingConfig | None = None) -> Segmentation:
+        """Segment ``study`` and wait for the result."""
 
 
 class Segmenter:
@@ -70,6 +97,16 @@ class Segmenter:
         self._open = backend_factory(backend) if isinstance(backend, str) else backend
         self._device = resolve_device(device, backend_devices(backend) if isinstance(backend, str) else None)
         self._backend: Backend | None = None
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model is."""
+        return self.checkpoint.card
+
+    @property
+    def sha256(self) -> str:
+        """Hash of its weights."""
+        return self.checkpoint.sha256
 
     def __enter__(self) -> Self:
         return self

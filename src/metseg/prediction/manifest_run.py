@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from metseg import DEFAULT_MODEL, __version__
-from metseg.errors import CheckpointError, DataError
+from metseg.errors import CheckpointError, DataError, ServerDownError
 from metseg.events import Event, Finished, Notice, Progress, drain
 from metseg.prediction.manifest import ManifestRow
 from metseg.prediction.predictor import PredictedFiles, PredictionSettings, StudyPredictor
@@ -30,13 +30,20 @@ TABLE = "studies.csv"
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """Which networks outline the studies, and where they run; see :class:`metseg.inference.Segmenters`."""
+    """Which networks outline the studies, and where they run; see :class:`metseg.inference.Segmenters`.
+
+    Attributes
+    ----------
+    server : str, optional
+        URL of the metseg server that has and runs them; its token is none of the settings.
+    """
 
     model: str = DEFAULT_MODEL
     device: str = "auto"
     batch_size: int = 16
     clahe: str | None = None
     backend: str = "auto"
+    server: str | None = None
 
     def open(self, targets: tuple[Target, ...]) -> Segmenters:
         """Segmenters of these networks; a named one is loaded at once."""
@@ -49,6 +56,7 @@ class NetworkSettings:
             batch_size=self.batch_size,
             clahe=self.clahe,
             backend=self.backend,
+            server=self.server,
         )
 
 
@@ -114,11 +122,13 @@ class ManifestWorker:
         ------
         CheckpointError
             If a network cannot be opened.
+        ServerDownError
+            If the server is gone.
         """
         started = time.monotonic()
         try:
             result = self._predict(row)
-        except CheckpointError:
+        except (CheckpointError, ServerDownError):
             raise
         except Exception as error:  # one study may not end the run over all others
             reason = str(error) or type(error).__name__
@@ -247,14 +257,15 @@ def _check_settings(output: Path, networks: NetworkSettings, settings: Predictio
 
 def _settings_json(networks: NetworkSettings, settings: PredictionSettings) -> dict[str, Any]:
     """All that a mask depends on; the hash of named weights, too."""
-    from metseg.checkpoints import load_checkpoint
+    from metseg.inference import open_segmenter
 
     fields: dict[str, Any] = {"metseg": __version__, **asdict(networks), **asdict(settings)}
     for left_out in ("device", "batch_size", "backend", "overwrite"):
         del fields[left_out]
     fields["targets"] = [str(target) for target in settings.targets]
     if networks.model != DEFAULT_MODEL:
-        fields["weights_sha256"] = load_checkpoint(networks.model).sha256
+        with open_segmenter(networks.model, server=networks.server) as segmenter:
+            fields["weights_sha256"] = segmenter.sha256
     return fields
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metseg.errors import CheckpointError, DataError, MetsegError
+from metseg.errors import CheckpointError, DataError, MetsegError, ServerDownError
 from metseg.events import Event, Finished, Notice, Progress, relay
 from metseg.lesions import Target
 from metseg.prediction.result_files import ExistingFiles, planned, write_slices
@@ -147,6 +147,8 @@ class StudyPredictor:
         ------
         CheckpointError
             If a network cannot be opened.
+        ServerDownError
+            If the server is gone.
         """
         loaded = load(files)
         about_masks = {ProblemKind.NO_MASK, ProblemKind.ORPHAN_MASK}
@@ -159,7 +161,7 @@ class StudyPredictor:
         for study in loaded.studies:
             try:
                 result += yield from self._predict_study(study, files, root, output)
-            except CheckpointError:
+            except (CheckpointError, ServerDownError):
                 raise
             except MetsegError as error:
                 result += PredictedFiles(refused=(Problem(files.folder, str(error), refused=True),))
@@ -188,12 +190,12 @@ class StudyPredictor:
         chosen = self._segmenters.of(study.sequences)
         result = PredictedFiles()
         if len(chosen) < len(self._settings.targets):
-            shown = " and ".join(segmenter.checkpoint.card.target for segmenter in chosen)
+            shown = " and ".join(segmenter.card.target for segmenter in chosen)
             reason = f"{study.name} has {' and '.join(study.sequences)}: only the {shown} is outlined"
             result = PredictedFiles(remarks=(Problem(files.folder, reason, kind=ProblemKind.SEQUENCE),))
         outlined: list[Segmentation] = []
         for segmenter in chosen:
-            usual = segmenter.checkpoint.card.postprocessing
+            usual = segmenter.card.postprocessing
             postprocessing = usual.adjusted(threshold=self._settings.threshold, smallest=self._settings.smallest)
             outlined.append((yield from relay(segmenter.stream(study, postprocessing))))
         for made in with_surroundings(outlined):

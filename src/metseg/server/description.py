@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from metseg import __version__
 from metseg.preprocessing import PreprocessingConfig
 from metseg.server.problems import Problem
 from metseg.server.responses import JSON
@@ -16,7 +17,15 @@ from metseg.server.services import Services
 _ID = "0c6f3f6e-6d0f-4f2b-8f43-3b7f6f0e9a11"
 _ANSWER = {
     "request_id": _ID,
-    "model": {"name": "best", "weights_sha256": "5f2c" + 60 * "0", "target": "FLAIR abnormality"},
+    "metseg": __version__,
+    "model": {
+        "name": "best",
+        "weights_sha256": "5f2c" + 60 * "0",
+        "target": "FLAIR abnormality",
+        "device": "cpu",
+        "backend": "openvino 2025.2 f32",
+        "ensemble": True,
+    },
     "image": {
         "format": "tiff",
         "shape": [1, 256, 256],
@@ -47,6 +56,7 @@ _ANSWER = {
         }
     ],
     "sum_of_target_diameters_mm": None,
+    "brain": None,
     "notices": [],
 }
 _PROBLEM = {

@@ -9,6 +9,8 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from threading import Lock
 
+from metseg.events import Warned
+from metseg.http_documents import NoticeDocument
 from metseg.inference import Segmentation
 from metseg.server.engine import BusyError, Cancelled, Engine, Slot, Work
 from metseg.server.logs import log
@@ -57,6 +59,10 @@ class Job:
             seconds_left=self.work.seconds_left if state is JobState.RUNNING else None,
             problem=None if self.problem is None else self.problem.detail,
             expires_in=left,
+            notices=[
+                NoticeDocument(text=text, warning=isinstance(notice, Warned))
+                for text, notice in zip(self.work.said, self.work.notices, strict=False)
+            ],
         )
 
 
@@ -99,13 +105,24 @@ class Jobs:
             if len(self._jobs) >= self.most and not self._forget_one():
                 raise BusyError(30)
 
-    def add(self, decoded: Decoded, slot: Slot, work: Work, future: Future[Segmentation]) -> Job:
-        """Keep account of work that was started; its slot is closed when it ends."""
-        job = Job(secrets.token_urlsafe(18), work, future)
+    def add(self, decoded: Decoded, slot: Slot, work: Work, future: Future[Segmentation], name: str = "") -> Job:
+        """Keep account of work that was started, as the job ``name`` if that is not empty.
+
+        Its slot is closed when it ends. If there is such a job by now, the work is given up for that.
+        """
+        job = Job(name or secrets.token_urlsafe(18), work, future)
         with self._lock:
-            self._jobs[job.id] = job
+            kept = self._jobs.setdefault(job.id, job)
         future.add_done_callback(self._ending(job, decoded, slot))
-        return job
+        if kept is not job:
+            self.engine.cancel(work, future)
+        return kept
+
+    def find(self, name: str) -> Job | None:
+        """The job ``name`` if there is one."""
+        with self._lock:
+            self._forget_old()
+            return self._jobs.get(name)
 
     def get(self, name: str) -> Job:
         """The job ``name``.
@@ -115,11 +132,10 @@ class Jobs:
         ProblemError
             404 if there is none, or it was forgotten.
         """
-        with self._lock:
-            self._forget_old()
-            if name not in self._jobs:
-                raise ProblemError(404, "no such job; jobs are forgotten some time after their end")
-            return self._jobs[name]
+        job = self.find(name)
+        if job is None:
+            raise ProblemError(404, "no such job; jobs are forgotten some time after their end")
+        return job
 
     def result(self, name: str) -> Result:
         """What came of the job ``name``.
@@ -159,7 +175,7 @@ class Jobs:
     def _ending(self, job: Job, decoded: Decoded, slot: Slot) -> Callable[[Future[Segmentation]], None]:
         def end(future: Future[Segmentation]) -> None:
             try:
-                result = result_of(decoded, future.result(), job.work.model.name, job.work.notices)
+                result = result_of(decoded, future.result(), job.work.model.name, job.work.said)
             except (CancelledError, Cancelled):
                 self._end(job, JobState.CANCELLED)
             except Exception as error:  # the job must end, whatever happened

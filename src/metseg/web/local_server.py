@@ -11,7 +11,8 @@ import sys
 import threading
 
 from metseg import DEFAULT_MODEL
-from metseg.web.client import Address, ServerDownError
+from metseg.client import Address
+from metseg.errors import ServerDownError
 
 _HOST = "127.0.0.1"
 _END_SECONDS = 20

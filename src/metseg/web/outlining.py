@@ -1,45 +1,26 @@
-"""Have a study outlined, as a stream of events."""
+"""Have a study outlined, and fetch all that the page shows of it."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import tifffile
 from pydantic import ValidationError
 
-from metseg.errors import MetsegError
-from metseg.events import Event, Finished, Notice, Progress
-from metseg.http_documents import JobDocument, JobState, MaskDocument
-from metseg.web.client import JSON, NIFTI, TIFF, ZIP, BusyError, Client, RefusedError, ServerDownError
-from metseg.web.formatting import sentence
+from metseg.client import JSON, NIFTI_GZ, TIFF, ZIP, Client, JobRequest, RefusedError, outlining
+from metseg.errors import ServerDownError
+from metseg.events import Event
+from metseg.http_documents import MaskDocument
 from metseg.web.result import Downloads, Result, read_pages
 from metseg.web.uploads import Upload
-
-#: Seconds for which a busy server is asked again and again.
-PATIENCE = 180
-_POLL = 0.25
-
-
-class OutliningError(MetsegError):
-    """The server took the study, but did not bring it to an end."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobProgress(Progress):
-    """Slices that are ready; ``what`` is the job's state, ``seconds_left`` how long it still takes if that is known."""
-
-    seconds_left: float | None = None
 
 
 def outline(client: Client, upload: Upload, model: str, clahe: str = "") -> Generator[Event[Result], None, None]:
     """Send ``upload``, wait until ``model`` has outlined it, and fetch all that is shown.
 
-    A busy server is asked again when it says, for :data:`PATIENCE` seconds. The server forgets the study at the end,
-    also when this generator is closed earlier.
+    A server that is gone is not waited for: the page says so, and can be used on.
 
     Parameters
     ----------
@@ -49,44 +30,18 @@ def outline(client: Client, upload: Upload, model: str, clahe: str = "") -> Gene
     Yields
     ------
     Event
-        A Notice whenever the page must wait, JobProgress in slices, Finished with the result.
+        As :func:`metseg.client.outlining` does; Finished with the result.
 
     Raises
     ------
-    ServerDownError, RefusedError
-        As the client does; BusyError if the server stays busy.
-    OutliningError
-        If the job failed or somebody else gave it up.
+    ServerDownError, RefusedError, OutliningError
+        As :func:`metseg.client.outlining` does.
     """
-    job = yield from _start(client, upload, model, clahe)
-    try:
-        while job.state in (JobState.QUEUED, JobState.RUNNING):
-            yield JobProgress(job.done, job.total, job.state, job.seconds_left)
-            time.sleep(_POLL)
-            job = client.job(job)
-        if job.state is not JobState.FINISHED:
-            raise OutliningError(job.problem or f"the server has given the study up ({job.state})")
-        yield JobProgress(job.total, job.total, job.state)
-        yield Finished(_fetch(client, job, upload))
-    finally:
-        client.forget(job)
+    request = JobRequest(upload.content, upload.file_name, upload.sequences, model, clahe)
+    return outlining(client, request, lambda client, job: _fetch(client, job, upload), lost_seconds=0)
 
 
-def _start(client: Client, upload: Upload, model: str, clahe: str) -> Generator[Notice, None, JobDocument]:
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return client.start(upload, model, clahe)
-        except BusyError as busy:
-            if time.monotonic() + busy.wait > until:
-                raise
-            reason = sentence(str(busy).partition(";")[0])
-            for left in range(busy.wait, 0, -1):
-                yield Notice(f"{reason} Asking again in {left} s")
-                time.sleep(1)
-
-
-def _fetch(client: Client, job: JobDocument, upload: Upload) -> Result:
+def _fetch(client: Client, job: str, upload: Upload) -> Result:
     try:
         document = client.result(job, JSON)
         answer = MaskDocument.model_validate_json(document)
@@ -104,17 +59,17 @@ def _fetch(client: Client, job: JobDocument, upload: Upload) -> Result:
         raise ServerDownError(f"the server's answer cannot be understood: {error}") from None
 
 
-def _nifti(client: Client, job: JobDocument) -> bytes | None:
+def _nifti(client: Client, job: str) -> bytes | None:
     """The mask as NIfTI; ``None`` from a server that cannot write it."""
     try:
-        return client.result(job, NIFTI)
+        return client.result(job, NIFTI_GZ)
     except RefusedError as error:
         if error.status == HTTPStatus.NOT_ACCEPTABLE:
             return None
         raise
 
 
-def _masks(client: Client, job: JobDocument, answer: MaskDocument) -> bytes | None:
+def _masks(client: Client, job: str, answer: MaskDocument) -> bytes | None:
     """A mask for each file of a zip."""
     with suppress(RefusedError):
         return client.result(job, ZIP) if answer.image.format == "zip" else None

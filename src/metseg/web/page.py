@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metseg.web.client import Client
+from metseg.client import Client
 from metseg.web.server import server_address
 from metseg.web.session import current
 from metseg.web.views.error_views import show_problem, show_welcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from metseg.web.client import Address
+from metseg.client import Address
 from metseg.web.local_server import own_server
 
 

@@ -147,11 +147,10 @@ def predicting_all(
 
         def made(sequences: tuple[MrSequence, ...]) -> Provenance:
             (segmenter,) = segmenters.of(sequences)
-            checkpoint = segmenter.checkpoint
-            card = checkpoint.card
+            card = segmenter.card
             return provenance_of(
                 card.name,
-                checkpoint.sha256,
+                segmenter.sha256,
                 card.preprocessing,
                 card.postprocessing,
                 card.target,

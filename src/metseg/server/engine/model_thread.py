@@ -38,11 +38,15 @@ class SharedNetwork:
     open: Callable[[], Backend]
     backend: Backend | None = None
 
-    def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
-        """What the network says of ``images``, float32 (n, height, width)."""
+    def opened(self) -> Backend:
+        """The network, which is opened if it must be."""
         if self.backend is None:
             self.backend = self.open()
-        return self.backend.probabilities(images)
+        return self.backend
+
+    def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
+        """What the network says of ``images``, float32 (n, height, width)."""
+        return self.opened().probabilities(images)
 
     def close(self) -> None:
         """Free the device; asked again, the network is opened again."""
@@ -77,8 +81,8 @@ class ModelThread:
         """End the thread; what waits is given up."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def probabilities(self, network: SharedNetwork, images: Images, owner: object) -> npt.NDArray[np.float32]:
-        """What ``network`` says of ``images``, float32 (n, height, width); waits for its turn.
+    def ask(self, question: Callable[[Images], T], images: Images, owner: object) -> T:
+        """What a network answers to ``question`` on ``images``, float32 (n, c, height, width); waits for its turn.
 
         Raises
         ------
@@ -88,9 +92,9 @@ class ModelThread:
             If the images do not fit by themselves.
         """
 
-        def work() -> npt.NDArray[np.float32]:
+        def work() -> T:
             started = time.perf_counter()
-            result = network.probabilities(images)
+            result = question(images)
             self._observe(len(images), time.perf_counter() - started)
             return result
 

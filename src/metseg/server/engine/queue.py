@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,14 @@ import numpy.typing as npt
 from metseg.checkpoints import Checkpoint
 from metseg.errors import MetsegError
 from metseg.events import Finished, Notice, Progress, RemainingTime
-from metseg.inference import Backend, Segmentation, open_segmenter
+from metseg.inference import Backend, EnsembleBackend, Segmentation, open_segmenter
 from metseg.lesions import PostprocessingConfig
+from metseg.networks import EnsembleSpec
 from metseg.server.engine.model_registry import Loaded
 from metseg.server.engine.model_thread import Cancelled, Images, ModelThread, SharedNetwork
 from metseg.study import Study
+
+T = TypeVar("T")
 
 #: Studies that may be held in memory at once, in multiples of the largest one that is taken.
 _LARGE_STUDIES = 4
@@ -78,7 +81,7 @@ class Work:
         How probabilities become a mask.
     seconds_left : float or None
         How long it still takes, estimated; None until that can be said.
-    notices : list of str
+    notices : list of Notice
         What must be said of it.
     """
 
@@ -86,9 +89,14 @@ class Work:
     model: Loaded
     postprocessing: PostprocessingConfig
     progress: Progress
-    notices: list[str] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
     seconds_left: float | None = None
+
+    @property
+    def said(self) -> list[str]:
+        """The notices without the name of the study, which the server has made up."""
+        return [notice.text.replace(f"{self.study.name}: ", "", 1) for notice in self.notices]
 
 
 class Engine:
@@ -197,7 +205,13 @@ class Engine:
 
     def _segment(self, work: Work) -> Segmentation:
         def shared(checkpoint: Checkpoint, device: str) -> Backend:
-            return _SharedBackend(device, work.model.network(device), self._thread, work)
+            network = work.model.network(device)
+            kind = _SharedBackend
+            if isinstance(checkpoint.card.network, EnsembleSpec) and isinstance(
+                self._thread.call(network.opened), EnsembleBackend
+            ):
+                kind = _SharedEnsemble
+            return kind(device, network, self._thread, work)
 
         checkpoint, remaining = work.model.checkpoint, RemainingTime()
         with open_segmenter(checkpoint, device=self._device, batch_size=self._batch, backend=shared) as segmenter:
@@ -207,8 +221,8 @@ class Engine:
                 match event:
                     case Progress():
                         work.progress, work.seconds_left = event, remaining.seconds(event)
-                    case Notice(text):
-                        work.notices.append(text)
+                    case Notice():
+                        work.notices.append(event)
                     case Finished(result):
                         return result
         raise RuntimeError("the segmentation ended without a result")
@@ -234,9 +248,24 @@ class _SharedBackend:
         return "" if self._network.backend is None else self._network.backend.remark
 
     def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
-        if self._work.cancelled.is_set():
-            raise Cancelled("the request was given up")
-        return self._thread.probabilities(self._network, images, self._work)
+        return self._ask(self._network.probabilities, images)
 
     def close(self) -> None:
         """The network belongs to the model thread."""
+
+    def _ask(self, question: Callable[[Images], T], images: Images) -> T:
+        if self._work.cancelled.is_set():
+            raise Cancelled("the request was given up")
+        return self._thread.ask(question, images, self._work)
+
+
+class _SharedEnsemble(_SharedBackend):
+    """An ensemble of the model thread that can say how far its members are apart."""
+
+    def with_disagreement(self, images: Images) -> tuple[Images, Images]:
+        return self._ask(self._answers, images)
+
+    def _answers(self, images: Images) -> tuple[Images, Images]:
+        backend = self._network.opened()
+        assert isinstance(backend, EnsembleBackend)  # noqa: S101  (it was when the study began)
+        return backend.with_disagreement(images)

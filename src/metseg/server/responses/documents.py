@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
+
 import numpy as np
 
-from metseg.checkpoints import ModelInfo
+from metseg import __version__
+from metseg.checkpoints import ModelInfo, file_sha256
 from metseg.curation.export.runs import encode_runs
 from metseg.http_documents import (
     ImageDocument,
@@ -24,7 +28,15 @@ def as_document(result: Result, request_id: str) -> MaskDocument:
     study = result.decoded.study
     return MaskDocument(
         request_id=request_id,
-        model=UsedModel(name=result.model, weights_sha256=result.weights_sha256, target=result.target),
+        metseg=__version__,
+        model=UsedModel(
+            name=result.model,
+            weights_sha256=result.weights_sha256,
+            target=result.target,
+            device=result.device,
+            backend=result.about["backend"],
+            ensemble=result.disagreement is not None,
+        ),
         image=ImageDocument(
             format=result.decoded.format,
             shape=study.shape,
@@ -37,6 +49,7 @@ def as_document(result: Result, request_id: str) -> MaskDocument:
         mask=RunsDocument(runs=encode_runs(inside) if inside.size else "", voxels=inside.size),
         lesions=[_lesion(lesion) for lesion in result.lesions],
         sum_of_target_diameters_mm=sum_of_target_diameters(result.lesions),
+        brain=result.about["brain"],
         notices=list(result.notices),
     )
 
@@ -58,7 +71,15 @@ def describe_model(info: ModelInfo, *, default: str, loaded: tuple[str, ...]) ->
         created=card.created if card else "",
         notes=card.notes if card else "",
         scores=card.scores if card else {},
+        weights_sha256=_hash_of(info.path, info.path.stat().st_mtime_ns) if card else "",
+        card=card.model_dump(mode="json", exclude={"training"}) if card else None,
     )
+
+
+@lru_cache(maxsize=64)
+def _hash_of(path: Path, _changed: int) -> str:
+    """The hash of a file that was changed then."""
+    return file_sha256(path)
 
 
 def _lesion(lesion: Lesion) -> LesionDocument:

@@ -16,7 +16,8 @@ class View(StrEnum):
     """What an image shows.
 
     ``mask``: 0 and 255. ``overlay``: the outline on FLAIR. ``image``: what was sent. ``enhanced``: after the model's
-    window and CLAHE (a usual CLAHE where the model has none). ``probability``: 0 to 255 for 0 to 1.
+    window and CLAHE (a usual CLAHE where the model has none). ``probability``, and of an ensemble ``disagreement``:
+    0 to 255 for 0 to 1, as NIfTI the number itself.
     """
 
     MASK = "mask"
@@ -24,6 +25,7 @@ class View(StrEnum):
     IMAGE = "image"
     ENHANCED = "enhanced"
     PROBABILITY = "probability"
+    DISAGREEMENT = "disagreement"
 
 
 def offers(view: View) -> tuple[str, ...]:
@@ -32,4 +34,6 @@ def offers(view: View) -> tuple[str, ...]:
         return JSON, TIFF, PNG, GZIP, NIFTI, ZIP
     if view is View.OVERLAY:
         return (PNG,)
+    if view in (View.PROBABILITY, View.DISAGREEMENT):
+        return PNG, TIFF, GZIP, NIFTI
     return PNG, TIFF

@@ -68,7 +68,14 @@ def render(result: Result, media_type: str, view: View, z: int | None, request_i
         One of :func:`~metseg.server.responses.offers` for ``view``.
     z : int or None
         The slice of a PNG.
+
+    Raises
+    ------
+    ProblemError
+        404 if the disagreement of a single network is asked for.
     """
+    if view is View.DISAGREEMENT and result.disagreement is None:
+        raise ProblemError(404, f"{result.model} is no ensemble whose members could be apart, or cannot say how far")
     headers = {
         "X-Model-Name": result.model,
         "X-Model-SHA256": result.weights_sha256,
@@ -92,7 +99,7 @@ def _content(result: Result, media_type: str, view: View, z: int) -> bytes:
         return _tiff(*_pages(result, view), result.decoded.study.geometry.spacing)
     if media_type == ZIP:
         return _zip(result)
-    volume = _volume(result)
+    volume = _volume(result, view)
     return gzip.compress(volume, 6, mtime=0) if media_type == GZIP else volume
 
 
@@ -123,8 +130,8 @@ def _pages(result: Result, view: View, part: slice = slice(None)) -> tuple[npt.N
     """Slices (z, y, x), or (z, y, x, 3) and ``True``."""
     if view is View.MASK:
         return result.mask[part] * np.uint8(255), False
-    if view is View.PROBABILITY:
-        return result.probabilities[part], False
+    if view in (View.PROBABILITY, View.DISAGREEMENT):
+        return np.rint(_numbers(result, view)[part] * 255).astype(np.uint8), False
     voxels = result.decoded.study.voxels[:, part]
     if view is View.ENHANCED:
         voxels = enhanced(result, part)
@@ -139,10 +146,16 @@ def _tiff(pages: npt.NDArray[Any], channels: bool, spacing: tuple[float, float, 
         return path.read_bytes()
 
 
-def _volume(result: Result) -> bytes:
-    """A NIfTI of the mask, 0 and 1, on the grid of the file that was sent."""
+def _numbers(result: Result, view: View) -> npt.NDArray[Any]:
+    """Voxels (z, y, x) of the mask, 0 and 1, of the probability or of the disagreement, float32."""
+    apart = result.disagreement if view is View.DISAGREEMENT else None
+    return apart if apart is not None else result.mask if view is View.MASK else result.probabilities
+
+
+def _volume(result: Result, view: View) -> bytes:
+    """A NIfTI of the numbers, on the grid of the file that was sent."""
     study = result.decoded.study
-    return mask_volume(result.mask, study.geometry, study.stored)
+    return mask_volume(_numbers(result, view), study.geometry, study.stored)
 
 
 def _zip(result: Result) -> bytes:

@@ -22,8 +22,10 @@ class Result:
     ----------
     mask : ndarray of uint8, shape (z, y, x)
         1 inside lesions.
-    probabilities : ndarray of uint8, shape (z, y, x)
-        Probability of lesion, 0 to 255 for 0 to 1.
+    probabilities : ndarray of float32, shape (z, y, x)
+        Probability of lesion.
+    disagreement : ndarray of float32, shape (z, y, x), or None
+        Of an ensemble, see :class:`metseg.inference.Segmentation`.
     lesions : tuple of Lesion
         In the order of their first voxel.
     notices : tuple of str
@@ -34,7 +36,8 @@ class Result:
 
     decoded: Decoded
     mask: npt.NDArray[np.uint8]
-    probabilities: npt.NDArray[np.uint8]
+    probabilities: npt.NDArray[np.float32]
+    disagreement: npt.NDArray[np.float32] | None
     lesions: tuple[Lesion, ...]
     notices: tuple[str, ...]
     model: str
@@ -43,28 +46,31 @@ class Result:
     postprocessing: PostprocessingConfig
     clahe: Clahe
     target: Target
+    device: str
     about: dict[str, Any]
 
     @property
     def nbytes(self) -> int:
         """Memory it takes."""
-        return self.decoded.study.voxels.nbytes + self.mask.nbytes + self.probabilities.nbytes
+        apart = 0 if self.disagreement is None else self.disagreement.nbytes
+        return self.decoded.study.voxels.nbytes + self.mask.nbytes + self.probabilities.nbytes + apart
 
 
 def result_of(decoded: Decoded, segmentation: Segmentation, model: str, notices: list[str]) -> Result:
     """Measure a segmentation."""
-    said = [notice.removeprefix(f"{decoded.study.name}: ") for notice in notices]
     return Result(
         decoded,
         segmentation.mask,
-        np.rint(segmentation.probabilities * 255).astype(np.uint8),
+        segmentation.probabilities,
+        segmentation.disagreement,
         segmentation.measured,
-        (*decoded.notices, *said),
+        (*decoded.notices, *notices),
         model,
         segmentation.weights_sha256,
         segmentation.preprocessing,
         segmentation.postprocessing,
         segmentation.clahe,
         segmentation.target,
+        segmentation.device,
         segmentation.provenance,
     )

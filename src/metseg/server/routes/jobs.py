@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from metseg.server.problems import declared
 from metseg.server.responses import JobDocument, MaskDocument, View, check_slice, render
@@ -32,6 +32,17 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 JobId = Annotated[str, Path(alias="id", max_length=64, description="From the answer to POST /jobs.")]
 
+#: Chosen by a client that loses its connection, and must find out whether its study has arrived.
+NewId = Annotated[
+    str | None,
+    Query(
+        alias="id",
+        pattern="^[A-Za-z0-9_-]{16,64}$",
+        description="What the job is to be called, which nobody can guess; if there is one of that name already, that "
+        "is the answer, and the upload is not looked at.",
+    ),
+]
+
 _ACCEPTED = {
     "description": "The study is in the queue.",
     "headers": {"Location": {"description": "Where its progress is.", "schema": {"type": "string"}}},
@@ -55,10 +66,13 @@ async def start_job(
     threshold: Threshold = None,
     smallest: Smallest = None,
     clahe: ClaheChoice = None,
+    name: NewId = None,
 ) -> JobDocument:
     """Put a study into the queue and come back for it."""
 
     async def start() -> JobDocument:
+        if name and (known := services.jobs.find(name)):
+            return known.document(services.settings.job_seconds)
         services.jobs.make_room()
         slot = services.engine.admit()
         try:
@@ -73,7 +87,7 @@ async def start_job(
         except BaseException:
             slot.close()
             raise
-        return services.jobs.add(decoded, slot, work, future).document(services.settings.job_seconds)
+        return services.jobs.add(decoded, slot, work, future, name or "").document(services.settings.job_seconds)
 
     document = await while_connected(request, start)
     response.headers["Location"] = str(request.url_for("job_progress", id=document.id).path)

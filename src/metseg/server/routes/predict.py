@@ -82,7 +82,7 @@ async def segment(
     """Pass a study through the queue; gives it up when this task is cancelled."""
     work, future = services.engine.start(decoded.study, model, how)
     try:
-        return await asyncio.wrap_future(future), work.notices
+        return await asyncio.wrap_future(future), work.said
     except asyncio.CancelledError:
         services.engine.cancel(work, future)
         raise

@@ -26,6 +26,7 @@ VOLUME_TYPES = "application/gzip, application/x-nifti"
 TYPES = "x-media-types"
 
 _FIELD = "file"
+_NAMED = "|".join(Sequence)
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _HEADERS = {
     "X-Request-ID": {"description": "Id of this request.", "schema": {"type": "string"}},
@@ -79,10 +80,9 @@ ModelName = Annotated[
 Sequences = Annotated[
     str | None,
     Query(
-        description="Which sequence each channel is, such as `post-contrast,flair`; pre-contrast, flair, "
-        "post-contrast, other and unknown are known.",
+        description=f"Which sequence each channel is, such as `post-contrast,flair`; there are: {', '.join(Sequence)}.",
         max_length=200,
-        pattern=r"^(pre-contrast|flair|post-contrast|other|unknown)(,(pre-contrast|flair|post-contrast|other|unknown))*$",
+        pattern=rf"^({_NAMED})(,({_NAMED}))*$",
     ),
 ]
 TargetName = Annotated[

@@ -7,7 +7,7 @@ from html import escape
 
 import streamlit as st
 
-from metseg.web.client import JSON, NIFTI, TIFF, ZIP
+from metseg.client import JSON, NIFTI_GZ, TIFF, ZIP
 from metseg.web.report import as_report
 from metseg.web.result import Result
 
@@ -35,7 +35,7 @@ def _show_files(result: Result) -> None:
     files = result.files
     offers: list[tuple[str, bytes | None, str, str]] = [
         ("Mask (TIFF)", files.mask, f"{stem}_mask.tif", TIFF),
-        ("Mask (NIfTI)", files.nifti, f"{stem}_mask.nii.gz", NIFTI),
+        ("Mask (NIfTI)", files.nifti, f"{stem}_mask.nii.gz", NIFTI_GZ),
         ("Lesions (JSON)", files.document, f"{stem}_lesions.json", JSON),
     ]
     if files.masks is not None:

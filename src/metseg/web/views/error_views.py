@@ -6,8 +6,8 @@ from http import HTTPStatus
 
 import streamlit as st
 
-from metseg.errors import MetsegError
-from metseg.web.client import BusyError, RefusedError, ServerDownError
+from metseg.client import BusyError, RefusedError
+from metseg.errors import MetsegError, ServerDownError
 from metseg.web.formatting import as_markdown, sentence
 
 _TITLES: dict[int, str] = {

@@ -8,12 +8,12 @@ from html import escape
 
 import streamlit as st
 
-from metseg.errors import MetsegError
-from metseg.events import Finished, Notice, seconds_in_words
+from metseg.client import BusyError, Client, JobProgress, Waiting
+from metseg.errors import MetsegError, ServerDownError
+from metseg.events import Finished, Progress, seconds_in_words
 from metseg.http_documents import JobState
-from metseg.web.client import BusyError, Client, ServerDownError
-from metseg.web.formatting import as_markdown
-from metseg.web.outlining import JobProgress, outline
+from metseg.web.formatting import as_markdown, sentence
+from metseg.web.outlining import outline
 from metseg.web.server import own_server_is_starting
 from metseg.web.session import current
 from metseg.web.views.error_views import show_down, show_problem
@@ -72,8 +72,9 @@ def outline_missing(client: Client) -> None:
                     if isinstance(event, JobProgress):
                         done = event.done / max(event.total, 1)
                         bar.progress((number + done) / len(missing), progress_in_words(event, which))
-                    elif isinstance(event, Notice):
-                        bar.progress(number / len(missing), f":material/hourglass_top: {as_markdown(event.text)}")
+                    elif isinstance(event, Progress):
+                        icon = ":material/hourglass_top: " if isinstance(event, Waiting) else ""
+                        bar.progress(number / len(missing), icon + as_markdown(sentence(event.what)))
                     elif isinstance(event, Finished):
                         session.take(event.result, model)
         except MetsegError as problem:

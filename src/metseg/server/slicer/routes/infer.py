@@ -151,7 +151,7 @@ def _answer(
     output: Output,
     request_id: str,
 ) -> Response:
-    said = [*source.decoded.notices, *(notice.removeprefix(f"{source.decoded.study.name}: ") for notice in notices)]
+    said = [*source.decoded.notices, *notices]
     kept = False
     if source.case:
         reason = keep(context.cases, source.case, model.checkpoint.card.name, segmentation, who)
