@@ -7,7 +7,6 @@ from metseg.checkpoints.comparable import Standing
 from metseg.checkpoints.store import (
     Checkpoint,
     ModelInfo,
-    file_sha256,
     list_models,
     load_checkpoint,
     read_card,
@@ -31,7 +30,6 @@ __all__ = [
     "choose_models",
     "combine",
     "descend_from_each_other",
-    "file_sha256",
     "list_models",
     "load_checkpoint",
     "misfit",

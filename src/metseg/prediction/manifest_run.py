@@ -86,8 +86,10 @@ class RowResult:
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """The result in ``text``."""
-        fields = json.loads(text)
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+        fields: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in json.loads(text).items()
+        }
+        return cls(**fields)
 
     def to_json(self) -> str:
         """A line of JSON."""

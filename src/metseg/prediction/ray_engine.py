@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,15 +59,15 @@ class RayEngine:
 
         started = _join()
         try:
-            resources = ray.cluster_resources()
+            resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
             gpus = int(resources.get("GPU", 0)) if networks.device in ("auto", "cuda") else 0
-            workers = min(self._workers or gpus or len(ray.nodes()), len(rows))
+            workers = min(self._workers or gpus or _machines(), len(rows))
             ray.data.DataContext.get_current().enable_progress_bars = False
             studies = ray.data.from_items(
                 [_to_item(row) for row in rows], override_num_blocks=min(len(rows), _MOST_PARTS)
             )
             results = studies.map(
-                _Actor,
+                _Actor,  # type: ignore[arg-type] # a class whose instances are called
                 fn_constructor_args=(networks, settings, output.resolve()),
                 compute=ActorPoolStrategy(size=workers),
                 num_cpus=max(int(resources.get("CPU", 1)) // max(workers, 1), 1),
@@ -107,12 +108,24 @@ def _join() -> bool:
     os.environ.setdefault(
         "RAY_raylet_start_wait_time_s", "120"
     )  # 30 of itself: too few where other programs are at work
-    here = {} if "RAY_ADDRESS" in os.environ else {"address": "local", "_node_ip_address": _LOOPBACK}
+    local = "RAY_ADDRESS" not in os.environ
     try:
-        ray.init(include_dashboard=False if here else None, log_to_driver=False, logging_level="ERROR", **here)
+        ray.init(
+            address="local" if local else None,
+            include_dashboard=False if local else None,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            **({"_node_ip_address": _LOOPBACK} if local else {}),  # type: ignore[arg-type]
+        )
     except Exception as error:  # Ray raises bare ones
         raise MetsegError(f"Ray did not start, or its cluster cannot be reached: {error}") from error
     return True
+
+
+def _machines() -> int:
+    import ray
+
+    return len(ray.nodes())  # type: ignore[no-untyped-call]
 
 
 def _to_item(row: ManifestRow) -> dict[str, str]:

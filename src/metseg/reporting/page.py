@@ -83,6 +83,7 @@ def begin_page(
     Columns without a value are left out. ``widths`` are shares of the width between the margins.
     """
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
     figure = Figure(figsize=_INCHES)
     figure.text(0.07, 0.955, title, fontsize=16, fontweight="bold", parse_math=False)
@@ -96,7 +97,7 @@ def begin_page(
         axes.set_axis_off()
         table = axes.table(
             lines,
-            bbox=(0, 0, 1, 1),
+            bbox=Bbox.unit(),
             cellLoc="left",
             edges="horizontal",
             colWidths=[widths[column] / width for column in shown],

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from metseg import __version__
-from metseg.checkpoints import ModelInfo, file_sha256
+from metseg.checkpoints import ModelInfo
 from metseg.curation.export.runs import encode_runs
 from metseg.http_documents import (
     ImageDocument,
@@ -20,6 +20,7 @@ from metseg.http_documents import (
 )
 from metseg.lesions import Lesion, sum_of_target_diameters
 from metseg.server.responses.result import Result
+from metseg.study import file_sha256
 
 
 def as_document(result: Result, request_id: str) -> MaskDocument:
