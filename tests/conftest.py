@@ -164,8 +164,12 @@ def write_untrained(head: Study) -> Callable[..., Path]:
         card = ModelCard(name=folder.name, network=spec, preprocessing=preprocessing, **about)
         network = build_network(spec)
         with Segmenter(load_checkpoint(save_checkpoint(folder, network, card))) as segmenter:
-            threshold = float(np.quantile(segmenter.segment(head).probabilities, 1 - share))
-        fitting = PostprocessingConfig(threshold=round(threshold, 4), fill_holes=False, smallest=smallest)
+            probabilities = np.sort(segmenter.segment(head).probabilities, axis=None)
+        # In the widest gap near that share: no voxel is so close to it that batches or threads could turn it.
+        near = slice(round(probabilities.size * (0.98 - share)), round(probabilities.size * (1.02 - share)))
+        place = near.start + int(np.diff(probabilities[near]).argmax())
+        threshold = float(probabilities[place : place + 2].mean())
+        fitting = PostprocessingConfig(threshold=threshold, fill_holes=False, smallest=smallest)
         return save_checkpoint(folder, network, card.model_copy(update={"postprocessing": fitting}))
 
     return write

@@ -43,7 +43,7 @@ def test_it_gives_the_mask_of_pytorch_in_full_precision_and_is_converted_once(
     events: list[object] = []
     with open_segmenter(shipped, device="cpu", backend="onnx") as segmenter:
         found = drain(segmenter.stream(head), events.append)
-    (graph,) = cache.rglob("network.onnx")
+    graph, *_ = cache.rglob("network.onnx")
     written = graph.stat().st_mtime_ns
     with open_segmenter(shipped, device="cpu", backend="onnx") as segmenter:
         again = drain(segmenter.stream(head), events.append)
@@ -120,6 +120,6 @@ def test_it_is_refused_where_it_cannot_run(shipped: Checkpoint, cache: Path) -> 
     with pytest.raises(MetsegError, match="runs on cpu; the device is cuda"):
         OnnxBackend(shipped, "cuda")
     OnnxBackend(shipped, "cpu")
-    (graph,) = cache.rglob("network.onnx")
+    graph, *_ = cache.rglob("network.onnx")
     with pytest.warns(UserWarning, match="CUDAExecutionProvider"), pytest.raises(MetsegError, match="cannot use cuda"):
         OnnxBackend.open(graph, "f32", "cuda")

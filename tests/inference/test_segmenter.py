@@ -61,7 +61,7 @@ def cramped(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     def set_room(room: int) -> None:
         monkeypatch.setattr(Cramped, "room", room)
         monkeypatch.setattr("metseg.inference.segmenter.backend_factory", lambda _: Cramped)
-        monkeypatch.setattr("metseg.inference.segmenter.resolve_device", lambda _: "pretended")
+        monkeypatch.setattr("metseg.inference.segmenter.resolve_device", lambda *_: "pretended")
 
     return set_room
 

@@ -62,7 +62,7 @@ def from_widget(file: Path, model: Path, clahe: Clahe | None) -> Any:
     card = load_checkpoint(model).card
     layers = [Image(data, **keywords) for data, keywords, kind in study_layers(read_study(file)) if kind == "image"]
     state = SegmentationState(image=layers[0], models=(ModelChoice(str(model), "small", card),), model=str(model))
-    state.clahe, state.threshold, state.smallest = clahe or card.clahe, card.postprocessing.threshold, 3
+    state.clahe, state.threshold, state.min_lesion_voxels = clahe or card.clahe, card.postprocessing.threshold, 3
     *_, last = pipeline.run(pipeline.order_from(state))
     assert isinstance(last, Finished), last
     [outcome] = last.result

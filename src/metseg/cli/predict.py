@@ -118,7 +118,7 @@ def predict(
     if sum(source is not None for source in (input_, dicomweb, manifest)) != 1:
         raise DataError("give one of --input, --manifest, and --dicomweb with --study")
     if (dicomweb is None) != (study is None) or (store and dicomweb is None):
-        raise DataError("--study and --store go with --dicomweb")
+        raise DataError("give --dicomweb with --study; --store goes with both")
     if manifest is None and (engine != "local" or workers is not None):
         raise DataError("--engine and --workers go with --manifest")
     if manifest is not None and (rules is not None or sequences is not None):
