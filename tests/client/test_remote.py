@@ -52,6 +52,7 @@ def patients(head: Study, one_head: dict[str, Path], tmp_path: Path) -> dict[str
     return {"TIFF": folder, "NIfTI": one_head["NIfTI ASL"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
@@ -85,6 +86,7 @@ def test_files_are_byte_for_byte_those_of_this_computer(
     assert served.services.jobs.count == 0
 
 
+@pytest.mark.slow
 def test_the_studies_of_a_manifest_are_outlined_by_the_server(
     predict: Callable[..., int], served: Any, patients: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -186,6 +188,7 @@ def test_a_study_whose_arrival_was_not_heard_of_is_not_sent_again(served: Any, l
     assert len(served.sent) == before + 1
 
 
+@pytest.mark.slow
 def test_a_study_that_the_server_has_forgotten_is_sent_again(served: Any, head: Study) -> None:
     before = len(served.sent)
     with RemoteSegmenter("best", served.address) as segmenter:
@@ -334,6 +337,7 @@ def test_a_server_that_is_gone_ends_the_run(
     assert capsys.readouterr().err == "metseg: the server at 127.0.0.1:9 does not answer\n"
 
 
+@pytest.mark.slow
 def test_a_client_needs_no_torch(served: Any, known: Path, patients: dict[str, Path], tmp_path: Path) -> None:
     arguments = ["predict", "--input", patients["NIfTI"], "--output", tmp_path / "out", "--report", "--probabilities"]
     code = (

@@ -143,6 +143,7 @@ def with_bf16(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("with_bf16")
+@pytest.mark.slow
 def test_a_network_that_is_not_exact_in_bf16_runs_in_f32_and_that_is_said_once(
     shipped: Checkpoint, head: Study, tmp_path: Path
 ) -> None:

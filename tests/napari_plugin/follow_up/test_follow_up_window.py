@@ -21,6 +21,8 @@ from metseg.napari_plugin.state import Activity
 from metseg.study import Geometry, Sequence, Study, write_volume
 from metseg.synthetic import LesionSpec, synthetic_study
 
+pytestmark = pytest.mark.slow
+
 Wait = Callable[..., None]
 
 #: By how many voxels (y, x) the head lies elsewhere the second time.
