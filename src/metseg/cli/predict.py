@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -113,7 +111,7 @@ def predict(
     --report writes a page on each study (<name>_report.pdf: lesion table with volume, diameters and RANO-BM's sizes,
     and pictures), and beside a dicom-seg a DICOM Structured Report with the same measures.
     """
-    from metseg.prediction import NetworkSettings, PredictionSettings
+    from metseg.prediction import NetworkSettings, PredictionSettings, StudyPredictor
 
     if sum(source is not None for source in (input_, dicomweb, manifest)) != 1:
         raise DataError("give one of --input, --manifest, and --dicomweb with --study")
@@ -130,7 +128,8 @@ def predict(
     if manifest is not None:
         _predict_manifest(manifest, output, networks, settings, engine, workers)
         return
-    with _predictor(networks, settings) as predictor:
+    with networks.open(settings.targets) as segmenters:
+        predictor = StudyPredictor(segmenters, settings)
         if input_ is not None:
             done = _predict(predictor, input_, output, sequences_of(sequences), rules)
         else:
@@ -141,14 +140,6 @@ def predict(
     if done.refused:
         list_problems("Refused:", done.refused)
         raise typer.Exit(1)
-
-
-@contextmanager
-def _predictor(networks: NetworkSettings, settings: PredictionSettings) -> Iterator[StudyPredictor]:
-    from metseg.prediction import StudyPredictor
-
-    with networks.open(settings.targets) as segmenters:
-        yield StudyPredictor(segmenters, settings)
 
 
 def _predict(

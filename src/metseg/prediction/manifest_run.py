@@ -16,7 +16,7 @@ from metseg.errors import CheckpointError, DataError, ServerDownError
 from metseg.events import Event, Finished, Notice, Progress, drain
 from metseg.prediction.manifest import ManifestRow
 from metseg.prediction.predictor import PredictedFiles, PredictionSettings, StudyPredictor
-from metseg.study import write_atomically
+from metseg.study import write_text
 
 if TYPE_CHECKING:
     from metseg.inference import Segmenters
@@ -137,8 +137,7 @@ class ManifestWorker:
             result = RowResult(row.id, str(row.path), refused=(f"{row.path}: {reason}",))
         result = replace(result, seconds=round(time.monotonic() - started, 3))
         if result.masks:
-            with write_atomically(_record_of(self._output, row)) as temporary:
-                temporary.write_text(result.to_json(), encoding="utf-8")
+            write_text(_record_of(self._output, row), result.to_json())
         return result
 
     def _predict(self, row: ManifestRow) -> RowResult:
@@ -253,8 +252,7 @@ def _check_settings(output: Path, networks: NetworkSettings, settings: Predictio
         for record in (output / RUN_FOLDER / "rows").glob("*/*"):
             record.unlink()
     place.parent.mkdir(parents=True, exist_ok=True)
-    with write_atomically(place) as temporary:
-        temporary.write_text(json.dumps(wanted, indent=2), encoding="utf-8")
+    write_text(place, json.dumps(wanted, indent=2))
 
 
 def _settings_json(networks: NetworkSettings, settings: PredictionSettings) -> dict[str, Any]:
@@ -290,5 +288,4 @@ def _write_table(path: Path, results: Iterable[RowResult]) -> None:
     table.writerow(["path", "masks", "seconds", "refused", "remarks"])
     for one in results:
         table.writerow([one.path, len(one.masks), one.seconds, "; ".join(one.refused), "; ".join(one.remarks)])
-    with write_atomically(path) as temporary:
-        temporary.write_text(lines.getvalue(), encoding="utf-8")
+    write_text(path, lines.getvalue())
