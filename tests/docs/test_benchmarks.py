@@ -18,9 +18,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reas
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A trained network that is shown small slices."""
+    """A trained network that is shown smaller slices, yet large enough for bf16 and to run out of memory by their batch."""
     checkpoint = load_checkpoint("attention_unet")
-    small = checkpoint.card.preprocessing.model_copy(update={"size": 64})
+    small = checkpoint.card.preprocessing.model_copy(update={"size": 192})
     card = checkpoint.card.model_copy(update={"name": "small", "preprocessing": small})
     return str(save_checkpoint(tmp_path_factory.mktemp("weights") / "small", checkpoint.network(), card))
 

@@ -154,6 +154,7 @@ def test_a_real_allocation_that_fails_is_told_as_memory(checkpoint: Checkpoint) 
     impossible = np.lib.stride_tricks.as_strided(np.zeros(1, np.float32), (2**22, 3, 4096, 4096), (0, 0, 0, 0))
     with pytest.raises(DeviceMemoryError, match="cpu is out of memory"):
         backend.probabilities(impossible)
+    assert backend.probabilities(np.zeros((1, 3, 64, 64), np.float32)).shape == (1, 64, 64)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
@@ -75,6 +77,8 @@ class TorchBackend:
             return _run(self._network, images, self.device, self._dtype, ask)
         except (torch.OutOfMemoryError, RuntimeError) as error:
             memory_error = _memory_error(error, self.device)
+        if self.device == "cpu":
+            _onednn.has_failed = True
         free_cached(self.device)
         raise memory_error
 
@@ -91,9 +95,21 @@ def _run(
     dtype: torch.dtype | None,
     ask: Question[Answer],
 ) -> Answer:
+    if _onednn.has_failed:
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(_run, network, images, device, dtype, ask).result()
     batch = torch.from_numpy(images).to(device, memory_format=torch.channels_last)
     with torch.inference_mode(), torch.autocast(device.partition(":")[0], dtype, enabled=dtype is not None):
         return ask(network, batch)
+
+
+class _OneDnn(threading.local):
+    """Whether oneDNN got no memory in this thread: it makes no further kernel there then, however much is free later."""
+
+    has_failed = False
+
+
+_onednn = _OneDnn()
 
 
 def _likeliest(network: torch.nn.Module, batch: torch.Tensor) -> npt.NDArray[np.float32]:
@@ -128,12 +144,22 @@ def free_cached(device: str) -> None:
         torch.mps.empty_cache()
 
 
+_ABOUT_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "bad_alloc",
+    "can't start new thread",
+    "could not create a primitive",
+    "could not create a memory",
+)
+
+
 def _memory_error(error: RuntimeError, device: str) -> DeviceMemoryError:
     """``error`` as :class:`DeviceMemoryError` if it is about memory; anything else is raised as it is.
 
-    CPU and MPS allocators raise a plain RuntimeError.
+    CPU and MPS allocators raise a plain RuntimeError, and so does oneDNN, which names the step that got no memory.
     """
     text = str(error).lower()
-    if isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text:
+    if isinstance(error, torch.OutOfMemoryError) or any(part in text for part in _ABOUT_MEMORY):
         return DeviceMemoryError(f"{device} is out of memory")
     raise error
