@@ -33,7 +33,6 @@ SLICED: Final = {"axial": "LPS", "coronal": "LIP", "sagittal": "PIR"}
 _THICK = 1.5
 
 _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
-_SIDES = (("L", "R"), ("P", "A"), ("I", "S"))
 
 
 class Known(StrEnum):
@@ -144,9 +143,7 @@ class Geometry:
     @property
     def orientation(self) -> str | None:
         """Sides of the patient that x, y and z run to, such as ``LPS``; ``None`` where that is not known."""
-        if not self.is_placed:
-            return None
-        return "".join(_SIDES[side][int(positive)] for side, positive in self._axes())
+        return "".join(_orientations().aff2axcodes(self.drawn)) if self.is_placed else None
 
     @property
     def lps(self) -> Affine | None:
@@ -170,9 +167,8 @@ class Geometry:
         """
         if not self.is_placed:
             return None
-        matrix = _FLIP @ self.drawn
-        directions = matrix[:3, :3] / np.array(_lengths(matrix))
-        x, y, z = np.linalg.solve(directions, matrix[:3, 3]).tolist()
+        origin, _, direction = self.itk
+        x, y, z = np.linalg.solve(np.reshape(direction, (3, 3)), origin).tolist()
         return z, y, x
 
     def drawn_at(self, spacing: Spacing, translation: Spacing) -> Geometry:
@@ -190,11 +186,9 @@ class Geometry:
         """
         if not self.is_placed:
             return Geometry.spaced(spacing)
-        matrix = _FLIP @ self.drawn
-        matrix[:3, :3] /= np.array(_lengths(matrix))
-        matrix[:3, 3] = matrix[:3, :3] @ np.array(translation[::-1])
-        matrix[:3, :3] *= np.array(spacing[::-1])
-        return Geometry.placed(_FLIP @ matrix)
+        direction = self.itk[2]
+        origin = np.reshape(direction, (3, 3)) @ np.array(translation[::-1])
+        return Geometry.from_itk(origin.tolist(), spacing[::-1], direction)
 
     def moved(self, z: float = 0, y: float = 0, x: float = 0) -> Geometry:
         """Of a part of the voxels that begins at voxel (z, y, x)."""
@@ -206,11 +200,10 @@ class Geometry:
 
     def sliced(self) -> str:
         """Orientation in which slices are looked at, such as ``LPS``: along the acquisition, axial if in doubt."""
-        axes = self._axes()
         lengths = _lengths(self.drawn)
-        thick = int(np.argmax(lengths))
-        others = max(length for axis, length in enumerate(lengths) if axis != thick)
-        side = axes[thick][0] if lengths[thick] > _THICK * others else 2
+        *_, others, thick = np.argsort(lengths).tolist()
+        axes = _orientations().io_orientation(self.drawn)[:, 0]
+        side = int(axes[thick]) if lengths[thick] > _THICK * lengths[others] else 2
         return SLICED[("sagittal", "coronal", "axial")[side]]
 
     def turned(self, shape: Shape, orientation: str) -> tuple[Geometry, Shape]:
@@ -223,20 +216,12 @@ class Geometry:
         orientation : str
             Sides that x, y and z are to run to, such as ``LPS``.
         """
-        wanted = [_side_of(letter) for letter in orientation]
-        axes = self._axes()
-        step = np.zeros((4, 4))
-        step[3, 3] = 1
-        sizes = [0, 0, 0]
-        for to, (side, positive) in enumerate(wanted):
-            source = next(axis for axis, (here, _) in enumerate(axes) if here == side)
-            size = sizes[to] = shape[2 - source]
-            if axes[source][1] == positive:
-                step[source, to] = 1
-            else:
-                step[source, to], step[source, 3] = -1, size - 1
-        moved = Geometry(self.known, _rows(self.drawn @ step))
-        return moved, (sizes[2], sizes[1], sizes[0])
+        orientations, stored = _orientations(), shape[::-1]
+        turn = orientations.ornt_transform(
+            orientations.io_orientation(self.drawn), orientations.axcodes2ornt(orientation)
+        )
+        x, y, z = (stored[axis] for axis in np.argsort(turn[:, 0]))
+        return Geometry(self.known, _rows(self.drawn @ orientations.inv_ornt_aff(turn, stored))), (z, y, x)
 
     def step_to(self, other: Geometry) -> Affine:
         """Affine (4, 4) from voxels (x, y, z, 1) here to the voxels of ``other`` at the same place."""
@@ -247,19 +232,6 @@ class Geometry:
         if self.known is not other.known:
             return False
         return bool(np.abs(corners(shape) @ (self.step_to(other) - np.eye(4)).T).max() <= TOLERANCE)
-
-    def _axes(self) -> list[tuple[int, bool]]:
-        """For each of x, y, z the patient's axis that it runs along (0, 1, 2 for R, A, S), and whether upwards."""
-        cosines = self.drawn[:3, :3] / np.array(_lengths(self.drawn))
-        left, _, turn = np.linalg.svd(cosines)
-        nearest = left @ turn
-        axes: list[tuple[int, bool]] = [(-1, True)] * 3
-        free = np.abs(nearest)
-        for _ in range(3):
-            side, axis = (int(place) for place in np.unravel_index(int(np.argmax(free)), (3, 3)))
-            axes[axis] = side, bool(nearest[side, axis] > 0)
-            free[side] = free[:, axis] = -1
-        return axes
 
 
 def reorder(volume: npt.NDArray[Any], here: Geometry, there: Geometry, shape: Shape) -> npt.NDArray[Any]:
@@ -279,25 +251,14 @@ def reorder(volume: npt.NDArray[Any], here: Geometry, there: Geometry, shape: Sh
     DataError
         If the two grids have not the same voxels.
     """
-    step = here.step_to(there)
-    order = [int(np.argmax(np.abs(step[:3, axis]))) for axis in range(3)]
-    ideal = np.zeros((4, 4))
-    ideal[3, 3] = 1
-    for axis, target in enumerate(order):
-        up = step[target, axis] > 0
-        ideal[target, axis] = 1 if up else -1
-        ideal[target, 3] = 0 if up else shape[2 - target] - 1
-    sizes = volume.shape[-3:]
-    fits = sorted(order) == [0, 1, 2] and all(sizes[2 - axis] == shape[2 - target] for axis, target in enumerate(order))
-    if not fits or np.abs(corners((sizes[0], sizes[1], sizes[2])) @ (step - ideal).T).max() > TOLERANCE:
+    step, size = here.step_to(there), volume.shape[-3:]
+    turn = _orientations().io_orientation(step)
+    turned = _orientations().apply_orientation(volume.T, turn).T
+    back = _orientations().inv_ornt_aff(turn, size[::-1])
+    apart = corners((size[0], size[1], size[2])) @ (step - np.linalg.inv(back)).T
+    if turned.shape[-3:] != shape or np.abs(apart).max() > TOLERANCE:
         raise DataError("the two images have not the same voxels")
-    first = volume.ndim - 3
-    back = [order.index(2 - axis) for axis in range(3)]
-    turned = volume.transpose(*range(first), *(first + 2 - axis for axis in back))
-    for axis in range(3):
-        if ideal[2 - axis, back[axis]] < 0:
-            turned = np.flip(turned, first + axis)
-    return turned
+    return np.asarray(turned)
 
 
 def on_grid(volume: npt.NDArray[Any], here: Geometry, there: Geometry, shape: Shape) -> npt.NDArray[Any]:
@@ -373,8 +334,8 @@ def _check(matrix: Affine) -> None:
         raise DataError(f"a voxel of {max(lengths):g} mm cannot be")
 
 
-def _side_of(letter: str) -> tuple[int, bool]:
-    for side, letters in enumerate(_SIDES):
-        if letter in letters:
-            return side, letter == letters[1]
-    raise ValueError(f"{letter!r} is no side of a patient")
+def _orientations() -> Any:
+    """Nibabel's functions for orders of axes, which have no types."""
+    import nibabel.orientations
+
+    return nibabel.orientations
