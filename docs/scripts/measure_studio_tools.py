@@ -69,7 +69,7 @@ class Bench:
     def choose(self) -> tuple[int, int, np.ndarray]:
         """Select a random lesion of some slices and show its middle one; its number, the slice, its pixels there."""
         self.rest()
-        rows = [row.lesion for row in self.lesions.model.rows if row.lesion.slices[1] - row.lesion.slices[0] >= 3]
+        rows = [row.lesion for row in self.lesions.table.rows if row.lesion.slices[1] - row.lesion.slices[0] >= 3]
         lesion = rows[self.rng.integers(len(rows))]
         z = sum(lesion.slices) // 2
         self.studio.state.lesion = lesion.id
@@ -124,7 +124,7 @@ def measure(bench: Bench) -> None:
     drag(bench.labels, [(z, *pixels[0])])
     bench.timed("split", lambda clock: drag(bench.labels, [(z, *pixels[-1])], before_release=clock.start))
     bench.rest()
-    others = [row.lesion.id for row in bench.lesions.model.rows if row.lesion.id != lesion]
+    others = [row.lesion.id for row in bench.lesions.table.rows if row.lesion.id != lesion]
     pair = (lesion, int(bench.rng.choice(others)))
     bench.timed("merge", lambda clock: (bench.lesions.table.choose(pair), clock.start(), panel.merge.click()))
     bench.rest()

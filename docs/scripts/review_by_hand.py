@@ -118,8 +118,8 @@ class Reviewer:
 
     def _choose(self, lesion: int) -> None:
         table = self.widget.lesions
-        wait_until(lambda: table.sorted.place(lesion) is not None, "the lesion table")
-        place = table.table.visualRect(table.sorted.index(table.sorted.place(lesion), 1)).center()
+        wait_until(lambda: table.table.place(lesion) is not None, "the lesion table")
+        place = table.table.visualRect(table.table.model().index(table.table.place(lesion), 1)).center()
         button = Qt.MouseButton.LeftButton
         self._measured("click in the table", lambda: QTest.mouseClick(table.table.viewport(), button, pos=place))
 

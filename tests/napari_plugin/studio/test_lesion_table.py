@@ -44,14 +44,14 @@ def table(project: Project, make_studio: Callable[..., Any], model: Any, patient
 
 def column(panel: Any, title: str) -> list[str]:
     """Texts of a column as shown."""
-    shown = panel.sorted
+    shown = panel.table.model()
     titles = [str(shown.headerData(i, Qt.Orientation.Horizontal)).split()[0] for i in range(shown.columnCount())]
     return [shown.index(row, titles.index(title)).data() for row in range(shown.rowCount())]
 
 
 def click(panel: Any, lesion: int, keys: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
     """Click on the row of a lesion."""
-    place = panel.table.visualRect(panel.sorted.index(panel.sorted.place(lesion), 1)).center()
+    place = panel.table.visualRect(panel.table.model().index(panel.table.place(lesion), 1)).center()
     QTest.mouseClick(panel.table.viewport(), Qt.MouseButton.LeftButton, keys, place)
 
 
@@ -63,7 +63,7 @@ def test_it_says_what_is_known_of_every_lesion(table: Any) -> None:
     assert column(table, "Prob.") == ["0.80", "0.00", "0.00"]
     assert column(table, "Edge") == ["", "", "yes"]
     assert column(table, "By") == ["auto", "hand", "hand"]
-    assert "mm³" in table.sorted.headerData(2, Qt.Orientation.Horizontal)
+    assert "mm³" in table.table.model().headerData(2, Qt.Orientation.Horizontal)
     assert table.total.text() == "3 lesions, 361 mm³"
 
 
@@ -106,7 +106,7 @@ def test_next_and_previous_go_down_and_up_as_sorted(table: Any) -> None:
     volume = 2
     table.table.sortByColumn(volume, Qt.SortOrder.DescendingOrder)
     assert column(table, "No.") == ["1", "3", "2"]
-    assert "▾" in table.sorted.headerData(volume, Qt.Orientation.Horizontal)
+    assert "▾" in table.table.model().headerData(volume, Qt.Orientation.Horizontal)
     keys = {shortcut.key: shortcut.action for shortcut in table.studio.shortcuts}
     seen = []
     for key in ("T", "T", "T", "T", "Shift-T"):
@@ -159,10 +159,10 @@ def test_all_columns_can_be_read_in_a_narrow_window(table: Any) -> None:
     bar = table.table.horizontalScrollBar()
     assert table.width() == 380
     assert bar.maximum() == 0
-    for index in range(table.sorted.columnCount()):
+    for index in range(table.table.model().columnCount()):
         if table.table.isColumnHidden(index):
             continue
-        text = table.sorted.index(0, index).data()
+        text = table.table.model().index(0, index).data()
         assert table.table.columnWidth(index) > table.table.fontMetrics().horizontalAdvance(text)
 
 

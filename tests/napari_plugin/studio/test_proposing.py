@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
 
 from metseg.curation import EditKind, Project, Status, lesion_rows, promote_model, review_queue
 from metseg.curation.default_model import PromotionResult
 from metseg.events import drain
-from metseg.napari_plugin.studio.lesion_model import COLUMNS
+from metseg.napari_plugin.studio.lesion_columns import COLUMNS
 from metseg.napari_plugin.studio.predictions import Change, Proposal
 from metseg.napari_plugin.studio.state import Tab
 
@@ -206,8 +205,8 @@ def test_where_an_ensemble_s_networks_disagree_is_kept_and_shown(
         np.testing.assert_allclose(prediction.disagreement, answer.disagreement, atol=0.51 / 255)
     assert not table.table.isColumnHidden(place)
     measured = lesion_rows(case.labels.data, disagreement=case.prediction.disagreement)
-    assert [row.disagreement for row in table.model.rows] == [row.disagreement for row in measured]
-    assert "Nets apart: 0." in table.model.data(table.model.index(0, 0), Qt.ItemDataRole.ToolTipRole)
+    assert [row.disagreement for row in table.table.rows] == [row.disagreement for row in measured]
+    assert "Nets apart: 0." in table.table.item(0, 0).toolTip()
     queue = drain(review_queue(project))
     [ada] = [row for row in rows_of(panel.state.cases, queue) if row.name == "ada"]
     [disputed] = [entry.benefit.disputed for entry in queue.entries if entry.case.name == "ada"]
@@ -219,7 +218,7 @@ def test_where_an_ensemble_s_networks_disagree_is_kept_and_shown(
     patiently(lambda: panel.state.case.prediction.disagreement is None and not (panel.studio.busy or table.busy))
     assert panel.state.case.prediction.provenance.model == "tiny"
     assert table.table.isColumnHidden(place)
-    assert "Nets apart" not in table.model.data(table.model.index(0, 0), Qt.ItemDataRole.ToolTipRole)
+    assert "Nets apart" not in table.table.item(0, 0).toolTip()
     table.unfollow()
 
 

@@ -10,7 +10,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
 from metseg.follow_up import Change
-from metseg.napari_plugin.studio.lesion_model import chip
+from metseg.napari_plugin.studio.lesion_columns import chip
 
 if TYPE_CHECKING:
     from metseg.follow_up import FollowedLesion

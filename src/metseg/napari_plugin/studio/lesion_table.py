@@ -17,7 +17,6 @@ from metseg.errors import MetsegError
 from metseg.lesions import find_midline, sum_of_target_diameters
 from metseg.napari_plugin.background import LatestOnlyWorker
 from metseg.napari_plugin.controls import Hint, row
-from metseg.napari_plugin.studio.lesion_model import LesionModel, SortedLesions
 from metseg.napari_plugin.studio.lesion_view import LesionView
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.shortcuts import Shortcut
@@ -38,9 +37,7 @@ class LesionPanel(Panel):
         super().__init__("", studio)
         self.setContentsMargins(4, 2, 4, 4)
         self.tools = Tools.of(studio)
-        self.model = LesionModel(self._colour, self)
-        self.sorted = SortedLesions(self.model, self)
-        self.table = LesionView(self.sorted)
+        self.table = LesionView(self._colour)
         self.total = Hint()
         self.export = QPushButton("Export …")
         self.export.setToolTip("Write the table to a CSV file.")
@@ -68,13 +65,13 @@ class LesionPanel(Panel):
 
     def step(self, by: int) -> None:
         """Select the lesion that is ``by`` rows further down, and go there; round at the ends."""
-        number = self.sorted.rowCount()
+        number = len(self.table.rows)
         if not number:
             self.tools.refuse("There are no lesions.")
             return
-        place = self.sorted.place(self.state.lesion)
+        place = self.table.place(self.state.lesion)
         row = (place + by) % number if place is not None else 0 if by > 0 else number - 1
-        self.table.choose((self.sorted.lesion(row).lesion.id,))
+        self.table.choose((self.table.lesion(row).lesion.id,))
         self._go_to(row)
 
     def ask_file(self) -> None:
@@ -90,11 +87,11 @@ class LesionPanel(Panel):
         """Write the table to a CSV file."""
         try:
             prediction = None if self.state.case is None else self.state.case.prediction
-            write_lesion_rows(self.model.rows, path, "" if prediction is None else prediction.provenance.target)
+            write_lesion_rows(self.table.rows, path, "" if prediction is None else prediction.provenance.target)
         except (MetsegError, OSError) as error:
             self.tools.refuse(str(error))
         else:
-            self.tools.prompt(f"{_counted(len(self.model.rows))} written to {path.name}.")
+            self.tools.prompt(f"{_counted(len(self.table.rows))} written to {path.name}.")
 
     def _measure(self) -> None:
         case = self.state.case
@@ -111,9 +108,7 @@ class LesionPanel(Panel):
         self._measuring.submit(measured, case.labels.data)
 
     def _on_measured(self, rows: tuple[LesionRow, ...]) -> None:
-        chosen = self.tools.state.chosen
-        if self.model.show(self._with_origins(rows)):
-            self.table.choose(chosen)
+        self.table.show_rows(self._with_origins(rows))
         self._show_selected()
         self._show_total()
 
@@ -121,7 +116,7 @@ class LesionPanel(Panel):
         case = self.state.case
         if case is None or case.labels is not self._labels:
             self._measuring.forget()
-            self.model.show(())
+            self.table.show_rows(())
             self._labels = None if case is None else case.labels
         self.export.setEnabled(case is not None)
         self._show_total()
@@ -129,7 +124,7 @@ class LesionPanel(Panel):
 
     def _show_origins(self) -> None:
         """Who drew what is known once it is on the disk."""
-        self.model.show(self._with_origins(self.model.rows))
+        self.table.show_rows(self._with_origins(self.table.rows))
 
     def _with_origins(self, rows: tuple[LesionRow, ...]) -> tuple[LesionRow, ...]:
         case = self.state.case
@@ -137,7 +132,7 @@ class LesionPanel(Panel):
         return tuple(replace(row, origin=origins.get(row.lesion.id, Origin.MANUAL)) for row in rows)
 
     def _show_total(self) -> None:
-        rows = self.model.rows
+        rows = self.table.rows
         if self.state.case is None:
             self.total.say("")
             return
@@ -159,7 +154,7 @@ class LesionPanel(Panel):
 
     def _go_to(self, row: int) -> None:
         """Show the middle slice of the lesion in a row, centred on what it has there."""
-        case, lesion = self.state.case, self.sorted.lesion(row).lesion
+        case, lesion = self.state.case, self.table.lesion(row).lesion
         if case is None:
             return
         z = _middle(case.labels.data, lesion.id, lesion.slices)

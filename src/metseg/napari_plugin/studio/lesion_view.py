@@ -1,13 +1,23 @@
-"""The lesion table's look, and what keys and the mouse do in it."""
+"""The table of lesions: its rows in the order the user chose, and what keys and the mouse do in it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, QSize, Qt
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]  # qtpy names it by another name
-from qtpy.QtGui import QAction, QKeyEvent, QKeySequence, QResizeEvent  # type: ignore[attr-defined]  # QAction is there
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
+from qtpy.QtGui import (  # type: ignore[attr-defined]  # QAction is there
+    QAction,
+    QColor,
+    QKeyEvent,
+    QKeySequence,
+    QResizeEvent,
+)
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableWidget, QTableWidgetItem
 
-from metseg.napari_plugin.studio.lesion_model import COLUMNS, SortedLesions
+from metseg.curation import LesionRow
+from metseg.napari_plugin.studio.lesion_columns import COLUMNS, LesionColumn, chip, tooltip
 
 _FEWEST_ROWS = 3
 _CHIP = 10
@@ -17,8 +27,8 @@ _CELL_PADDINGS = (8, 6)
 _MOVING = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
 
-class LesionView(QTableView):
-    """Shows sorted lesions; several can be selected.
+class LesionView(QTableWidget):
+    """Shows lesions, each with its ``colour`` on the canvas; several can be selected.
 
     Keys that do not move within the table go to napari. A click on the header sorts, a right click on it chooses the
     columns.
@@ -27,13 +37,15 @@ class LesionView(QTableView):
     #: The user moved to a row, by mouse or key.
     went = QtSignal(int)
 
-    def __init__(self, lesions: SortedLesions, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._lesions = lesions
+    def __init__(self, colour: Callable[[int], QColor]) -> None:
+        super().__init__(0, len(COLUMNS))
+        self._colour = colour
+        self._cells: dict[int, list[_Cell]] = {}
+        self.rows: tuple[LesionRow, ...] = ()
         self.setObjectName("lesions")
-        self.setModel(lesions)
-        self.rows_chosen = QItemSelectionModel(lesions, self)
+        self.rows_chosen = QItemSelectionModel(self.model(), self)
         self.setSelectionModel(self.rows_chosen)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -52,16 +64,68 @@ class LesionView(QTableView):
         header.setMinimumSectionSize(28)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self._choose_columns)
+        self._titles = [QTableWidgetItem() for _ in COLUMNS]
+        for index, (title, column) in enumerate(zip(self._titles, COLUMNS, strict=True)):
+            title.setToolTip(column.tip)
+            title.setTextAlignment(column.alignment)
+            self.setHorizontalHeaderItem(index, title)
         self.setSortingEnabled(True)
         header.setSortIndicatorShown(False)  # the titles show it
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        header.sortIndicatorChanged.connect(self._show_titles)
         self._asked: set[int] = set()
         self._wanted = {index for index, column in enumerate(COLUMNS) if column.shown}
         self.setIconSize(QSize(_CHIP, _CHIP))
         self.clicked.connect(lambda index: self.went.emit(index.row()))
-        for signal in (lesions.modelReset, lesions.headerDataChanged):
-            signal.connect(self._fit)
+        self._show_titles()
+
+    def show_rows(self, rows: tuple[LesionRow, ...]) -> None:
+        """Show other rows; lesions that are still listed stay selected."""
+        if rows == self.rows:
+            return
+        chosen, same = self.chosen, [row.lesion.id for row in rows] == list(self._cells)
+        before, self.rows = {row.lesion.id: row for row in self.rows}, rows
+        self.setSortingEnabled(False)
+        if not same:
+            self.setRowCount(0)
+            self.setRowCount(len(rows))
+            self._cells = {row.lesion.id: [_Cell(column) for column in COLUMNS] for row in rows}
+            for place, cells in enumerate(self._cells.values()):
+                for index, cell in enumerate(cells):
+                    self.setItem(place, index, cell)
+        for row in rows:
+            if not same or row != before[row.lesion.id]:
+                self._show_row(row)
+        self.setSortingEnabled(True)
+        if not same:
+            self.choose(chosen)
+        self._show_titles()
+
+    def _show_row(self, row: LesionRow) -> None:
+        cells = self._cells[row.lesion.id]
+        cells[0].setIcon(chip(self._colour(row.lesion.id)))
+        for cell in cells:
+            cell.key = cell.described.key(row)
+            cell.setText(cell.described.text(row))
+            cell.setToolTip(tooltip(row))
+
+    def _show_titles(self) -> None:
+        """Titles with their units, and an arrow on the one by which the rows are sorted."""
+        for index, (title, column) in enumerate(zip(self._titles, COLUMNS, strict=True)):
+            text = column.heading(next(iter(self.rows), None))
+            if index == self._header.sortIndicatorSection():
+                arrow = "▴" if self._header.sortIndicatorOrder() is Qt.SortOrder.AscendingOrder else "▾"
+                text = f"{text} {arrow}" if "\n" in text else f"{text}\n{arrow}"
+            title.setText(text)
         self._fit()
+
+    def lesion(self, row: int) -> LesionRow:
+        """The lesion in a row as shown."""
+        return next(one for one in self.rows if self.place(one.lesion.id) == row)
+
+    def place(self, lesion: int) -> int | None:
+        """The row in which a lesion is shown."""
+        return self._cells[lesion][0].row() if lesion in self._cells else None
 
     @property
     def chosen(self) -> tuple[int, ...]:
@@ -69,21 +133,24 @@ class LesionView(QTableView):
         rows = sorted(index.row() for index in self.rows_chosen.selectedRows())
         current = self.currentIndex().row()
         rows.sort(key=lambda row: row != current)
-        return tuple(self._lesions.lesion(row).lesion.id for row in rows)
+        return tuple(self.lesion(row).lesion.id for row in rows)
 
     def choose(self, lesions: tuple[int, ...]) -> None:
         """Select these lesions, as far as they are listed, the first as the current one."""
-        places = [place for place in map(self._lesions.place, lesions) if place is not None]
+        places = [place for place in map(self.place, lesions) if place is not None]
         selection = self.rows_chosen
         kinds = QItemSelectionModel.SelectionFlag
         selection.clearSelection()
         if not places:
             selection.setCurrentIndex(QModelIndex(), kinds.NoUpdate)
             return
-        selection.setCurrentIndex(self._lesions.index(places[0], 0), kinds.NoUpdate)
+        selection.setCurrentIndex(self._at(places[0]), kinds.NoUpdate)
         for place in places:
-            selection.select(self._lesions.index(place, 0), kinds.Select | kinds.Rows)
-        self.scrollTo(self._lesions.index(places[0], 0))
+            selection.select(self._at(place), kinds.Select | kinds.Rows)
+        self.scrollTo(self._at(places[0]))
+
+    def _at(self, row: int) -> QModelIndex:
+        return self.indexFromItem(self.item(row, 0))
 
     def on_screen(self, place: QPoint) -> QPoint:
         """Where a place among the rows is on the screen."""
@@ -107,10 +174,14 @@ class LesionView(QTableView):
         if moving and self.currentIndex().isValid():
             self.went.emit(self.currentIndex().row())
 
+    def _has(self, column: LesionColumn) -> bool:
+        """Whether there is such a column for the lesions shown."""
+        return not column.spare or any(column.key(row) is not None for row in self.rows)
+
     def _fit(self) -> None:
         """Columns as wide as their contents need, and what is left shared out; never lower than a few rows."""
-        for index in range(len(COLUMNS)):
-            self.setColumnHidden(index, not (index in self._wanted and self._lesions.has(index)))
+        for index, column in enumerate(COLUMNS):
+            self.setColumnHidden(index, not (index in self._wanted and self._has(column)))
         shown = [index for index in range(len(COLUMNS)) if not self.isColumnHidden(index)]
         texts = [self._text_width(index) for index in shown]
         for index in [one for one in shown if COLUMNS[one].wide and one not in self._asked]:
@@ -137,9 +208,8 @@ class LesionView(QTableView):
         return 0 if bar is None else bar.sizeHint().height()
 
     def _text_width(self, index: int) -> int:
-        title = str(self._lesions.headerData(index, Qt.Orientation.Horizontal))
-        cells = [str(self._lesions.index(row, index).data()) for row in range(self._lesions.rowCount())]
-        text = max(self.fontMetrics().horizontalAdvance(line) for line in [*title.splitlines(), *cells])
+        lines = [*self._titles[index].text().splitlines(), *(cells[index].text() for cells in self._cells.values())]
+        text = max(map(self.fontMetrics().horizontalAdvance, lines), default=0)
         return text + (index == 0) * (_CHIP + _CELL_PADDINGS[0])
 
     def _want(self, index: int, shown: bool) -> None:
@@ -150,13 +220,27 @@ class LesionView(QTableView):
     def _choose_columns(self, place: QPoint) -> None:
         menu = QMenu(self)
         for index, column in enumerate(COLUMNS[1:], start=1):
-            if not self._lesions.has(index):
+            if not self._has(column):
                 continue
-            title = str(self._lesions.headerData(index, Qt.Orientation.Horizontal)).replace("\n", " ")
-            action = QAction(title, menu)
+            action = QAction(self._titles[index].text().replace("\n", " "), menu)
             action.setToolTip(column.tip)
             action.setCheckable(True)
             action.setChecked(not self.isColumnHidden(index))
             action.toggled.connect(lambda shown, index=index: self._want(index, shown))
             menu.addAction(action)
         menu.exec(self._header.mapToGlobal(place))
+
+
+class _Cell(QTableWidgetItem):
+    """A cell; unknown values sort below known ones."""
+
+    def __init__(self, column: LesionColumn) -> None:
+        super().__init__()
+        self.described = column
+        self.key: Any = None
+        self.setTextAlignment(column.alignment)
+
+    def __lt__(self, other: QTableWidgetItem) -> bool:
+        if not isinstance(other, _Cell) or self.key is None or other.key is None:
+            return self.key is None and isinstance(other, _Cell) and other.key is not None
+        return bool(self.key < other.key)

@@ -1,0 +1,156 @@
+"""The lesion table's columns: what each cell says, how it sorts, what its header explains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QIcon, QPixmap
+
+from metseg.curation import LesionRow, Origin
+
+_UNKNOWN = "–"
+_CHIP = 10
+_EDITORS = {Origin.AUTOMATIC: "auto", Origin.SEMIAUTOMATIC: "mixed", Origin.MANUAL: "hand"}
+
+
+@dataclass(frozen=True)
+class LesionColumn:
+    """A column: ``title`` above it (``{volume}`` and ``{length}`` stand for units), ``tip`` on it, what its cells say.
+
+    ``key`` is what the column sorts by; ``None``, not known, sorts first. ``words`` are no numbers. Those not ``shown``
+    can be. Those that are ``spare`` are left out while they are known of no lesion; ``wide`` ones, one after the
+    other, while there is no room for all, unless they were asked for.
+    """
+
+    title: str
+    tip: str
+    text: Callable[[LesionRow], str]
+    key: Callable[[LesionRow], Any]
+    words: bool = False
+    shown: bool = True
+    spare: bool = False
+    wide: bool = False
+
+    def heading(self, measured: LesionRow | None) -> str:
+        """The title with the unit that numbers like ``measured`` have."""
+        volume, length = ("", "") if measured is None else (measured.volume[1], measured.diameter[1])
+        return self.title.format(volume=volume, length=length)
+
+    @property
+    def alignment(self) -> Qt.AlignmentFlag:
+        """Numbers stand to the right, words to the left."""
+        side = Qt.AlignmentFlag.AlignLeft if self.words else Qt.AlignmentFlag.AlignRight
+        return side | Qt.AlignmentFlag.AlignVCenter
+
+
+COLUMNS = (
+    LesionColumn("No.", "Number and colour of the lesion.", lambda row: str(row.lesion.id), lambda row: row.lesion.id),
+    LesionColumn("Slices", "First and last slice.", lambda row: _slices(row), lambda row: row.lesion.slices),
+    LesionColumn(
+        "Volume\n{volume}",
+        "Volume in mm³ if the voxel size is known, else voxels.",
+        lambda row: f"{row.volume[0]:,.0f}",
+        lambda row: row.volume[0],
+    ),
+    LesionColumn(
+        "Length\n{length}",
+        "Longest diameter within one slice, in mm if the voxel size is known, else pixels.",
+        lambda row: f"{row.diameter[0]:.1f}",
+        lambda row: row.diameter[0],
+    ),
+    LesionColumn(
+        "Across\nmm",
+        "Longest extent at right angles to the length, in the same slice.",
+        lambda row: _number(row.lesion.perpendicular_mm, 1),
+        lambda row: row.lesion.perpendicular_mm,
+        spare=True,
+        shown=False,
+    ),
+    LesionColumn(
+        "RANO",
+        "Whether the lesion has the size that RANO-BM calls measurable: 10 mm long, 5 mm across, on two slices.",
+        lambda row: "yes" if row.lesion.measurable else "",
+        lambda row: row.lesion.measurable,
+        words=True,
+        spare=True,
+        shown=False,
+    ),
+    LesionColumn(
+        "Side",
+        "Of the patient; midline within 10 mm of the middle of the head.",
+        lambda row: str(row.lesion.side or _UNKNOWN),
+        lambda row: row.lesion.side,
+        words=True,
+        spare=True,
+        shown=False,
+    ),
+    LesionColumn(
+        "Prob.",
+        "Mean probability that the network gives to the lesion's voxels, 0 to 1.",
+        lambda row: _number(row.lesion.mean_probability),
+        lambda row: row.lesion.mean_probability,
+        spare=True,
+    ),
+    LesionColumn(
+        "Unsure\nbits",
+        "How unsure the network is in and around the lesion: mean entropy, 0 if certain, 1 if it tosses a coin.",
+        lambda row: _number(row.uncertainty),
+        lambda row: row.uncertainty,
+        spare=True,
+        wide=True,
+    ),
+    LesionColumn(
+        "Nets\napart",
+        "How far the ensemble's networks are apart in the lesion: mean, 0 if they agree, 1 if one is sure that it is "
+        "lesion and another that it is none.",
+        lambda row: _number(row.disagreement),
+        lambda row: row.disagreement,
+        spare=True,
+        wide=True,
+    ),
+    LesionColumn(
+        "Edge",
+        "Whether the lesion reaches a face of the volume, so that it may go on beyond it.",
+        lambda row: "yes" if row.lesion.touches_border else "",
+        lambda row: row.lesion.touches_border,
+        words=True,
+        shown=False,
+    ),
+    LesionColumn(
+        "By",
+        "Who drew it: auto (the network), mixed (network or tool, and a person), or hand.",
+        lambda row: _EDITORS[row.origin] if row.origin is not None else _UNKNOWN,
+        lambda row: list(_EDITORS).index(row.origin) if row.origin is not None else -1,
+        words=True,
+    ),
+)
+
+
+def chip(colour: QColor) -> QIcon:
+    """A square that keeps its colour when its row is selected."""
+    square = QPixmap(_CHIP, _CHIP)
+    square.fill(colour)
+    icon = QIcon()
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+        icon.addPixmap(square, mode)
+    return icon
+
+
+def _slices(row: LesionRow) -> str:
+    first, last = row.slice_numbers or (row.lesion.slices[0] + 1, row.lesion.slices[1] + 1)
+    return str(first) if first == last else f"{first}–{last}"
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return _UNKNOWN if value is None else f"{value:.{digits}f}"
+
+
+def tooltip(row: LesionRow) -> str:
+    """Everything that is known of a lesion, a line each."""
+    told = (column for column in COLUMNS if not column.spare or column.key(row) is not None)
+    texts = {" ".join(column.heading(row).split()): column.text(row) for column in told}
+    lines = [f"{title}: {text}" for title, text in texts.items() if text]
+    return "\n".join([*lines, f"Voxels: {row.lesion.n_voxels:,}"])
