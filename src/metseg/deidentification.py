@@ -19,10 +19,9 @@ from typing import Any
 from metseg.errors import DataError, MissingExtraError, UnreadableFileError, UnsupportedFileError
 from metseg.events import Event, Finished, Progress
 from metseg.study import Problem
-from metseg.study.formats import is_dicom, refused
+from metseg.study.formats import is_dicom, named, refused
 from metseg.study.formats.dicom_frames import frames_of, sequence_of
 from metseg.study.formats.dicom_objects import LABEL_MAP, SEGMENTATION, STRUCTURE_SET
-from metseg.study.formats.finding import named
 
 _MR = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1")
 _OUTLINES = tuple(one.decode() for one in (SEGMENTATION, LABEL_MAP, STRUCTURE_SET))

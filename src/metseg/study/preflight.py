@@ -101,11 +101,6 @@ class TiffHeader:
         """Type of the decoded array."""
         return self.format.dtype
 
-    @property
-    def nbytes(self) -> int:
-        """Size of the decoded array in bytes."""
-        return math.prod(self.shape) * self.dtype.itemsize
-
 
 def preflight(path: str | Path, channels: int | None = None) -> TiffHeader:
     """Read and check the headers of the TIFF at ``path``; no pixel is decoded.

@@ -1,8 +1,7 @@
 """Formats of images: a reader each, behind one protocol and in one registry."""
 
-from metseg.study.formats.finding import error_of, named, one_by_one, refused
 from metseg.study.formats.nifti import is_whole, mask_volume, without_made_up_place
-from metseg.study.formats.reader import HEAD, Acquisition, Found, Header, Reader
+from metseg.study.formats.reader import HEAD, Acquisition, Found, Header, Reader, error_of, named, one_by_one, refused
 from metseg.study.formats.registry import (
     GROUP,
     find_images,

@@ -18,10 +18,9 @@ import numpy.typing as npt
 from metseg.errors import TooLargeError, UnreadableFileError, UnsupportedFileError
 from metseg.study.formats.dicom_frames import Frame, frames_of, sequence_of
 from metseg.study.formats.dicom_pixels import decoded
-from metseg.study.formats.finding import MAX_IMAGE, named, refused
-from metseg.study.formats.reader import Found, Header
-from metseg.study.geometry import Geometry, Shape, reorder
-from metseg.study.model import Problem, ProblemKind, StoredGrid
+from metseg.study.formats.reader import MAX_IMAGE, Found, Header, named, refused
+from metseg.study.geometry import Geometry
+from metseg.study.model import Problem, ProblemKind
 
 #: A step between slices this much longer than usual means that slices are missing.
 _GAP = 1.5
@@ -67,9 +66,8 @@ class DicomReader:
     def read(self, header: Header) -> npt.NDArray[Any]:
         """Voxels (c, z, y, x)."""
         frames: tuple[Frame, ...] = header.details
-        assert header.stored is not None  # noqa: S101  (every volume has a grid)
         try:
-            voxels = np.empty(header.stored.shape, header.dtype)
+            voxels = np.empty((len(frames), *frames[0].size), header.dtype)
         except MemoryError as error:
             raise TooLargeError(header.path, "not enough memory") from error
         wanted: dict[Path, list[int]] = defaultdict(list)
@@ -82,8 +80,7 @@ class DicomReader:
                 if plane.shape != voxels.shape[1:]:
                     raise UnreadableFileError(path, "a frame has another size than the header declares")
                 voxels[place] = frames[place].scaled(plane, header.dtype)
-        turned = reorder(voxels, header.stored.geometry, header.geometry, header.shape[1:])
-        return np.ascontiguousarray(turned)[None]
+        return header.in_order(voxels[None])
 
 
 def _told_apart(series: list[list[Frame]], problems: list[Problem]) -> list[list[Frame]]:
@@ -120,25 +117,20 @@ def _volume(frames: list[Frame]) -> Header:
     if nbytes > 2 * MAX_IMAGE:
         raise TooLargeError(first.path, f"would take {nbytes >> 20} MiB when decoded")
     ordered, geometry, remarks = _in_order(frames)
-    stored_shape = (len(ordered), rows, columns)
-    turned, shape = geometry, stored_shape
-    if geometry.is_placed:
-        turned, shape = geometry.turned(stored_shape, geometry.sliced())
     files = tuple(dict.fromkeys(frame.path for frame in ordered))
-    stored = StoredGrid(DicomReader.name, files, stored_shape, geometry)
-    return Header(
+    header = Header.of_volume(
         DicomReader.name,
         files,
-        (1, *shape),
+        1,
+        (len(ordered), rows, columns),
         _dtype(ordered),
-        turned,
-        _pages(ordered, files, geometry, turned, shape),
-        (sequence_of(first),),
-        stored,
-        first.acquisition,
-        tuple(Problem(first.path, text, kind=kind) for kind, text in remarks),
-        tuple(ordered),
+        geometry,
+        sequences=(sequence_of(first),),
+        acquisition=first.acquisition,
+        problems=tuple(Problem(first.path, text, kind=kind) for kind, text in remarks),
+        details=tuple(ordered),
     )
+    return replace(header, pages=_pages(ordered, files, geometry, header))
 
 
 def _in_order(frames: list[Frame]) -> tuple[list[Frame], Geometry, list[tuple[ProblemKind, str]]]:
@@ -201,12 +193,12 @@ def _dtype(frames: list[Frame]) -> np.dtype[Any]:
 
 
 def _pages(
-    ordered: list[Frame], files: tuple[Path, ...], stored: Geometry, turned: Geometry, shape: Shape
+    ordered: list[Frame], files: tuple[Path, ...], stored: Geometry, header: Header
 ) -> tuple[tuple[int, int], ...]:
     """Which file, and which frame of it, each slice is; counted on where slices run across the files."""
-    along = turned.step_to(stored)[:3, 2]
-    if int(np.argmax(np.abs(along))) != 2 or shape[0] != len(ordered):
-        return tuple((0, z) for z in range(shape[0]))
+    along = header.geometry.step_to(stored)[:3, 2]
+    if int(np.argmax(np.abs(along))) != 2 or header.shape[1] != len(ordered):
+        return header.pages
     frames = ordered if along[2] > 0 else ordered[::-1]
     where = {path: place for place, path in enumerate(files)}
     return tuple((where[frame.path], frame.index) for frame in frames)

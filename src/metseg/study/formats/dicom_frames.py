@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import UnreadableFileError, UnsupportedFileError
-from metseg.study.formats.finding import named
-from metseg.study.formats.reader import Acquisition
+from metseg.study.formats.reader import Acquisition, named
 from metseg.study.ifd import open_regular
 from metseg.study.model import Sequence
 

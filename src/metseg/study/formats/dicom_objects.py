@@ -16,8 +16,7 @@ from metseg.errors import DataError
 from metseg.study.files import file_sha256, write_atomically
 from metseg.study.formats.dicom import DicomReader
 from metseg.study.formats.dicom_frames import Frame, acquisition_of
-from metseg.study.formats.finding import named
-from metseg.study.formats.reader import Acquisition
+from metseg.study.formats.reader import Acquisition, named
 from metseg.study.ifd import open_regular
 from metseg.study.model import Study
 from metseg.study.sidecar import FILE_KEY, write_sidecar

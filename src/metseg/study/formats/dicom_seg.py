@@ -30,10 +30,9 @@ from metseg.study.formats.dicom_objects import (
     numbered,
     write_dataset,
 )
-from metseg.study.formats.finding import check_size, named, one_by_one
-from metseg.study.formats.reader import Found, Header
-from metseg.study.geometry import Geometry, Shape, reorder, transfer
-from metseg.study.model import Sequence, StoredGrid, Study
+from metseg.study.formats.reader import Found, Header, check_size, named, one_by_one
+from metseg.study.geometry import Geometry, Shape, transfer
+from metseg.study.model import Study
 
 _DAMAGED = "the DICOM segmentation is damaged"
 
@@ -68,14 +67,13 @@ class DicomSegReader:
 
     def read(self, header: Header) -> npt.NDArray[Any]:
         """Voxels (c, z, y, x); on another grid than its own, those that are not in the file are 0."""
-        assert header.stored is not None  # noqa: S101  (every segmentation has a grid)
         with named(header.path, _DAMAGED):
             labels = _values(_opened(header.path)).astype(header.dtype, copy=False)
-        shape = header.shape[1:]
         if not header.details:
-            return np.ascontiguousarray(reorder(labels, header.stored.geometry, header.geometry, shape))[None]
+            return header.in_order(labels[None])
+        assert header.stored is not None  # noqa: S101  (every segmentation has a grid)
         try:
-            return transfer(labels, header.stored.geometry, header.geometry, shape)[None]
+            return transfer(labels, header.stored.geometry, header.geometry, header.shape[1:])[None]
         except DataError as error:
             raise UnreadableFileError(header.path, f"does not lie on the voxels of its image: {error}") from error
 
@@ -92,18 +90,8 @@ def _look(path: Path) -> Header:
         z, y, x = (int(size) for size in place.spatial_shape)
     dtype = np.dtype(np.uint8 if data.number_of_segments < 256 else np.uint16)
     check_size(path, (1, z, y, x), dtype)
-    turned, shape = stored.turned((z, y, x), stored.sliced())
-    return Header(
-        DicomSegReader.name,
-        (path,),
-        (1, *shape),
-        dtype,
-        turned,
-        tuple((0, index) for index in range(shape[0])),
-        (Sequence.UNKNOWN,),
-        StoredGrid(DicomSegReader.name, (path,), (z, y, x), stored),
-        acquisition_of(data),
-    )
+    about = acquisition_of(data)
+    return Header.of_volume(DicomSegReader.name, (path,), 1, (z, y, x), dtype, stored, acquisition=about)
 
 
 def _opened(path: Path) -> Any:

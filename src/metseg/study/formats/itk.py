@@ -7,6 +7,7 @@ passes over missing bytes; what the header says is therefore looked at here firs
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import DataError, UnreadableFileError, UnsupportedFileError
-from metseg.study.formats.finding import check_size, named, one_by_one
-from metseg.study.formats.reader import Found, Header
-from metseg.study.geometry import Geometry, Known, reorder
+from metseg.study.formats.reader import Found, Header, check_size, named, one_by_one
+from metseg.study.geometry import Geometry, Known
 from metseg.study.ifd import open_regular
-from metseg.study.model import TRIPLET, Problem, ProblemKind, Sequence, StoredGrid
+from metseg.study.model import Problem, ProblemKind
 
 _MAX_HEADER = 1 << 18
 #: Bytes that one byte of deflate can become at most; packed voxels that are more are not looked at.
@@ -36,46 +36,6 @@ class _Stated:
     data: str | None
     begin: int
     plain: bool
-
-
-class NrrdReader:
-    """Reads NRRD."""
-
-    name = "NRRD"
-    suffixes: tuple[str, ...] = (".nrrd", ".nhdr")
-    about = "one volume a file, with its place; a detached header only with its data beside it"
-
-    def recognises(self, head: bytes) -> bool:
-        """Whether it begins as a NRRD does."""
-        return head.startswith(b"NRRD000")
-
-    def find(self, files: Seq[Path], channels: int | None = None) -> Found:
-        """Each file is an image."""
-        return one_by_one(files, lambda path: _look(path, self.name, "NrrdImageIO", _nrrd(path), channels))
-
-    def read(self, header: Header) -> npt.NDArray[Any]:
-        """Voxels (c, z, y, x)."""
-        return _read(header, "NrrdImageIO")
-
-
-class MetaImageReader:
-    """Reads MetaImage."""
-
-    name = "MetaImage"
-    suffixes: tuple[str, ...] = (".mha", ".mhd")
-    about = "one volume a file, with its place; .mhd only with its data beside it"
-
-    def recognises(self, head: bytes) -> bool:
-        """Whether it begins as a MetaImage does."""
-        return head.lstrip()[:10] in (b"ObjectType", b"NDims = 3\n", b"NDims = 2\n", b"NDims = 3\r", b"NDims = 2\r")
-
-    def find(self, files: Seq[Path], channels: int | None = None) -> Found:
-        """Each file is an image."""
-        return one_by_one(files, lambda path: _look(path, self.name, "MetaImageIO", _meta(path), channels))
-
-    def read(self, header: Header) -> npt.NDArray[Any]:
-        """Voxels (c, z, y, x)."""
-        return _read(header, "MetaImageIO")
 
 
 def _head(path: Path) -> bytes:
@@ -160,40 +120,14 @@ def _look(path: Path, kind: str, plugin: str, stated: _Stated, channels: int | N
         geometry = _geometry(stated.known, origin, spacing, direction)
     except DataError as error:
         raise UnreadableFileError(path, f"the {kind} header is damaged: {error}") from error
-    turned, shape = geometry, (z, y, x)
-    if geometry.is_placed:
-        turned, shape = geometry.turned(shape, geometry.sliced())
     remarks = () if geometry.is_placed else (Problem(path, _NOT_PLACED, kind=ProblemKind.SPACING),)
-    return Header(
-        kind,
-        files,
-        (count, *shape),
-        dtype,
-        turned,
-        tuple((0, slice_) for slice_ in range(shape[0])),
-        TRIPLET if count == 3 else (Sequence.UNKNOWN,) if count == 1 else None,
-        StoredGrid(kind, files, (z, y, x), geometry),
-        problems=remarks,
-    )
+    return Header.of_volume(kind, files, count, (z, y, x), dtype, geometry, problems=remarks)
 
 
 def _geometry(known: Known, origin: Seq[float], spacing: Seq[float], direction: Seq[float]) -> Geometry:
     if known is Known.PLACEMENT:
         return Geometry.from_itk(origin, spacing, direction)
     return Geometry.spaced(tuple(spacing)[::-1] if known is Known.SPACING else None)
-
-
-def _read(header: Header, plugin: str) -> npt.NDArray[Any]:
-    import SimpleITK
-
-    assert header.stored is not None  # noqa: S101  (every volume has a grid)
-    path = header.path
-    with named(path, "the voxels cannot be read"):
-        image = _opened(path, plugin).Execute()
-        array = SimpleITK.GetArrayFromImage(image)
-        voxels = array.reshape(*header.stored.shape, header.shape[0]).transpose(3, 0, 1, 2)
-        turned = reorder(voxels, header.stored.geometry, header.geometry, header.shape[1:])
-        return np.ascontiguousarray(turned, header.dtype)
 
 
 def _opened(path: Path, plugin: str) -> Any:
@@ -226,3 +160,50 @@ def _dtype(path: Path, pixel: int) -> np.dtype[Any]:
     if name not in kinds:
         raise UnsupportedFileError(path, f"{name} voxels; only whole and real numbers are read")
     return np.dtype(kinds[name])
+
+
+@dataclass(frozen=True, slots=True)
+class ItkReader:
+    """Reads a format with one of ITK's readers, its ``plugin``; ``states`` says what the text of a header states."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    about: str
+    plugin: str
+    begin: re.Pattern[bytes]
+    states: Callable[[Path], _Stated]
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether it begins as such files do."""
+        return self.begin.match(head) is not None
+
+    def find(self, files: Seq[Path], channels: int | None = None) -> Found:
+        """Each file is an image."""
+        return one_by_one(files, lambda path: _look(path, self.name, self.plugin, self.states(path), channels))
+
+    def read(self, header: Header) -> npt.NDArray[Any]:
+        """Voxels (c, z, y, x)."""
+        import SimpleITK
+
+        assert header.stored is not None  # noqa: S101  (every volume has a grid)
+        with named(header.path, "the voxels cannot be read"):
+            array = SimpleITK.GetArrayFromImage(_opened(header.path, self.plugin).Execute())
+            return header.in_order(array.reshape(*header.stored.shape, header.shape[0]).transpose(3, 0, 1, 2))
+
+
+NRRD = ItkReader(
+    "NRRD",
+    (".nrrd", ".nhdr"),
+    "one volume a file, with its place; a detached header only with its data beside it",
+    "NrrdImageIO",
+    re.compile(rb"NRRD000"),
+    _nrrd,
+)
+META_IMAGE = ItkReader(
+    "MetaImage",
+    (".mha", ".mhd"),
+    "one volume a file, with its place; .mhd only with its data beside it",
+    "MetaImageIO",
+    re.compile(rb"\s*(?:ObjectType|NDims = [23][\n\r])"),
+    _meta,
+)

@@ -16,11 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import DataError, UnreadableFileError, UnsupportedFileError
-from metseg.study.formats.finding import check_size, named, one_by_one
-from metseg.study.formats.reader import Found, Header
-from metseg.study.geometry import Geometry, Known, Shape, corners, reorder
+from metseg.study.formats.reader import Found, Header, check_size, named, one_by_one
+from metseg.study.geometry import Geometry, Known, Shape, corners
 from metseg.study.ifd import open_regular
-from metseg.study.model import TRIPLET, Problem, ProblemKind, Sequence, StoredGrid
+from metseg.study.model import Problem, ProblemKind, StoredGrid
 
 #: The longest header, with its extensions, that is read.
 _MAX_HEADER = 1 << 20
@@ -63,16 +62,13 @@ class NiftiReader:
         """Voxels (c, z, y, x)."""
         layout: _Layout = header.details
         path = header.path
-        assert header.stored is not None  # noqa: S101  (every volume has a grid)
         with _opened(path) as file, named(path, "the file is damaged"):
             data = file.read(layout.needed)
         if len(data) < layout.needed:
             raise UnreadableFileError(path, "cut short: the file ends before its last voxel")
         with named(path, "the voxels cannot be read"):
             stored = layout.header.data_from_fileobj(io.BytesIO(data))
-            voxels = stored.reshape(layout.shape[::-1]).transpose(3, 2, 1, 0)
-            turned = reorder(voxels, header.stored.geometry, header.geometry, header.shape[1:])
-            return np.ascontiguousarray(turned, header.dtype)
+            return header.in_order(stored.reshape(layout.shape[::-1]).transpose(3, 2, 1, 0))
 
 
 def is_nifti(head: bytes) -> bool:
@@ -192,20 +188,14 @@ def _look(path: Path, channels: int | None) -> Header:
         raise UnreadableFileError(path, f"the NIfTI header declares {' x '.join(map(str, shape[::-1]))} voxels")
     check_size(path, shape, _dtype(header))
     geometry, notices = _geometry(path, header, shape[1:])
-    turned, size = geometry, shape[1:]
-    if geometry.is_placed:
-        turned, size = geometry.turned(size, geometry.sliced())
-    named_channels = TRIPLET if shape[0] == 3 else (Sequence.UNKNOWN,) if shape[0] == 1 else None
-    stored = StoredGrid(NiftiReader.name, (path,), shape[1:], geometry, header.binaryblock)
-    return Header(
+    return Header.of_volume(
         NiftiReader.name,
         (path,),
-        (shape[0], *size),
+        shape[0],
+        shape[1:],
         _dtype(header),
-        turned,
-        tuple((0, z) for z in range(size[0])),
-        named_channels,
-        stored,
+        geometry,
+        header.binaryblock,
         problems=tuple(Problem(path, text, kind=ProblemKind.SPACING) for text in (*repairs, *notices)),
         details=_Layout(shape, _needed(path, header), header),
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from collections.abc import Sequence as Seq
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,7 @@ import numpy.typing as npt
 
 from metseg.errors import TooLargeError, UnreadableFileError, UnsupportedFileError
 from metseg.study.codecs import check_jpeg_rows
-from metseg.study.formats.finding import named, one_by_one
-from metseg.study.formats.reader import Found, Header
+from metseg.study.formats.reader import Found, Header, named, one_by_one
 from metseg.study.geometry import Geometry
 from metseg.study.ifd import open_regular
 
@@ -24,53 +25,6 @@ _MAX_SIDE = 1 << 15
 #: Most pixels that a byte can stand for, with room to spare: each block of 8 x 8 of a JPEG takes a bit or more, and
 #: deflate makes one byte of at most 1,032, of 8 pixels each.
 _MOST_PIXELS = {"JPEG": 2 * 8 * 64, "PNG": 2 * 8 * 1032}
-
-
-class PngReader:
-    """Reads PNG."""
-
-    name = "PNG"
-    suffixes: tuple[str, ...] = (".png",)
-    about = "one slice a file, grey or RGB, 8 or 16 bits; without transparency"
-
-    def recognises(self, head: bytes) -> bool:
-        """Whether it begins as a PNG does."""
-        return head.startswith(b"\x89PNG\r\n\x1a\n")
-
-    def find(self, files: Seq[Path], channels: int | None = None) -> Found:
-        """Each file is an image of one slice."""
-        return one_by_one(files, lambda path: _header(path, self.name))
-
-    def read(self, header: Header) -> npt.NDArray[Any]:
-        """Voxels (c, 1, y, x)."""
-        import imagecodecs
-
-        with named(header.path, "the pixels cannot be decoded"):
-            return _as_declared(header, np.asarray(imagecodecs.png_decode(header.path.read_bytes())))
-
-
-class JpegReader:
-    """Reads JPEG."""
-
-    name = "JPEG"
-    suffixes: tuple[str, ...] = (".jpg", ".jpeg")
-    about = "one slice a file, grey or RGB"
-
-    def recognises(self, head: bytes) -> bool:
-        """Whether it begins as a JPEG does."""
-        return head.startswith(b"\xff\xd8\xff")
-
-    def find(self, files: Seq[Path], channels: int | None = None) -> Found:
-        """Each file is an image of one slice."""
-        return one_by_one(files, lambda path: _header(path, self.name))
-
-    def read(self, header: Header) -> npt.NDArray[Any]:
-        """Voxels (c, 1, y, x)."""
-        from PIL import Image
-
-        with named(header.path, "the pixels cannot be decoded"), Image.open(header.path, formats=["JPEG"]) as image:
-            check_jpeg_rows(header.path.read_bytes())
-            return _as_declared(header, np.asarray(image))
 
 
 def _header(path: Path, kind: str) -> Header:
@@ -115,3 +69,51 @@ def _as_declared(header: Header, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if voxels.shape != header.shape or voxels.dtype != header.dtype:
         raise UnreadableFileError(header.path, "the image has another size or type than its header declares")
     return voxels
+
+
+def _png(path: Path) -> npt.NDArray[Any]:
+    import imagecodecs
+
+    return np.asarray(imagecodecs.png_decode(path.read_bytes()))
+
+
+def _jpeg(path: Path) -> npt.NDArray[Any]:
+    from PIL import Image
+
+    check_jpeg_rows(path.read_bytes())
+    with Image.open(path, formats=["JPEG"]) as image:
+        return np.asarray(image)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureReader:
+    """Reads a format of pictures, which begin with ``signature``."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    about: str
+    signature: bytes
+    decode: Callable[[Path], npt.NDArray[Any]]
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether it begins as such files do."""
+        return head.startswith(self.signature)
+
+    def find(self, files: Seq[Path], channels: int | None = None) -> Found:
+        """Each file is an image of one slice."""
+        return one_by_one(files, lambda path: _header(path, self.name))
+
+    def read(self, header: Header) -> npt.NDArray[Any]:
+        """Voxels (c, 1, y, x)."""
+        with named(header.path, "the pixels cannot be decoded"):
+            return _as_declared(header, self.decode(header.path))
+
+
+PNG = PictureReader(
+    "PNG",
+    (".png",),
+    "one slice a file, grey or RGB, 8 or 16 bits; without transparency",
+    b"\x89PNG\r\n\x1a\n",
+    _png,
+)
+JPEG = PictureReader("JPEG", (".jpg", ".jpeg"), "one slice a file, grey or RGB", b"\xff\xd8\xff", _jpeg)

@@ -1,18 +1,26 @@
-"""What a reader of a format is, and what it gives."""
+"""What a reader of a format is, what it gives, and what readers have in common: one image a file, and bounds."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Seq
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from metseg.study.geometry import Geometry
-from metseg.study.model import Problem, Sequence, StoredGrid
+from metseg.errors import TooLargeError, UnreadableFileError, UnsupportedFileError
+from metseg.study.geometry import Geometry, Shape, reorder
+from metseg.study.model import TRIPLET, Problem, ProblemKind, Sequence, StoredGrid
 
+#: Largest decoded size of one image, in bytes.
+MAX_IMAGE: Final = 2 << 30
+#: Most voxels along an axis.
+_MAX_SIDE = 1 << 15
 #: As many first bytes of a file as :meth:`Reader.recognises` is given, or all of a shorter one.
 HEAD = 352
 
@@ -78,15 +86,38 @@ class Header:
     problems: tuple[Problem, ...] = ()
     details: Any = None
 
+    @classmethod
+    def of_volume(
+        cls,
+        format: str,
+        files: tuple[Path, ...],
+        channels: int,
+        shape: Shape,
+        dtype: np.dtype[Any],
+        geometry: Geometry,
+        header: bytes = b"",
+        **more: Any,
+    ) -> Header:
+        """What a volume declares that is stored with ``shape`` (z, y, x) and ``geometry``; ``more`` are fields."""
+        turned, (z, y, x) = geometry, shape
+        if geometry.is_placed:
+            turned, (z, y, x) = geometry.turned(shape, geometry.sliced())
+        fields: dict[str, Any] = {
+            "pages": tuple((0, page) for page in range(z)),
+            "sequences": TRIPLET if channels == 3 else (Sequence.UNKNOWN,) if channels == 1 else None,
+            "stored": StoredGrid(format, files, shape, geometry, header),
+        }
+        return cls(format, files, (channels, z, y, x), dtype, turned, **fields | more)
+
+    def in_order(self, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Voxels (c, z, y, x) of a volume as they are read, from those as they are stored."""
+        here = self.geometry if self.stored is None else self.stored.geometry
+        return np.ascontiguousarray(reorder(stored, here, self.geometry, self.shape[1:]), self.dtype)
+
     @property
     def path(self) -> Path:
         """The first file, for messages."""
         return self.files[0]
-
-    @property
-    def nbytes(self) -> int:
-        """Size of the voxels in bytes."""
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +181,58 @@ class Reader(Protocol):
         TooLargeError
             If there is not enough memory.
         """
+
+
+def one_by_one(files: Seq[Path], look: Callable[[Path], Header]) -> Found:
+    """Look at each file by itself; each is an image or a problem."""
+    images: list[Header] = []
+    problems: list[Problem] = []
+    for path in files:
+        try:
+            with named(path, "the header is damaged"):
+                header = look(path)
+            check_size(path, header.shape, header.dtype)
+            images.append(header)
+        except UnreadableFileError as error:
+            problems.append(refused(error))
+    return Found(tuple(images), tuple(problems))
+
+
+def check_size(path: Path, shape: tuple[int, int, int, int], dtype: np.dtype[Any]) -> None:
+    """Check that voxels (c, z, y, x) are not too many, before anything is made of them; TooLargeError if they are."""
+    channels, z, y, x = shape
+    if math.prod(shape) * dtype.itemsize <= MAX_IMAGE and max(z, y, x) <= _MAX_SIDE:
+        return
+    size = f"{z} slices of {y} x {x} pixels, {channels} channel{'s' * (channels > 1)}"
+    raise TooLargeError(path, f"would take more than {MAX_IMAGE >> 20} MiB when decoded, or is too long ({size})")
+
+
+def refused(error: UnreadableFileError, kind: ProblemKind | None = None) -> Problem:
+    """The problem that a file with ``error`` is."""
+    if kind is None:
+        kind = ProblemKind.UNREADABLE
+        if isinstance(error, TooLargeError):
+            kind = ProblemKind.TOO_LARGE
+        elif isinstance(error, UnsupportedFileError):
+            kind = ProblemKind.UNSUPPORTED
+    return Problem(error.path, error.reason, refused=True, kind=kind)
+
+
+def error_of(problem: Problem) -> UnreadableFileError:
+    """The error that a refused ``problem`` stands for."""
+    kinds = {ProblemKind.TOO_LARGE: TooLargeError, ProblemKind.UNSUPPORTED: UnsupportedFileError}
+    return kinds.get(problem.kind, UnreadableFileError)(problem.path, problem.reason)
+
+
+@contextmanager
+def named(path: Path, what: str) -> Iterator[None]:
+    """Turn whatever a library raises into an error that names the file; ``what`` begins the reason."""
+    try:
+        yield
+    except UnreadableFileError:
+        raise
+    except MemoryError as error:
+        raise TooLargeError(path, "not enough memory") from error
+    except Exception as error:  # of whatever class the library has
+        said = str(error).strip().split("\n")[0].replace(str(path), path.name)
+        raise UnreadableFileError(path, f"{what}: {said or type(error).__name__}") from error

@@ -14,11 +14,10 @@ import numpy.typing as npt
 from metseg.errors import UnreadableFileError, UnsupportedFileError
 from metseg.study.formats.dicom import DicomReader
 from metseg.study.formats.dicom_seg import DicomSegReader
-from metseg.study.formats.finding import error_of, refused
-from metseg.study.formats.itk import MetaImageReader, NrrdReader
+from metseg.study.formats.itk import META_IMAGE, NRRD
 from metseg.study.formats.nifti import NiftiReader
-from metseg.study.formats.pictures import JpegReader, PngReader
-from metseg.study.formats.reader import HEAD, Found, Header, Reader
+from metseg.study.formats.pictures import JPEG, PNG, PictureReader
+from metseg.study.formats.reader import HEAD, Found, Header, Reader, error_of, refused
 from metseg.study.formats.rtstruct import RtStructReader
 from metseg.study.formats.tiff_reader import TiffReader
 from metseg.study.geometry import Geometry, Shape
@@ -40,10 +39,10 @@ def readers() -> tuple[Reader, ...]:
         DicomReader(),
         DicomSegReader(),
         RtStructReader(),
-        NrrdReader(),
-        MetaImageReader(),
-        PngReader(),
-        JpegReader(),
+        NRRD,
+        META_IMAGE,
+        PNG,
+        JPEG,
     )
     return (*ours, *(entry.load()() for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)))
 
@@ -133,7 +132,7 @@ def is_tiff_name(path: PurePath) -> bool:
 
 def is_picture(path: PurePath) -> bool:
     """Whether a file is a picture by its name: such files are images only where there are no others."""
-    return isinstance(reader_by_name(path), PngReader | JpegReader)
+    return isinstance(reader_by_name(path), PictureReader)
 
 
 def is_stack(path: Path) -> bool:

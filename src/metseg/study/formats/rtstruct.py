@@ -31,8 +31,7 @@ from metseg.study.formats.dicom_objects import (
     numbered,
     write_dataset,
 )
-from metseg.study.formats.finding import check_size, named
-from metseg.study.formats.reader import Found, Header
+from metseg.study.formats.reader import Found, Header, check_size, named
 from metseg.study.geometry import Affine, Geometry, Shape
 from metseg.study.model import Problem, ProblemKind, Sequence, Study
 

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import TooLargeError
-from metseg.study.formats.finding import one_by_one
-from metseg.study.formats.reader import Found, Header
+from metseg.study.formats.reader import Found, Header, one_by_one
 from metseg.study.geometry import Geometry
 from metseg.study.model import Problem, ProblemKind
 from metseg.study.preflight import TiffHeader, preflight
