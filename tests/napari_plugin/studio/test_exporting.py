@@ -12,7 +12,7 @@ import pytest
 from metseg.curation import EditKind, Project, Status
 from metseg.curation.export import Layout, read_manifest
 from metseg.events import drain
-from metseg.napari_plugin.studio.exporting import ProjectExportOrder, exporting, exports_in, place
+from metseg.napari_plugin.studio.exporting import exporting, exports_in, place
 
 Wait = Callable[..., None]
 SHAPE = (6, 48, 40)
@@ -119,13 +119,13 @@ def test_what_cannot_be_done_says_why(panel: Any, tmp_path: Path, patiently: Wai
 
 def test_one_layout_that_fails_does_not_stop_the_others(project: Project, tmp_path: Path) -> None:
     correct(project, "ada", Status.APPROVED)
-    order = ProjectExportOrder(project, tmp_path / "out", (Layout.PAIRS, Layout.COCO))
-    blocked = place(order.folder, Layout.PAIRS, project)
+    out = tmp_path / "out"
+    blocked = place(out, Layout.PAIRS, project)
     blocked.mkdir(parents=True)
     (blocked / "mine.txt").write_text("x")
     pytest.importorskip("pycocotools")
-    done = drain(exporting(order))
-    assert [export.manifest.layout for export in done.done] == [Layout.COCO]
+    done = drain(exporting(project, out, (Layout.PAIRS, Layout.COCO), {}))
+    assert [export.manifest.layout for export in done.exports] == [Layout.COCO]
     assert len(done.problems) == 1
     assert done.problems[0].startswith("Training pairs: ")
-    assert exports_in(order.folder) == [order.folder / "coco"]
+    assert exports_in(out) == [out / "coco"]

@@ -17,10 +17,7 @@ from metseg.napari_plugin.dialogs import ask_folder
 from metseg.napari_plugin.state import Activity
 from metseg.napari_plugin.studio.exporting import (
     TITLES,
-    Checked,
-    Exported,
-    ProjectExportOrder,
-    TakenBack,
+    ExportReport,
     exporting,
     missing_package,
     taking_back,
@@ -144,17 +141,14 @@ class ExportPanel(Panel):
         project = self.state.project
         if project is None or not self.studio.flush():
             return
-        order = ProjectExportOrder(
-            project,
-            folder,
-            self._chosen_layouts(),
-            self._cases.value,
-            self.held_out.value() / 100,
-            self._pattern,
-            self.licence.text().strip(),
-        )
         self._folder = folder
-        self._start("Exporting", self._on_exported, exporting, order)
+        options = {
+            "statuses": self._cases.value,
+            "held_out": self.held_out.value() / 100,
+            "patient_pattern": self._pattern,
+            "licence": self.licence.text().strip(),
+        }
+        self._start("Exporting", exporting, project, folder, self._chosen_layouts(), options)
 
     def _verify(self) -> None:
         folder = ask_folder(self, translate("studio", "An export, or a folder with exports"), str(self._folder or ""))
@@ -164,7 +158,7 @@ class ExportPanel(Panel):
     def verify_folder(self, folder: Path) -> None:
         """Check the exports in ``folder``, in a thread."""
         self._folder = folder
-        self._start("Verifying", self._on_checked, verifying_all, folder)
+        self._start("Verifying", verifying_all, folder)
 
     def _take_back_new(self) -> None:
         export = ask_folder(self, translate("studio", "The export to take back"), str(self._folder or ""))
@@ -182,30 +176,18 @@ class ExportPanel(Panel):
     def take_back(self, export: Path, project: Path) -> None:
         """Take an export back into the project in a folder, in a thread; the open case is saved and closed first."""
         if self.studio.close_case():
-            self._start("Taking back", self._on_taken_back, taking_back, export, project, self.state.annotator)
+            self._start("Taking back", taking_back, export, project, self.state.annotator)
 
-    def _start(self, title: str, done: Any, stream: Any, *arguments: object) -> None:
+    def _start(self, title: str, stream: Any, *arguments: object) -> None:
         self._forget()
-        self._working = self.studio.start(Activity.EXPORTING, title, done, stream, *arguments)
+        self._working = self.studio.start(Activity.EXPORTING, title, self._on_done, stream, *arguments)
         self._show()
 
-    def _on_exported(self, exported: Exported) -> None:
-        self._tell(str(exported), exported.problems)
-        self.open.setVisible(bool(exported.done))
-
-    def _on_checked(self, checked: Checked) -> None:
-        self._tell(str(checked), checked.problems)
-        self.open.show()
-
-    def _on_taken_back(self, taken: TakenBack) -> None:
-        self._tell(str(taken), ())
-        project = self.state.project
-        if project is not None and project.path == taken.project:
-            self.studio.refresh()
-
-    def _tell(self, text: str, problems: tuple[str, ...]) -> None:
-        self.result.say(text)
-        self.remarks.say("\n".join((*problems, *self.state.notices)))
+    def _on_done(self, report: ExportReport) -> None:
+        self.result.say(report.text)
+        self.remarks.say("\n".join((*report.problems, *self.state.notices)))
+        self.open.setVisible(report.folder is not None)
+        self.studio.refresh()
 
     def _forget(self) -> None:
         self.result.say("")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from metseg.curation import Project, Status
+from metseg.curation import Project
 from metseg.curation.export import (
     Export,
-    Import,
     Layout,
     Side,
     Verification,
@@ -22,7 +22,7 @@ from metseg.curation.export import (
 from metseg.curation.export.manifest import FILE
 from metseg.curation.names import safe_name
 from metseg.errors import DataError, MetsegError
-from metseg.events import Event, Finished, Notice, Progress
+from metseg.events import Event, Finished, Notice, Progress, relay
 
 #: What a data set for nnU-Net must be called, but for the name.
 _NNUNET = "Dataset501_"
@@ -38,67 +38,25 @@ _PACKAGES = {Layout.NNUNET: "nibabel", Layout.NIFTI: "nibabel", Layout.COCO: "py
 
 
 @dataclass(frozen=True)
-class ProjectExportOrder:
-    """What the user asked for: each layout gets a folder of its own in ``folder``.
+class ExportReport:
+    """What became of an export, a check or an import, for the user.
 
-    ``held_out`` is the share of patients that are not for training; for ``patient_pattern`` see
-    :func:`metseg.curation.export.exporting_project`.
+    Attributes
+    ----------
+    text : str
+        A line for each data set.
+    problems : tuple of str
+        Why something was not done.
+    exports : tuple of Export
+        What was written.
+    folder : Path or None
+        Where the files are that it is about.
     """
 
-    project: Project
-    folder: Path
-    layouts: tuple[Layout, ...]
-    statuses: tuple[Status, ...] = (Status.APPROVED,)
-    held_out: float = 0.2
-    patient_pattern: str = ""
-    licence: str = ""
-
-
-@dataclass(frozen=True)
-class Exported:
-    """What was written, and why a layout was not."""
-
-    done: tuple[Export, ...]
-    problems: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return "\n".join(_export_line(export) for export in self.done) or "Nothing was exported."
-
-
-@dataclass(frozen=True)
-class Checked:
-    """How exports differ from their manifests, by folder."""
-
-    found: dict[Path, Verification]
+    text: str
     problems: tuple[str, ...] = ()
-
-    @property
-    def sound(self) -> bool:
-        """Whether nothing differs."""
-        return not self.problems and all(one.sound for one in self.found.values())
-
-    def __str__(self) -> str:
-        return "\n".join(
-            f"{folder.name}: {one.files:,} files as they were written" if one.sound else _difference(folder, one)
-            for folder, one in self.found.items()
-        )
-
-
-@dataclass(frozen=True)
-class TakenBack:
-    """What became of an export's cases, and in which project."""
-
-    project: Path
-    result: Import
-
-    def __str__(self) -> str:
-        result = self.result
-        parts = [f"{_cases(len(result.taken))} taken over into {self.project.name}"]
-        if result.there:
-            parts.append(f"{len(result.there)} there already")
-        if result.left_out:
-            parts.append(f"left alone because they have other labels: {', '.join(result.left_out)}")
-        return "; ".join(parts) + "."
+    exports: tuple[Export, ...] = ()
+    folder: Path | None = None
 
 
 def place(folder: Path, layout: Layout, project: Project) -> Path:
@@ -114,14 +72,19 @@ def missing_package(layout: Layout) -> str:
     return package if package and find_spec(package) is None else ""
 
 
-def exporting(order: ProjectExportOrder) -> Iterator[Event[Exported]]:
-    """Write one layout after the other; one that fails does not stop the others."""
+def exporting(
+    project: Project, folder: Path, layouts: Sequence[Layout], options: Mapping[str, Any]
+) -> Iterator[Event[ExportReport]]:
+    """Write one layout after the other, each to a folder of its own in ``folder``; one that fails stops no other.
+
+    For ``options`` see :func:`metseg.curation.export.exporting_project`.
+    """
     done: list[Export] = []
     problems: list[str] = []
     said: set[Notice] = set()
-    for number, layout in enumerate(order.layouts):
+    for number, layout in enumerate(layouts):
         try:
-            for event in _exporting(order, layout):
+            for event in exporting_project(project, place(folder, layout, project), layout=layout, **options):
                 match event:
                     case Finished(export):
                         done.append(export)
@@ -129,25 +92,14 @@ def exporting(order: ProjectExportOrder) -> Iterator[Event[Exported]]:
                         said.add(event)
                         yield event
                     case Progress(at, total, what):
-                        yield Progress(number * total + at, len(order.layouts) * total, f"{TITLES[layout]}: {what}")
+                        yield Progress(number * total + at, len(layouts) * total, f"{TITLES[layout]}: {what}")
         except MetsegError as error:
             problems.append(f"{TITLES[layout]}: {error}")
-    yield Finished(Exported(tuple(done), tuple(problems)))
+    text = "\n".join(map(_export_line, done)) or "Nothing was exported."
+    yield Finished(ExportReport(text, tuple(problems), tuple(done), folder if done else None))
 
 
-def _exporting(order: ProjectExportOrder, layout: Layout) -> Iterator[Event[Export]]:
-    return exporting_project(
-        order.project,
-        place(order.folder, layout, order.project),
-        layout=layout,
-        statuses=order.statuses,
-        held_out=order.held_out,
-        patient_pattern=order.patient_pattern,
-        licence=order.licence,
-    )
-
-
-def verifying_all(folder: Path) -> Iterator[Event[Checked]]:
+def verifying_all(folder: Path) -> Iterator[Event[ExportReport]]:
     """Hash the files of every export in ``folder``, which may be one itself.
 
     Raises
@@ -155,22 +107,22 @@ def verifying_all(folder: Path) -> Iterator[Event[Checked]]:
     DataError
         If there is no export.
     """
-    found: dict[Path, Verification] = {}
+    lines: list[str] = []
     problems: list[str] = []
     for export in exports_in(folder):
         try:
             for event in verifying(export):
                 match event:
                     case Finished(result):
-                        found[export] = result
+                        lines.append(f"{export.name}: {_verified(result)}")
                     case Progress(at, total, what):
                         yield Progress(at, total, f"{export.name}: {what}")
         except MetsegError as error:
             problems.append(str(error))
-    yield Finished(Checked(found, tuple(problems)))
+    yield Finished(ExportReport("\n".join(lines), tuple(problems), folder=folder))
 
 
-def taking_back(folder: Path, project: Path, annotator: str) -> Iterator[Event[TakenBack]]:
+def taking_back(folder: Path, project: Path, annotator: str) -> Iterator[Event[ExportReport]]:
     """Take the export in ``folder`` back into the project in another, which is made if there is none.
 
     Where ``folder`` holds several exports they are of the same cases, and the first is taken.
@@ -184,8 +136,13 @@ def taking_back(folder: Path, project: Path, annotator: str) -> Iterator[Event[T
     read_manifest(export)
     opened = Project.open(project) if (project / "project.json").exists() else Project.create(project)
     yield Progress(0, 0, "comparing the files with the manifest")
-    for event in importing_export(opened, export, annotator=annotator):
-        yield Finished(TakenBack(project, event.result)) if isinstance(event, Finished) else event
+    result = yield from relay(importing_export(opened, export, annotator=annotator))
+    parts = [f"{_cases(len(result.taken))} taken over into {project.name}"]
+    if result.there:
+        parts.append(f"{len(result.there)} there already")
+    if result.left_out:
+        parts.append(f"left alone because they have other labels: {', '.join(result.left_out)}")
+    yield Finished(ExportReport("; ".join(parts) + "."))
 
 
 def exports_in(folder: Path) -> list[Path]:
@@ -213,13 +170,14 @@ def _export_line(export: Export) -> str:
     return f"{TITLES[export.manifest.layout]}: {_cases(len(cases))}{kept}; {split}"
 
 
-def _difference(folder: Path, found: Verification) -> str:
-    listed = [
+def _verified(found: Verification) -> str:
+    if found.sound:
+        return f"{found.files:,} files as they were written"
+    return "; ".join(
         f"{len(paths)} {what} ({', '.join(paths[:3])}{', …' * (len(paths) > 3)})"
         for what, paths in (("missing", found.missing), ("changed", found.changed), ("extra", found.extra))
         if paths
-    ]
-    return f"{folder.name}: {'; '.join(listed)}"
+    )
 
 
 def _cases(count: int) -> str:
