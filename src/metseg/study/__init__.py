@@ -1,6 +1,6 @@
 """A study: voxels, which sequence each channel is, mask, geometry, and where it came from."""
 
-from metseg.study.discovery import MASK_ENDING, StudyFiles, find_studies
+from metseg.study.discovery import MASK_ENDING, find_studies
 from metseg.study.files import (
     file_sha256,
     flush_folder,
@@ -27,7 +27,7 @@ from metseg.study.model import (
     parse_sequences,
 )
 from metseg.study.name_rules import is_mask_name
-from metseg.study.naming import Role
+from metseg.study.naming import Role, StudyFiles
 from metseg.study.numbering import number_slices, slice_numbers
 from metseg.study.reading import Loaded, load, read_study
 from metseg.study.rules_file import DataFolder, NameRules, parse_labels, read_rules

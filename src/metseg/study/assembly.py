@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import UnreadableFileError
-from metseg.study.discovery import StudyFiles
 from metseg.study.formats import Header, header_of, is_tiff, read_voxels, refused, tiff_image
 from metseg.study.geometry import Shape
 from metseg.study.mask_files import mask_header, read_mask
 from metseg.study.masks import MaskPages
 from metseg.study.model import REFERENCE_ORDER, Problem, ProblemKind, Sequence, SliceFile
+from metseg.study.naming import StudyFiles
 from metseg.study.preflight import TiffHeader, preflight
 from metseg.study.stored_values import show_palette
 from metseg.study.tiff import read_into

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from metseg.study.model import Problem, ProblemKind
+from metseg.study.naming import StudyFiles
 from metseg.study.same_images import Twins, find_twins
 from metseg.study.study_names import folder_name, unique_names
-
-if TYPE_CHECKING:
-    from metseg.study.discovery import StudyFiles
 
 
 def without_copies(found: list[StudyFiles]) -> list[StudyFiles]:

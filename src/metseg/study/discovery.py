@@ -10,14 +10,13 @@ import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from metseg.errors import DataError, UnreadableFileError
 from metseg.study.copies import without_copies
-from metseg.study.dicom_studies import DicomStudy, sort_series, with_outlines
+from metseg.study.dicom_studies import dicom_studies
 from metseg.study.formats import (
-    Found,
     error_of,
     find_images,
     formats,
@@ -33,65 +32,11 @@ from metseg.study.listing import Listing, natural_key
 from metseg.study.mask_matching import MaskMatching, chosen_masks, copy_problem
 from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile
 from metseg.study.name_rules import RULES
-from metseg.study.naming import FileName, Neighbours, Role, Rule, fold, read_name
+from metseg.study.naming import FileName, Neighbours, Role, Rule, StudyFiles, fold, read_name
 from metseg.study.rules_file import DataFolder, NameRules, public_rules, rules_of
 from metseg.study.study_names import name_examinations, printable
 
 MASK_ENDING = "_mask"
-
-
-@dataclass(frozen=True, slots=True)
-class StudyFiles:
-    """Files of one study, found but not yet read.
-
-    Attributes
-    ----------
-    name : str
-        Name of the patient: of the folder if it holds one numbered series, else of the series or file.
-    folder : Path
-        Where the files are.
-    slices : tuple of SliceFile
-        Images in natural order; a file with several slices appears once, as its page 0.
-    visit_of : str or None
-        The patient, where there are several visits; else the study is the patient's only one.
-    sequences : tuple of Sequence or None
-        Which sequence each channel is, where the user has said so.
-    named : tuple of Sequence or None
-        Which sequence the file of each channel is by its name.
-    labels : tuple of int or None
-        Values of the masks that are lesion; all but 0 if not said.
-    same_as : str or None
-        Patient of another study with the same images; such patients must not be told apart by a split.
-    names : tuple of FileName
-        What each file is, and by which rules.
-    series : tuple of tuples of Path
-        All files of each DICOM series, whose first ones stand in ``slices``.
-    problems : tuple of Problem
-        What is odd about the names: gaps, duplicates, masks without image, images without mask. Problems of the
-        tree that belong to no study come with the first study found.
-    """
-
-    name: str
-    folder: Path
-    slices: tuple[SliceFile, ...]
-    problems: tuple[Problem, ...] = ()
-    visit_of: str | None = None
-    sequences: tuple[Sequence, ...] | None = None
-    named: tuple[Sequence, ...] | None = None
-    labels: tuple[int, ...] | None = None
-    same_as: str | None = None
-    names: tuple[FileName, ...] = ()
-    series: tuple[tuple[Path, ...], ...] = ()
-
-    @property
-    def channels(self) -> int | None:
-        """How many channels each image must have; ``None`` where nobody named them."""
-        return None if self.sequences is None or any(entry.others for entry in self.slices) else len(self.sequences)
-
-    @property
-    def patient(self) -> str:
-        """Whom the study is of."""
-        return self.name if self.visit_of is None else self.visit_of
 
 
 def find_studies(
@@ -196,8 +141,7 @@ def _series_of(path: Path) -> StudyFiles:
     for problem in found.problems:
         if problem.path == path:
             raise error_of(problem)
-    series = sort_series(Found(tuple(header for header in found.images if path in header.files)))
-    return _of_dicom(with_outlines(series, outlines, [])[0])
+    return dicom_studies([header for header in found.images if path in header.files], outlines, [])[0]
 
 
 def _apart(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
@@ -207,18 +151,6 @@ def _apart(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
     for path in files:
         (outlines if is_outlines(path) else images).append(path)
     return images, outlines
-
-
-def _of_dicom(study: DicomStudy) -> StudyFiles:
-    return StudyFiles(
-        printable(study.name),
-        study.folder,
-        (study.entry,),
-        study.problems,
-        visit_of=None if study.visit_of is None else printable(study.visit_of),
-        named=study.named,
-        series=study.series,
-    )
 
 
 def _labels(rules: NameRules, masks: Iterable[FileName]) -> tuple[int, ...] | None:
@@ -257,7 +189,7 @@ class _Tree:
             images, outlines = _apart(self._dicom)
             series = find_images(images)
             self._listing.loose += series.problems
-            found += map(_of_dicom, with_outlines(sort_series(series), outlines, self._listing.loose))
+            found += dicom_studies(series.images, outlines, self._listing.loose)
         if found:
             found[0] = replace(found[0], problems=(*self._listing.loose, *found[0].problems))
             found = without_copies(found)

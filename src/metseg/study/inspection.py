@@ -13,12 +13,12 @@ import numpy as np
 from pydantic import BaseModel, PlainSerializer
 
 from metseg.events import Event, Finished, Progress
-from metseg.study.discovery import StudyFiles, find_studies
+from metseg.study.discovery import find_studies
 from metseg.study.formats import is_outlines
 from metseg.study.mask_files import mask_header, read_mask
 from metseg.study.masks import MAX_MASK_VALUES
 from metseg.study.model import Problem, ProblemKind, Sequence, Study
-from metseg.study.naming import FileName, Role
+from metseg.study.naming import FileName, Role, StudyFiles
 from metseg.study.reading import Loaded, load
 from metseg.study.rules_file import DataFolder
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from metseg.study.formats import stem_of
-from metseg.study.model import Sequence
+from metseg.study.model import Problem, Sequence, SliceFile
 from metseg.study.sequence_names import channel_names
 
 
@@ -87,6 +87,60 @@ class FileName:
     def key(self) -> tuple[object, ...]:
         """The same for the files of one examination, except for the numbers of slices."""
         return tuple(map(fold, self.place)), fold(self.patient), fold(self.visit)
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFiles:
+    """Files of one study, found but not yet read.
+
+    Attributes
+    ----------
+    name : str
+        Name of the patient: of the folder if it holds one numbered series, else of the series or file.
+    folder : Path
+        Where the files are.
+    slices : tuple of SliceFile
+        Images in natural order; a file with several slices appears once, as its page 0.
+    visit_of : str or None
+        The patient, where there are several visits; else the study is the patient's only one.
+    sequences : tuple of Sequence or None
+        Which sequence each channel is, where the user has said so.
+    named : tuple of Sequence or None
+        Which sequence the file of each channel is by its name.
+    labels : tuple of int or None
+        Values of the masks that are lesion; all but 0 if not said.
+    same_as : str or None
+        Patient of another study with the same images; such patients must not be told apart by a split.
+    names : tuple of FileName
+        What each file is, and by which rules.
+    series : tuple of tuples of Path
+        All files of each DICOM series, whose first ones stand in ``slices``.
+    problems : tuple of Problem
+        What is odd about the names: gaps, duplicates, masks without image, images without mask. Problems of the
+        tree that belong to no study come with the first study found.
+    """
+
+    name: str
+    folder: Path
+    slices: tuple[SliceFile, ...]
+    problems: tuple[Problem, ...] = ()
+    visit_of: str | None = None
+    sequences: tuple[Sequence, ...] | None = None
+    named: tuple[Sequence, ...] | None = None
+    labels: tuple[int, ...] | None = None
+    same_as: str | None = None
+    names: tuple[FileName, ...] = ()
+    series: tuple[tuple[Path, ...], ...] = ()
+
+    @property
+    def channels(self) -> int | None:
+        """How many channels each image must have; ``None`` where nobody named them."""
+        return None if self.sequences is None or any(entry.others for entry in self.slices) else len(self.sequences)
+
+    @property
+    def patient(self) -> str:
+        """Whom the study is of."""
+        return self.name if self.visit_of is None else self.visit_of
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from metseg.errors import DataError, TooLargeError, UnreadableFileError
 from metseg.study.assembly import Assembled, assemble, misnamed, read_masks
-from metseg.study.discovery import StudyFiles, find_studies
+from metseg.study.discovery import find_studies
 from metseg.study.formats import Header, is_picture, is_tiff, refused
 from metseg.study.geometry import Geometry, Spacing
 from metseg.study.masks import MaskPages, lesions
 from metseg.study.model import Problem, ProblemKind, Sequence, Study, assumed_sequences
+from metseg.study.naming import StudyFiles
 from metseg.study.pageformat import sort_of_numbers
 from metseg.study.rules_file import DataFolder, NameRules
 from metseg.study.sidecar import read_spacing, sidecar_of

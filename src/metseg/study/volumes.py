@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from metseg.errors import DataError, TooLargeError, UnreadableFileError
 from metseg.study.assembly import described_size, misnamed
-from metseg.study.discovery import StudyFiles
 from metseg.study.formats import Header, find_images, is_outlines, read_voxels, refused
 from metseg.study.geometry import on_grid
 from metseg.study.mask_files import mask_header, read_mask
 from metseg.study.masks import MaskPages, lesions
 from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile, Study, reference_of
+from metseg.study.naming import StudyFiles
 from metseg.study.resampling import on_voxels_of, resample
 from metseg.study.stored_values import make_finite
 
