@@ -13,7 +13,7 @@ from metseg.study.files import (
 from metseg.study.formats import stem_of, suffix_of, suffixes
 from metseg.study.formats.writing import is_as_written, write_volume, writer_of
 from metseg.study.geometry import Geometry, Known, reorder
-from metseg.study.inspection import FileFinding, Finding, Inspection, StudyInspection, inspect
+from metseg.study.inspection import FileFinding, Inspection, StudyInspection, inspect
 from metseg.study.listing import natural_key
 from metseg.study.model import (
     TRIPLET,
@@ -40,7 +40,6 @@ __all__ = [
     "TRIPLET",
     "DataFolder",
     "FileFinding",
-    "Finding",
     "Geometry",
     "Known",
     "StoredGrid",

@@ -12,9 +12,8 @@ from pathlib import Path
 from metseg.errors import UnreadableFileError
 from metseg.study.formats import Header, refused
 from metseg.study.formats.dicom_objects import Outlines, read_outlines
-from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile
+from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile, printable
 from metseg.study.naming import StudyFiles
-from metseg.study.study_names import printable
 
 #: Sequences that networks look at, in the order of channels.
 _USED = (Sequence.PRE, Sequence.FLAIR, Sequence.POST, Sequence.T2)

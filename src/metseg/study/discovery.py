@@ -30,11 +30,11 @@ from metseg.study.formats import (
 from metseg.study.grouping import Examination, Slot, gaps, group_images
 from metseg.study.listing import Listing, natural_key
 from metseg.study.mask_matching import MaskMatching, chosen_masks, copy_problem
-from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile
+from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile, printable
 from metseg.study.name_rules import RULES
 from metseg.study.naming import FileName, Neighbours, Role, Rule, StudyFiles, fold, read_name
 from metseg.study.rules_file import DataFolder, NameRules, public_rules, rules_of
-from metseg.study.study_names import name_examinations, printable
+from metseg.study.study_names import name_examinations
 
 MASK_ENDING = "_mask"
 

@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Seq
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, PlainSerializer
+from pydantic import BaseModel, Field
 
 from metseg.events import Event, Finished, Progress
 from metseg.study.discovery import find_studies
 from metseg.study.formats import is_outlines
 from metseg.study.mask_files import mask_header, read_mask
 from metseg.study.masks import MAX_MASK_VALUES
-from metseg.study.model import Problem, ProblemKind, Sequence, Study
+from metseg.study.model import PathText, Problem, ProblemKind, Sequence, Study
 from metseg.study.naming import FileName, Role, StudyFiles
-from metseg.study.reading import Loaded, load
+from metseg.study.reading import load
 from metseg.study.rules_file import DataFolder
-
-
-def _text(path: Path) -> str:
-    return os.fsencode(path).decode("utf-8", "replace")
-
-
-PathText = Annotated[Path, PlainSerializer(_text, return_type=str, when_used="json")]
-
-
-class Finding(BaseModel, frozen=True):
-    """A :class:`~metseg.study.Problem` that can be written as JSON."""
-
-    path: PathText
-    reason: str
-    refused: bool
-    kind: ProblemKind
-
-    def __str__(self) -> str:
-        return f"{_text(self.path)}: {self.reason}"
 
 
 class StudyInspection(BaseModel, frozen=True):
@@ -71,26 +50,26 @@ class StudyInspection(BaseModel, frozen=True):
         Slices that are missing between others.
     duplicates : tuple of str
         Files that have the number of another.
-    problems : tuple of Finding
+    problems : tuple of Problem
         All that is odd or refused, gaps and duplicates included.
     """
 
     name: str
     folder: PathText
-    slices: int
-    pairs: int
-    lesion_slices: int
-    lesion_voxels: int
-    mask_values: dict[str, int]
+    slices: int = 0
+    pairs: int = 0
+    lesion_slices: int = 0
+    lesion_voxels: int = 0
+    mask_values: dict[str, int] = Field(default_factory=dict)
     labels: tuple[int, ...] | None
-    size: tuple[int, int] | None
-    channels: int
-    dtype: str
-    sequences: tuple[str, ...]
-    spacing: tuple[float, float, float] | None
+    size: tuple[int, int] | None = None
+    channels: int = 0
+    dtype: str = ""
+    sequences: tuple[str, ...] = ()
+    spacing: tuple[float, float, float] | None = None
     gaps: tuple[str, ...]
     duplicates: tuple[str, ...]
-    problems: tuple[Finding, ...]
+    problems: tuple[Problem, ...]
 
 
 class FileFinding(BaseModel, frozen=True):
@@ -131,7 +110,7 @@ class Inspection(BaseModel, frozen=True):
         Sums over the studies.
     sizes, channels, dtypes : dict of str to int
         How many slices there are of each.
-    problems : tuple of Finding
+    problems : tuple of Problem
         Everything that is odd or refused.
     files : tuple of FileFinding
         What each file is taken for.
@@ -146,13 +125,13 @@ class Inspection(BaseModel, frozen=True):
     sizes: dict[str, int]
     channels: dict[str, int]
     dtypes: dict[str, int]
-    problems: tuple[Finding, ...]
+    problems: tuple[Problem, ...]
     files: tuple[FileFinding, ...] = ()
 
     @property
-    def refused(self) -> tuple[Finding, ...]:
+    def refused(self) -> tuple[Problem, ...]:
         """Those problems for which a file could not be used."""
-        return tuple(finding for finding in self.problems if finding.refused)
+        return tuple(problem for problem in self.problems if problem.refused)
 
 
 def inspect(path: str | Path | DataFolder, sequences: Seq[Sequence] | None = None) -> Iterator[Event[Inspection]]:
@@ -179,13 +158,11 @@ def inspect(path: str | Path | DataFolder, sequences: Seq[Sequence] | None = Non
     studies: list[StudyInspection] = []
     for index, files in enumerate(found):
         yield Progress(index, len(found), files.name)
-        studies += _inspect_study(files, load(files))
+        loaded = load(files)
+        for place, study in enumerate(loaded.studies or (None,)):
+            studies.append(_entry(files, study, () if place else loaded.problems))
     yield Progress(len(found), len(found), "")
-    where = path.path if isinstance(path, DataFolder) else Path(path)
-    summary = _sum_up(where, studies, len({files.patient for files in found}))
-    yield Finished(
-        summary.model_copy(update={"files": tuple(_file(files, name) for files in found for name in files.names)})
-    )
+    yield Finished(_sum_up(path.path if isinstance(path, DataFolder) else Path(path), found, studies))
 
 
 def _file(files: StudyFiles, name: FileName) -> FileFinding:
@@ -199,35 +176,31 @@ def _file(files: StudyFiles, name: FileName) -> FileFinding:
     )
 
 
-def _inspect_study(files: StudyFiles, loaded: Loaded) -> list[StudyInspection]:
-    """One entry for each kind of slices, the problems with the first; one entry if nothing could be read."""
-    problems = loaded.problems
-    entries: list[StudyInspection] = []
-    for study in loaded.studies or (None,):
-        entries.append(_entry(files, study, problems if not entries else ()))
-    return entries
-
-
 def _entry(files: StudyFiles, study: Study | None, problems: tuple[Problem, ...]) -> StudyInspection:
-    mask = study.mask if study is not None else None
-    return StudyInspection(
+    entry = StudyInspection(
         name=files.name,
         folder=files.folder,
-        slices=study.shape[0] if study is not None else 0,
-        pairs=sum(entry.mask is not None for entry in study.slices) if study is not None else 0,
-        lesion_slices=int(mask.any(axis=(1, 2)).sum()) if mask is not None else 0,
-        lesion_voxels=int(np.count_nonzero(mask)) if mask is not None else 0,
-        mask_values=_mask_values(study) if study is not None else {},
         labels=files.labels,
-        size=study.shape[1:] if study is not None else None,
-        channels=len(study.sequences) if study is not None else 0,
-        dtype=str(study.voxels.dtype) if study is not None else "",
-        sequences=tuple(study.sequences) if study is not None else (),
-        spacing=study.geometry.spacing if study is not None else None,
         gaps=tuple(problem.reason for problem in problems if problem.kind is ProblemKind.GAP),
-        duplicates=tuple(str(_finding(problem)) for problem in problems if problem.kind is ProblemKind.DUPLICATE),
-        problems=tuple(map(_finding, problems)),
+        duplicates=tuple(str(problem) for problem in problems if problem.kind is ProblemKind.DUPLICATE),
+        problems=problems,
     )
+    if study is None:
+        return entry
+    read: dict[str, object] = {
+        "slices": study.shape[0],
+        "pairs": sum(one.mask is not None for one in study.slices),
+        "mask_values": _mask_values(study),
+        "size": study.shape[1:],
+        "channels": len(study.sequences),
+        "dtype": str(study.voxels.dtype),
+        "sequences": tuple(study.sequences),
+        "spacing": study.geometry.spacing,
+    }
+    if study.mask is not None:
+        read["lesion_slices"] = int(study.mask.any(axis=(1, 2)).sum())
+        read["lesion_voxels"] = int(np.count_nonzero(study.mask))
+    return entry.model_copy(update=read)
 
 
 def _mask_values(study: Study) -> dict[str, int]:
@@ -242,32 +215,24 @@ def _mask_values(study: Study) -> dict[str, int]:
     return {f"{value:g}": counts[value] for value in sorted(counts) if value}
 
 
-def _finding(problem: Problem) -> Finding:
-    return Finding(path=problem.path, reason=problem.reason, refused=problem.refused, kind=problem.kind)
+def _sum_up(path: Path, found: Seq[StudyFiles], studies: Seq[StudyInspection]) -> Inspection:
+    def count(what: Callable[[StudyInspection], object]) -> dict[str, int]:
+        counts: Counter[str] = Counter()
+        for study in studies:
+            if study.size is not None:
+                counts[str(what(study))] += study.slices
+        return dict(counts)
 
-
-def _sum_up(path: Path, studies: list[StudyInspection], patients: int) -> Inspection:
-    sizes: dict[str, int] = {}
-    channels: dict[str, int] = {}
-    dtypes: dict[str, int] = {}
-    for study in studies:
-        if study.size is None:
-            continue
-        for counts, key in (
-            (sizes, f"{study.size[0]} x {study.size[1]}"),
-            (channels, str(study.channels)),
-            (dtypes, study.dtype),
-        ):
-            counts[key] = counts.get(key, 0) + study.slices
     return Inspection(
         path=path,
         studies=tuple(studies),
-        patients=patients,
+        patients=len({files.patient for files in found}),
         slices=sum(study.slices for study in studies),
         pairs=sum(study.pairs for study in studies),
         lesion_slices=sum(study.lesion_slices for study in studies),
-        sizes=sizes,
-        channels=channels,
-        dtypes=dtypes,
-        problems=tuple(finding for study in studies for finding in study.problems),
+        sizes=count(lambda study: " x ".join(map(str, study.size or ()))),
+        channels=count(lambda study: study.channels),
+        dtypes=count(lambda study: study.dtype),
+        problems=tuple(problem for study in studies for problem in study.problems),
+        files=tuple(_file(files, name) for files in found for name in files.names),
     )

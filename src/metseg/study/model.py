@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import PlainSerializer
 
 from metseg.errors import DataError
 from metseg.study.geometry import Geometry, reorder
@@ -128,6 +130,15 @@ class SliceFile:
         return () if self.mask is None else (self.mask, *self.more_masks)
 
 
+def printable(name: str | Path) -> str:
+    """``name`` with bytes that are no text replaced."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+#: A path that can be written as JSON, whatever its bytes.
+PathText = Annotated[Path, PlainSerializer(printable, return_type=str, when_used="json")]
+
+
 class ProblemKind(StrEnum):
     """What sort of thing is wrong."""
 
@@ -150,14 +161,14 @@ class ProblemKind(StrEnum):
 class Problem:
     """Something that was found wrong, missing or odd in ``path``."""
 
-    path: Path
+    path: PathText
     reason: str
     #: ``True`` if the file's content could not be used; ``False`` for a remark (a gap, a missing mask).
     refused: bool = False
     kind: ProblemKind = ProblemKind.OTHER
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
+        return f"{printable(self.path)}: {self.reason}"
 
 
 @dataclass(frozen=True, eq=False)

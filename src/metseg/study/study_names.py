@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
 from metseg.study.grouping import Examination, patients_in
+from metseg.study.model import printable
 from metseg.study.naming import fold
 
 
@@ -105,8 +105,3 @@ def _above(name: str, folder: Path, levels: int) -> str:
     if name == printable(folder.name):
         parts = parts[:-1]
     return "_".join([*map(printable, parts[max(0, len(parts) - 1 - levels) :]), name])
-
-
-def printable(name: str) -> str:
-    """``name`` with bytes that are no text replaced."""
-    return os.fsencode(name).decode("utf-8", "replace")
