@@ -15,8 +15,7 @@ from metseg.checkpoints import Checkpoint, combine, list_models, load_checkpoint
 from metseg.errors import DataError
 from metseg.inference import conversion, model_export
 from metseg.inference.backend import ConversionError
-from metseg.inference.export_readme import export_readme
-from metseg.inference.model_export import export_model
+from metseg.inference.model_export import export_model, export_readme
 from metseg.inference.openvino_backend import OpenVinoBackend
 from metseg.inference.torch_backend import TorchBackend
 from metseg.preprocessing import PreprocessingConfig

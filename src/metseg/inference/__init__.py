@@ -2,24 +2,20 @@
 
 from metseg.inference.backend import (
     Backend,
-    BackendFactory,
     DeviceMemoryError,
-    EnsembleBackend,
     backend_devices,
     backend_factory,
 )
 from metseg.inference.brain_extraction import extract_brain, find_brain, locate_brain
-from metseg.inference.chosen import Segmenters
 from metseg.inference.devices import available_devices, resolve_device
-from metseg.inference.opening import open_segmenter
+from metseg.inference.opening import Segmenters, open_segmenter
 from metseg.inference.segmentation import Segmentation, with_surroundings
-from metseg.inference.segmenter import Segmenter, StudySegmenter
+from metseg.inference.segmenter import Closeable, Segmenter, StudySegmenter
 
 __all__ = [
     "Backend",
-    "BackendFactory",
+    "Closeable",
     "DeviceMemoryError",
-    "EnsembleBackend",
     "Segmentation",
     "Segmenter",
     "Segmenters",

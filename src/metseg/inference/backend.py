@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -50,21 +50,16 @@ class Backend(Protocol):
             If the batch does not fit; whatever it had taken is free again.
         """
 
-    def close(self) -> None:
-        """Free what the backend holds on its device."""
-
-
-@runtime_checkable
-class EnsembleBackend(Backend, Protocol):
-    """A backend that can also say how far the members of an ensemble are apart."""
-
     def with_disagreement(
         self, images: npt.NDArray[np.float32]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Probabilities as from :meth:`probabilities`, and the largest less the smallest of the members'.
+        """Probabilities, and the largest less the smallest of an ensemble's members; 0 of a single network.
 
         Both float32 (n, height, width), and at the cost of the first alone.
         """
+
+    def close(self) -> None:
+        """Free what the backend holds on its device."""
 
 
 BackendFactory = Callable[[Checkpoint, str], Backend]

@@ -17,7 +17,6 @@ from metseg.inference.backend import uses_openvino
 from metseg.preprocessing import (
     MIN_VOLUME_SLICES,
     USUAL_FLIPS,
-    BrainConfig,
     BrainGrid,
     Flips,
     PreprocessingConfig,
@@ -53,7 +52,7 @@ _USUALLY = 0.03
 def find_brain(
     study: Study, preprocessing: PreprocessingConfig, device: str = "cpu"
 ) -> Generator[Progress | Notice, None, BrainGrid | None]:
-    """Find the brain of ``study`` and return how it lies on the network's grid.
+    """Find the brain of ``study`` and return how it lies on the network's grid; notices give reasons for a failure.
 
     Parameters
     ----------
@@ -63,24 +62,30 @@ def find_brain(
         ``None`` is returned if it has no ``brain``.
     device : str
         Where deepbet runs; CUDA or else the CPU.
-
-    Yields
-    ------
-    Progress, Notice
-        Notices say that the brain could not be extracted, and why.
     """
     config = preprocessing.brain
     if config is None:
         return None
-    volume = raise_padding(study.voxels[_extracted_channel(study, preprocessing)])
+    wanted = [Sequence(name) for name in preprocessing.sequences]
+    extracted = study.channel(next((sequence for sequence in _T1 if sequence in wanted), wanted[0]))
+    volume = raise_padding(study.voxels[extracted])
     stripped = stripped_brain(volume)
     if stripped is not None:
         return BrainGrid.fit(stripped, config, "stripped")
     head = head_voxels(volume)
     if config.extraction != "none":
-        brain, flips, problem = yield from _extracted(study, volume, head, config, device)
-        if not problem:
-            return BrainGrid.fit(brain, config, "extracted", flips)
+        depth = len(volume)
+        problem = f"as {depth} slice{'s are' if depth > 1 else ' is'} no volume"
+        if depth >= MIN_VOLUME_SLICES:
+            if (here := version("deepbet")) != config.extraction_version:
+                yield Notice(
+                    f"the brain is extracted by deepbet {here}, in training it was {config.extraction_version}"
+                )
+            yield Progress(0, depth, "extracting the brain")
+            brain, flips = extract_brain(volume, device)
+            problem = extraction_problem(brain, head, study.geometry.spacing)
+            if not problem:
+                return BrainGrid.fit(brain, config, "extracted", flips)
         yield Notice(f"{study.name}: the brain could not be extracted, {problem}; the whole head is taken for it")
     return BrainGrid.fit(head, config, "head", USUAL_FLIPS)
 
@@ -94,25 +99,6 @@ def locate_brain(study: Study, preprocessing: PreprocessingConfig, device: str =
         except StopIteration as stop:
             found: BrainGrid | None = stop.value
             return found
-
-
-def _extracted_channel(study: Study, preprocessing: PreprocessingConfig) -> int:
-    wanted = [Sequence(name) for name in preprocessing.sequences]
-    return study.channel(next((sequence for sequence in _T1 if sequence in wanted), wanted[0]))
-
-
-def _extracted(
-    study: Study, volume: npt.NDArray[np.generic], head: Mask, config: BrainConfig, device: str
-) -> Generator[Progress | Notice, None, tuple[Mask, Flips, str]]:
-    """The brain, which way round it lies, and what is wrong with it, if anything."""
-    depth = len(volume)
-    if depth < MIN_VOLUME_SLICES:
-        return head, USUAL_FLIPS, f"as {depth} slice{'s are' if depth > 1 else ' is'} no volume"
-    if (installed := version("deepbet")) != config.extraction_version:
-        yield Notice(f"the brain is extracted by deepbet {installed}, in training it was {config.extraction_version}")
-    yield Progress(0, depth, "extracting the brain")
-    brain, flips = extract_brain(volume, device)
-    return brain, flips, extraction_problem(brain, head, study.geometry.spacing)
 
 
 def extract_brain(volume: npt.NDArray[np.generic], device: str = "cpu") -> tuple[Mask, Flips]:

@@ -92,28 +92,20 @@ def _ask(network: str, volume: Volume) -> Volume:
 
 @cache
 def _compiled(network: str) -> Any:
-    return compile_network(_converted() / f"{network}.xml", "f32")
-
-
-def _converted() -> Path:
-    """The folder with both networks, which are converted unless that was done before."""
     folder = cache_folder() / "openvino" / f"deepbet-{version('deepbet')}-{version('openvino')}"
-    make_once(folder, _convert_both)
-    return folder
+    make_once(folder, _convert)
+    return compile_network(folder / f"{network}.xml", "f32")
 
 
-def _convert_both(folder: Path) -> None:
-    for network, side in ((_FINDER, _FINDER_SIDE), (_MASKER, _MASKER_SIDE)):
-        _convert(network, side, folder / f"{network}.xml")
-
-
-def _convert(network: str, side: int, path: Path) -> None:
+def _convert(folder: Path) -> None:
+    """Write both networks into ``folder``."""
     import torch
 
     openvino = load_openvino()
-    file = str(distribution("deepbet").locate_file(f"data/models/{network}.pt"))
-    with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")  # torch means to drop the format that they are stored in
-        original = torch.jit.load(file, "cpu").eval()  # type: ignore[no-untyped-call]
-        model = openvino.convert_model(original, example_input=torch.rand(1, 1, side, side, side))
-    openvino.save_model(model, path, compress_to_fp16=False)
+    for network, side in ((_FINDER, _FINDER_SIDE), (_MASKER, _MASKER_SIDE)):
+        file = str(distribution("deepbet").locate_file(f"data/models/{network}.pt"))
+        with warnings.catch_warnings(), torch.inference_mode():
+            warnings.simplefilter("ignore")  # torch means to drop the format that they are stored in
+            original = torch.jit.load(file, "cpu").eval()  # type: ignore[no-untyped-call]
+            model = openvino.convert_model(original, example_input=torch.rand(1, 1, side, side, side))
+        openvino.save_model(model, folder / f"{network}.xml", compress_to_fp16=False)

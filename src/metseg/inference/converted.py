@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 from platformdirs import user_cache_path
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from metseg.checkpoints import Checkpoint
 from metseg.errors import MetsegError
-from metseg.events import Event, drain
+from metseg.events import drain
 from metseg.inference.backend import ConversionError, DeviceMemoryError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ Planes = npt.NDArray[np.float32]
 RunNetwork = Callable[[Planes], tuple[Planes, Planes]]
 
 
-class PrecisionChoice(BaseModel):
+class PrecisionChoice(BaseModel, frozen=True, extra="forbid"):
     """Which precision a converted network may be run in, kept beside it.
 
     Attributes
@@ -46,8 +46,6 @@ class PrecisionChoice(BaseModel):
     reason : str
         Why no faster one is; empty if it is the fastest of this processor.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     precision: str
     reason: str = ""
@@ -68,7 +66,7 @@ class ConvertedBackend(ABC):
     MetsegError
         If the runtime is not installed or cannot use the device.
     ConversionError
-        If in every precision it is less exact than PyTorch by more than :mod:`metseg.inference.agreement` allows, now
+        If in every precision it is less exact than PyTorch by more than :mod:`metseg.inference.conversion` allows, now
         or when it was checked before.
     """
 
@@ -137,13 +135,6 @@ class ConvertedBackend(ABC):
         return not (cls._folder(checkpoint, device) / _CHECKED).exists()
 
     @classmethod
-    def converting(cls, checkpoint: Checkpoint, path: Path, device: str) -> Iterator[Event[PrecisionChoice]]:
-        """Convert a network into ``path``, and choose the fastest precision of ``device`` that passes the check."""
-        from metseg.inference.conversion import converting
-
-        return converting(cls, checkpoint, path, device)
-
-    @classmethod
     def _folder(cls, checkpoint: Checkpoint, device: str) -> Path:
         runtime, _, version = cls.runtime().partition(" ")
         kind = device.partition(":")[0]
@@ -152,7 +143,9 @@ class ConvertedBackend(ABC):
 
     @classmethod
     def _convert(cls, checkpoint: Checkpoint, device: str, folder: Path) -> None:
-        choice = drain(cls.converting(checkpoint, folder / cls.file, device))
+        from metseg.inference.conversion import converting
+
+        choice = drain(converting(cls, checkpoint, folder / cls.file, device))
         (folder / _CHECKED).write_text(choice.model_dump_json(), encoding="utf-8")
 
     def probabilities(self, images: Planes) -> Planes:
@@ -160,7 +153,7 @@ class ConvertedBackend(ABC):
         return self.with_disagreement(images)[0]
 
     def with_disagreement(self, images: Planes) -> tuple[Planes, Planes]:
-        """See :class:`metseg.inference.EnsembleBackend`; a single network agrees with itself."""
+        """See :class:`metseg.inference.Backend`."""
         if self._network is None:
             raise RuntimeError("the backend is closed")
         try:

@@ -18,19 +18,14 @@ _DRIVERS = ("nvidiactl", "kfd", "dxg")
 
 def available_devices() -> list[str]:
     """Devices a network can run on here, the fastest first: ``cuda``, ``cuda:1``, …, ``mps``, ``cpu``."""
-    if not _may_have_accelerator():
-        return ["cpu"]
+    has_driver = any(Path("/dev", driver).exists() for driver in _DRIVERS)
+    if not has_driver and sys.platform == "linux" and "torch" not in sys.modules:
+        return ["cpu"]  # it is not worth a second to import torch and ask
     import torch
 
     cuda = ["cuda" if index == 0 else f"cuda:{index}" for index in range(torch.cuda.device_count())]
     mps = ["mps"] if torch.backends.mps.is_available() else []
     return [*cuda, *mps, "cpu"]
-
-
-def _may_have_accelerator() -> bool:
-    """Whether it is worth a second to import torch and ask."""
-    there = any(Path("/dev", driver).exists() for driver in _DRIVERS)
-    return there or sys.platform != "linux" or "torch" in sys.modules
 
 
 def resolve_device(wanted: str = "auto", devices: list[str] | None = None) -> str:

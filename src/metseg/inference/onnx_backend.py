@@ -74,13 +74,7 @@ class OnnxBackend(ConvertedBackend):
 
     @staticmethod
     def open(path: Path, precision: str, device: str = "cpu") -> RunNetwork:
-        """See :meth:`ConvertedBackend.open`.
-
-        Raises
-        ------
-        MetsegError
-            If the device's provider does not start, such as CUDA without its libraries.
-        """
+        """See :meth:`ConvertedBackend.open`; refused if the device's provider does not start."""
         import onnxruntime
 
         kind, _, index = device.partition(":")
@@ -102,13 +96,7 @@ class OnnxBackend(ConvertedBackend):
 
 
 def onnx_devices() -> list[str]:
-    """Devices that the installed build of ONNX Runtime has a provider for, the fastest first.
-
-    Raises
-    ------
-    MissingExtraError
-        If it is not installed.
-    """
+    """Devices that the installed build of ONNX Runtime has a provider for, the fastest first."""
     require_packages(("onnx", "onnxruntime"), "onnx")
     import onnxruntime
 

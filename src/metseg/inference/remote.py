@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +14,10 @@ from metseg import __version__
 from metseg.checkpoints import ModelCard, ModelInfo, card_of
 from metseg.client import JSON, NIFTI, Address, Client, JobProgress, JobRequest, outlining, packed, server_at, unpacked
 from metseg.errors import CheckpointError, MetsegError, ServerDownError
-from metseg.events import Event, Finished, Notice, Progress, Warned, drain
+from metseg.events import Event, Finished, Notice, Progress, Warned
 from metseg.http_documents import JobState, MaskDocument, ModelDocument
 from metseg.inference.segmentation import Segmentation
+from metseg.inference.segmenter import StudySegmenter
 from metseg.lesions import PostprocessingConfig, Target, mask_from_probabilities
 from metseg.preprocessing import Clahe
 from metseg.study import Sequence, Study
@@ -31,7 +30,7 @@ LOST_SECONDS = 120.0
 _WARNING = "WARNING: "
 
 
-class RemoteSegmenter:
+class RemoteSegmenter(StudySegmenter):
     """Segments studies with one model of a server.
 
     The server gets voxels, spacing and the names of the sequences, and answers with probabilities; mask and measures
@@ -71,14 +70,6 @@ class RemoteSegmenter:
         self.sha256 = documents[model].weights_sha256
         self._model = model
         self._clahe = clahe or ""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connection."""
@@ -124,10 +115,6 @@ class RemoteSegmenter:
                         yield Progress(done, of, study.name)
                     case Progress():
                         yield Progress(0, total, event.what)
-
-    def segment(self, study: Study, postprocessing: PostprocessingConfig | None = None) -> Segmentation:
-        """Segment ``study`` and wait for the result."""
-        return drain(self.stream(study, postprocessing))
 
     def _segmentation(
         self,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,6 @@ from metseg.inference.backend import (
     Backend,
     BackendFactory,
     DeviceMemoryError,
-    EnsembleBackend,
     backend_devices,
     backend_factory,
     preparation,
@@ -37,34 +37,46 @@ Planes = npt.NDArray[np.float32]
 _LEAST = np.float32(1e-6)
 
 
-class StudySegmenter(Protocol):
-    """Segments studies with one model, here (:class:`Segmenter`) or on a server (:class:`RemoteSegmenter`)."""
+class Closeable(ABC):
+    """Base class of what is closed at the end of a ``with`` block."""
 
-    @property
-    def card(self) -> ModelCard:
-        """What the model is; of a server's without the record of its training."""
-
-    @property
-    def sha256(self) -> str:
-        """Hash of its weights."""
-
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()
 
+    @abstractmethod
     def close(self) -> None:
-        """Free the device, or the connection."""
+        """Free what it holds, such as a device or a connection."""
 
+
+class StudySegmenter(Closeable):
+    """Segments studies with one model, here (:class:`Segmenter`) or on a server (:class:`RemoteSegmenter`).
+
+    Attributes
+    ----------
+    card : ModelCard
+        What the model is; of a server's without the record of its training.
+    sha256 : str
+        Hash of its weights.
+    """
+
+    card: ModelCard
+    sha256: str
+
+    @abstractmethod
     def stream(self, study: Study, postprocessing: PostprocessingConfig | None = None) -> Iterator[Event[Segmentation]]:
         """Segment ``study``; closing the generator stops the work."""
 
     def segment(self, study: Study, postprocessing: PostprocessingConfig | None = None) -> Segmentation:
         """Segment ``study`` and wait for the result."""
+        return drain(self.stream(study, postprocessing))
 
 
-class Segmenter:
+class Segmenter(StudySegmenter):
     """Segments studies with one model.
 
     When a batch does not fit the device's memory the batch is halved, for good; when a single slice does not
@@ -93,28 +105,11 @@ class Segmenter:
         if batch_size < 1:
             raise MetsegError(f"the batch size must be at least 1, not {batch_size}")
         self.checkpoint = checkpoint
+        self.card, self.sha256 = checkpoint.card, checkpoint.sha256
         self.batch_size = batch_size
         self._open = backend_factory(backend) if isinstance(backend, str) else backend
         self._device = resolve_device(device, backend_devices(backend) if isinstance(backend, str) else None)
         self._backend: Backend | None = None
-
-    @property
-    def card(self) -> ModelCard:
-        """What the model is."""
-        return self.checkpoint.card
-
-    @property
-    def sha256(self) -> str:
-        """Hash of its weights."""
-        return self.checkpoint.sha256
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Free the device; the next study loads the network again."""
@@ -205,10 +200,6 @@ class Segmenter:
             )
         )
 
-    def segment(self, study: Study, postprocessing: PostprocessingConfig | None = None) -> Segmentation:
-        """Segment ``study`` and wait for the result."""
-        return drain(self.stream(study, postprocessing))
-
     def _probabilities(self, views: list[Preprocessor], z: range, depth: int) -> tuple[Planes, Planes | None]:
         """What the network says of slices ``z``: averaged over ``views`` and mirror images, refined, calibrated.
 
@@ -232,11 +223,10 @@ class Segmenter:
         return np.asarray(planes, np.float32), apart[0] if apart else None
 
     def _ask(self, images: Planes) -> list[Planes]:
-        """Probabilities, float32 (n, height, width); after them the disagreement of an ensemble, if that is known."""
-        backend = self._ready()
-        if isinstance(self.checkpoint.card.network, EnsembleSpec) and isinstance(backend, EnsembleBackend):
-            return list(backend.with_disagreement(images))
-        return [backend.probabilities(images)]
+        """Probabilities, float32 (n, height, width); after them the disagreement of an ensemble."""
+        if isinstance(self.checkpoint.card.network, EnsembleSpec):
+            return list(self._ready().with_disagreement(images))
+        return [self._ready().probabilities(images)]
 
     def _prepare(self, total: int) -> Iterator[Progress | Notice]:
         """Open the network, and say what takes long or turned out otherwise."""
@@ -257,13 +247,7 @@ class Segmenter:
         return self._backend
 
     def _retreat(self, error: DeviceMemoryError) -> Notice:
-        """Make the next try smaller, and say how.
-
-        Raises
-        ------
-        DeviceMemoryError
-            If a single slice does not fit the CPU's memory either.
-        """
+        """Make the next try smaller and describe it; not possible if a single slice does not fit the CPU's memory."""
         if self.batch_size > 1:
             self.batch_size //= 2
             return Notice(f"{error}; going on with {self.batch_size} slices at a time")

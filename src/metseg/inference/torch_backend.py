@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +17,8 @@ from metseg.inference.threads import THREADS
 from metseg.networks import Ensemble
 from metseg.networks.ensemble import mean_logit
 
-Answer = TypeVar("Answer")
+Planes = npt.NDArray[np.float32]
 _PRECISION = {None: "f32", torch.float16: "f16", torch.bfloat16: "bf16"}
-Question = Callable[[torch.nn.Module, torch.Tensor], Answer]
 
 
 class TorchBackend:
@@ -35,11 +32,6 @@ class TorchBackend:
         A device that :func:`metseg.inference.available_devices` names.
     full_precision : bool
         Compute in fp32 wherever it runs.
-
-    Raises
-    ------
-    DeviceMemoryError
-        If the weights alone do not fit.
     """
 
     def __init__(self, checkpoint: Checkpoint, device: str, *, full_precision: bool = False) -> None:
@@ -60,21 +52,16 @@ class TorchBackend:
         """PyTorch's version, and the precision of the convolutions."""
         return f"torch {torch.__version__.partition('+')[0]} {_PRECISION[self._dtype]}"
 
-    def probabilities(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def probabilities(self, images: Planes) -> Planes:
         """See :class:`metseg.inference.Backend`; of several classes the likeliest counts."""
-        return self._run(images, _likeliest)
+        return self.with_disagreement(images)[0]
 
-    def with_disagreement(
-        self, images: npt.NDArray[np.float32]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """See :class:`metseg.inference.EnsembleBackend`; a single network agrees with itself."""
-        return self._run(images, _with_spread)
-
-    def _run(self, images: npt.NDArray[np.float32], ask: Question[Answer]) -> Answer:
+    def with_disagreement(self, images: Planes) -> tuple[Planes, Planes]:
+        """See :class:`metseg.inference.Backend`."""
         if self._network is None:
             raise RuntimeError("the backend is closed")
         try:
-            return _run(self._network, images, self.device, self._dtype, ask)
+            return _run(self._network, images, self.device, self._dtype)
         except (torch.OutOfMemoryError, RuntimeError) as error:
             memory_error = _memory_error(error, self.device)
         if self.device == "cpu":
@@ -88,49 +75,29 @@ class TorchBackend:
         free_cached(self.device)
 
 
-def _run(
-    network: torch.nn.Module,
-    images: npt.NDArray[np.float32],
-    device: str,
-    dtype: torch.dtype | None,
-    ask: Question[Answer],
-) -> Answer:
+def _run(network: torch.nn.Module, images: Planes, device: str, dtype: torch.dtype | None) -> tuple[Planes, Planes]:
+    """Probabilities and disagreement, of several classes the largest."""
     if _onednn.has_failed:
         with ThreadPoolExecutor(1) as thread:
-            return thread.submit(_run, network, images, device, dtype, ask).result()
+            return thread.submit(_run, network, images, device, dtype).result()
     batch = torch.from_numpy(images).to(device, memory_format=torch.channels_last)
     with torch.inference_mode(), torch.autocast(device.partition(":")[0], dtype, enabled=dtype is not None):
-        return ask(network, batch)
+        if isinstance(network, Ensemble):
+            members = network.answers(batch)
+            probable, apart = mean_logit(members).sigmoid(), members.amax(dim=0) - members.amin(dim=0)
+        else:
+            probable = network(batch).float().sigmoid()
+            apart = torch.zeros_like(probable)
+        return probable.amax(dim=1).cpu().numpy(), apart.amax(dim=1).cpu().numpy()
 
 
 class _OneDnn(threading.local):
-    """Whether oneDNN got no memory in this thread: it makes no further kernel there then, however much is free later."""
+    """Whether oneDNN got no memory in this thread: then it makes no further kernel there, however much is free."""
 
     has_failed = False
 
 
 _onednn = _OneDnn()
-
-
-def _likeliest(network: torch.nn.Module, batch: torch.Tensor) -> npt.NDArray[np.float32]:
-    return _planes(network(batch).float().sigmoid())
-
-
-def _with_spread(
-    network: torch.nn.Module, batch: torch.Tensor
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    if not isinstance(network, Ensemble):
-        planes = _likeliest(network, batch)
-        return planes, np.zeros_like(planes)
-    answers = network.answers(batch)
-    apart = answers.amax(dim=0) - answers.amin(dim=0)
-    return _planes(mean_logit(answers).sigmoid()), _planes(apart)
-
-
-def _planes(values: torch.Tensor) -> npt.NDArray[np.float32]:
-    """The largest over the classes, (n, height, width)."""
-    planes: npt.NDArray[np.float32] = values.amax(dim=1).cpu().numpy()
-    return planes
 
 
 def free_cached(device: str) -> None:

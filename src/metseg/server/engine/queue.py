@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +16,8 @@ import numpy.typing as npt
 from metseg.checkpoints import Checkpoint
 from metseg.errors import MetsegError
 from metseg.events import Finished, Notice, Progress, RemainingTime
-from metseg.inference import Backend, EnsembleBackend, Segmentation, open_segmenter
+from metseg.inference import Backend, Closeable, Segmentation, open_segmenter
 from metseg.lesions import PostprocessingConfig
-from metseg.networks import EnsembleSpec
 from metseg.server.engine.model_registry import Loaded
 from metseg.server.engine.model_thread import Cancelled, Images, ModelThread, SharedNetwork
 from metseg.study import Study
@@ -46,7 +44,7 @@ class BusyError(MetsegError):
         self.seconds = seconds
 
 
-class Slot:
+class Slot(Closeable):
     """One study's place in the queue; closing it makes room for another.
 
     Made by :meth:`Engine.admit`.
@@ -55,14 +53,6 @@ class Slot:
     def __init__(self, release: Callable[[Slot], None]) -> None:
         self.samples = 0
         self._release: Callable[[Slot], None] | None = release
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give the place back; a second time does nothing."""
@@ -205,13 +195,7 @@ class Engine:
 
     def _segment(self, work: Work) -> Segmentation:
         def shared(checkpoint: Checkpoint, device: str) -> Backend:
-            network = work.model.network(device)
-            kind = _SharedBackend
-            if isinstance(checkpoint.card.network, EnsembleSpec) and isinstance(
-                self._thread.call(network.opened), EnsembleBackend
-            ):
-                kind = _SharedEnsemble
-            return kind(device, network, self._thread, work)
+            return _SharedBackend(device, work.model.network(device), self._thread, work)
 
         checkpoint, remaining = work.model.checkpoint, RemainingTime()
         with open_segmenter(checkpoint, device=self._device, batch_size=self._batch, backend=shared) as segmenter:
@@ -250,6 +234,9 @@ class _SharedBackend:
     def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
         return self._ask(self._network.probabilities, images)
 
+    def with_disagreement(self, images: Images) -> tuple[Images, Images]:
+        return self._ask(lambda given: self._network.opened().with_disagreement(given), images)
+
     def close(self) -> None:
         """The network belongs to the model thread."""
 
@@ -257,15 +244,3 @@ class _SharedBackend:
         if self._work.cancelled.is_set():
             raise Cancelled("the request was given up")
         return self._thread.ask(question, images, self._work)
-
-
-class _SharedEnsemble(_SharedBackend):
-    """An ensemble of the model thread that can say how far its members are apart."""
-
-    def with_disagreement(self, images: Images) -> tuple[Images, Images]:
-        return self._ask(self._answers, images)
-
-    def _answers(self, images: Images) -> tuple[Images, Images]:
-        backend = self._network.opened()
-        assert isinstance(backend, EnsembleBackend)  # noqa: S101  (it was when the study began)
-        return backend.with_disagreement(images)
