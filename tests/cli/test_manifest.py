@@ -24,10 +24,10 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from metseg.events import Progress
-from metseg.prediction import LocalEngine, NetworkSettings, PredictionSettings, RayEngine
-from metseg.prediction import predict_manifest, read_manifest
+from metseg.prediction import NetworkSettings, PredictionSettings
+from metseg.prediction import predict_manifest, ray_engine, read_manifest, run_here
 manifest, output, model, engine = sys.argv[1:]
-runner = RayEngine(1) if engine == "ray" else LocalEngine()
+runner = ray_engine(1) if engine == "ray" else run_here
 for event in predict_manifest(
     read_manifest(Path(manifest)), Path(output), NetworkSettings(model), PredictionSettings(), runner
 ):

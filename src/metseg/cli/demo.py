@@ -196,13 +196,13 @@ def _write(sample: Sample, results: dict[Target, Segmentation], folder: Path) ->
 def _write_lesions(study: Study, sample: Sample, result: Segmentation, root: Path, folder: Path) -> list[str]:
     """Write masks and table of one target into ``folder``, and return in words what was found and how well."""
     from metseg.lesions import lesion_table_csv
-    from metseg.prediction import targets, write_slices
+    from metseg.prediction import planned, write_slices
     from metseg.study import write_atomically
 
     spacing = study.geometry.spacing
     source = root if sample.files is None else sample.files.folder
     folder.mkdir(parents=True, exist_ok=True)
-    there = sum(path.exists() for path, _ in targets(study, source, folder, "_mask"))
+    there = sum(path.exists() for path, _, _ in planned(study, source, folder, "_mask"))
     if there:
         plain(out(), f"replacing {there} masks of an earlier demo in {folder}")
     write_slices(study, result.mask, root=source, out=folder, suffix="_mask", about=result.provenance, overwrite=True)

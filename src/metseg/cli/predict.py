@@ -185,9 +185,9 @@ def _predict_manifest(
     workers: int | None,
 ) -> None:
     """Outline the studies of a manifest, and say what became of them."""
-    from metseg.prediction import TABLE, LocalEngine, RayEngine, predict_manifest, read_manifest
+    from metseg.prediction import TABLE, predict_manifest, ray_engine, read_manifest, run_here
 
-    runner = RayEngine(workers) if engine == "ray" else LocalEngine()
+    runner = ray_engine(workers) if engine == "ray" else run_here
     output.mkdir(parents=True, exist_ok=True)
     results = follow(predict_manifest(read_manifest(manifest), output, networks, settings, runner), "outlining")
     masks = sum(len(one.masks) for one in results)

@@ -1,36 +1,27 @@
 """From image files to mask files: one study, a folder of them, or a manifest of many on many machines."""
 
-from metseg.prediction.manifest import ManifestRow, read_manifest
+from metseg.prediction.manifest import read_manifest
 from metseg.prediction.manifest_run import (
-    RUN_FOLDER,
     TABLE,
-    Engine,
-    LocalEngine,
-    ManifestWorker,
     NetworkSettings,
-    RowResult,
     predict_manifest,
+    run_here,
 )
 from metseg.prediction.predictor import PredictedFiles, PredictionSettings, StudyPredictor, output_of
-from metseg.prediction.ray_engine import RayEngine
-from metseg.prediction.result_files import targets, write_slices
+from metseg.prediction.ray_engine import ray_engine
+from metseg.prediction.result_files import planned, write_slices
 
 __all__ = [
-    "RUN_FOLDER",
     "TABLE",
-    "Engine",
-    "LocalEngine",
-    "ManifestRow",
-    "ManifestWorker",
     "NetworkSettings",
     "PredictedFiles",
     "PredictionSettings",
-    "RayEngine",
-    "RowResult",
     "StudyPredictor",
     "output_of",
+    "planned",
     "predict_manifest",
+    "ray_engine",
     "read_manifest",
-    "targets",
+    "run_here",
     "write_slices",
 ]

@@ -6,10 +6,13 @@ import csv
 import io
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
 
 from metseg import DEFAULT_MODEL, __version__
 from metseg.errors import CheckpointError, DataError, ServerDownError
@@ -49,19 +52,10 @@ class NetworkSettings:
         """Segmenters of these networks; a named one is loaded at once."""
         from metseg.inference import Segmenters
 
-        return Segmenters(
-            self.model,
-            targets,
-            device=self.device,
-            batch_size=self.batch_size,
-            clahe=self.clahe,
-            backend=self.backend,
-            server=self.server,
-        )
+        return Segmenters(targets=targets, **asdict(self))
 
 
-@dataclass(frozen=True, slots=True)
-class RowResult:
+class RowResult(BaseModel, frozen=True):
     """What became of a row of a manifest.
 
     Attributes
@@ -83,34 +77,13 @@ class RowResult:
     remarks: tuple[str, ...] = ()
     seconds: float = 0.0
 
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """The result in ``text``."""
-        fields: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in json.loads(text).items()
-        }
-        return cls(**fields)
-
-    def to_json(self) -> str:
-        """A line of JSON."""
-        return json.dumps(asdict(self))
-
 
 class ManifestWorker:
-    """Outlines rows of a manifest, one after the other, with networks that stay loaded.
-
-    Parameters
-    ----------
-    networks, settings
-        Networks to use, and what to write.
-    output : Path
-        Folder of the run.
-    """
+    """Outlines rows of a manifest, one after the other, with networks that stay loaded."""
 
     def __init__(self, networks: NetworkSettings, settings: PredictionSettings, output: Path) -> None:
         self._segmenters = networks.open(settings.targets)
-        self._predictor = StudyPredictor(self._segmenters, settings)
-        self._again = StudyPredictor(self._segmenters, replace(settings, overwrite=True))
+        self._settings = settings
         self._output = output
 
     def close(self) -> None:
@@ -118,15 +91,7 @@ class ManifestWorker:
         self._segmenters.close()
 
     def outline(self, row: ManifestRow) -> RowResult:
-        """Outline a row and record that it is done; whatever is wrong with it is in the result.
-
-        Raises
-        ------
-        CheckpointError
-            If a network cannot be opened.
-        ServerDownError
-            If the server is gone.
-        """
+        """Outline a row and record that it is done; it raises if a network cannot be opened or the server is gone."""
         started = time.monotonic()
         try:
             result = self._predict(row)
@@ -134,16 +99,17 @@ class ManifestWorker:
             raise
         except Exception as error:  # one study may not end the run over all others
             reason = str(error) or type(error).__name__
-            result = RowResult(row.id, str(row.path), refused=(f"{row.path}: {reason}",))
-        result = replace(result, seconds=round(time.monotonic() - started, 3))
+            result = RowResult(id=row.id, path=str(row.path), refused=(f"{row.path}: {reason}",))
+        result = result.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
         if result.masks:
-            write_text(_record_of(self._output, row), result.to_json())
+            write_text(_record_of(self._output, row), result.model_dump_json())
         return result
 
     def _predict(self, row: ManifestRow) -> RowResult:
         root, output = row.path if row.path.is_dir() else row.path.parent, self._output / row.output
         begun = _record_of(self._output, row).with_suffix(".begun")
-        predictor = self._again if begun.exists() else self._predictor
+        settings = replace(self._settings, overwrite=self._settings.overwrite or begun.exists())
+        predictor = StudyPredictor(self._segmenters, settings)
         found = predictor.find(row.path, root, output, row.sequences)
         begun.parent.mkdir(parents=True, exist_ok=True)
         begun.touch()  # from here on masks that are there and as written are those of an interrupted run
@@ -151,41 +117,24 @@ class ManifestWorker:
         for files in found:
             done += drain(predictor.predict(files, root, output))
         return RowResult(
-            row.id,
-            str(row.path),
+            id=row.id,
+            path=str(row.path),
             masks=tuple(str(path.relative_to(self._output)) for path in done.masks),
             refused=tuple(map(str, done.refused)),
             remarks=tuple(map(str, done.remarks)),
         )
 
 
-class Engine(Protocol):
-    """Gives rows to workers."""
-
-    def run(
-        self, networks: NetworkSettings, settings: PredictionSettings, output: Path, rows: list[ManifestRow]
-    ) -> Iterator[RowResult]:
-        """Outline ``rows``, in any order; yields each when it is done.
-
-        Raises
-        ------
-        MetsegError
-            If no row can be outlined, such as for want of the network.
-        """
+#: Outlines rows in any order, and yields each when it is done; an error says that no row can be outlined.
+Engine = Callable[[NetworkSettings, PredictionSettings, Path, list[ManifestRow]], Iterator[RowResult]]
 
 
-class LocalEngine:
-    """One worker, in this process."""
-
-    def run(
-        self, networks: NetworkSettings, settings: PredictionSettings, output: Path, rows: list[ManifestRow]
-    ) -> Iterator[RowResult]:
-        """Outline the rows in their order."""
-        worker = ManifestWorker(networks, settings, output)
-        try:
-            yield from map(worker.outline, rows)
-        finally:
-            worker.close()
+def run_here(
+    networks: NetworkSettings, settings: PredictionSettings, output: Path, rows: list[ManifestRow]
+) -> Iterator[RowResult]:
+    """Outline rows in their order with one worker, in this process."""
+    with closing(ManifestWorker(networks, settings, output)) as worker:
+        yield from map(worker.outline, rows)
 
 
 def predict_manifest(
@@ -197,6 +146,8 @@ def predict_manifest(
 ) -> Iterator[Event[list[RowResult]]]:
     """Outline the studies of a manifest; rows that an earlier run with the same settings has done are left out.
 
+    Progress counts rows; the result is in their order.
+
     Parameters
     ----------
     rows : list of ManifestRow
@@ -207,12 +158,7 @@ def predict_manifest(
         Networks to use, and what to write. Masks that were edited since are never replaced; masks that a run with
         other settings wrote only with ``settings.overwrite``.
     engine : Engine
-        What gives rows to workers.
-
-    Yields
-    ------
-    Event
-        Progress in rows; the result is a :class:`RowResult` for each row, in their order.
+        :func:`run_here`, or that of :func:`ray_engine`.
 
     Raises
     ------
@@ -227,7 +173,7 @@ def predict_manifest(
     if len(left) < len(rows):
         yield Notice(f"{len(rows) - len(left)} of {len(rows)} rows are done already")
     yield Progress(len(results), len(rows), "studies")
-    for result in engine.run(networks, settings, output, left) if left else ():
+    for result in engine(networks, settings, output, left) if left else ():
         results[result.id] = result
         yield Progress(len(results), len(rows), "studies")
     ordered = [results[row.id] for row in rows]
@@ -278,7 +224,7 @@ def _recorded(output: Path, row: ManifestRow) -> RowResult | None:
     place = _record_of(output, row)
     if not place.exists():
         return None
-    result = RowResult.from_json(place.read_bytes())
+    result = RowResult.model_validate_json(place.read_bytes())
     return result if all((output / mask).exists() for mask in result.masks) else None
 
 

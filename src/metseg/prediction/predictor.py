@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metseg.errors import CheckpointError, DataError, MetsegError, ServerDownError
 from metseg.events import Event, Finished, Notice, Progress, relay
 from metseg.lesions import Target
-from metseg.prediction.result_files import ExistingFiles, planned, write_slices
+from metseg.prediction.result_files import check_existing, planned, write_slices
 from metseg.study import Problem, ProblemKind, StudyFiles, find_studies, load
 from metseg.study.formats.writing import Writer, writer_named
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-
-    import numpy as np
-    import numpy.typing as npt
 
     from metseg.inference import Segmentation, Segmenters
     from metseg.study import DataFolder, Sequence, Study
@@ -94,11 +92,6 @@ class StudyPredictor:
         The networks, which stay loaded.
     settings : PredictionSettings
         What is written.
-
-    Raises
-    ------
-    DataError
-        If there is no writer of that format.
     """
 
     def __init__(self, segmenters: Segmenters, settings: PredictionSettings) -> None:
@@ -176,10 +169,11 @@ class StudyPredictor:
             path
             for folder in folders or (output,)
             for suffix in suffixes
-            for path in planned(found, root, folder, suffix, self._writer)
+            for files in found
+            for path, _, _ in planned(files, root, folder, suffix, self._writer)
         ]
         beside = {entry.image.parent.resolve() for files in found for entry in files.slices}
-        ExistingFiles.among(plan, beside).check(output, overwrite=self._settings.overwrite)
+        check_existing(plan, beside, output, overwrite=self._settings.overwrite)
 
     def _predict_study(
         self, study: Study, files: StudyFiles, root: Path, output: Path
@@ -205,11 +199,20 @@ class StudyPredictor:
     def _write(self, study: Study, root: Path, output: Path, result: Segmentation) -> PredictedFiles:
         import numpy as np
 
-        masks = self._write_volume(study, root, output, result.mask, MASK_SUFFIX, result)
+        write = partial(
+            write_slices,
+            study,
+            root=root,
+            out=output,
+            writer=self._writer,
+            about=result.provenance,
+            overwrite=self._settings.overwrite,
+        )
+        masks = write(result.mask, suffix=MASK_SUFFIX)
         others: list[Path] = []
         if self._settings.probabilities:
             scaled = np.rint(result.probabilities * 255).astype(np.uint8)
-            others += self._write_volume(study, root, output, scaled, PROBABILITY_SUFFIX, result)
+            others += write(scaled, suffix=PROBABILITY_SUFFIX, mask=False)
         if self._settings.report:
             others += self._write_report(study, result, masks[0])
         return PredictedFiles(tuple(masks), tuple(others))
@@ -228,27 +231,6 @@ class StudyPredictor:
             return [page]
         write_structured_report(structured, study, result.measured, mask, result.provenance)
         return [page, structured]
-
-    def _write_volume(
-        self,
-        study: Study,
-        root: Path,
-        output: Path,
-        volume: npt.NDArray[np.uint8],
-        suffix: str,
-        result: Segmentation,
-    ) -> list[Path]:
-        return write_slices(
-            study,
-            volume,
-            root=root,
-            out=output,
-            suffix=suffix,
-            writer=self._writer,
-            mask=suffix == MASK_SUFFIX,
-            about=result.provenance,
-            overwrite=self._settings.overwrite,
-        )
 
 
 def output_of(target: Target, targets: Collection[Target], output: Path) -> Path:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from metseg.errors import MetsegError
 from metseg.prediction.manifest import ManifestRow
-from metseg.prediction.manifest_run import ManifestWorker, NetworkSettings, RowResult
+from metseg.prediction.manifest_run import Engine, ManifestWorker, NetworkSettings, RowResult
 from metseg.prediction.predictor import PredictionSettings
 from metseg.study import Sequence
 
@@ -18,8 +19,8 @@ _LOOPBACK = "127.0.0.1"
 _MOST_PARTS = 5000
 
 
-class RayEngine:
-    """Gives rows to workers by Ray Data (docs.ray.io): each is an actor that keeps the networks loaded.
+def ray_engine(workers: int | None = None) -> Engine:
+    """Make an engine of Ray Data (docs.ray.io), whose workers are actors that keep the networks loaded.
 
     Joins the cluster that ``RAY_ADDRESS`` names; without it Ray is started on this machine, on the loopback alone. All
     machines must see the studies and the output folder under the same paths. A worker that dies is
@@ -33,53 +34,44 @@ class RayEngine:
     Raises
     ------
     MetsegError
-        If Ray is not installed.
+        If Ray is not installed; from the engine, if a network cannot be opened, or the cluster is gone.
     """
+    try:
+        import ray.data  # noqa: F401
+    except ModuleNotFoundError as missing:
+        raise MetsegError(f"--engine ray needs {missing.name}: pip install napari-metseg[scale]") from None
+    return partial(_run, workers)
 
-    def __init__(self, workers: int | None = None) -> None:
-        try:
-            import ray.data  # noqa: F401
-        except ModuleNotFoundError as missing:
-            raise MetsegError(f"--engine ray needs {missing.name}: pip install napari-metseg[scale]") from None
-        self._workers = workers
 
-    def run(
-        self, networks: NetworkSettings, settings: PredictionSettings, output: Path, rows: list[ManifestRow]
-    ) -> Iterator[RowResult]:
-        """Outline ``rows``; yields each when it is done, in any order.
+def _run(
+    wanted: int | None, networks: NetworkSettings, settings: PredictionSettings, output: Path, rows: list[ManifestRow]
+) -> Iterator[RowResult]:
+    import ray
+    from ray.data import ActorPoolStrategy
+    from ray.exceptions import RayError
 
-        Raises
-        ------
-        MetsegError
-            If a network cannot be opened, or the cluster is gone.
-        """
-        import ray
-        from ray.data import ActorPoolStrategy
-        from ray.exceptions import RayError
-
-        started = _join()
-        try:
-            resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-            gpus = int(resources.get("GPU", 0)) if networks.device in ("auto", "cuda") else 0
-            workers = min(self._workers or gpus or _machines(), len(rows))
-            ray.data.DataContext.get_current().enable_progress_bars = False
-            studies = ray.data.from_items(
-                [_to_item(row) for row in rows], override_num_blocks=min(len(rows), _MOST_PARTS)
-            )
-            results = studies.map(
-                _Actor,  # type: ignore[arg-type] # a class whose instances are called
-                fn_constructor_args=(networks, settings, output.resolve()),
-                compute=ActorPoolStrategy(size=workers),
-                num_cpus=max(int(resources.get("CPU", 1)) // max(workers, 1), 1),
-                num_gpus=1 if gpus else 0,
-            )
-            for item in results.iter_rows():
-                yield RowResult.from_json(item["result"])
-        except RayError as error:
-            raise MetsegError(f"Ray ended the run: {str(error).strip().splitlines()[-1]}") from error
-        finally:
-            if started:
-                ray.shutdown()
+    started = _join()
+    try:
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        gpus = int(resources.get("GPU", 0)) if networks.device in ("auto", "cuda") else 0
+        machines = len(ray.nodes())  # type: ignore[no-untyped-call]
+        workers = min(wanted or gpus or machines, len(rows))
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        studies = ray.data.from_items([_to_item(row) for row in rows], override_num_blocks=min(len(rows), _MOST_PARTS))
+        results = studies.map(
+            _Actor,  # type: ignore[arg-type] # a class whose instances are called
+            fn_constructor_args=(networks, settings, output.resolve()),
+            compute=ActorPoolStrategy(size=workers),
+            num_cpus=max(int(resources.get("CPU", 1)) // max(workers, 1), 1),
+            num_gpus=1 if gpus else 0,
+        )
+        for item in results.iter_rows():
+            yield RowResult.model_validate_json(item["result"])
+    except RayError as error:
+        raise MetsegError(f"Ray ended the run: {str(error).strip().splitlines()[-1]}") from error
+    finally:
+        if started:
+            ray.shutdown()
 
 
 class _Actor:
@@ -89,17 +81,11 @@ class _Actor:
         self._worker = ManifestWorker(networks, settings, output)
 
     def __call__(self, item: dict[str, str]) -> dict[str, str]:
-        return {"result": self._worker.outline(_from_item(item)).to_json()}
+        return {"result": self._worker.outline(_from_item(item)).model_dump_json()}
 
 
 def _join() -> bool:
-    """Join the cluster that the environment names, or start one on the loopback; whether it was not joined yet.
-
-    Raises
-    ------
-    MetsegError
-        If it does not answer.
-    """
+    """Join the cluster that the environment names, or start one on the loopback; whether it was not joined yet."""
     import ray
 
     if ray.is_initialized():
@@ -120,12 +106,6 @@ def _join() -> bool:
     except Exception as error:  # Ray raises bare ones
         raise MetsegError(f"Ray did not start, or its cluster cannot be reached: {error}") from error
     return True
-
-
-def _machines() -> int:
-    import ray
-
-    return len(ray.nodes())  # type: ignore[no-untyped-call]
 
 
 def _to_item(row: ManifestRow) -> dict[str, str]:

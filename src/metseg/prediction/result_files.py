@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,84 +12,60 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from metseg.study import SliceFile, Study, StudyFiles
+    from metseg.study import Study, StudyFiles
     from metseg.study.formats.writing import Writer
 
 #: Files that a message names; the others are counted.
 _NAMED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class ExistingFiles:
-    """Files that are there already where results are to be written.
+def check_existing(files: Iterable[Path], image_folders: Collection[Path], output: Path, *, overwrite: bool) -> None:
+    """Check that nothing is replaced that must not be.
 
-    Attributes
-    ----------
-    replaceable : tuple of Path
-        Written by an earlier run, and the same pixels still.
-    protected : tuple of Path
-        Edited since, written by something else, or beside the images: a person's work as far as can be told.
+    What is not written by an earlier run, was edited since, or lies in one of the resolved ``image_folders`` may be a
+    person's work and is never replaced.
+
+    Raises
+    ------
+    DataError
+        If files are there and ``overwrite`` is not given, or if some may be a person's work.
     """
+    from metseg.study import is_as_written, read_pixels_hash, sidecar_of
 
-    replaceable: tuple[Path, ...]
-    protected: tuple[Path, ...]
-
-    @classmethod
-    def among(cls, files: Iterable[Path], image_folders: Collection[Path]) -> ExistingFiles:
-        """Sort those of ``files`` that exist; ``image_folders`` hold the images, and are resolved."""
-        from metseg.study import is_as_written, read_pixels_hash, sidecar_of
-
-        replaceable: list[Path] = []
-        protected: list[Path] = []
-        for path in files:
-            if path.exists():
-                ours = path.parent.resolve() not in image_folders and is_as_written(path)
-                (replaceable if ours else protected).append(path)
-            elif sidecar_of(path).exists() and read_pixels_hash(path) is None:
-                protected.append(sidecar_of(path))
-        return cls(tuple(replaceable), tuple(protected))
-
-    def check(self, output: Path, *, overwrite: bool) -> None:
-        """Check that nothing is replaced that must not be.
-
-        Raises
-        ------
-        DataError
-            If files are there and ``overwrite`` is not given, or if some may be a person's work.
-        """
-        reasons: list[str] = []
-        if self.replaceable and not overwrite:
-            reasons.append(f"{_files(self.replaceable)} of an earlier run would be replaced; give --overwrite for that")
-        if self.protected:
-            names = ", ".join(str(path) for path in self.protected[:_NAMED])
-            more = f" and {len(self.protected) - _NAMED} more" if len(self.protected) > _NAMED else ""
-            reasons.append(
-                f"{_files(self.protected)} may be what a person drew (edited, from elsewhere, or beside the images) "
-                f"and not overwritten: {names}{more}; choose another --output, or move them away"
-            )
-        if reasons:
-            raise DataError(f"{output}: {'. '.join(reasons)}. Nothing was written.")
+    replaceable: list[Path] = []
+    protected: list[Path] = []
+    for path in files:
+        if path.exists():
+            ours = path.parent.resolve() not in image_folders and is_as_written(path)
+            (replaceable if ours else protected).append(path)
+        elif sidecar_of(path).exists() and read_pixels_hash(path) is None:
+            protected.append(sidecar_of(path))
+    reasons: list[str] = []
+    if replaceable and not overwrite:
+        reasons.append(f"{_files(replaceable)} of an earlier run would be replaced; give --overwrite for that")
+    if protected:
+        names = ", ".join(str(path) for path in protected[:_NAMED])
+        more = f" and {len(protected) - _NAMED} more" if len(protected) > _NAMED else ""
+        reasons.append(
+            f"{_files(protected)} may be what a person drew (edited, from elsewhere, or beside the images) "
+            f"and not overwritten: {names}{more}; choose another --output, or move them away"
+        )
+    if reasons:
+        raise DataError(f"{output}: {'. '.join(reasons)}. Nothing was written.")
 
 
 def _files(paths: Collection[Path]) -> str:
     return f"{len(paths)} file{'s' * (len(paths) != 1)}"
 
 
-def planned(found: Iterable[StudyFiles], root: Path, out: Path, suffix: str, writer: Writer | None) -> Iterator[Path]:
-    """Each file that :func:`write_slices` writes for studies that were found and not yet read."""
-    for files in found:
-        for target, _, _ in _targets(files.name, files.slices, root, out, suffix, writer):
-            yield target
-
-
-def targets(
-    study: Study, root: Path, out: Path, suffix: str, writer: Writer | None = None
-) -> Iterator[tuple[Path, list[int]]]:
-    """Each file to write, and the slices that go into it.
+def planned(
+    source: Study | StudyFiles, root: Path, out: Path, suffix: str, writer: Writer | None = None
+) -> Iterator[tuple[Path, Writer, list[int]]]:
+    """Each file to write of a study, read or not yet, with its writer and the slices that go into it.
 
     Parameters
     ----------
-    study : Study
+    source : Study or StudyFiles
         Its ``slices`` say which file each slice came from; without them every slice is a file of its own.
     root : Path
         Folder that the study's files lie in.
@@ -101,30 +76,15 @@ def targets(
     writer : Writer, optional
         Of the files; by default that of the images.
     """
-    for target, _, indices in _plan(study, root, out, suffix, writer):
-        yield target, indices
-
-
-def _plan(
-    study: Study, root: Path, out: Path, suffix: str, writer: Writer | None
-) -> Iterator[tuple[Path, Writer, list[int]]]:
-    from metseg.study.formats.writing import TiffWriter
-
-    if study.slices:
-        yield from _targets(study.name, study.slices, root, out, suffix, writer)
-        return
-    for z in range(study.shape[0]):
-        yield out / f"{study.name}_{z + 1}{suffix}.tif", TiffWriter(), [z]
-
-
-def _targets(
-    name: str, slices: Sequence[SliceFile], root: Path, out: Path, suffix: str, writer: Writer | None
-) -> Iterator[tuple[Path, Writer, list[int]]]:
-    """Files by the file or study that they are of, in the folder structure of the input."""
+    from metseg.study import Study
     from metseg.study.formats import is_dicom, is_stack
+    from metseg.study.formats.writing import TiffWriter
     from metseg.study.results import result_files
 
-    for file, indices in result_files(name, slices, writer, is_dicom, is_stack).items():
+    if isinstance(source, Study) and not source.slices:
+        for z in range(source.shape[0]):
+            yield out / f"{source.name}_{z + 1}{suffix}.tif", TiffWriter(), [z]
+    for file, indices in result_files(source.name, source.slices, writer, is_dicom, is_stack).items():
         path = out / file.path.relative_to(root)
         yield path.with_name(f"{path.name}{suffix}{file.writer.suffix}"), file.writer, indices
 
@@ -146,7 +106,7 @@ def write_slices(
     Parameters
     ----------
     study, root, out, suffix, writer
-        See :func:`targets`.
+        See :func:`planned`.
     volume : ndarray of uint8, shape (z, y, x)
         What to write.
     mask : bool
@@ -154,16 +114,11 @@ def write_slices(
     about : mapping of str to JSON values, optional
         What the sidecar of each file says.
     overwrite : bool
-        Replace what an earlier run wrote and nobody has edited since.
-
-    Raises
-    ------
-    DataError
-        If a file to write is there already and must not be replaced, see :class:`ExistingFiles`.
+        Replace what an earlier run wrote and nobody has edited since, see :func:`check_existing`.
     """
+    plan = list(planned(study, root, out, suffix, writer))
     folders = {file.image.parent.resolve() for file in study.slices}
-    plan = list(_plan(study, root, out, suffix, writer))
-    ExistingFiles.among((target for target, _, _ in plan), folders).check(out, overwrite=overwrite)
+    check_existing((target for target, _, _ in plan), folders, out, overwrite=overwrite)
     for target, by, indices in plan:
         target.parent.mkdir(parents=True, exist_ok=True)
         by.write(target, volume if by.whole else volume[indices], study, mask=mask, about=about)
