@@ -17,9 +17,9 @@ from metseg.synthetic import synthetic_study
 from metseg.training import AugmentationConfig, LossConfig, TrainingConfig, make_split
 from metseg.training.augmentation import Augmentation
 from metseg.training.dataset import EpochPlan, Place, TrainingSlices, prepare
-from metseg.training.ema import moving_average
 from metseg.training.losses import UNKNOWN, SegmentationLoss
-from metseg.training.prepared_study import PreparedStudy
+from metseg.training.prepared import PreparedStudy
+from metseg.training.trainer import moving_average
 
 STILL = AugmentationConfig(brightness=0, contrast=0, gamma=0, noise=0, clahe=0, missing_sequence=0)
 

@@ -13,7 +13,7 @@ from metseg.preprocessing import PreprocessingConfig
 from metseg.study import Study
 from metseg.synthetic import synthetic_study
 from metseg.training.dataset import prepare
-from metseg.training.prepared_cache import PreparedCache
+from metseg.training.prepared import PreparedCache
 
 CONFIG = PreprocessingConfig(sequences=("post-contrast",), clahe=None, size=None)
 

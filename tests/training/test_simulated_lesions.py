@@ -21,7 +21,7 @@ from metseg.study import SliceFile, Study
 from metseg.synthetic import MetastasisConfig, insert_metastases, synthetic_study
 from metseg.training import SimulationScore, TrainingConfig, score_simulated
 from metseg.training.dataset import EpochPlan, masked_patients, prepare, prepare_patients, prepare_simulated
-from metseg.training.prepared_study import PreparedStudy
+from metseg.training.prepared import PreparedStudy
 from metseg.training.simulation import SimulatedHead, SimulatedLesion, _outcomes
 
 PLAIN = PreprocessingConfig(size=None)

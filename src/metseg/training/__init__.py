@@ -1,21 +1,19 @@
 """Training a network on checked masks, and measuring it on patients it has not seen."""
 
 from metseg.training.allocation import keep_freed_memory
-from metseg.training.calibration import Calibration, LogitCounts, calibrate, fit_temperature, write_temperature
+from metseg.training.calibration import LogitCounts, calibrate, fit_temperature, write_temperature
 from metseg.training.config import LOSSES, AugmentationConfig, LossConfig, TrainingConfig
-from metseg.training.evaluation import Evaluation, evaluate
+from metseg.training.evaluation import evaluate
 from metseg.training.fit import card_scores, train
 from metseg.training.search_space import SearchSpace
 from metseg.training.simulation import SimulatedHead, SimulationScore, score_simulated, simulate_heads
 from metseg.training.split import Split, make_folds, make_split, read_split, write_split
 from metseg.training.transfer import load_parent
-from metseg.training.tuning import TrialRow, TuningConfig, TuningResult, tune
+from metseg.training.tuning import TuningConfig, TuningResult, tune
 
 __all__ = [
     "LOSSES",
     "AugmentationConfig",
-    "Calibration",
-    "Evaluation",
     "LogitCounts",
     "LossConfig",
     "SearchSpace",
@@ -23,7 +21,6 @@ __all__ = [
     "SimulationScore",
     "Split",
     "TrainingConfig",
-    "TrialRow",
     "TuningConfig",
     "TuningResult",
     "calibrate",

@@ -13,17 +13,12 @@ _NEVER = -1
 
 
 def keep_freed_memory() -> bool:
-    """Let the C allocator keep what is freed, for the rest of this process.
+    """Let the C allocator keep what is freed, for the rest of this process; ``False`` where it is not glibc's.
 
     By default glibc takes every large tensor from the kernel and hands it back when it is freed, so each step of a
     training on the CPU pays for the same pages again. Afterwards large blocks come from the heap, and the heap is not
     trimmed (``mallopt(3)``: ``M_MMAP_MAX`` 0, ``M_TRIM_THRESHOLD`` -1). The process then keeps its largest size until
     it ends, which is why this is for commands that only train.
-
-    Returns
-    -------
-    bool
-        Whether it was done; ``False`` where the C library is another one.
     """
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return False

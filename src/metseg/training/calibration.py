@@ -18,7 +18,7 @@ from metseg.checkpoints import Checkpoint, InferenceConfig, load_checkpoint, rep
 from metseg.checkpoints.store import FILE_NAME
 from metseg.errors import DataError
 from metseg.events import Event, Finished, Notice, Progress
-from metseg.inference import Segmenter, open_segmenter
+from metseg.inference import StudySegmenter, open_segmenter
 from metseg.metrics import Reliability, pool_reliability
 from metseg.networks import EnsembleSpec, NetworkSpec
 from metseg.study import StudyFiles
@@ -46,15 +46,7 @@ class LogitCounts:
 
     @classmethod
     def of(cls, reference: npt.NDArray[np.generic], probabilities: npt.NDArray[np.floating]) -> LogitCounts:
-        """Count the voxels of one study.
-
-        Parameters
-        ----------
-        reference : ndarray
-            Non-zero inside lesions.
-        probabilities : ndarray of float, same shape
-            Probability of lesion, 0 to 1.
-        """
+        """Count the voxels of one study; ``reference`` is non-zero inside lesions, probabilities are 0 to 1."""
         logits = logit(np.clip(probabilities.astype(np.float64), _LEAST, 1 - _LEAST))
         inside = reference.astype(bool)
         return cls(np.histogram(logits[inside], _EDGES)[0], np.histogram(logits[~inside], _EDGES)[0])
@@ -167,6 +159,7 @@ def calibrate(
     Without ``runs`` these are the patients that its card names as held out. A model trained on all patients has none:
     then the cross-validation of the same recipe speaks for it, every patient through the fold that held it out. For
     an ensemble give the cross-validation of each member; their probabilities are averaged as the ensemble does.
+    Nothing is written, see :func:`write_temperature`.
 
     Parameters
     ----------
@@ -176,13 +169,6 @@ def calibrate(
         As for :func:`metseg.training.train`; only slices with a mask count.
     runs : sequence of Path
         Folders that hold ``fold_0``, ``fold_1``, …
-    device : str
-        See :func:`metseg.inference.open_segmenter`.
-
-    Yields
-    ------
-    Progress, Notice, Finished
-        The result is a :class:`Calibration`. Nothing is written, see :func:`write_temperature`.
 
     Raises
     ------
@@ -190,8 +176,8 @@ def calibrate(
         If no patient was held out, or ``runs`` are of another network or preprocessing.
     """
     there = masked_patients(data)
-    speakers = _held_out_by_folds(model, runs) if runs else dict.fromkeys(_clean(model), (model.path,))
-    plan = sorted(((files, name) for name, files in speakers.items() if name in there))
+    weights = _held_out_by_folds(model, runs) if runs else dict.fromkeys(_clean(model), (model.path,))
+    plan = sorted(((files, name) for name, files in weights.items() if name in there))
     if not plan:
         raise DataError(
             f"{data}: nobody here was held out from {model.card.name}; give --runs with the folds of its recipe"
@@ -223,13 +209,7 @@ def calibrate(
 
 
 def write_temperature(model: Checkpoint, calibration: Calibration) -> Path:
-    """Write the temperature into the card of ``model``; the weights stay as they are, the file's hash changes.
-
-    Raises
-    ------
-    CheckpointError
-        If the file has a name of its own instead of lying in a model's folder.
-    """
+    """Write the temperature into the card of ``model``, see :func:`metseg.checkpoints.replace_card`."""
     before, after = calibration.before.ece_in_doubt, calibration.after.ece_in_doubt
     remark = (
         f"{_REMARK}{len(calibration.patients)} held-out patients: temperature {calibration.temperature}, expected "
@@ -251,13 +231,7 @@ def _clean(checkpoint: Checkpoint) -> list[str]:
 
 
 def _held_out_by_folds(model: Checkpoint, runs: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
-    """By patient the checkpoint of each of ``runs`` that held it out, for patients whom all of them held out once.
-
-    Raises
-    ------
-    DataError
-        If a folder holds no folds, or the folds are not of the model's networks and preprocessing.
-    """
+    """By patient the checkpoint of each of ``runs`` that held it out, for patients whom all of them held out once."""
     spec = model.card.network
     wanted = set(spec.members) if isinstance(spec, EnsembleSpec) else {spec}
     found: set[NetworkSpec | EnsembleSpec] = set()
@@ -284,7 +258,7 @@ def _uncalibrated(file: Path, inference: InferenceConfig) -> Checkpoint:
     return replace(checkpoint, card=checkpoint.card.model_copy(update={"inference": plain}))
 
 
-def _count(segmenters: list[Segmenter], files: list[StudyFiles]) -> Generator[Notice, None, LogitCounts]:
+def _count(segmenters: list[StudySegmenter], files: list[StudyFiles]) -> Generator[Notice, None, LogitCounts]:
     counts = LogitCounts.none()
     for study in (yield from load_masked(files)):
         if study.mask is None:

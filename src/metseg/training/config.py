@@ -205,21 +205,13 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     licence: str = ""
 
     @model_validator(mode="after")
-    def _fold_exists(self) -> Self:
+    def _agrees_with_itself(self) -> Self:
         if (self.folds is None) != (self.fold is None):
             raise ValueError("folds and fold go together: how many parts, and which of them is held out")
         if self.folds is not None and self.fold is not None and self.fold >= self.folds:
             raise ValueError(f"of {self.folds} folds there is no number {self.fold}; they are counted from 0")
-        return self
-
-    @model_validator(mode="after")
-    def _batch_holds_a_stack(self) -> Self:
         if self.stack > self.batch_size:
             raise ValueError(f"a batch of {self.batch_size} slices does not hold a stack of {self.stack}")
-        return self
-
-    @model_validator(mode="after")
-    def _one_start(self) -> Self:
         if self.init is not None and self.encoder_weights is not None:
             raise ValueError("init and encoder_weights both name the first weights of the encoder; choose one")
         if self.freeze_encoder and self.starts_at_random:

@@ -7,7 +7,7 @@ import zlib
 from collections import abc
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import chain, compress, count, groupby
+from itertools import chain, count, groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,8 +26,7 @@ from metseg.synthetic import insert_metastases
 from metseg.training.augmentation import Augmentation, Pair
 from metseg.training.config import TrainingConfig
 from metseg.training.losses import UNKNOWN
-from metseg.training.prepared_cache import PreparedCache
-from metseg.training.prepared_study import PreparedStudy
+from metseg.training.prepared import PreparedCache, PreparedStudy
 
 #: Folders of patients; of a patient who is in several the first counts.
 Folders = Path | DataFolder | abc.Sequence[Path | DataFolder]
@@ -124,13 +123,7 @@ def _folders(data: Folders) -> abc.Sequence[Path | DataFolder]:
 def chosen_patients(
     data: Folders, names: Iterable[str] | None, sequences: Channels = None
 ) -> list[tuple[str, list[StudyFiles]]]:
-    """Names and files of the patients in ``names``, or of all that have a mask, sorted by name.
-
-    Raises
-    ------
-    DataError
-        If there is no patient with a mask, or a named one is missing.
-    """
+    """Names and files of the patients in ``names``, or of all that have a mask, sorted by name; all must be there."""
     files = masked_patients(data, sequences)
     wanted = sorted(files) if names is None else list(names)
     if unknown := set(wanted) - set(files):
@@ -169,7 +162,8 @@ def prepare_patients(
     for done, name in enumerate(wanted):
         yield Progress(done, len(wanted), f"reading {name}")
         for study in (yield from _fitting((yield from load_masked(patients[name])), config)):
-            copies = range(_copies(name, simulated, seed))
+            chance = np.random.default_rng([seed, zlib.crc32(name.encode())]).random()
+            copies = range(int(simulated) + int(chance < simulated % 1))
             brain = (yield from find_brain(study, config)) if copies else None
             made = [(yield from _prepared(study, config, name, cache, brain))]
             made += [prepare_simulated(study, config, (seed, copy), name, brain) for copy in copies]
@@ -225,27 +219,21 @@ def prepare_background(
     prepared: list[PreparedStudy] = []
     left_out: list[str] = []
     patients = masked_patients(data)
+    variants = [config]
+    if config.brain is not None:  # whole heads, too, for an extraction may fail
+        variants.append(config.model_copy(update={"brain": config.brain.model_copy(update={"extraction": "none"})}))
     for done, (name, files) in enumerate(patients.items()):
         yield Progress(done, len(patients), f"reading {name} for its background")
         for study in (yield from load_masked(files)):
             if set(study.stand_ins) & set(config.sequences):
                 left_out.append(study.name)
                 continue
-            for variant in _with_and_without_skull(config):
-                ready = yield from _prepared(study, variant, name, cache)
-                prepared += (
-                    [] if ready is None else [replace(ready, masks=ready.masks * np.uint8(UNKNOWN), replayed=True)]
-                )
+            for variant in variants:
+                if (ready := (yield from _prepared(study, variant, name, cache))) is not None:
+                    prepared.append(replace(ready, masks=ready.masks * np.uint8(UNKNOWN), replayed=True))
     if left_out:
         yield Notice(f"{len(left_out)} left out, of whom a sequence is missing: {', '.join(left_out)}")
     return prepared
-
-
-def _with_and_without_skull(config: PreprocessingConfig) -> list[PreprocessingConfig]:
-    """A network of brains also sees whole heads, for an extraction may fail."""
-    if config.brain is None:
-        return [config]
-    return [config, config.model_copy(update={"brain": config.brain.model_copy(update={"extraction": "none"})})]
 
 
 def prepare_single_slices(
@@ -260,12 +248,6 @@ def prepare_single_slices(
             ready = [prepare(study.slice(z), config, name) for z in study.masked_slices]
             prepared += [replace(entry, replayed=True) for entry in ready if entry is not None]
     return prepared
-
-
-def _copies(name: str, simulated: float, seed: int) -> int:
-    """How many copies of one patient are made so that there are ``simulated`` on average."""
-    drawn = np.random.default_rng([seed, zlib.crc32(name.encode())]).random()
-    return int(simulated) + int(drawn < simulated % 1)
 
 
 class TrainingSlices(Dataset[Pair]):
@@ -299,9 +281,9 @@ class EpochPlan:
 
     def __init__(self, studies: list[PreparedStudy], config: TrainingConfig) -> None:
         places = [Place(index, z) for index, study in enumerate(studies) for z in study.masked]
-        has_lesion = [bool((studies[place.study].masks[place.z] == 1).any()) for place in places]
-        self._lesion = list(compress(places, has_lesion))
-        self._empty = [place for place, lesion in zip(places, has_lesion, strict=True) if not lesion]
+        has_lesion = {place: bool((studies[place.study].masks[place.z] == 1).any()) for place in places}
+        self._lesion = [place for place in places if has_lesion[place]]
+        self._empty = [place for place in places if not has_lesion[place]]
         if not self._lesion:
             raise DataError("no training slice has a lesion")
         self._seed = config.seed
@@ -320,11 +302,10 @@ class EpochPlan:
     def batches(self, epoch: int) -> list[list[Example]]:
         """The examples of every batch of ``epoch``."""
         rng = np.random.default_rng([self._seed, epoch])
-        lesions = (
-            self._mixed([_endless(part, rng) for part in self._parted(self._lesion)])
-            if self._by_lesion is None
-            else self._mixed([_drawn(part, rng) for part in self._by_lesion])
-        )
+        if self._by_lesion is None:
+            lesions = self._mixed([_endless(part, rng) for part in self._parted(self._lesion)])
+        else:
+            lesions = self._mixed([_drawn(part, rng) for part in self._by_lesion])
         empties = self._mixed([_endless(part, rng) for part in self._parted(self._empty)])
         seeds = rng.integers(2**62, size=(self.steps, self._per_batch)).tolist()
         plan: list[list[Example]] = []

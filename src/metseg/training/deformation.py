@@ -50,17 +50,12 @@ class Deformation:
             for plane, target in zip(source, out, strict=True):
                 cv2.warpAffine(plane, self.matrix, (self.crop, self.crop), dst=target, flags=flags)
         else:
-            x, y = self._bent()
+            y, x = np.mgrid[: self.crop, : self.crop].astype(np.float32)
+            x, y = x + self.bend[0], y + self.bend[1]
+            x, y = (a * x + b * y + c for a, b, c in self.matrix.astype(np.float32))
             for plane, target in zip(source, out, strict=True):
                 cv2.remap(plane, x, y, interpolation, dst=target, borderMode=cv2.BORDER_CONSTANT)
         return torch.from_numpy(out).view(*planes.shape[:-2], self.crop, self.crop)
-
-    def _bent(self) -> npt.NDArray[np.float32]:
-        """Coordinates in the slice of every pixel of the crop, float32 (2, crop, crop)."""
-        y, x = np.mgrid[: self.crop, : self.crop].astype(np.float32)
-        if self.bend is not None:
-            x, y = x + self.bend[0], y + self.bend[1]
-        return np.stack([a * x + b * y + c for a, b, c in self.matrix.astype(np.float32)])
 
 
 def random_deformation(
@@ -103,7 +98,11 @@ def random_deformation(
     else:
         x, y, _ = np.linalg.solve(deformed, (centre[1], centre[0], 1.0))
         start = _moved(_start_around(left, x, width, crop), _start_around(top, y, height, crop))
-    return Deformation((deformed @ start)[:2], crop, _bend(crop, generator) if bend < config.elastic else None)
+    field = None
+    if bend < config.elastic:  # smoothed noise of about 0.8 pixels (Simard, Steinkraus, Platt, ICDAR 2003)
+        noise = (torch.rand(2, crop, crop, generator=generator) * 2 - 1).numpy()
+        field = np.stack([cv2.GaussianBlur(plane, (0, 0), _SMOOTHING) for plane in noise]) * np.float32(_STRENGTH)
+    return Deformation((deformed @ start)[:2], crop, field)
 
 
 def _between(drawn: float, most: float) -> float:
@@ -138,9 +137,3 @@ def _inverse_affine(
     sheared = np.array([[scale, -scale * math.tan(shear), 0], [0, scale, 0], [0, 0, 1]])
     forward = _moved(centre[0] + shift[0], centre[1] + shift[1]) @ turned @ sheared @ _moved(-centre[0], -centre[1])
     return np.linalg.inv(forward)
-
-
-def _bend(crop: int, generator: torch.Generator | None) -> npt.NDArray[np.float32]:
-    """Smoothed noise (Simard, Steinkraus, Platt, ICDAR 2003), about 0.8 pixels along each axis."""
-    noise = (torch.rand(2, crop, crop, generator=generator) * 2 - 1).numpy()
-    return np.stack([cv2.GaussianBlur(plane, (0, 0), _SMOOTHING) for plane in noise]) * np.float32(_STRENGTH)

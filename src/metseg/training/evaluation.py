@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from metseg.checkpoints import Checkpoint
 from metseg.events import Event, Finished, Notice, Progress
-from metseg.inference import Segmenter, open_segmenter
+from metseg.inference import Segmentation, StudySegmenter, open_segmenter
 from metseg.lesions import PostprocessingConfig
 from metseg.metrics import ScanScore, Summary, score_scan, summarise
 from metseg.preprocessing import Clahe, PreprocessingConfig
@@ -62,14 +62,10 @@ def evaluate(
         The model, with the preprocessing to measure it with; see :meth:`~metseg.checkpoints.Checkpoint.with_clahe`.
     patients : iterable of str, optional
         Just these.
-    device : str
-        See :func:`metseg.inference.open_segmenter`.
     postprocessing : optional
         In place of the card's.
     flair_alone : bool
         Also measure with FLAIR as the only sequence, if the network looks at FLAIR.
-    sequences : sequence of Sequence, optional
-        Which sequence each channel of the files is, see :func:`metseg.study.find_studies`.
 
     Raises
     ------
@@ -100,35 +96,43 @@ def evaluate(
     )
 
 
-Scored = list[tuple[str, ScanScore]]
-
-
 def _score(
-    segmenter: Segmenter,
+    segmenter: StudySegmenter,
     patient: str,
     files: list[StudyFiles],
     postprocessing: PostprocessingConfig | None,
     flair_alone: bool,
-) -> Generator[Notice, None, Scored]:
-    scored: Scored = []
+) -> Generator[Notice, None, list[tuple[str, ScanScore]]]:
+    scored = []
     for study in (yield from load_masked(files)):
         if study.mask is None:
             continue
-        z = study.masked_slices
-        reference = study.mask[z]
         settings: dict[str, Study] = {"all sequences": study}
         if flair_alone and Sequence.FLAIR in study.sequences and len(study.sequences) > 1:
             settings["FLAIR alone"] = study.only(Sequence.FLAIR)
         for setting, variant in settings.items():
-            found = segmenter.segment(variant, postprocessing)
-            score = score_scan(
-                study.name,
-                reference,
-                np.ascontiguousarray(found.mask[z]),
-                study.geometry.spacing,
-                patient=patient,
-                probabilities=found.probabilities[z],
-                smallest=found.postprocessing.smallest,
-            )
-            scored.append((setting, score))
+            scored.append((setting, score_segmentation(segmenter.segment(variant, postprocessing), patient)))
     return scored
+
+
+def score_segmentation(found: Segmentation, patient: str) -> ScanScore:
+    """Score a result on the slices of its study that have a mask.
+
+    Raises
+    ------
+    ValueError
+        If the study has no mask.
+    """
+    study = found.study
+    if study.mask is None:
+        raise ValueError(f"{study.name} has no mask")
+    z = study.masked_slices
+    return score_scan(
+        study.name,
+        study.mask[z],
+        np.ascontiguousarray(found.mask[z]),
+        study.geometry.spacing,
+        patient=patient,
+        probabilities=found.probabilities[z],
+        smallest=found.postprocessing.smallest,
+    )

@@ -13,7 +13,7 @@ from typing import Any
 from metseg.checkpoints import ModelCard, TrainingRecord, load_checkpoint, save_checkpoint
 from metseg.checkpoints.store import FILE_NAME
 from metseg.errors import DataError
-from metseg.events import EpochFinished, Event, Finished, Notice, Progress
+from metseg.events import EpochFinished, Event, Finished, Notice, Progress, relay
 from metseg.inference import resolve_device
 from metseg.lesions import PostprocessingConfig
 from metseg.metrics import Summary
@@ -31,9 +31,8 @@ from metseg.training.dataset import (
     prepare_patients,
     prepare_single_slices,
 )
-from metseg.training.evaluation import Evaluation, evaluate
-from metseg.training.prepared_cache import PreparedCache
-from metseg.training.prepared_study import PreparedStudy
+from metseg.training.evaluation import evaluate
+from metseg.training.prepared import PreparedCache, PreparedStudy
 from metseg.training.split import Joined, Split, make_folds, make_split, read_split, same_image_groups, write_split
 from metseg.training.trainer import Trainer
 from metseg.training.transfer import load_parent
@@ -44,7 +43,7 @@ SPLIT = "split.json"
 #: same patients.
 _FOLDS_SEED = 0
 #: Synthetic heads for training start here, so that the sample study (seed 0) is never among them.
-FIRST_SYNTHETIC_SEED = 1000
+_FIRST_SYNTHETIC_SEED = 1000
 
 
 def train(
@@ -91,7 +90,7 @@ def train(
         Masked slices that are no volume, likewise; with the background they have the share ``config.replay``.
     cache : Path, optional
         Folder in which preprocessed volumes are kept for the next run, see
-        :class:`metseg.training.prepared_cache.PreparedCache`.
+        :class:`metseg.training.prepared.PreparedCache`.
     score : bool
         Score the kept checkpoint on held-out patients at the end, and write the scores into its card.
     command : str
@@ -173,18 +172,15 @@ def _settle_split(
     Nothing is written: a run that fails before its first step leaves nothing behind.
     """
     kept = out / SPLIT
-    if config.folds is not None and config.fold is not None:
-        chosen = make_folds(patients, config.folds, _FOLDS_SEED, joined)[config.fold]
-        if given is not None:
-            raise DataError("a fold decides who is held out; leave --split or --folds away")
-        if kept.exists() and read_split(kept, patients, joined) != chosen:
-            raise DataError(f"{kept} is not fold {config.fold} of {config.folds}; remove it, or choose another --out")
-    elif given is not None:
-        return read_split(given, patients, joined)
-    elif kept.exists():
-        return read_split(kept, patients, joined)
-    else:
-        return make_split(patients, config.held_out, config.seed, joined)
+    if config.folds is None or config.fold is None:
+        if given is None and not kept.exists():
+            return make_split(patients, config.held_out, config.seed, joined)
+        return read_split(given or kept, patients, joined)
+    if given is not None:
+        raise DataError("a fold decides who is held out; leave --split or --folds away")
+    chosen = make_folds(patients, config.folds, _FOLDS_SEED, joined)[config.fold]
+    if kept.exists() and read_split(kept, patients, joined) != chosen:
+        raise DataError(f"{kept} is not fold {config.fold} of {config.folds}; remove it, or choose another --out")
     return chosen
 
 
@@ -217,9 +213,8 @@ def _synthetic(config: TrainingConfig) -> Generator[Progress, None, list[Prepare
     heads: list[PreparedStudy] = []
     for count in range(config.synthetic_heads):
         yield Progress(count, config.synthetic_heads, "drawing synthetic heads")
-        head = prepare(synthetic_study(FIRST_SYNTHETIC_SEED + count), config.preprocessing)
-        if head is not None:
-            heads.append(head)
+        head = prepare(synthetic_study(_FIRST_SYNTHETIC_SEED + count), config.preprocessing)
+        heads += [] if head is None else [head]
     return heads
 
 
@@ -231,7 +226,7 @@ def _conclude_epoch(
     speed = row.pop("examples", 0.0) / row["seconds"]
     last = trainer.epoch == config.epochs
     if held_out and (last or trainer.epoch % config.validate_every == 0):
-        dice = yield from trainer.validate(held_out)
+        dice = [row[0] for row in (yield from trainer.dice_at(held_out, [config.threshold])).values()]
         row |= {"mean_dice": fmean(dice), "median_dice": median(dice), "worst_dice": min(dice)}
     measured = row.get("mean_dice", trainer.best) if held_out else float(trainer.epoch)
     if config.keep_last or measured > trainer.best:
@@ -266,14 +261,7 @@ def _score_best(data: Folders, out: Path, device: str, sequences: Channels) -> G
     held_out = checkpoint.card.training.held_out
     if not held_out:
         return
-    evaluation: Evaluation | None = None
-    for event in evaluate(checkpoint, data, patients=held_out, device=device, sequences=sequences):
-        if isinstance(event, Finished):
-            evaluation = event.result
-        else:
-            yield event
-    if evaluation is None:
-        return
+    evaluation = yield from relay(evaluate(checkpoint, data, patients=held_out, device=device, sequences=sequences))
     scores = {
         ("held_out" if setting == "all sequences" else f"held_out, {setting}"): card_scores(summary)
         for setting, summary in evaluation.summaries.items()

@@ -17,7 +17,7 @@ from metseg.events import Event, Finished, Notice, Progress
 from metseg.inference import open_segmenter
 from metseg.lesions import PostprocessingConfig
 from metseg.metrics import CONFIDENCE, Interval, match_lesions, mean_interval
-from metseg.study import Study, StudyFiles
+from metseg.study import Study
 from metseg.synthetic import Insertion, MetastasisConfig, insert_metastases
 from metseg.training.dataset import Folders, chosen_patients, load_masked
 
@@ -178,9 +178,9 @@ class SimulatedHead:
 
 
 def simulate_heads(
-    data: Folders, patients: Iterable[str] | None = None, *, seed: int = 0, config: MetastasisConfig | None = None
+    data: Folders, patients: Iterable[str] | None = None, *, seed: int = 0
 ) -> Generator[Progress | Notice | SimulatedHead, None, None]:
-    """Draw metastases into every patient with masks.
+    """Draw metastases into every patient with masks; one head after the other, so that only one is in memory.
 
     Parameters
     ----------
@@ -188,34 +188,16 @@ def simulate_heads(
         Just these.
     seed : int
         Of the drawing; not negative.
-    config : MetastasisConfig, optional
-        What to draw.
-
-    Yields
-    ------
-    Progress, Notice, SimulatedHead
-        One head after the other, so that they need not be in memory together.
-
-    Raises
-    ------
-    DataError
-        If there is no patient with a mask, or a named one is missing.
     """
     chosen = chosen_patients(data, patients)
     for done, (name, files) in enumerate(chosen):
         yield Progress(done, len(chosen), name)
-        yield from _simulated(files, seed, config)
+        for study in (yield from load_masked(files)):
+            insertion = insert_metastases(study, seed)
+            if not insertion.lesions:
+                yield Notice(f"{study.name}: no room for a lesion")
+            yield SimulatedHead(study, insertion, tuple(study.masked_slices))
     yield Progress(len(chosen), len(chosen), "heads simulated")
-
-
-def _simulated(
-    files: list[StudyFiles], seed: int, config: MetastasisConfig | None
-) -> Generator[Notice | SimulatedHead, None, None]:
-    for study in (yield from load_masked(files)):
-        insertion = insert_metastases(study, seed, config)
-        if not insertion.lesions:
-            yield Notice(f"{study.name}: no room for a lesion")
-        yield SimulatedHead(study, insertion, tuple(study.masked_slices))
 
 
 def score_simulated(
@@ -224,7 +206,6 @@ def score_simulated(
     *,
     patients: Iterable[str] | None = None,
     seed: int = 0,
-    config: MetastasisConfig | None = None,
     device: str = "auto",
     postprocessing: PostprocessingConfig | None = None,
 ) -> Iterator[Event[SimulationScore]]:
@@ -234,29 +215,12 @@ def score_simulated(
     is false if it overlaps neither the dilated outline of an inserted lesion nor that of a real one; what is made of
     the real ones otherwise does not count.
 
-    Parameters
-    ----------
-    data, patients, seed, config
-        See :func:`simulate_heads`.
-    device : str
-        See :func:`metseg.inference.open_segmenter`.
-    postprocessing : optional
-        In place of the card's.
-
-    Yields
-    ------
-    Progress, Notice, Finished
-        The result is a :class:`SimulationScore`.
-
-    Raises
-    ------
-    DataError
-        If there is no patient with a mask, or a named one is missing.
+    The heads are those of :func:`simulate_heads`; ``postprocessing`` takes the place of the card's.
     """
     lesions: list[SimulatedLesion] = []
     false: dict[str, int] = {}
     with open_segmenter(checkpoint, device=device) as segmenter:
-        for event in simulate_heads(data, patients, seed=seed, config=config):
+        for event in simulate_heads(data, patients, seed=seed):
             if not isinstance(event, SimulatedHead):
                 yield event
                 continue
@@ -270,7 +234,7 @@ def score_simulated(
             model=checkpoint.card.name,
             weights_sha256=(checkpoint.sha256,),
             postprocessing=postprocessing or checkpoint.card.postprocessing,
-            simulation=config or MetastasisConfig(),
+            simulation=MetastasisConfig(),
             seed=seed,
             seen=tuple(name for name in false if name in trained_on),
             false_lesions=false,

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from metseg.checkpoints import Checkpoint
@@ -23,10 +24,11 @@ from metseg.study import write_atomically
 from metseg.training.augmentation import Pair
 from metseg.training.config import TrainingConfig
 from metseg.training.dataset import EpochPlan, Example, TrainingSlices
-from metseg.training.ema import moving_average
 from metseg.training.losses import SegmentationLoss
-from metseg.training.prepared_study import PreparedStudy
+from metseg.training.prepared import PreparedStudy
 from metseg.training.transfer import transfer
+
+Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
 
 _LARGEST_GRADIENT = 1.0
 
@@ -158,11 +160,6 @@ class Trainer:
         self._average.update_parameters(self._network)
         return float(loss.detach())
 
-    def validate(self, studies: list[PreparedStudy]) -> Generator[Progress, None, list[float]]:
-        """Volumetric Dice of the averaged network per patient, on the network's grid at the configured threshold."""
-        dice = yield from self.dice_at(studies, [self.config.threshold])
-        return [row[0] for row in dice.values()]
-
     def dice_at(
         self, studies: list[PreparedStudy], thresholds: list[float]
     ) -> Generator[Progress, None, dict[str, list[float]]]:
@@ -199,6 +196,7 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         """Write the whole state, atomically."""
+        cuda = [torch.cuda.get_rng_state(self.device)] if self.device.startswith("cuda") else []
         state = {
             "config": self.config.model_dump_json(),
             "parent": self.parent,
@@ -207,7 +205,7 @@ class Trainer:
             "epoch": self.epoch,
             "step": self.step,
             "so_far": [self._loss_so_far, self._seconds_so_far],
-            "randomness": _randomness(self.device),
+            "randomness": [torch.get_rng_state(), *cuda],
             "best": self.best,
             "history": self.history,
             "pending": self.pending,
@@ -244,20 +242,11 @@ class Trainer:
         self._average.load_state_dict(state["average"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._schedule.load_state_dict(state["schedule"])
-        if "randomness" in state:
-            _set_randomness(state["randomness"], self.device)
-
-
-def _randomness(device: str) -> list[torch.Tensor]:
-    """Where the random numbers that the network draws while it trains are: the processor's, and the device's own."""
-    own = [torch.cuda.get_rng_state(device)] if device.startswith("cuda") else []
-    return [torch.get_rng_state(), *own]
-
-
-def _set_randomness(states: list[torch.Tensor], device: str) -> None:
-    torch.set_rng_state(states[0].cpu())
-    if device.startswith("cuda") and len(states) > 1:
-        torch.cuda.set_rng_state(states[1].cpu(), device)
+        if "randomness" in state:  # of the processor, and of the device
+            processor, *cuda = state["randomness"]
+            torch.set_rng_state(processor.cpu())
+            if cuda and self.device.startswith("cuda"):
+                torch.cuda.set_rng_state(cuda[0].cpu(), self.device)
 
 
 def _depthwise_in_full_precision(network: nn.Module) -> None:
@@ -273,6 +262,25 @@ def _full_precision(forward: Callable[[torch.Tensor], torch.Tensor]) -> Callable
             return forward(features.float())
 
     return call
+
+
+def moving_average(network: nn.Module, decay: float) -> AveragedModel:
+    """A copy of ``network`` whose weights and normalisation statistics follow it with ``decay`` per step.
+
+    The decay rises from 0.1 to its value over the first steps (``(1 + n) / (10 + n)``), so that short runs are
+    not dominated by the random start.
+    """
+
+    @torch.no_grad()
+    def update(average: Tensors, current: Tensors, steps: torch.Tensor | int) -> None:
+        weight = 1 - min(decay, (1 + int(steps)) / (10 + int(steps)))
+        for kept, new in zip(average, current, strict=True):
+            if kept.is_floating_point():
+                kept.lerp_(new, weight)
+            else:
+                kept.copy_(new)
+
+    return AveragedModel(network, multi_avg_fn=update, use_buffers=True)
 
 
 def _optimiser(network: SegmentationNetwork, config: TrainingConfig) -> torch.optim.AdamW:

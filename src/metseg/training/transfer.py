@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
 from metseg.checkpoints import Checkpoint, load_checkpoint
 from metseg.errors import CheckpointError
 from metseg.networks import NetworkSpec, SegmentationNetwork
@@ -41,13 +39,7 @@ class Transfer:
 
 
 def load_parent(name_or_path: str) -> tuple[Checkpoint, NetworkSpec]:
-    """A checkpoint to start from, and the spec of its network.
-
-    Raises
-    ------
-    CheckpointError
-        If it cannot be read, or is an ensemble.
-    """
+    """A checkpoint to start from, and the spec of its network; an ensemble is refused."""
     parent = load_checkpoint(name_or_path)
     return parent, _single(parent)
 
@@ -55,7 +47,11 @@ def load_parent(name_or_path: str) -> tuple[Checkpoint, NetworkSpec]:
 def _single(parent: Checkpoint) -> NetworkSpec:
     spec = parent.card.network
     if not isinstance(spec, NetworkSpec):
-        raise CheckpointError(f"{parent.card.name} averages several networks; start from one of them")
+        members = ", ".join(member.architecture for member in spec.members)
+        raise CheckpointError(
+            f"{parent.card.name} averages several networks ({members}), and only a single one can be trained further; "
+            "choose one of them"
+        )
     return spec
 
 
@@ -96,22 +92,18 @@ def transfer(network: SegmentationNetwork, parent: Checkpoint, sequences: Sequen
         if given.shape == value.shape:
             state[key] = given
             taken.append(key)
-        elif same_sequences and _first_convolution(given, value, old.in_channels, new.in_channels):
-            state[key] = _spread(given, new.in_channels, len(sequences))
+        elif (
+            same_sequences
+            and given.ndim == 4
+            and given.shape[1] == old.in_channels
+            and value.shape == (len(given), new.in_channels, *given.shape[2:])
+        ):  # the first convolution
+            per_sequence = given.reshape(len(given), -1, len(sequences), *given.shape[2:]).sum(dim=1)
+            planes = new.in_channels // len(sequences)
+            state[key] = (per_sequence / planes).repeat(1, planes, 1, 1)
             spread.append(key)
     if not taken:
         raise CheckpointError(f"nothing of {parent.card.name} fits this network")
     network.load_state_dict(state)
     left = tuple(key for key in state if key not in {*taken, *spread})
     return Transfer(tuple(taken), tuple(spread), left)
-
-
-def _first_convolution(given: torch.Tensor, value: torch.Tensor, before: int, now: int) -> bool:
-    shapes_agree = given.shape[0] == value.shape[0] and given.shape[2:] == value.shape[2:]
-    return shapes_agree and given.ndim == 4 and (given.shape[1], value.shape[1]) == (before, now)
-
-
-def _spread(kernel: torch.Tensor, channels: int, sequences: int) -> torch.Tensor:
-    per_sequence = kernel.reshape(len(kernel), -1, sequences, *kernel.shape[2:]).sum(dim=1)
-    planes = channels // sequences
-    return (per_sequence / planes).repeat(1, planes, 1, 1)

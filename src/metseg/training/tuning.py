@@ -12,21 +12,19 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import BaseModel, Field
 
-from metseg.checkpoints import Checkpoint
 from metseg.errors import DataError, MissingExtraError
 from metseg.events import Event, Finished, Notice, Progress
 from metseg.inference import resolve_device
 from metseg.study import write_atomically, write_text
 from metseg.training.config import TrainingConfig
 from metseg.training.dataset import Folders, joined_patients, masked_patients, prepare_patients
-from metseg.training.prepared_study import PreparedStudy
+from metseg.training.prepared import PreparedStudy
 from metseg.training.search_space import THRESHOLDS, SearchSpace
-from metseg.training.split import Split, make_folds
+from metseg.training.split import make_folds
 from metseg.training.trainer import Trainer
 from metseg.training.transfer import load_parent
 
 if TYPE_CHECKING:
-    from optuna.samplers import BaseSampler
     from optuna.study import Study as Search
     from optuna.trial import FrozenTrial, Trial
 
@@ -119,17 +117,6 @@ def tune(
         or simulated lesions are added.
     data : Path or DataFolder
         As for :func:`metseg.training.train`. Leave the patients of the evaluation set out of it.
-    out : Path
-        Where results go.
-    search : TuningConfig, optional
-        How large.
-    device : str
-        ``auto`` or one of :func:`metseg.inference.available_devices`.
-
-    Yields
-    ------
-    Progress, Notice, Finished
-        The result is a :class:`TuningResult`.
 
     Raises
     ------
@@ -143,6 +130,8 @@ def tune(
     chosen = sorted(np.random.default_rng(search.seed).permutation(sorted(patients))[: search.patients].tolist())
     parts = make_folds(chosen, search.folds, search.seed, joined_patients(patients))
     record = _open(out)
+    from optuna.samplers import TPESampler
+
     _settle(record, base, search, chosen, out)
     parent = load_parent(base.init)[0] if base.init is not None else None
     studies = yield from prepare_patients(patients, chosen, base.preprocessing)
@@ -151,10 +140,15 @@ def tune(
     if not record.get_trials(deepcopy=False):
         record.enqueue_trial(space.base_point())
     while (done := len(_rows(record))) < search.trials:
-        record.sampler = _sampler(search.seed, len(record.get_trials(deepcopy=False)))
+        made = len(record.get_trials(deepcopy=False))  # the same is proposed after an interruption as without one
+        record.sampler = TPESampler(seed=search.seed * 100_003 + made, n_startup_trials=_RANDOM_TRIALS)
         trial = record.ask(space.distributions())
         config = _shortened(space.config(trial.params), search)
-        folds = [_fold(config, part, studies, resolve_device(device), parent) for part in parts]
+        folds = []
+        for part in parts:
+            training = [study for study in studies if study.name in part.train]
+            trainer = Trainer(config, training, resolve_device(device), parent)
+            folds.append((trainer, [study for study in studies if study.name in part.held_out]))
         yield from _run(record, trial, folds, search, done)
         rows = _rows(record)
         _write_table(out / TABLE, rows)
@@ -195,13 +189,6 @@ def _drop_torn_line(journal: Path) -> None:
             temporary.write_bytes(whole[0] + whole[1])
 
 
-def _sampler(seed: int, trials: int) -> BaseSampler:
-    """Proposes the same after an interruption as without one."""
-    from optuna.samplers import TPESampler
-
-    return TPESampler(seed=seed * 100_003 + trials, n_startup_trials=_RANDOM_TRIALS)
-
-
 def _settle(record: Search, base: TrainingConfig, search: TuningConfig, chosen: list[str], out: Path) -> None:
     """Write down what is searched, or check that it is the same as before."""
     now = {
@@ -226,13 +213,6 @@ def _repeat_interrupted(record: Search) -> None:
     for trial in record.get_trials(states=(TrialState.RUNNING,)):
         record.tell(trial.number, state=TrialState.FAIL)
         record.enqueue_trial(trial.params)
-
-
-def _fold(
-    config: TrainingConfig, part: Split, studies: list[PreparedStudy], device: str, parent: Checkpoint | None
-) -> Fold:
-    training = [study for study in studies if study.name in part.train]
-    return Trainer(config, training, device, parent), [study for study in studies if study.name in part.held_out]
 
 
 def _shortened(config: TrainingConfig, search: TuningConfig) -> TrainingConfig:
@@ -271,13 +251,7 @@ def _run(
 
 
 def _epoch(folds: list[Fold], first: int, total: int, title: str) -> Generator[Progress, None, tuple[float, float]]:
-    """Train every fold for an epoch; mean Dice over all patients at the best threshold, and that threshold.
-
-    Raises
-    ------
-    DataError
-        If a training diverges.
-    """
+    """Train every fold for an epoch; mean Dice over all patients at the best threshold, and that threshold."""
     dice: dict[str, list[float]] = {}
     for trainer, held_out in folds:
         for _ in trainer.run_epoch():
