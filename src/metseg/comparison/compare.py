@@ -45,15 +45,8 @@ def compare(
     patients : iterable of str, optional
         Just these, also such that a model was trained on: the report marks them. Unless given, all patients under
         ``data`` that no model was trained on; of a cross-validated model, that some fold was not.
-    device : str
-        See :class:`metseg.inference.Segmenter`.
     clahe : str, optional
         Which slices all models are shown, a :class:`~metseg.preprocessing.Clahe`; what each card says unless given.
-
-    Yields
-    ------
-    Progress, Notice, Finished
-        ``Progress`` counts patients of all models; the result is the :class:`Comparison`.
 
     Raises
     ------

@@ -74,10 +74,12 @@ def find_entries(names: Iterable[str]) -> list[Entry]:
     """
     given = list(names)
     short = [_short_name(name) for name in given]
-    return [
-        Entry(name if short.count(name) == 1 else path, _folds(Path(path)) or (path,))
-        for name, path in zip(short, given, strict=True)
-    ]
+    entries = []
+    for name, path in zip(short, given, strict=True):
+        folds = [file.parent for file in Path(path).expanduser().glob(f"fold_*/{FILE_NAME}")]
+        models = tuple(sorted(folds, key=lambda run: natural_key(run.name))) or (path,)
+        entries.append(Entry(name if short.count(name) == 1 else path, models))
+    return entries
 
 
 def installed_entries() -> list[Entry]:
@@ -89,12 +91,7 @@ def installed_entries() -> list[Entry]:
 def read_contender(entry: Entry, clahe: str | None = None) -> Contender:
     """Read the models of an entry and build each once, so that a damaged one is known before any is measured.
 
-    They are shown slices as ``clahe`` says; see :meth:`~metseg.checkpoints.ModelCard.with_clahe`.
-
-    Raises
-    ------
-    CheckpointError
-        If one of its models is unknown or damaged.
+    ``clahe`` is which slices they are shown, see :meth:`~metseg.checkpoints.ModelCard.with_clahe`.
     """
     cards: list[ModelCard] = []
     parameters = 0
@@ -106,13 +103,7 @@ def read_contender(entry: Entry, clahe: str | None = None) -> Contender:
 
 
 def choose_patients(contenders: Iterable[Contender], there: Iterable[str], wanted: Iterable[str] | None) -> list[str]:
-    """The patients to score: ``wanted``, or else all that no entry was trained on.
-
-    Raises
-    ------
-    DataError
-        If a wanted one is not there, or nobody is left.
-    """
+    """The patients to score: ``wanted``, or else all that no entry was trained on; never none."""
     known = sorted(there)
     if wanted is not None:
         names = sorted(set(wanted))
@@ -124,11 +115,6 @@ def choose_patients(contenders: Iterable[Contender], there: Iterable[str], wante
     if not names:
         raise DataError("every patient here was trained on by one of the models; --all scores them nevertheless")
     return names
-
-
-def _folds(folder: Path) -> tuple[Path, ...]:
-    runs = [file.parent for file in folder.expanduser().glob(f"fold_*/{FILE_NAME}")]
-    return tuple(sorted(runs, key=lambda run: natural_key(run.name)))
 
 
 def _short_name(name: str) -> str:

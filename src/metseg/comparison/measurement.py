@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import platform
 import time
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, median
@@ -17,12 +17,14 @@ from metseg.checkpoints import load_checkpoint
 from metseg.comparison.entries import Contender
 from metseg.comparison.result import LearningCurve, ModelResult, PatientResult
 from metseg.comparison.surfaces import SurfaceAgreement, compare_surfaces
-from metseg.errors import DataError
+from metseg.errors import DataError, UnreadableFileError
 from metseg.events import Notice, Progress
-from metseg.inference import Segmenter, open_segmenter
-from metseg.metrics import ScanScore, score_scan, summarise
+from metseg.inference import StudySegmenter, open_segmenter
+from metseg.metrics import ScanScore, summarise
 from metseg.study import Sequence, StudyFiles
+from metseg.training.curves import read_log
 from metseg.training.dataset import load_masked
+from metseg.training.evaluation import score_segmentation
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -71,17 +73,7 @@ def measure_model(
 ) -> Generator[Progress | Notice, None, Measured]:
     """Segment and score ``patients`` with ``contender``; one network is in memory at a time.
 
-    Parameters
-    ----------
-    device : str
-        See :func:`metseg.inference.open_segmenter`.
-    done, total : int
-        Patients scored before, and of all models together, for the progress.
-
-    Raises
-    ------
-    DataError
-        If no patient could be read.
+    Progress counts from ``done`` patients that were scored before to ``total`` of all models together.
     """
     rows: dict[str, _Row | None] = {}
     hashes: list[str] = []
@@ -108,17 +100,14 @@ def measure_model(
 
 
 def read_curve(folder: Path) -> Iterator[LearningCurve]:
-    """The curve in a training run's ``log.csv``; nothing if there is no such file or it is none."""
-    try:
-        with (folder / "log.csv").open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        yield LearningCurve(
-            epochs=tuple(int(float(row["epoch"])) for row in rows),
-            loss=tuple(float(row["loss"]) for row in rows),
-            dice=tuple(float(row["mean_dice"] or "nan") for row in rows),
-        )
-    except (OSError, KeyError, ValueError):
-        return
+    """The curve in the log of a training run; nothing if there is no such file or it is none."""
+    with suppress(UnreadableFileError, KeyError):
+        if rows := read_log(folder):
+            yield LearningCurve(
+                epochs=tuple(int(row["epoch"]) for row in rows),
+                loss=tuple(row["loss"] for row in rows),
+                dice=tuple(row.get("mean_dice", float("nan")) for row in rows),
+            )
 
 
 def device_name(device: str) -> str:
@@ -131,14 +120,14 @@ def device_name(device: str) -> str:
     return f"{device}, {platform.machine()}, {threads} thread{'' if threads == 1 else 's'}"
 
 
-def _warm_up(segmenter: Segmenter, files: list[StudyFiles]) -> Generator[Notice, None, None]:
+def _warm_up(segmenter: StudySegmenter, files: list[StudyFiles]) -> Generator[Notice, None, None]:
     """Segment one slice, untimed: the first forward pass of a network is slower than all others."""
     for study in (yield from load_masked(files))[:1]:
         segmenter.segment(replace(study, voxels=study.voxels[:, :1], mask=None, slices=()))
 
 
 def _measure_patient(
-    segmenter: Segmenter, name: str, files: list[StudyFiles], trained_on: bool
+    segmenter: StudySegmenter, name: str, files: list[StudyFiles], trained_on: bool
 ) -> Generator[Notice, None, _Row | None]:
     """All scans of one patient; the picture is of the one with the lowest Dice. ``None`` if none could be read."""
     studies = yield from load_masked(files)
@@ -152,18 +141,10 @@ def _measure_patient(
         started = time.perf_counter()
         segmentation = segmenter.segment(study)
         seconds += time.perf_counter() - started
-        z = study.masked_slices
-        reference, predicted = study.mask[z], np.ascontiguousarray(segmentation.mask[z])
-        score = score_scan(
-            study.name,
-            reference,
-            predicted,
-            study.geometry.spacing,
-            patient=name,
-            probabilities=segmentation.probabilities[z],
-            smallest=segmentation.postprocessing.smallest,
-        )
+        score = score_segmentation(segmentation, name)
         scans.append(score)
+        z = study.masked_slices
+        reference, predicted = study.mask[z], segmentation.mask[z]
         surfaces.append(compare_surfaces(reference, predicted))
         most = z[int((reference | predicted).sum(axis=(1, 2)).argmax())]
         image = study.voxels[study.channel(Sequence.FLAIR)][most]

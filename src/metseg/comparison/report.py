@@ -14,29 +14,19 @@ from metseg.study import write_text
 RESEARCH_USE = "For research. Not a medical device; every outline must be checked by a person."
 
 _TABLES = (agreement_table, lesion_table, size_table, effort_table, patient_table)
+_CHARTS = (dice_chart, froc_chart, reliability_chart, learning_chart)
 _RANKS = ("Best", "Median", "Worst")
 
 
 def write_report(out: Path, comparison: Comparison, pictures: Sequence[Sequence[Picture]]) -> None:
-    """Write ``report.html``, ``report.md`` and ``scores.json`` into ``out``.
-
-    Parameters
-    ----------
-    out : Path
-        Folder; made if it is not there.
-    pictures : sequence of sequence of Picture
-        For each of the comparison's models, its best, median and worst patient.
-    """
+    """Write ``report.html``, ``report.md`` and ``scores.json`` into ``out``, with the pictures of each model."""
     out.mkdir(parents=True, exist_ok=True)
-    for name, content in (
-        ("report.html", report_html(comparison, pictures)),
-        ("report.md", report_markdown(comparison)),
-        ("scores.json", comparison.model_dump_json(indent=2) + "\n"),
-    ):
-        write_text(out / name, content)
+    write_text(out / "report.html", _html(comparison, pictures))
+    write_text(out / "report.md", _markdown(comparison))
+    write_text(out / "scores.json", comparison.model_dump_json(indent=2) + "\n")
 
 
-def report_html(comparison: Comparison, pictures: Sequence[Sequence[Picture]]) -> str:
+def _html(comparison: Comparison, pictures: Sequence[Sequence[Picture]]) -> str:
     """One page with everything in it: it asks the network and the disk for nothing."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -50,16 +40,8 @@ def report_html(comparison: Comparison, pictures: Sequence[Sequence[Picture]]) -
     return environment.get_template("report.html").render(
         comparison=comparison,
         banner=RESEARCH_USE,
-        whose=whose(comparison),
-        agreement=agreement_table(comparison),
-        lesions=lesion_table(comparison),
-        sizes=size_table(comparison),
-        effort=effort_table(comparison),
-        patients=patient_table(comparison),
-        dice_chart=dice_chart(comparison),
-        froc_chart=froc_chart(comparison),
-        reliability_chart=reliability_chart(comparison),
-        learning_chart=learning_chart(comparison),
+        whose=_whose(comparison),
+        **{made.__name__: made(comparison) for made in (*_TABLES, *_CHARTS)},
         pictures=[
             (model, [(_rank(index, row), picture, overlay(picture)) for index, picture in enumerate(row)])
             for model, row in zip(comparison.models, pictures, strict=True)
@@ -68,19 +50,19 @@ def report_html(comparison: Comparison, pictures: Sequence[Sequence[Picture]]) -
     )
 
 
-def report_markdown(comparison: Comparison) -> str:
+def _markdown(comparison: Comparison) -> str:
     """The tables and the verdict."""
     parts = [
         "# Model comparison",
-        f"{RESEARCH_USE}",
-        f"{whose(comparison)} {comparison.created}, {comparison.device}.",
+        RESEARCH_USE,
+        f"{_whose(comparison)} {comparison.created}, {comparison.device}.",
         *([comparison.verdict.sentence] if comparison.verdict else []),
         *(table(comparison).markdown() for table in _TABLES),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def whose(comparison: Comparison) -> str:
+def _whose(comparison: Comparison) -> str:
     """A sentence about the patients: how many, and whether a model was trained on some."""
     number = f"{comparison.patients} patient{'' if comparison.patients == 1 else 's'}"
     if not comparison.trained_on:

@@ -116,10 +116,11 @@ class Verdict(BaseModel, frozen=True):
         test = self.test
         if not test.interval.known:
             return f"{self.first} has the highest mean Dice; {_count(test.patients)} cannot tell models apart."
+        p_value = "< 0.001" if test.p_value < 0.001 else f"= {test.p_value:.3f}"
         found = (
             f"On the same {_count(test.patients)} the mean Dice of {self.first} is {test.difference:.3f} above that of "
             f"{self.second} (95 % interval {_signed(test.interval.low)} to {_signed(test.interval.high)}, "
-            f"Wilcoxon p {_p_value(test.p_value)})."
+            f"Wilcoxon p {p_value})."
         )
         if not test.tells_apart:
             return f"{found} Interval and test do not both exclude chance: these patients do not tell the two apart."
@@ -163,7 +164,3 @@ def _count(patients: int) -> str:
 
 def _signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
-
-
-def _p_value(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"= {value:.3f}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from metseg.comparison.result import Comparison
+from metseg.comparison.result import Comparison, ModelResult
 from metseg.comparison.surfaces import TOLERANCE
-from metseg.metrics import DOUBTLESS, SizeClass, Summary, with_interval
+from metseg.metrics import DOUBTLESS, SizeClass, with_interval
 
 #: What cannot be measured.
 NOTHING = "–"
@@ -36,47 +37,31 @@ class Table:
 
 def agreement_table(comparison: Comparison) -> Table:
     """Overlap and outlines."""
-    return Table(
+    return _by_model(
         f"Agreement with the reference masks, over {comparison.patients} patients",
-        (
-            "Model",
-            "Dice, mean",
-            "Dice, median",
-            "Dice, worst",
-            "IoU, mean",
-            "HD95, median (px)",
-            f"Surface Dice at {TOLERANCE:g} px, mean",
-        ),
-        [
-            (
-                model.name,
-                _mean(model.summary, "mean_dice"),
-                number(model.summary.median_dice),
-                number(model.summary.worst_dice),
-                number(model.summary.mean_iou),
-                number(model.median_hd95, 1),
-                number(model.mean_surface_dice),
-            )
-            for model in comparison.models
-        ],
+        comparison,
+        {
+            "Dice, mean": lambda model: _mean(model, "mean_dice"),
+            "Dice, median": lambda model: number(model.summary.median_dice),
+            "Dice, worst": lambda model: number(model.summary.worst_dice),
+            "IoU, mean": lambda model: number(model.summary.mean_iou),
+            "HD95, median (px)": lambda model: number(model.median_hd95, 1),
+            f"Surface Dice at {TOLERANCE:g} px, mean": lambda model: number(model.mean_surface_dice),
+        },
     )
 
 
 def lesion_table(comparison: Comparison) -> Table:
     """How many lesions were found, how many predicted ones are none, and how well each was outlined."""
-    return Table(
+    return _by_model(
         "Lesions found and false positives, means over patients with 95 % intervals",
-        ("Model", "Lesions found", "False positives per scan", "Lesion-wise Dice", "Lesion-wise HD95"),
-        [
-            (
-                model.name,
-                _mean(model.summary, "sensitivity"),
-                _mean(model.summary, "false_positives_per_scan", 2),
-                _mean(model.summary, "lesion_dice"),
-                f"{_mean(model.summary, 'lesion_hd95', 0)} {model.summary.unit}",
-            )
-            for model in comparison.models
-        ],
+        comparison,
+        {
+            "Lesions found": lambda model: _mean(model, "sensitivity"),
+            "False positives per scan": lambda model: _mean(model, "false_positives_per_scan", 2),
+            "Lesion-wise Dice": lambda model: _mean(model, "lesion_dice"),
+            "Lesion-wise HD95": lambda model: f"{_mean(model, 'lesion_hd95', 0)} {model.summary.unit}",
+        },
     )
 
 
@@ -97,31 +82,18 @@ def size_table(comparison: Comparison) -> Table:
 
 def effort_table(comparison: Comparison) -> Table:
     """Calibration, time and size."""
-    return Table(
+    return _by_model(
         "Calibration over voxels near lesions, and what a model costs",
-        (
-            "Model",
-            "Network",
-            "CLAHE",
-            "Calibration error",
-            f"Calibration error from {DOUBTLESS:.0%} on",
-            "Brier score",
-            "Time per slice (ms)",
-            "Parameters (million)",
-        ),
-        [
-            (
-                model.name,
-                model.title,
-                model.clahe,
-                _mean(model.summary, "ece"),
-                number(model.summary.reliability.ece_in_doubt),
-                _mean(model.summary, "brier"),
-                number(1000 * model.seconds_per_slice, 0),
-                number(model.parameters / 1e6, 1),
-            )
-            for model in comparison.models
-        ],
+        comparison,
+        {
+            "Network": lambda model: model.title,
+            "CLAHE": lambda model: model.clahe,
+            "Calibration error": lambda model: _mean(model, "ece"),
+            f"Calibration error from {DOUBTLESS:.0%} on": lambda model: number(model.summary.reliability.ece_in_doubt),
+            "Brier score": lambda model: _mean(model, "brier"),
+            "Time per slice (ms)": lambda model: number(1000 * model.seconds_per_slice, 0),
+            "Parameters (million)": lambda model: number(model.parameters / 1e6, 1),
+        },
     )
 
 
@@ -148,8 +120,13 @@ def number(value: float, digits: int = 3) -> str:
     return NOTHING if value != value else f"{value:.{digits}f}"
 
 
-def _mean(summary: Summary, key: str, digits: int = 3) -> str:
-    return with_interval(getattr(summary, key), summary.intervals.get(key), digits)
+def _by_model(caption: str, comparison: Comparison, columns: dict[str, Callable[[ModelResult], str]]) -> Table:
+    rows = [(model.name, *(cell(model) for cell in columns.values())) for model in comparison.models]
+    return Table(caption, ("Model", *columns), rows)
+
+
+def _mean(model: ModelResult, key: str, digits: int = 3) -> str:
+    return with_interval(getattr(model.summary, key), model.summary.intervals.get(key), digits)
 
 
 def _found(size: SizeClass) -> str:
