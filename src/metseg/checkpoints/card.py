@@ -174,6 +174,7 @@ class ModelCard(BaseModel, frozen=True, extra="forbid"):
 def card_markdown(card: ModelCard, file: str, sha256: str) -> str:
     """The card of ``file`` as a page of Markdown with the front matter that model hubs read."""
     record = card.training
+    parent = " ".join(filter(None, (record.parent_name, record.parent))) or "none"
     sections = [
         "---",
         "library_name: metseg",
@@ -207,7 +208,7 @@ def card_markdown(card: ModelCard, file: str, sha256: str) -> str:
         "## Training",
         "",
         f"- Command: `{record.command}`",
-        f"- Epoch kept: {record.epoch}. Parent weights: {_parent(record)}. Date: {card.created}.",
+        f"- Epoch kept: {record.epoch}. Parent weights: {parent}. Date: {card.created}.",
         f"- Data: {record.data}",
         *(
             f"- Corrected cases: {entry.cases} of project `{entry.project}`, manifest sha256 `{entry.manifest_sha256}`"
@@ -225,10 +226,6 @@ def card_markdown(card: ModelCard, file: str, sha256: str) -> str:
         *_block("training", record.config),
     ]
     return "\n".join(sections).rstrip() + "\n"
-
-
-def _parent(record: TrainingRecord) -> str:
-    return " ".join(filter(None, (record.parent_name, record.parent))) or "none"
 
 
 _SCORES = {

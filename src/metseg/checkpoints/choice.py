@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 
 from metseg import DEFAULT_MODEL
 from metseg.checkpoints.card import ModelCard
@@ -66,17 +66,11 @@ def choose_models(
         return [model]
     shown = _shown(set(sequences), list(targets))
     known = {info.name: info for info in (list_models() if installed is None else installed)}
-    return [_usable(target, known) for target in shown]
+    return [_usable(target, known.get(RECOMMENDED[target])) for target in shown]
 
 
 def model_card(name_or_path: str) -> ModelCard:
-    """The card of a network by name or path, without its weights.
-
-    Raises
-    ------
-    CheckpointError
-        If there is no such network, or its file is damaged or foreign.
-    """
+    """The card of a network by name or path, without its weights."""
     return read_card(resolve(name_or_path))
 
 
@@ -113,17 +107,15 @@ def _shown(there: set[Sequence], asked: list[Target]) -> list[Target]:
     return [Target.ENHANCING_LESION if alone else Target.FLAIR_ABNORMALITY]
 
 
-def _usable(target: Target, known: Mapping[str, ModelInfo]) -> str:
-    name = RECOMMENDED[target]
-    found = known.get(name)
+def _usable(target: Target, found: ModelInfo | None) -> str:
     if found is None:
         raise CheckpointError(
-            f"no network for the {target} is installed: `{name}` is missing; install it in a folder that "
-            "METSEG_WEIGHTS names, or choose a network with --model (`metseg models` lists them)"
+            f"no network for the {target} is installed: `{RECOMMENDED[target]}` is missing; install it in a folder "
+            "that METSEG_WEIGHTS names, or choose a network with --model (`metseg models` lists them)"
         )
     if found.card is None:
-        raise CheckpointError(f"the network for the {target}, `{name}`, cannot be used: {found.problem}")
-    return name
+        raise CheckpointError(f"the network for the {target}, `{found.name}`, cannot be used: {found.problem}")
+    return found.name
 
 
 def _check_target(card: ModelCard, targets: Collection[Target]) -> None:

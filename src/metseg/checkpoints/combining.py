@@ -93,20 +93,13 @@ def _combined_card(members: Sequence[Checkpoint], source: ModelCard, name: str, 
     records = [member.card.training for member in members]
     seen = {patient for record in records for patient in record.patients}
     held_out = set[str]().union(*(record.held_out for record in records)) - seen
-    return ModelCard(
-        name=name,
-        target=source.target,
-        network=source.network,
-        preprocessing=source.preprocessing,
-        inference=source.inference,
-        postprocessing=source.postprocessing,
-        training=TrainingRecord(
-            patients=tuple(sorted(seen)),
-            held_out=tuple(sorted(held_out)),
-            data=source.training.data,
-            versions=source.training.versions,
-        ),
-        licence=source.licence,
-        notes=f"{what} " + ", ".join(f"`{member.card.name}` ({member.sha256[:12]})" for member in members) + ".",
-        created=max(member.card.created for member in members),
+    training = TrainingRecord(
+        patients=tuple(sorted(seen)),
+        held_out=tuple(sorted(held_out)),
+        data=source.training.data,
+        versions=source.training.versions,
     )
+    named = ", ".join(f"`{member.card.name}` ({member.sha256[:12]})" for member in members)
+    created = max(member.card.created for member in members)
+    changes = {"name": name, "training": training, "scores": {}, "notes": f"{what} {named}.", "created": created}
+    return source.model_copy(update=changes)

@@ -89,11 +89,7 @@ def standings(folder: Path, cards: Mapping[str, ModelCard]) -> dict[str, Standin
     best, fastest = max(one.dice for one in known.values()), min(one.milliseconds for one in known.values())
     found = {}
     for name, one in known.items():
-        marks = [
-            title
-            for title, has in (("most accurate", one.dice == best), ("fastest", one.milliseconds == fastest))
-            if has
-        ]
-        marks = marks if len(known) > 1 else []
-        found[name] = Standing(one.dice, one.milliseconds, scores.patients, scores.data, tuple(marks))
+        marks = ("most accurate",) * (one.dice == best) + ("fastest",) * (one.milliseconds == fastest)
+        alone = len(known) == 1
+        found[name] = Standing(one.dice, one.milliseconds, scores.patients, scores.data, () if alone else marks)
     return found

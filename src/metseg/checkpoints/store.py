@@ -266,13 +266,7 @@ def _model_files(folder: Path) -> list[Path]:
 
 
 def resolve(name_or_path: str | Path) -> Path:
-    """The file of a model, by the name :func:`list_models` gives it, or from its file or folder.
-
-    Raises
-    ------
-    CheckpointError
-        If there is no such model, or its file is of another kind.
-    """
+    """The file of a model, by the name :func:`list_models` gives it, or from its file or folder."""
     path = Path(name_or_path).expanduser()
     for inside in (path / FILE_NAME, path / ENSEMBLE_NAME):
         if inside.is_file():
