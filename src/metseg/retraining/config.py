@@ -74,13 +74,7 @@ class RetrainingConfig(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def folders(self) -> tuple[DataFolder, ...]:
-        """``data`` with what is said of it.
-
-        Raises
-        ------
-        DataError
-            If the rules cannot be read.
-        """
+        """``data`` with rules, labels and sequences."""
         rules = None if self.rules is None else read_rules(self.rules)
         return tuple(DataFolder(folder, rules, self.sequences).with_labels(self.labels) for folder in self.data)
 
@@ -161,8 +155,4 @@ def child_training(config: RetrainingConfig, parent: Checkpoint) -> TrainingConf
         "seed": config.seed,
         "data_source": source if _CORRECTED in source else "; ".join(filter(None, (source, _CORRECTED))),
     }
-    return TrainingConfig.model_validate(recipe.model_dump() | {key: _plain(value) for key, value in changes.items()})
-
-
-def _plain(value: object) -> object:
-    return value.model_dump() if isinstance(value, BaseModel) else value
+    return TrainingConfig.model_validate(recipe.model_copy(update=changes).model_dump())

@@ -15,7 +15,7 @@ from metseg.checkpoints import load_checkpoint
 from metseg.curation import DefaultModel, Project, PromotionResult, promote_model
 from metseg.errors import DataError, UnreadableFileError
 from metseg.lesions import PostprocessingConfig
-from metseg.metrics import PairedTest, ScanScore, Score, compare_paired
+from metseg.metrics import PairedTest, Score, compare_paired
 from metseg.retraining.config import RetrainingConfig
 from metseg.study import write_text
 
@@ -50,19 +50,6 @@ class ComparedScan(BaseModel, frozen=True, extra="forbid"):
     lesions: int
     found: int
     false: int
-
-    @classmethod
-    def of(cls, score: ScanScore, patient: str, source: Source) -> ComparedScan:
-        """The row of a score."""
-        return cls(
-            name=score.name,
-            patient=patient,
-            source=source,
-            dice=score.dice,
-            lesions=len(score.lesions),
-            found=score.found,
-            false=len(score.false_positives),
-        )
 
 
 class ModelScores(BaseModel, frozen=True, extra="forbid"):
@@ -150,18 +137,15 @@ def decide(parent: ModelScores, child: ModelScores, config: RetrainingConfig) ->
     It is if its mean Dice over the held-out studies is at most ``tolerance`` lower than the parent's and it finds no
     fewer lesions. With fewer than ``least_patients`` patients nothing is decided.
     """
-    patients = len({row.patient for row in parent.rows})
+    patients, least = len({row.patient for row in parent.rows}), config.least_patients
     if not patients:
         return PromotionResult.UNDECIDED, "nobody is held out, so there is nobody on whom the two could be compared"
     numbers = (
         f"mean Dice {child.mean_dice:.4f}, the parent's {parent.mean_dice:.4f}; {child.found} of {child.lesions} "
-        f"lesions found, by the parent {parent.found}; {_patients(patients)} held out"
+        f"lesions found, by the parent {parent.found}; {patients} patient{'s' * (patients != 1)} held out"
     )
-    if patients < config.least_patients:
-        return (
-            PromotionResult.UNDECIDED,
-            f"too few patients to say anything, {config.least_patients} are needed: {numbers}",
-        )
+    if patients < least:
+        return PromotionResult.UNDECIDED, f"too few patients to say anything, {least} are needed: {numbers}"
     worse = []
     if child.mean_dice < parent.mean_dice - config.tolerance:
         worse.append("mean Dice is lower" + (f" by more than {config.tolerance:g}" if config.tolerance else ""))
@@ -243,12 +227,11 @@ def promote(project: Project, model: str | Path, *, force: bool = False) -> Defa
 
 def write_promotion_check(out: Path, promotion: PromotionCheck) -> None:
     """Write ``gate.md`` and then ``gate.json``, each in one step."""
-    for name, text in ((PAGE, promotion_markdown(promotion)), (FILE, promotion.model_dump_json(indent=2) + "\n")):
-        write_text(out / name, text)
+    write_text(out / PAGE, _markdown(promotion))
+    write_text(out / FILE, promotion.model_dump_json(indent=2) + "\n")
 
 
-def promotion_markdown(promotion: PromotionCheck) -> str:
-    """The page."""
+def _markdown(promotion: PromotionCheck) -> str:
     tolerance = f" by more than {promotion.tolerance:g}" if promotion.tolerance else ""
     sections = [
         f"# Promotion check: {promotion.result}",
@@ -294,7 +277,3 @@ def _table(title: str, model: ModelScores) -> list[str]:
 
 def _dice(value: float) -> str:
     return "–" if value != value else f"{value:.4f}"
-
-
-def _patients(number: int) -> str:
-    return f"{number} patient{'s' * (number != 1)}"

@@ -14,10 +14,9 @@ from metseg.checkpoints.store import FILE_NAME
 from metseg.curation import Project
 from metseg.curation.export import Layout, Manifest, exporting_project, read_manifest, verifying
 from metseg.curation.record import now, software
-from metseg.errors import CheckpointError, DataError
+from metseg.errors import DataError
 from metseg.events import Event, Finished, Notice, Progress, relay
 from metseg.metrics import Summary
-from metseg.networks import EnsembleSpec
 from metseg.retraining.config import FILE, RetrainingConfig, child_training, read_config, write_config
 from metseg.retraining.patients import Patients, assign_split
 from metseg.retraining.promotion import FILE as PROMOTION
@@ -32,7 +31,7 @@ from metseg.retraining.promotion import (
     write_promotion_check,
 )
 from metseg.study import DataFolder, write_errors
-from metseg.training import card_scores, evaluate, train, write_split
+from metseg.training import card_scores, evaluate, load_parent, train, write_split
 from metseg.training.dataset import masked_patients
 from metseg.training.fit import SPLIT
 
@@ -88,7 +87,7 @@ def retrain(
     DataError
         If no case is approved, nobody is left to train on, or ``config.out`` holds something else or is in use.
     """
-    parent = _single_network(config.parent)
+    parent, _ = load_parent(config.parent)
     with _alone(config.out):
         yield from _open(config, resume)
         if (config.out / PROMOTION).exists():
@@ -130,18 +129,6 @@ def _prepared(config: RetrainingConfig, parent: Checkpoint, device: str) -> Gene
     if not patients.replayed:
         yield Notice("nobody is shown again beside the new patients: what the parent knew may be forgotten")
     return _Task(config, parent, manifest, patients, device)
-
-
-def _single_network(name_or_path: str) -> Checkpoint:
-    """The parent."""
-    parent = load_checkpoint(name_or_path)
-    if isinstance(parent.card.network, EnsembleSpec):
-        members = ", ".join(member.architecture for member in parent.card.network.members)
-        raise CheckpointError(
-            f"{parent.card.name} averages several networks ({members}), and only a single one can be trained further; "
-            "choose one of them as the parent"
-        )
-    return parent
 
 
 def _open(config: RetrainingConfig, resume: bool) -> Generator[Notice, None, None]:
@@ -187,7 +174,7 @@ def _snapshot(config: RetrainingConfig) -> Generator[Progress | Notice, None, Ma
 
 def _train(task: _Task, resume: bool, command: str) -> Steps:
     config, out = task.config, task.config.out
-    if _is_trained(config):
+    if (out / FILE_NAME).exists() and read_card(out / FILE_NAME).training.epoch >= config.epochs:
         return
     split = task.patients.split
     yield Notice(
@@ -208,11 +195,6 @@ def _train(task: _Task, resume: bool, command: str) -> Steps:
             command=command,
         )
     )
-
-
-def _is_trained(config: RetrainingConfig) -> bool:
-    file = config.out / FILE_NAME
-    return file.exists() and read_card(file).training.epoch >= config.epochs
 
 
 def _check_promotion(task: _Task) -> Generator[Progress | Notice, None, PromotionCheck]:
@@ -287,7 +269,15 @@ def _measured(
     summary = evaluation.summaries["all sequences"]
     patients, corrected = task.patients.patients, task.patients.corrected
     rows = tuple(
-        ComparedScan.of(scan, patients[score.name], Source.PROJECT if score.name in corrected else Source.ORIGINAL)
+        ComparedScan(
+            name=scan.name,
+            patient=patients[score.name],
+            source=Source.PROJECT if score.name in corrected else Source.ORIGINAL,
+            dice=scan.dice,
+            lesions=len(scan.lesions),
+            found=scan.found,
+            false=len(scan.false_positives),
+        )
         for score in summary.scores
         for scan in score.scans
     )

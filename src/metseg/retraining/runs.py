@@ -9,6 +9,7 @@ from pathlib import Path
 
 from metseg.curation.names import safe_name
 from metseg.retraining.config import FILE, RetrainingConfig, read_config
+from metseg.retraining.promotion import FILE as PROMOTION
 from metseg.retraining.promotion import PromotionCheck, read_promotion_check
 from metseg.training.curves import read_log
 
@@ -51,17 +52,11 @@ def new_run_folder(project: Path, parent: str) -> Path:
 
 
 def newest_run(project: Path) -> RetrainingRun | None:
-    """The retraining of ``project`` that was begun last; ``None`` if there is none.
-
-    Raises
-    ------
-    UnreadableFileError
-        If its files are damaged.
-    """
+    """The retraining of ``project`` that was begun last; ``None`` if there is none."""
     files = sorted((project / RUNS).glob(f"*/{FILE}"), key=lambda file: file.stat().st_mtime)
-    for folder in reversed([file.parent for file in files]):
-        if (config := read_config(folder)) is not None:
-            here = config.model_copy(update={"out": folder, "project": project.resolve()})
-            promotion = read_promotion_check(folder) if (folder / "gate.json").exists() else None
-            return RetrainingRun(here, read_log(folder), promotion)
-    return None
+    folder = files[-1].parent if files else None
+    if folder is None or (config := read_config(folder)) is None:
+        return None
+    here = config.model_copy(update={"out": folder, "project": project.resolve()})
+    promotion = read_promotion_check(folder) if (folder / PROMOTION).exists() else None
+    return RetrainingRun(here, read_log(folder), promotion)
