@@ -32,11 +32,6 @@ def adding_from_pacs(
     series : collection of str, optional
         SeriesInstanceUIDs; unless given, those of MR.
 
-    Yields
-    ------
-    Progress, Finished
-        The last event carries :class:`~metseg.curation.adding.Added`.
-
     Raises
     ------
     DataError

@@ -46,7 +46,7 @@ class Pacs:
         If dicomweb-client is not installed.
     DataError
         If it is no such URL, a file of the certificate cannot be used, or the token would be sent readable over a
-        network.
+        network; from every method, if the service cannot be reached, refuses, or does not have what is asked for.
     """
 
     def __init__(self, url: str, credentials: Credentials | None = None) -> None:
@@ -76,13 +76,7 @@ class Pacs:
         self._client.set_http_retry_params(retry=False)
 
     def find_studies(self, query: StudyQuery) -> tuple[PacsStudy, ...]:
-        """Search for MR studies, the newest first; :data:`MOST_STUDIES` and one more at most.
-
-        Raises
-        ------
-        DataError
-            If the service cannot be reached, or refuses.
-        """
+        """Search for MR studies, the newest first; :data:`MOST_STUDIES` and one more at most."""
         with self._reported():
             found = self._client.search_for_studies(
                 limit=MOST_STUDIES + 1, fields=STUDY_FIELDS, search_filters=query.filters
@@ -91,13 +85,7 @@ class Pacs:
         return tuple(sorted(studies, key=lambda study: study.date, reverse=True)[: MOST_STUDIES + 1])
 
     def study(self, uid: str) -> PacsStudy:
-        """What is known of a study.
-
-        Raises
-        ------
-        DataError
-            If the service cannot be reached, refuses, or has no such study.
-        """
+        """What is known of a study."""
         with self._reported():
             found = self._client.search_for_studies(
                 limit=1, fields=STUDY_FIELDS, search_filters={"StudyInstanceUID": uid}
@@ -107,18 +95,7 @@ class Pacs:
         return PacsStudy.of(found[0])
 
     def series_of(self, study: str) -> tuple[PacsSeries, ...]:
-        """The series of a study, in the order of their numbers; no image is asked for.
-
-        Parameters
-        ----------
-        study : str
-            StudyInstanceUID.
-
-        Raises
-        ------
-        DataError
-            If the service cannot be reached, refuses, or has no such study.
-        """
+        """The series of the study with this StudyInstanceUID, in the order of their numbers; without any image."""
         with self._reported():
             found = [PacsSeries.of(one) for one in self._client.search_for_series(study, fields=SERIES_FIELDS)]
         if not found:
@@ -126,7 +103,7 @@ class Pacs:
         return tuple(sorted(found, key=lambda one: (one.number is None, one.number or 0)))
 
     def fetching(self, study: str, folder: Path, series: Collection[str] | None = None) -> Iterator[Event[int]]:
-        """Fetch series of a study into a new folder, each image a file under a name that says nothing.
+        """Fetch series of a study into a new folder, each image a file under a name that says nothing; counts images.
 
         The folder is whole or gone: it is removed if the work fails or is stopped.
 
@@ -139,16 +116,10 @@ class Pacs:
         series : collection of str, optional
             SeriesInstanceUIDs; unless given, those of MR.
 
-        Yields
-        ------
-        Progress, Finished
-            ``Progress`` counts images; the last event carries their number.
-
         Raises
         ------
         DataError
-            If the service cannot be reached, refuses, has no such series, breaks off, or sends fewer images than it
-            announced, or the folder cannot be written.
+            Also if it breaks off, or sends fewer images than it announced, or the folder cannot be written.
         """
         listed = self.series_of(study)
         wanted = [one for one in listed if (one.modality == "MR" if series is None else one.uid in series)]
@@ -188,13 +159,7 @@ class Pacs:
         return count
 
     def store(self, files: Iterable[Path]) -> None:
-        """Store DICOM files.
-
-        Raises
-        ------
-        DataError
-            If the service cannot be reached, or does not take them all.
-        """
+        """Store DICOM files."""
         import pydicom
 
         for path in files:

@@ -16,8 +16,6 @@ _MODALITIES, _SERIES_COUNT = "00080061", "00201206"
 _SERIES, _NUMBER, _MODALITY, _DESCRIPTION, _COUNT = "0020000E", "00200011", "00080060", "0008103E", "00201209"
 #: Attributes that services need not send unless they are asked for.
 STUDY_FIELDS, SERIES_FIELDS = (_STUDY_DESCRIPTION, _MODALITIES, _SERIES_COUNT), (_DESCRIPTION, _NUMBER, _COUNT)
-#: Objects that are drawn on the images of another series.
-OUTLINES = ("SEG", "RTSTRUCT")
 
 
 @dataclass(frozen=True, slots=True)

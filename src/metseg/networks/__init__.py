@@ -6,7 +6,7 @@ What describes a network is imported at once; what builds one brings torch, and 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from metseg.networks.spec import ARCHITECTURES, Architecture, EnsembleSpec, NetworkSpec
+from metseg.networks.spec import ARCHITECTURES, EnsembleSpec, NetworkSpec
 
 if TYPE_CHECKING:
     from metseg.networks.encoders import default_encoder_weights
@@ -24,7 +24,6 @@ _WITH_TORCH = {
 
 __all__ = [
     "ARCHITECTURES",
-    "Architecture",
     "Ensemble",
     "EnsembleSpec",
     "NetworkSpec",

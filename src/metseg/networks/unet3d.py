@@ -90,6 +90,4 @@ class Unet3d(nn.Module):
         return logits.reshape(*stacks.shape[:-3], *logits.shape[1:])
 
 
-def build(encoder: str, in_channels: int, classes: int) -> nn.Module:
-    """A :class:`Unet3d`."""
-    return Unet3d(encoder, in_channels, classes)
+build = Unet3d

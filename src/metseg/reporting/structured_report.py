@@ -25,13 +25,7 @@ _MEASURABLE, _SUM = ("RANOBM-SIZE", "Measurable by size (RANO-BM)"), ("RANOBM-SU
 def write_structured_report(
     path: str | Path, study: Study, lesions: Sequence[Lesion], segmentation: str | Path, about: Mapping[str, Any]
 ) -> None:
-    """Write a structured report of a study's lesions, see :func:`structured_report`.
-
-    Raises
-    ------
-    DataError
-        If the study is of no DICOM series, the segmentation has other lesions, or the file cannot be written.
-    """
+    """Write a structured report of a study's lesions, see :func:`structured_report`."""
     write_dataset(Path(path), structured_report(study, lesions, segmentation, about), about)
 
 
