@@ -150,7 +150,7 @@ def test_training_sees_what_the_segmenter_sees(patient: Study) -> None:
     grid = locate_brain(patient, CONFIG)
     assert prepared is not None
     assert grid is not None
-    assert prepared.views.shape == (64, 1, 1, 128, 128)
+    assert prepared.channels.shape == (64, 1, 1, 128, 128)
     assert prepared.masked == tuple(range(64))
     np.testing.assert_array_equal(prepared.masks, grid.forward_mask(patient.mask))
     back = grid.backward(prepared.masks.astype(np.float32)) >= 0.5

@@ -33,7 +33,7 @@ def test_a_study_is_found_again(study: Study, tmp_path: Path) -> None:
     for config in (CONFIG, around):  # what is seen beside a slice is put together later
         kept = PreparedCache(cache.folder).read(study, config, "somebody else")
         assert kept is not None
-        np.testing.assert_array_equal(kept.views, made.views)
+        np.testing.assert_array_equal(kept.channels, made.channels)
         np.testing.assert_array_equal(kept.masks, made.masks)
         assert (kept.masked, kept.patient) == (made.masked, "somebody else")
         assert kept.image(0).shape[0] == 2 * config.neighbours + 1

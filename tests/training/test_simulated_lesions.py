@@ -53,7 +53,7 @@ def test_a_copy_shows_only_slices_that_hold_an_inserted_lesion_and_whose_mask_is
     assert 0 < len(copy.masked) < len(head.masked)
     for z in copy.masked:
         np.testing.assert_array_equal(copy.masks[z], head.masks[z] | (labels[z] > 0))
-        assert (copy.views[z] != head.views[z]).any()
+        assert (copy.channels[z] != head.channels[z]).any()
     unknown = copy.masked[0]
     files = tuple(SliceFile(Path(f"{z}.tif"), None if z == unknown else Path(f"{z}_mask.tif")) for z in range(10))
     fewer = prepare_simulated(replace(study, slices=files), PLAIN, (5, 0))
@@ -70,7 +70,7 @@ def test_copies_are_as_many_as_asked_for_and_always_the_same(heads: Path) -> Non
     assert len(alone) == 3
     assert 6 < len(twice[0]) <= 9
     for one, again in zip(*twice, strict=True):
-        np.testing.assert_array_equal(one.views, again.views)
+        np.testing.assert_array_equal(one.channels, again.channels)
     half = drain_prepared(prepare_patients(patients, patients, PLAIN, simulated=0.5, seed=3))
     assert 3 <= len(half) <= 6
 
@@ -114,7 +114,7 @@ def test_a_model_that_calls_everything_lesion_finds_all_and_one_that_calls_nothi
     assert everything.lesions
     assert all(lesion.found for lesion in everything.lesions)
     assert not any(lesion.found for lesion in nothing.lesions)
-    assert everything.false_lesions == nothing.false_lesions == {"head0": 0, "head1": 0, "head2": 0}
+    assert everything.false_positives == nothing.false_positives == {"head0": 0, "head1": 0, "head2": 0}
     assert everything.seen == ("head1",)
     assert everything.classes()[-1].sensitivity == 1
     assert SimulationScore.model_validate_json(everything.model_dump_json()) == everything
@@ -133,7 +133,7 @@ def test_lesions_are_counted_by_diameter_and_folds_pooled(random: Checkpoint) ->
             simulation=MetastasisConfig(),
             seed=0,
             seen=(),
-            false_lesions={patient: len(outcomes)},
+            false_positives={patient: len(outcomes)},
             lesions=tuple(rows),
         )
 

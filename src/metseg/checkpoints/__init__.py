@@ -1,4 +1,4 @@
-"""Weights and the card that says what they are."""
+"""Weights and the card that describes them."""
 
 from metseg.checkpoints.card import CorrectedCases, InferenceConfig, ModelCard, TrainingRecord, card_markdown
 from metseg.checkpoints.choice import RECOMMENDED, card_of, choose_models, misfit, model_card

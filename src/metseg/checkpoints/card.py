@@ -19,15 +19,15 @@ class InferenceConfig(BaseModel, frozen=True, extra="forbid", serialize_by_alias
     Attributes
     ----------
     mirror : bool
-        Average with the answer for the slice mirrored left to right.
+        Average with the probabilities of the slice mirrored left to right.
     clahe_average : bool
-        Average the answers for the plain and for the equalised slice.
+        Average the probabilities of the windowed and of the equalised slice.
     refinement : GuidedFilter or None
         Let the probabilities follow the edges of FLAIR, or of the first sequence of a network without FLAIR.
     slice_propagation : SlicePropagation or None, stored as ``continuation``
         Continue lesions in the next slice where that looks like lesion too, after all else.
     temperature : float
-        Logits are divided by this, so that probabilities mean what they say (Guo et al. 2017, arXiv 1706.04599);
+        Logits are divided by this, so that probabilities are calibrated (Guo et al. 2017, arXiv 1706.04599);
         a mask at threshold 0.5 does not change.
     """
 
@@ -140,9 +140,9 @@ class ModelCard(BaseModel, frozen=True, extra="forbid"):
         return Clahe.of(self.preprocessing, averaged=self.inference.clahe_average)
 
     def with_clahe(self, choice: str | None = None, clip_limit: float | None = None) -> ModelCard:
-        """This card for equalised slices, for plain ones, or for the average of both.
+        """This card for equalised slices, for windowed ones, or for the average of both.
 
-        The one place that decides what the choice means; the card that comes back says exactly what is applied.
+        The one place that decides what the choice means; the card that comes back has exactly what is applied.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Which network is used for which sequences: the one place that every front end asks."""
+"""Which network is used for which sequences: the one place that decides it for every front end."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def choose_models(
 ) -> list[str]:
     """Names of the networks that outline a study.
 
-    ``auto`` takes ``metastases`` where the enhancing lesion is asked for, or post-contrast is there without FLAIR, and
-    ``best`` otherwise. Where both targets are asked for, each that the study has the sequence for is outlined.
+    ``auto`` takes ``metastases`` where the enhancing lesion is wanted, or post-contrast is there without FLAIR, and
+    ``best`` otherwise. Where both targets are wanted, each that the study has the sequence for is outlined.
 
     Parameters
     ----------
     model : str
-        ``auto``, or the name or path of a network, which then is the answer.
+        ``auto``, or the name or path of a network, which then is taken.
     targets : collection of Target
         What is to be outlined; the usual one for ``sequences`` if empty.
     installed : iterable of ModelInfo, optional
@@ -91,18 +91,18 @@ def card_of(name: str, installed: Iterable[ModelInfo]) -> ModelCard:
     return card
 
 
-def _shown(there: set[Sequence], asked: list[Target]) -> list[Target]:
+def _shown(there: set[Sequence], wanted: list[Target]) -> list[Target]:
     """What is outlined in a study with the sequences ``there``."""
-    possible = [target for target in asked if _SHOWN_ON[target] in there]
+    possible = [target for target in wanted if _SHOWN_ON[target] in there]
     if possible:
         return possible
-    if len(asked) == 1:
+    if len(wanted) == 1:
         if there.isdisjoint(_ANY):
-            (target,) = asked
+            (target,) = wanted
             raise DataError(
                 f"{target} is outlined on {_SHOWN_ON[target]}, which is not there; there is {_listed(sorted(there))}"
             )
-        return asked
+        return wanted
     alone = Sequence.POST in there and Sequence.FLAIR not in there
     return [Target.ENHANCING_LESION if alone else Target.FLAIR_ABNORMALITY]
 
@@ -120,9 +120,9 @@ def _usable(target: Target, found: ModelInfo | None) -> str:
 
 def _check_target(card: ModelCard, targets: Collection[Target]) -> None:
     if list(targets) != [card.target]:
-        asked = " and ".join(targets)
+        wanted = " and ".join(targets)
         raise CheckpointError(
-            f"{card.name} outlines the {card.target}, not {asked}; --model {DEFAULT_MODEL} chooses by target"
+            f"{card.name} outlines the {card.target}, not {wanted}; --model {DEFAULT_MODEL} chooses by target"
         )
 
 

@@ -38,7 +38,7 @@ _KEY = "metseg"
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A model that can be asked for by name.
+    """A model that has a name.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ class Checkpoint:
         return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
 
     def with_clahe(self, choice: str | None, clip_limit: float | None = None) -> Checkpoint:
-        """The same weights, shown what ``choice`` says; see :meth:`ModelCard.with_clahe`."""
+        """The same weights, shown slices as ``choice`` is; see :meth:`ModelCard.with_clahe`."""
         return replace(self, card=self.card.with_clahe(choice, clip_limit))
 
     def network(self) -> Network:
@@ -229,7 +229,7 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
 
 
 def list_models() -> list[ModelInfo]:
-    """Every model that can be asked for by name, in name order; damaged ones say what is wrong with them.
+    """Every model that has a name, in name order; damaged ones with what is wrong with them.
 
     Folders are searched in this order, and the first of a name wins: those in the environment variable
     ``METSEG_WEIGHTS``, the installed package's ``weights``, the repository's ``weights``.

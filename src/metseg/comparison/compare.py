@@ -46,7 +46,7 @@ def compare(
         Just these, also such that a model was trained on: the report marks them. Unless given, all patients under
         ``data`` that no model was trained on; of a cross-validated model, that some fold was not.
     clahe : str, optional
-        Which slices all models are shown, a :class:`~metseg.preprocessing.Clahe`; what each card says unless given.
+        Which slices all models are shown, a :class:`~metseg.preprocessing.Clahe`; as each card unless given.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What is compared: models, and which of their weights may speak about which patient."""
+"""What is compared: models, and which of their weights may score which patient."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Contender:
     Attributes
     ----------
     cards : tuple of ModelCard
-        Of each of its models, as they are measured; they say who was trained on.
+        Of each of its models, as they are measured; they name who was trained on.
     parameters : int
         Trainable numbers of one of its networks.
     """

@@ -27,7 +27,7 @@ def write_report(out: Path, comparison: Comparison, pictures: Sequence[Sequence[
 
 
 def _html(comparison: Comparison, pictures: Sequence[Sequence[Picture]]) -> str:
-    """One page with everything in it: it asks the network and the disk for nothing."""
+    """One page with everything in it: it loads nothing from the network or the disk."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

@@ -16,7 +16,7 @@ class PatientResult(BaseModel, frozen=True):
     Attributes
     ----------
     trained_on : bool
-        Whether the model that segmented this patient was trained on it, so that its scores say nothing.
+        Whether the model that segmented this patient was trained on it, so that its scores are no evidence.
     hd95, surface_dice : float
         See :class:`metseg.comparison.surfaces.SurfaceAgreement`; means over the scans.
     slices : int
@@ -112,7 +112,7 @@ class Verdict(BaseModel, frozen=True):
 
     @property
     def sentence(self) -> str:
-        """The finding in words; the word "better" is only used where interval and test both allow it."""
+        """The finding as a sentence; "better" is only used where interval and test both allow it."""
         test = self.test
         if not test.interval.known:
             return f"{self.first} has the highest mean Dice; {_count(test.patients)} cannot tell models apart."

@@ -1,4 +1,4 @@
-"""The tables of a report, as words; the page and the Markdown file show the same ones."""
+"""The tables of a report, as text; the page and the Markdown file show the same ones."""
 
 from __future__ import annotations
 

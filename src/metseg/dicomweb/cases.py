@@ -35,7 +35,7 @@ def adding_from_pacs(
     Raises
     ------
     DataError
-        If the PACS says no, the study's series are there already, or the project cannot be made.
+        If the PACS refuses, the study's series are there already, or the project cannot be made.
     """
     folder = Path(project)
     about = pacs.study(study)

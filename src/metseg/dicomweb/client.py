@@ -46,7 +46,7 @@ class Pacs:
         If dicomweb-client is not installed.
     DataError
         If it is no such URL, a file of the certificate cannot be used, or the token would be sent readable over a
-        network; from every method, if the service cannot be reached, refuses, or does not have what is asked for.
+        network; from every method, if the service cannot be reached, refuses, or does not have it.
     """
 
     def __init__(self, url: str, credentials: Credentials | None = None) -> None:
@@ -61,10 +61,10 @@ class Pacs:
         given = known_credentials(url) if credentials is None else credentials
         if given.authorization and is_readable_on_the_way(url):
             raise DataError(f"{url}: over http anybody could read {AUTHORIZATION} or password; use https")
-        logging.getLogger("retrying").addHandler(logging.NullHandler())  # it prints tracebacks of what is said here
+        logging.getLogger("retrying").addHandler(logging.NullHandler())  # it prints tracebacks of what is reported here
         session = requests.Session()
         for scheme in ("http://", "https://"):
-            session.mount(scheme, _plain_wildcards())
+            session.mount(scheme, _unescaped_wildcards())
         session.trust_env = False  # neither proxies nor passwords of other programs
         session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
         if given.certificate:
@@ -103,7 +103,7 @@ class Pacs:
         return tuple(sorted(found, key=lambda one: (one.number is None, one.number or 0)))
 
     def fetching(self, study: str, folder: Path, series: Collection[str] | None = None) -> Iterator[Event[int]]:
-        """Fetch series of a study into a new folder, each image a file under a name that says nothing; counts images.
+        """Fetch series of a study into a new folder, each image a file under a number; counts images.
 
         The folder is whole or gone: it is removed if the work fails or is stopped.
 
@@ -171,7 +171,7 @@ class Pacs:
 
     @contextmanager
     def _reported(self, when: str = "") -> Iterator[None]:
-        """Turn what the library raises into what a user can act on; ``when`` ends what is said of a broken line."""
+        """Turn what the library raises into what a user can act on; ``when`` ends the message on a broken line."""
         import requests
         from requests.exceptions import ConnectionError as Unreachable
 
@@ -187,8 +187,8 @@ class Pacs:
         except requests.exceptions.InvalidJSONError as error:
             raise DataError(f"{self.url}: answers, but not as DICOMweb does; is that its whole address?") from error
         except (Unreachable, requests.exceptions.Timeout) as error:
-            if self.url.startswith("https") and any(said in str(error) for said in ("required", "without response")):
-                raise DataError(f"{self.url}: {_REFUSED_CERTIFICATE}{when}") from error  # said after the handshake
+            if self.url.startswith("https") and any(part in str(error) for part in ("required", "without response")):
+                raise DataError(f"{self.url}: {_REFUSED_CERTIFICATE}{when}") from error  # comes after the handshake
             raise DataError(f"{self.url}: cannot be reached ({type(error).__name__}){when}") from error
         except requests.exceptions.RequestException as error:
             raise DataError(f"{self.url}: broke off ({type(error).__name__}){when}") from error
@@ -196,7 +196,7 @@ class Pacs:
             raise DataError(f"{self.url}: sent something that cannot be read ({error}){when}") from error
 
 
-def _plain_wildcards() -> BaseAdapter:
+def _unescaped_wildcards() -> BaseAdapter:
     """Sends ``*`` as it is: Orthanc takes the ``%2A`` of dicomweb-client for these three characters."""
     from requests.adapters import HTTPAdapter
 
@@ -213,7 +213,7 @@ def _after(count: int, announced: int) -> str:
 
 
 def _check_certificate(given: Credentials) -> None:
-    """Refuse files that OpenSSL would stop at, or ask for a password of in a terminal that nobody sees."""
+    """Refuse files that OpenSSL would stop at, or prompt for a password of in a terminal that nobody sees."""
     for path in filter(None, (given.certificate, given.key)):
         try:
             content = Path(path).read_bytes()
@@ -225,10 +225,10 @@ def _check_certificate(given: Credentials) -> None:
             raise DataError(f"{path}: is no PEM file of a certificate or key")
 
 
-def _about_certificates(said: str) -> str:
-    if "CERTIFICATE_VERIFY_FAILED" in said:
+def _about_certificates(message: str) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in message:
         return "its certificate is not trusted; if its authority is your hospital's, name that in REQUESTS_CA_BUNDLE"
-    if "alert" in said:
+    if "alert" in message:
         return _REFUSED_CERTIFICATE
     return f"the certificate was not accepted, ours or theirs ({CERTIFICATE})"
 

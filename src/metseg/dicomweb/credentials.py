@@ -18,7 +18,7 @@ _SERVICE = "napari-metseg DICOMweb"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a service asks for.
+    """Credentials for a service.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a search in a PACS asks for and finds (QIDO-RS, DICOM PS3.18, 10.6)."""
+"""Queries of a search in a PACS, and what it finds (QIDO-RS, DICOM PS3.18, 10.6)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metseg.study.formats.dicom_frames import described_sequence
 _PATIENT, _NAME, _STUDY, _DATE, _STUDY_DESCRIPTION = "00100020", "00100010", "0020000D", "00080020", "00081030"
 _MODALITIES, _SERIES_COUNT = "00080061", "00201206"
 _SERIES, _NUMBER, _MODALITY, _DESCRIPTION, _COUNT = "0020000E", "00200011", "00080060", "0008103E", "00201209"
-#: Attributes that services need not send unless they are asked for.
+#: Attributes that services need not send unless they are requested.
 STUDY_FIELDS, SERIES_FIELDS = (_STUDY_DESCRIPTION, _MODALITIES, _SERIES_COUNT), (_DESCRIPTION, _NUMBER, _COUNT)
 
 
@@ -39,18 +39,18 @@ class StudyQuery:
 
     @property
     def filters(self) -> dict[str, str]:
-        """As the service is asked; MR examinations alone."""
+        """As the service takes it; MR examinations alone."""
         dates = [f"{day:%Y%m%d}" if day else "" for day in (self.earliest, self.latest)]
-        asked = {
+        given = {
             "ModalitiesInStudy": "MR",
             "PatientID": self.patient.strip(),
             "StudyDate": "-".join(dates) if any(dates) else "",
             "StudyDescription": self._pattern,
         }
-        return {name: value for name, value in asked.items() if value}
+        return {name: value for name, value in given.items() if value}
 
     def allows(self, study: PacsStudy) -> bool:
-        """Whether a study fits: services may ignore what is asked of descriptions."""
+        """Whether a study fits: services may ignore a filter on descriptions."""
         return not self._pattern or fnmatchcase(study.description.lower(), self._pattern.lower())
 
     @property
@@ -73,7 +73,7 @@ class PacsStudy:
     description : str
     modalities : tuple of str
     series : int or None
-        How many it has, if that is said.
+        How many it has, if that is known.
     """
 
     uid: str
@@ -86,7 +86,7 @@ class PacsStudy:
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> PacsStudy:
-        """What a record of DICOM's JSON says."""
+        """From a record of DICOM's JSON."""
         return cls(
             text_of(record, _STUDY),
             text_of(record, _PATIENT),
@@ -120,7 +120,7 @@ class PacsSeries:
     modality, description : str
     number : int or None
     images : int
-        How many it has; 0 if that is not said.
+        How many it has; 0 if that is not known.
     """
 
     uid: str
@@ -131,7 +131,7 @@ class PacsSeries:
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> PacsSeries:
-        """What a record of DICOM's JSON says."""
+        """From a record of DICOM's JSON."""
         return cls(
             text_of(record, _SERIES),
             text_of(record, _MODALITY),

@@ -19,7 +19,7 @@ class DeviceMemoryError(MetsegError):
 
 
 class ConversionError(MetsegError):
-    """A network cannot be brought into another form, or does not answer there as the original does."""
+    """A network cannot be brought into another form, or gives other probabilities there."""
 
 
 class Backend(Protocol):

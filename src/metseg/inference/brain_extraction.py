@@ -42,11 +42,11 @@ _T1 = (Sequence.POST, Sequence.PRE)
 _SIDE = 256
 
 #: A brain that is less like the mean brain may be one that was looked for the wrong way round: of 85 heads laid
-#: right three are, of 11 laid wrong all (the most alike has 0.87).
-_ALIKE = 0.9
+#: right three are, of 11 laid wrong all (the likest has 0.87).
+_MIN_LIKENESS = 0.9
 
 #: A head is turned round only if that makes its brain so much more like the mean brain.
-_USUALLY = 0.03
+_FLIP_MARGIN = 0.03
 
 
 def find_brain(
@@ -123,13 +123,13 @@ def extract_brain(volume: npt.NDArray[np.generic], device: str = "cpu") -> tuple
         Axes along which it is turned round, see :func:`metseg.preprocessing.likely_flips`.
     """
     brain = _turned(_deepbet(_turned(volume, USUAL_FLIPS), device), USUAL_FLIPS)
-    alike = likeness(brain)
-    if likely_flips(brain) == USUAL_FLIPS and alike[USUAL_FLIPS] >= _ALIKE:
+    likenesses = likeness(brain)
+    if likely_flips(brain) == USUAL_FLIPS and likenesses[USUAL_FLIPS] >= _MIN_LIKENESS:
         return brain, USUAL_FLIPS
     found = {USUAL_FLIPS: brain}
-    for flips in alike.keys() - {USUAL_FLIPS}:
+    for flips in likenesses.keys() - {USUAL_FLIPS}:
         found[flips] = _turned(_deepbet(_turned(volume, flips), device), flips)
-    best = max(found, key=lambda flips: likeness(found[flips])[flips] + _USUALLY * (flips == USUAL_FLIPS))
+    best = max(found, key=lambda flips: likeness(found[flips])[flips] + _FLIP_MARGIN * (flips == USUAL_FLIPS))
     return found[best], best
 
 
@@ -138,7 +138,7 @@ def _turned(volume: npt.NDArray[Scalar], flips: Flips) -> npt.NDArray[Scalar]:
 
 
 def _deepbet(volume: npt.NDArray[np.generic], device: str) -> Mask:
-    """Ask deepbet; ``volume`` has its feet first and its back in row 0."""
+    """Extract with deepbet; ``volume`` has its feet first and its back in row 0."""
     cube = _stretched(np.ascontiguousarray(volume.transpose(2, 1, 0), np.float32), max(len(volume), _SIDE))
     try:
         inside = _probability(cube, device)

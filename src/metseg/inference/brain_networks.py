@@ -43,8 +43,8 @@ def brain_probability(volume: Volume) -> Volume:
     """
     small = resized(volume, (_FINDER_SIDE,) * 3)
     low, high = np.quantile(small, _QUANTILES).astype(np.float32)
-    box = _box(_ask(_FINDER, _normalised(small, low, high)) > 0.5, volume.shape)
-    inside = _ask(_MASKER, _normalised(resized(volume[box], (_MASKER_SIDE,) * 3), low, high))
+    box = _box(_predict(_FINDER, _normalised(small, low, high)) > 0.5, volume.shape)
+    inside = _predict(_MASKER, _normalised(resized(volume[box], (_MASKER_SIDE,) * 3), low, high))
     found = np.zeros(volume.shape, np.float32)
     found[box] = resized(inside, found[box].shape)
     return found
@@ -84,10 +84,10 @@ def _box(brain: npt.NDArray[np.bool_], shape: tuple[int, ...]) -> Box:
     return sides[0], sides[1], sides[2]
 
 
-def _ask(network: str, volume: Volume) -> Volume:
-    """The second of a network's two answers: brain."""
-    answer: Volume = _compiled(network)(volume[None, None])[0][0, 1]
-    return answer
+def _predict(network: str, volume: Volume) -> Volume:
+    """The second of a network's two classes: brain."""
+    inside: Volume = _compiled(network)(volume[None, None])[0][0, 1]
+    return inside
 
 
 @cache

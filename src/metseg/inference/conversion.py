@@ -34,7 +34,7 @@ WORST_CHANGE: Final = 0.01
 #: Largest mean difference of probabilities on a head.
 PROBABILITY_CHANGE: Final = 0.001
 
-#: Heads that both forms are asked about, by seed, their slices and the side of these in pixels.
+#: Heads on which both forms are compared, by seed, their slices and the side of these in pixels.
 HEADS: Final = (0, 1, 2)
 _SLICES, _SIDE = 8, 128
 
@@ -49,8 +49,8 @@ class ProbabilityGraph(nn.Module):
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Probability and disagreement, (n, height, width), of ``images``, (n, c, height, width)."""
         if isinstance(self.network, Ensemble):
-            answers = self.network.answers(images)
-            return answers.mean(dim=0).amax(dim=1), (answers.amax(dim=0) - answers.amin(dim=0)).amax(dim=1)
+            members = self.network.member_probabilities(images)
+            return members.mean(dim=0).amax(dim=1), (members.amax(dim=0) - members.amin(dim=0)).amax(dim=1)
         planes = self.network(images).float().sigmoid().amax(dim=1)
         return planes, torch.zeros_like(planes)
 
@@ -98,7 +98,7 @@ def converting(
 
 @dataclass(frozen=True, eq=False)
 class ReferenceHead:
-    """What PyTorch says of a synthetic head.
+    """PyTorch's probabilities of a synthetic head.
 
     Attributes
     ----------
@@ -114,15 +114,15 @@ class ReferenceHead:
 
 
 def reference_heads(checkpoint: Checkpoint) -> Iterator[ReferenceHead]:
-    """PyTorch's answers for the heads that :func:`disagreement_with` compares with, one after the other."""
+    """PyTorch's probabilities of the heads that :func:`disagreement_with` compares with, one after the other."""
     preprocessing = checkpoint.card.preprocessing
     precise = usual = TorchBackend(checkpoint, "cpu", full_precision=True)
     if autocast_dtype("cpu") is not None:
         usual = TorchBackend(checkpoint, "cpu")
     for seed in HEADS:
         images = head_images(preprocessing, seed, range(_SLICES))
-        answer = precise.probabilities(images)
-        yield ReferenceHead(images, answer, answer if usual is precise else usual.probabilities(images))
+        exact = precise.probabilities(images)
+        yield ReferenceHead(images, exact, exact if usual is precise else usual.probabilities(images))
 
 
 def disagreement_with(heads: list[ReferenceHead], threshold: float, run: RunNetwork) -> str:

@@ -42,7 +42,7 @@ class PrecisionChoice(BaseModel, frozen=True, extra="forbid"):
     Attributes
     ----------
     precision : str
-        ``bf16`` or ``f32``; empty if neither answers as the original does.
+        ``bf16`` or ``f32``; empty if neither gives the probabilities of the original.
     reason : str
         Why no faster one is; empty if it is the fastest of this processor.
     """

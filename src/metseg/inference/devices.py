@@ -20,7 +20,7 @@ def available_devices() -> list[str]:
     """Devices a network can run on here, the fastest first: ``cuda``, ``cuda:1``, …, ``mps``, ``cpu``."""
     has_driver = any(Path("/dev", driver).exists() for driver in _DRIVERS)
     if not has_driver and sys.platform == "linux" and "torch" not in sys.modules:
-        return ["cpu"]  # it is not worth a second to import torch and ask
+        return ["cpu"]  # importing torch for this takes a second
     import torch
 
     cuda = ["cuda" if index == 0 else f"cuda:{index}" for index in range(torch.cuda.device_count())]
@@ -73,7 +73,7 @@ def has_fast_bf16(features: Collection[str]) -> bool:
 
 
 def processor_features() -> frozenset[str]:
-    """The instructions that Linux says the CPU has, without importing torch; empty on other systems."""
+    """The CPU's instructions as Linux lists them, without importing torch; empty on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -75,7 +75,7 @@ def exporting(checkpoint: Checkpoint, form: Form, folder: Path) -> Iterator[Even
     DataError
         If ``folder`` is not empty.
     ConversionError
-        If the network has no such form, or does not answer in it as the original does.
+        If the network has no such form, or gives other probabilities in it.
     MetsegError
         If what will run it is not installed: it is needed for the check.
     """
@@ -185,7 +185,7 @@ def export_readme(card: ModelCard, description: dict[str, Any]) -> str:
 
 
 def _before(card: ModelCard) -> list[str]:
-    """Steps from a volume to the network's answer."""
+    """Steps from a volume to the network's probabilities."""
     config = card.preprocessing
     steps = ["Axial slices, feet first, as radiologists see them: the patient's left on the right, the front on top."]
     if (brain := config.brain) is not None:
@@ -235,7 +235,7 @@ def _window(config: PreprocessingConfig) -> str:
 
 
 def _after(card: ModelCard) -> list[str]:
-    """Steps from the network's answer to a mask."""
+    """Steps from the network's probabilities to a mask."""
     inference, mask = card.inference, card.postprocessing
     steps = [
         "Outputs, float32 (slices, height, width): `probabilities` of lesion; `disagreement` of an ensemble's members."

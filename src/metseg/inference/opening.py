@@ -38,7 +38,7 @@ def open_segmenter(
     device, batch_size, backend
         See :class:`Segmenter`; a server decides itself, and a device must not be named for it.
     clahe : {"on", "off", "average"}, optional
-        See :meth:`metseg.checkpoints.Checkpoint.with_clahe`; what the card says unless given.
+        See :meth:`metseg.checkpoints.Checkpoint.with_clahe`; as its card unless given.
     server : str or Address, optional
         The metseg server that runs the network, see :class:`RemoteSegmenter`; this computer unless given.
 

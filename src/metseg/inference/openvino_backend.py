@@ -43,7 +43,7 @@ class OpenVinoBackend(ConvertedBackend):
     @staticmethod
     @cache
     def precisions(device: str) -> tuple[str, ...]:
-        """See :meth:`ConvertedBackend.precisions`; asked once, for it starts the whole plugin."""
+        """See :meth:`ConvertedBackend.precisions`; found once, for it starts the whole plugin."""
         has_bf16 = "BF16" in load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         features = processor_features()
         return ("bf16", "f32") if has_bf16 and (not features or has_fast_bf16(features)) else ("f32",)
@@ -62,8 +62,8 @@ class OpenVinoBackend(ConvertedBackend):
         compiled = compile_network(path, precision)
 
         def run(images: Planes) -> tuple[Planes, Planes]:
-            answers = compiled(images)
-            return np.asarray(answers[0], np.float32), np.asarray(answers[1], np.float32)
+            outputs = compiled(images)
+            return np.asarray(outputs[0], np.float32), np.asarray(outputs[1], np.float32)
 
         return run
 
@@ -82,7 +82,7 @@ def load_openvino() -> ModuleType:
 
 
 def compile_network(path: Path, precision: str) -> Any:
-    """An ``openvino.CompiledModel`` of a file, for as many threads as :data:`THREADS` says."""
+    """An ``openvino.CompiledModel`` of a file, with the threads of :data:`THREADS`."""
     settings = {
         "INFERENCE_NUM_THREADS": THREADS.count,
         "INFERENCE_PRECISION_HINT": precision,

@@ -1,4 +1,4 @@
-"""``Segmentation``: a network's answer, with what it was made with."""
+"""``Segmentation``: probabilities and mask of a study, with what they were made with."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """A network's answer, with all that is needed to make it again.
+    """Probabilities and mask of a study, with all that is needed to make them again.
 
     Attributes
     ----------
@@ -55,15 +55,15 @@ class Segmentation:
         What ran the network: its name, version and precision.
     disagreement : ndarray of float32, shape (z, y, x), or None
         Of an ensemble: how far its members' own probabilities are apart, the largest less the smallest, before
-        refinement and calibration. ``None`` of a single network, or from a backend that cannot say.
+        refinement and calibration. ``None`` of a single network, or of a server's network.
     brain : BrainGrid or None
-        Where the brain was found, if ``preprocessing`` asks for it; nothing outside is lesion.
+        Where the brain was found, if ``preprocessing`` has one; nothing outside is lesion.
     clahe_average : bool
-        The probabilities are the mean of those of plain slices and of those that ``preprocessing`` equalised.
+        The probabilities are the mean of those of windowed slices and of those that ``preprocessing`` equalised.
     surrounding : ndarray of uint8, shape (z, y, x), or None
         Of the enhancing lesion: 1 inside the FLAIR abnormality, where that was outlined, too.
     served : mapping of str to JSON values
-        What the provenance says of the server that made the probabilities; ``brain`` is ``None`` then.
+        The provenance's part on the server that made the probabilities; ``brain`` is ``None`` then.
     """
 
     study: Study

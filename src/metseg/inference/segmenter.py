@@ -80,7 +80,7 @@ class Segmenter(StudySegmenter):
     """Segments studies with one model.
 
     When a batch does not fit the device's memory the batch is halved, for good; when a single slice does not
-    fit, the network moves to the CPU. Both are said in a :class:`Notice`. Not safe for use by several threads.
+    fit, the network moves to the CPU. A :class:`Notice` reports either. Not safe for use by several threads.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ class Segmenter(StudySegmenter):
         Parameters
         ----------
         study : Study
-            Any sequences; missing ones are replaced as in :meth:`Study.select`, and a notice says so, or a warning
+            Any sequences; missing ones are replaced as in :meth:`Study.select`, with a notice, or a warning
             where the network was never trained for that. A single channel of unknown sequence is the one that a
             network for one sequence looks at.
         postprocessing, preprocessing : optional
@@ -157,10 +157,10 @@ class Segmenter(StudySegmenter):
         selected = study.select(wanted)
         voxels = selected if brain is None else brain.forward(selected)
         preprocessor = Preprocessor(preprocessing, voxels)
-        views = [preprocessor]
+        preprocessors = [preprocessor]
         if card.inference.clahe_average:
-            views.append(Preprocessor(preprocessing.with_clahe(False), voxels))
-        answers: list[Planes] = []
+            preprocessors.append(Preprocessor(preprocessing.with_clahe(False), voxels))
+        parts: list[Planes] = []
         differences: list[Planes] = []
         total = voxels.shape[1]
         done = 0
@@ -169,16 +169,16 @@ class Segmenter(StudySegmenter):
         while done < total:
             z = range(done, min(done + self.batch_size, total))
             try:
-                planes, apart = self._probabilities(views, z, total)
+                planes, apart = self._probabilities(preprocessors, z, total)
             except DeviceMemoryError as error:
                 yield self._retreat(error)
                 continue
-            answers.append(planes)
+            parts.append(planes)
             if apart is not None:
                 differences.append(apart)
             done = z.stop
             yield Progress(done, total, study.name)
-        planes = np.concatenate(answers)
+        planes = np.concatenate(parts)
         if card.inference.slice_propagation is not None:
             planes = propagate_slices(planes, preprocessor.windowed, card.inference.slice_propagation)
         probabilities = _restored(planes, preprocessor, brain)
@@ -200,36 +200,36 @@ class Segmenter(StudySegmenter):
             )
         )
 
-    def _probabilities(self, views: list[Preprocessor], z: range, depth: int) -> tuple[Planes, Planes | None]:
-        """What the network says of slices ``z``: averaged over ``views`` and mirror images, refined, calibrated.
+    def _probabilities(self, preprocessors: list[Preprocessor], z: range, depth: int) -> tuple[Planes, Planes | None]:
+        """Probabilities on slices ``z``: averaged over ``preprocessors`` and mirror images, refined, calibrated.
 
         And, of an ensemble, how far its members are apart.
         """
         inference = self.checkpoint.card.inference
         margin = self.checkpoint.card.network.margin
         first, last = max(z.start - margin, 0), min(z.stop + margin, depth)
-        asked: list[list[Planes]] = []
-        for view in views:
-            images = view.images(range(first, last))
-            asked.append(self._ask(images))
+        predictions: list[list[Planes]] = []
+        for preprocessor in preprocessors:
+            images = preprocessor.images(range(first, last))
+            predictions.append(self._predict(images))
             if inference.mirror:
-                asked.append([one[..., ::-1] for one in self._ask(images[..., ::-1].copy())])
-        answers = [np.float32(1 / len(asked)) * sum(same[1:], same[0]) for same in zip(*asked, strict=True)]
-        planes, *apart = (one[z.start - first : z.stop - first] for one in answers)
+                predictions.append([one[..., ::-1] for one in self._predict(images[..., ::-1].copy())])
+        means = [np.float32(1 / len(predictions)) * sum(same[1:], same[0]) for same in zip(*predictions, strict=True)]
+        planes, *apart = (one[z.start - first : z.stop - first] for one in means)
         if inference.refinement is not None:
-            planes = guided_filter(planes, views[0].guide(z), inference.refinement)
+            planes = guided_filter(planes, preprocessors[0].guide(z), inference.refinement)
         if inference.temperature != 1:
             planes = expit(logit(np.clip(planes, _LEAST, 1 - _LEAST)) / inference.temperature)
         return np.asarray(planes, np.float32), apart[0] if apart else None
 
-    def _ask(self, images: Planes) -> list[Planes]:
+    def _predict(self, images: Planes) -> list[Planes]:
         """Probabilities, float32 (n, height, width); after them the disagreement of an ensemble."""
         if isinstance(self.checkpoint.card.network, EnsembleSpec):
             return list(self._ready().with_disagreement(images))
         return [self._ready().probabilities(images)]
 
     def _prepare(self, total: int) -> Iterator[Progress | Notice]:
-        """Open the network, and say what takes long or turned out otherwise."""
+        """Open the network, and report what takes long or turned out otherwise."""
         if self._backend is None:
             if what := preparation(self._open, self.checkpoint, self._device):
                 yield Progress(0, total, what)

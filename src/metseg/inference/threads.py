@@ -24,18 +24,18 @@ class ThreadCount:
         self._most = max(self._most, usual_threads())
         self._wanted = free_cores(_load() - self._own_load(), os.cpu_count() or 1, self._most)
         if "torch" in sys.modules:
-            self.tell_torch()
+            self.set_torch_threads()
         return self._wanted
 
-    def tell_torch(self) -> None:
-        """Let torch use so many threads, in the thread that runs its networks."""
+    def set_torch_threads(self) -> None:
+        """Set the number of threads that torch uses, in the thread that runs its networks."""
         import torch
 
         if self.count != torch.get_num_threads():
             torch.set_num_threads(self.count)
 
     def _own_load(self) -> float:
-        """Cores that this process itself has used on average since it was asked last."""
+        """Cores that this process itself has used on average since the last call."""
         now = time.monotonic(), time.process_time()
         (wall, own), self._seen = self._seen, now
         return 0.0 if not wall or now[0] <= wall else (now[1] - own) / (now[0] - wall)
@@ -47,9 +47,9 @@ def usual_threads() -> int:
         import torch
 
         return torch.get_num_threads()
-    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    if told.isdecimal() and int(told):
-        return int(told)
+    stated = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    if stated.isdecimal() and int(stated):
+        return int(stated)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -59,7 +59,7 @@ def free_cores(others: float, cores: int, most: int) -> int:
 
 
 def _load() -> float:
-    """Programs that ran or waited for a core in the last minute, on average; 0 where the system does not say."""
+    """Programs that ran or waited for a core in the last minute, on average; 0 where the system has no such number."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 

@@ -38,7 +38,7 @@ class TorchBackend:
         self.device = device
         self.remark = ""
         if device == "cpu":
-            THREADS.tell_torch()
+            THREADS.set_torch_threads()
         self._dtype = None if full_precision else autocast_dtype(device)
         try:
             self._network: torch.nn.Module | None = (
@@ -83,7 +83,7 @@ def _run(network: torch.nn.Module, images: Planes, device: str, dtype: torch.dty
     batch = torch.from_numpy(images).to(device, memory_format=torch.channels_last)
     with torch.inference_mode(), torch.autocast(device.partition(":")[0], dtype, enabled=dtype is not None):
         if isinstance(network, Ensemble):
-            members = network.answers(batch)
+            members = network.member_probabilities(batch)
             probable, apart = mean_logit(members).sigmoid(), members.amax(dim=0) - members.amin(dim=0)
         else:
             probable = network(batch).float().sigmoid()

@@ -1,6 +1,6 @@
 """The networks, by name. Every one takes intensities in [0, 1] and returns logits on the same grid.
 
-What describes a network is imported at once; what builds one brings torch, and is imported when it is asked for.
+What describes a network is imported at once; what builds one brings torch, and is imported when it is used.
 """
 
 from importlib import import_module

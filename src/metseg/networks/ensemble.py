@@ -1,4 +1,4 @@
-"""Several networks that answer as one: the mean of their probabilities."""
+"""Several networks as one: the mean of their probabilities."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Ensemble(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits of ``images``, shapes as for :class:`SegmentationNetwork`."""
-        return mean_logit(self.answers(images))
+        return mean_logit(self.member_probabilities(images))
 
-    def answers(self, images: torch.Tensor) -> torch.Tensor:
+    def member_probabilities(self, images: torch.Tensor) -> torch.Tensor:
         """Probabilities of every member, float32 (member, …)."""
         return torch.stack([member(images).float().sigmoid() for member in self.members])
 
 
-def mean_logit(answers: torch.Tensor) -> torch.Tensor:
-    """What an ensemble says, as a logit, if its members say ``answers``, (member, …)."""
-    return torch.logit(answers.mean(dim=0), eps=_LEAST)
+def mean_logit(probabilities: torch.Tensor) -> torch.Tensor:
+    """Logit of the mean of the members' ``probabilities``, (member, …)."""
+    return torch.logit(probabilities.mean(dim=0), eps=_LEAST)
 
 
 def build_ensemble(spec: EnsembleSpec) -> Ensemble:

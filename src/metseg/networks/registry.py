@@ -63,14 +63,14 @@ def build_network(spec: NetworkSpec, *, encoder_weights: str = "none") -> Segmen
     """
     try:
         network = SegmentationNetwork(spec)
-    except (KeyError, RuntimeError) as error:  # SMP's and timm's words for an encoder that they do not have
+    except (KeyError, RuntimeError) as error:  # what SMP and timm raise for an encoder that they do not have
         raise CheckpointError(f"{spec.architecture} cannot be built on encoder {spec.encoder!r}: {error}") from error
     load_encoder_weights(network.encoder, spec.encoder, spec.in_channels, encoder_weights)
     return network
 
 
 def set_prior(network: SegmentationNetwork) -> None:
-    """Let an untrained network say that lesions are rare, by its last bias (Lin et al. 2017, arXiv 1708.02002, 4.1).
+    """Set the last bias of an untrained network so that lesions are rare (Lin et al. 2017, arXiv 1708.02002, 4.1).
 
     From 0 a network may learn to tell healthy tissue by its features and lesions by their absence; then no probability
     is above that of the bias, which hardly moves.

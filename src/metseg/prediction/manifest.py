@@ -24,7 +24,7 @@ class ManifestRow:
     output : Path
         Folder of its masks, relative to that of the run.
     sequences : tuple of Sequence or None
-        Which sequence each channel of the files is, for files that cannot say it themselves.
+        Which sequence each channel of the files is, for files that do not state it.
     """
 
     path: Path
@@ -33,7 +33,7 @@ class ManifestRow:
 
     @property
     def id(self) -> str:
-        """What tells it from other rows."""
+        """Identifies the row."""
         text = "\n".join([str(self.path), str(self.output), *(self.sequences or ())])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -72,13 +72,13 @@ def read_manifest(file: Path) -> list[ManifestRow]:
 
 
 def _row(file: Path, line: int, row: dict[str, str]) -> ManifestRow:
-    given, told = (row["path"] or "").strip(), (row.get("output") or "").strip()
+    given, named_output = (row["path"] or "").strip(), (row.get("output") or "").strip()
     if not given:
         raise DataError(f"{file}, line {line}: has no path")
     folder = file.resolve().parent
     path = folder / given
-    if told:
-        output = Path(told)
+    if named_output:
+        output = Path(named_output)
     elif path.is_relative_to(folder):
         inside = path.relative_to(folder)
         output = inside if path.is_dir() else inside.parent

@@ -125,7 +125,7 @@ class ManifestWorker:
         )
 
 
-#: Outlines rows in any order, and yields each when it is done; an error says that no row can be outlined.
+#: Outlines rows in any order, and yields each when it is done; an error means that no row can be outlined.
 Engine = Callable[[NetworkSettings, PredictionSettings, Path, list[ManifestRow]], Iterator[RowResult]]
 
 
@@ -208,6 +208,7 @@ def _settings_json(networks: NetworkSettings, settings: PredictionSettings) -> d
     fields: dict[str, Any] = {"metseg": __version__, **asdict(networks), **asdict(settings)}
     for left_out in ("device", "batch_size", "backend", "overwrite"):
         del fields[left_out]
+    fields["smallest"] = fields.pop("min_lesion_voxels")  # as runs have stored it
     fields["targets"] = [str(target) for target in settings.targets]
     if networks.model != DEFAULT_MODEL:
         with open_segmenter(networks.model, server=networks.server) as segmenter:

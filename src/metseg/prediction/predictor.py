@@ -35,7 +35,7 @@ class PredictionSettings:
     ----------
     targets : tuple of Target
         What to outline; empty for what the sequences show best.
-    threshold, smallest : float and int, optional
+    threshold, min_lesion_voxels : float and int, optional
         Probability from which on a voxel is lesion, and voxels below which a lesion is dropped; those of the network's
         card unless given.
     format : str, optional
@@ -48,7 +48,7 @@ class PredictionSettings:
 
     targets: tuple[Target, ...] = ()
     threshold: float | None = None
-    smallest: int | None = None
+    min_lesion_voxels: int | None = None
     format: str | None = None
     probabilities: bool = False
     report: bool = False
@@ -127,7 +127,7 @@ class StudyPredictor:
         return found
 
     def predict(self, files: StudyFiles, root: Path, output: Path) -> Iterator[Event[PredictedFiles]]:
-        """Read, outline and write what can be read of ``files``; the result says what became of the rest.
+        """Read, outline and write what can be read of ``files``; the result has what became of the rest.
 
         Parameters
         ----------
@@ -190,7 +190,9 @@ class StudyPredictor:
         outlined: list[Segmentation] = []
         for segmenter in chosen:
             usual = segmenter.card.postprocessing
-            postprocessing = usual.adjusted(threshold=self._settings.threshold, smallest=self._settings.smallest)
+            postprocessing = usual.adjusted(
+                threshold=self._settings.threshold, smallest=self._settings.min_lesion_voxels
+            )
             outlined.append((yield from relay(segmenter.stream(study, postprocessing))))
         for made in with_surroundings(outlined):
             result += self._write(study, root, output_of(made.target, self._settings.targets, output), made)
@@ -234,5 +236,5 @@ class StudyPredictor:
 
 
 def output_of(target: Target, targets: Collection[Target], output: Path) -> Path:
-    """Folder of a target's masks: where several are asked for, those of what enhances have one of their own."""
+    """Folder of a target's masks: where several are wanted, those of what enhances have one of their own."""
     return output / ENHANCING if len(targets) > 1 and target is Target.ENHANCING_LESION else output

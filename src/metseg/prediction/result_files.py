@@ -66,7 +66,7 @@ def planned(
     Parameters
     ----------
     source : Study or StudyFiles
-        Its ``slices`` say which file each slice came from; without them every slice is a file of its own.
+        Its ``slices`` name the file of each slice; without them every slice is a file of its own.
     root : Path
         Folder that the study's files lie in.
     out : Path
@@ -112,7 +112,7 @@ def write_slices(
     mask : bool
         Whether it is a mask of 0 and 1, which is written as 0 and 255 in TIFF.
     about : mapping of str to JSON values, optional
-        What the sidecar of each file says.
+        Content of each file's sidecar.
     overwrite : bool
         Replace what an earlier run wrote and nobody has edited since, see :func:`check_existing`.
     """

@@ -1,4 +1,4 @@
-"""What a retraining is asked to do, and the file in its folder that says so."""
+"""Settings of a retraining, and the file in its folder that keeps them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RetrainingConfig(BaseModel, frozen=True, extra="forbid"):
     data : tuple of Path
         Folders of patients with masks that are shown again, so that they are not forgotten.
     rules, labels, sequences : Path, tuple of int, tuple of Sequence, or None
-        What is said of the files in ``data``: a rules file, values of masks that are lesion, a name for each channel.
+        Of the files in ``data``: a rules file, values of masks that are lesion, a name for each channel.
     out : Path
         Where everything goes; new or empty.
     replay : float
@@ -80,7 +80,7 @@ class RetrainingConfig(BaseModel, frozen=True, extra="forbid"):
 
 
 def read_config(out: Path) -> RetrainingConfig | None:
-    """What the retraining in folder ``out`` was asked to do; ``None`` if there is none.
+    """Settings of the retraining in folder ``out``; ``None`` if there is none.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def read_config(out: Path) -> RetrainingConfig | None:
 
 
 def command_arguments(config: RetrainingConfig, *, resume: bool = False) -> list[str]:
-    """The arguments of ``metseg`` that do this retraining and tell every event as JSON."""
+    """The arguments of ``metseg`` that do this retraining and print every event as JSON."""
     options: dict[str, object] = {
         "--rules": config.rules,
         "--labels": ",".join(map(str, config.labels or ())),

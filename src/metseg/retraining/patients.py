@@ -43,7 +43,7 @@ def assign_split(
 
     A patient of the project is where the export put them, unless the parent was trained on them: such a patient is not
     evaluated on. A patient of the original data is in the evaluation set if the parent's card names them as held out.
-    The same patient in both is the project's. Studies are of one patient if ``pattern`` says so, or if they share an
+    The same patient in both is the project's. Studies are of one patient by ``pattern``, or if they share an
     image.
 
     Parameters

@@ -157,14 +157,14 @@ def decide(parent: ModelScores, child: ModelScores, config: RetrainingConfig) ->
 
 
 def remarks_on(parent: ModelScores, child: ModelScores) -> tuple[PairedTest, tuple[str, ...]]:
-    """The paired test, and what the means do not show: how sure they are, and which patients lost."""
+    """The paired test, and what the means do not show: their uncertainty, and which patients lost."""
     test = compare_paired([row.dice for row in child.rows], [row.dice for row in parent.rows])
     remarks = []
     if test.interval.known:
-        sure = "can be told apart" if test.tells_apart else "cannot be told apart"
+        verdict = "can be told apart" if test.tells_apart else "cannot be told apart"
         remarks.append(
             f"Dice differs by {test.difference:+.4f} on average (95 % interval {test.interval.low:+.4f} to "
-            f"{test.interval.high:+.4f}, Wilcoxon p {test.p_value:.2g}): the two {sure}"
+            f"{test.interval.high:+.4f}, Wilcoxon p {test.p_value:.2g}): the two {verdict}"
         )
     for source in Source:
         before, after = parent.mean_dice_on([source]), child.mean_dice_on([source])
@@ -176,12 +176,12 @@ def remarks_on(parent: ModelScores, child: ModelScores) -> tuple[PairedTest, tup
 
 
 def read_promotion_check(run: str | Path) -> PromotionCheck:
-    """What the promotion check said of the model in folder ``run``.
+    """The promotion check of the model in folder ``run``.
 
     Raises
     ------
     DataError
-        If it has not been asked yet.
+        If it has not been run yet.
     UnreadableFileError
         If its file is damaged or of a later version.
     """
@@ -195,7 +195,7 @@ def read_promotion_check(run: str | Path) -> PromotionCheck:
 
 
 def promote(project: Project, model: str | Path, *, force: bool = False) -> DefaultModel:
-    """Let the project ask a model first, if the promotion check beside it passed.
+    """Make a model the project's default, if the promotion check beside it passed.
 
     Parameters
     ----------
@@ -209,17 +209,17 @@ def promote(project: Project, model: str | Path, *, force: bool = False) -> Defa
     CheckpointError
         If there is no such model.
     DataError
-        If the promotion check did not pass, was asked about other weights, or the project cannot be written to.
+        If the promotion check did not pass, was made of other weights, or the project cannot be written to.
     """
     checkpoint = load_checkpoint(model)
     promotion, reason = PromotionResult.NONE, ""
     if (checkpoint.path.parent / FILE).exists():
-        said = read_promotion_check(checkpoint.path.parent)
-        if said.child.sha256 != checkpoint.sha256:
+        check = read_promotion_check(checkpoint.path.parent)
+        if check.child.sha256 != checkpoint.sha256:
             if not force:
                 raise DataError(f"{checkpoint.path}: not promoted, the promotion check beside it is of another file")
         else:
-            promotion, reason = said.result, said.reason
+            promotion, reason = check.result, check.reason
     return promote_model(
         project, checkpoint.path, name=checkpoint.card.name, promotion=promotion, reason=reason, force=force
     )

@@ -43,7 +43,7 @@ Steps = Generator[Progress | Notice, None, None]
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What is settled before the training begins."""
+    """What is decided before the training begins."""
 
     config: RetrainingConfig
     parent: Checkpoint
@@ -62,7 +62,7 @@ def retrain(
 ) -> Iterator[Event[PromotionCheck]]:
     """Train a network further on the approved cases of a project, and compare it with the one it came from.
 
-    ``config.out`` receives ``retraining.json`` (what was asked for), ``export/`` (the approved cases as they were,
+    ``config.out`` receives ``retraining.json`` (the settings), ``export/`` (the approved cases as they were,
     verified), what :func:`metseg.training.train` leaves, and last ``gate.md`` and ``gate.json``. The last epoch is
     kept, so the evaluation set chooses nothing.
 
@@ -113,7 +113,7 @@ def _alone(out: Path) -> Iterator[None]:
 
 
 def _prepared(config: RetrainingConfig, parent: Checkpoint, device: str) -> Generator[Progress | Notice, None, _Task]:
-    """Take the snapshot and settle who is trained on."""
+    """Take the snapshot and decide who is trained on."""
     manifest = yield from _snapshot(config)
     corrected = masked_patients(config.out / EXPORT)
     original = masked_patients(config.folders) if config.data else {}
@@ -143,8 +143,8 @@ def _open(config: RetrainingConfig, resume: bool) -> Generator[Notice, None, Non
         return
     if not resume:
         raise DataError(f"{config.out} already holds a retraining; continue it with --resume, or choose another --out")
-    now_asked, asked = (settings.model_dump(exclude={"project", "out"}) for settings in (config, before))
-    if differing := [key for key in now_asked if now_asked[key] != asked[key]]:
+    wanted, stored = (settings.model_dump(exclude={"project", "out"}) for settings in (config, before))
+    if differing := [key for key in wanted if wanted[key] != stored[key]]:
         raise DataError(
             f"{config.out / FILE} has other settings ({', '.join(differing)}); repeat the first command with --resume, "
             "or choose another --out"

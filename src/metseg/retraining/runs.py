@@ -27,7 +27,7 @@ class RetrainingRun:
     Attributes
     ----------
     config : RetrainingConfig
-        What it was asked to do, with the folders where they are now.
+        Its settings, with the folders where they are now.
     promotion : PromotionCheck or None
         What came of the comparison with its parent; ``None`` if it has not come to its end.
     """

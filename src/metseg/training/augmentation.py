@@ -1,4 +1,4 @@
-"""Random changes to a training slice, or alike to all slices of a stack."""
+"""Random changes to a training slice, or the same to all slices of a stack."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CLIP_LIMITS, _TILES = (1.0, 4.0), (2, 12)
 
 
 class Augmentation:
-    """Geometry and crop of image and mask alike, then intensities of the image.
+    """Geometry and crop of image and mask, then intensities of the image.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class Augmentation:
 
     def _intensity(self, planes: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
         config = self.config
-        gain, offset, gamma = self._per_view(planes.shape[-4], generator)
+        gain, offset, gamma = self._per_plane(planes.shape[-4], generator)
         planes = planes.clamp(min=0).pow_(torch.exp(gamma * config.gamma))
         planes.mul_(1 + gain * config.contrast).add_(offset * config.brightness)
         planes = self._blurred(self._biased(planes, generator), generator)
@@ -103,8 +103,8 @@ class Augmentation:
         deviation = float(torch.rand((), generator=generator) * 2 - 1) * self.config.blur
         return planes if deviation < 0.2 else _gaussian_blur(planes, deviation)
 
-    def _per_view(self, planes: int, generator: torch.Generator | None) -> torch.Tensor:
-        """Three numbers in [-1, 1] for every sequence: one set for the first view's planes, another for the second."""
+    def _per_plane(self, planes: int, generator: torch.Generator | None) -> torch.Tensor:
+        """Three numbers in [-1, 1] for every sequence: one set for windowed planes, another for the equalised one."""
         drawn = torch.rand(3, 2, self._sequences, 1, 1, generator=generator) * 2 - 1
         return torch.cat([drawn[:, :1].expand(-1, self._around, -1, -1, -1), drawn[:, 1:]], dim=1)[:, :planes]
 

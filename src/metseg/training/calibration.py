@@ -1,4 +1,4 @@
-"""One number that makes probabilities mean what they say: temperature scaling (Guo et al. 2017, arXiv 1706.04599)."""
+"""One number that calibrates probabilities: temperature scaling (Guo et al. 2017, arXiv 1706.04599)."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class LogitCounts:
 def fit_temperature(counts: LogitCounts) -> float:
     """The temperature between 1/20 and 20 with the least Brier score.
 
-    Likelihood, which Guo et al. take, is ruled by the few lesion voxels that the network is sure are none; it flattens
+    Likelihood, which Guo et al. take, is ruled by the few lesion voxels of confident misses; it flattens
     all probabilities for their sake, also those in doubt, which were right. The Brier score bounds what one voxel costs
     (``docs/experiments/gliomas.md`` has both).
 
@@ -135,7 +135,7 @@ class Calibration(BaseModel, frozen=True):
     temperature : float
         Logits are to be divided by this.
     patients : tuple of str
-        Whose voxels these are; none was trained on by the weights that answered for it.
+        Whose voxels these are; none was trained on by the weights that segmented it.
     nll_before, nll_after : float
         Mean negative log-likelihood of a voxel, without and with the temperature.
     before, after : Reliability
@@ -157,7 +157,7 @@ def calibrate(
     """Fit the temperature of ``model`` on the voxels of patients that its weights never saw.
 
     Without ``runs`` these are the patients that its card names as held out. A model trained on all patients has none:
-    then the cross-validation of the same recipe speaks for it, every patient through the fold that held it out. For
+    then the cross-validation of the same recipe takes its place, every patient through the fold that held it out. For
     an ensemble give the cross-validation of each member; their probabilities are averaged as the ensemble does.
     Nothing is written, see :func:`write_temperature`.
 
@@ -252,10 +252,10 @@ def _held_out_by_folds(model: Checkpoint, runs: Sequence[Path]) -> dict[str, tup
 
 
 def _uncalibrated(file: Path, inference: InferenceConfig) -> Checkpoint:
-    """A checkpoint that answers as ``inference`` asks, at temperature 1."""
+    """A checkpoint with the settings of ``inference``, at temperature 1."""
     checkpoint = load_checkpoint(file)
-    plain = inference.model_copy(update={"temperature": 1.0})
-    return replace(checkpoint, card=checkpoint.card.model_copy(update={"inference": plain}))
+    uncalibrated = inference.model_copy(update={"temperature": 1.0})
+    return replace(checkpoint, card=checkpoint.card.model_copy(update={"inference": uncalibrated}))
 
 
 def _count(segmenters: list[StudySegmenter], files: list[StudyFiles]) -> Generator[Notice, None, LogitCounts]:
@@ -264,6 +264,6 @@ def _count(segmenters: list[StudySegmenter], files: list[StudyFiles]) -> Generat
         if study.mask is None:
             continue
         z = study.masked_slices
-        answers = [segmenter.segment(study).probabilities[z] for segmenter in segmenters]
-        counts += LogitCounts.of(study.mask[z], np.mean(answers, axis=0))
+        probabilities = [segmenter.segment(study).probabilities[z] for segmenter in segmenters]
+        counts += LogitCounts.of(study.mask[z], np.mean(probabilities, axis=0))
     return counts

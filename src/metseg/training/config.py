@@ -112,7 +112,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         :func:`metseg.networks.encoders.load_encoder_weights`; ``None`` takes the architecture's encoder, and the
         weights that come inside a package where there are any for the encoder.
     sequences : tuple of Sequence or None
-        Which sequence each channel of the files is, for files that cannot say it themselves.
+        Which sequence each channel of the files is, for files that do not state it.
     target : Target
         What the masks outline; goes into the card. Enhancing lesion where post-contrast is the only sequence, else
         FLAIR abnormality, unless given.
@@ -136,7 +136,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     ema : float
         Decay per step of the moving average of the weights, which is what is validated and kept.
     held_out : float
-        Share of the patients that is held out, unless ``folds`` say who is.
+        Share of the patients that is held out, unless ``folds`` decide.
     folds, fold : int or None
         Number of parts of a cross-validation, and which of them (from 0) is held out; the same for every seed.
     inference : InferenceConfig

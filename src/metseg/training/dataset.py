@@ -31,7 +31,7 @@ from metseg.training.prepared import PreparedCache, PreparedStudy
 #: Folders of patients; of a patient who is in several the first counts.
 Folders = Path | DataFolder | abc.Sequence[Path | DataFolder]
 
-#: Which sequence each channel of the files is, where that is said.
+#: Which sequence each channel of the files is, where that is given.
 Channels = abc.Sequence[Sequence] | None
 
 
@@ -56,7 +56,7 @@ def prepare(
 ) -> PreparedStudy | None:
     """Preprocess ``study`` of ``patient`` (its name, if not given); ``None`` if no slice of it has a mask.
 
-    ``known`` are the slices whose mask counts, if not all that have one. Where ``config`` asks for the brain it is
+    ``known`` are the slices whose mask counts, if not all that have one. Where ``config`` has a brain it is
     looked for, unless it is given.
     """
     z = study.masked_slices if known is None else list(known)
@@ -66,9 +66,9 @@ def prepare(
     if (brain := brain or locate_brain(study, config)) is not None:
         voxels, mask, z = brain.forward(voxels), brain.forward_mask(mask), brain.known_slices(z)
     preprocessor = Preprocessor(config, voxels)
-    views = np.stack([preprocessor.views(index).astype(np.float16) for index in range(voxels.shape[1])])
+    channels = np.stack([preprocessor.views(index).astype(np.float16) for index in range(voxels.shape[1])])
     masks = np.stack([preprocessor.grid.forward_mask(plane) for plane in mask])
-    return PreparedStudy(study.name, patient or study.name, views, masks, tuple(z), config.neighbours)
+    return PreparedStudy(study.name, patient or study.name, channels, masks, tuple(z), config.neighbours)
 
 
 def prepare_simulated(
@@ -133,7 +133,7 @@ def chosen_patients(
 
 
 def load_masked(patients: Iterable[StudyFiles]) -> Generator[Notice, None, list[Study]]:
-    """Read the studies that have a mask; refused files are told as notices."""
+    """Read the studies that have a mask; refused files become notices."""
     studies: list[Study] = []
     for files in patients:
         loaded = load(files)
@@ -153,7 +153,7 @@ def prepare_patients(
     seed: int = 0,
     cache: PreparedCache | None = None,
 ) -> Generator[Progress | Notice, None, list[PreparedStudy]]:
-    """Read and preprocess the named patients; refused files are told as notices.
+    """Read and preprocess the named patients; refused files become notices.
 
     ``simulated`` copies of each are added, on average, with metastases that follow from ``seed`` and the name.
     """
@@ -173,7 +173,7 @@ def prepare_patients(
 
 
 def _fitting(studies: Iterable[Study], config: PreprocessingConfig) -> Generator[Notice, None, list[Study]]:
-    """Studies that have what the network looks at; FLAIR may stand in for another sequence, and a notice says so."""
+    """Studies that have what the network looks at; FLAIR may stand in for another sequence, with a notice."""
     wanted = [Sequence(name) for name in config.sequences]
     fitting: list[Study] = []
     for study in studies:
@@ -214,7 +214,7 @@ def prepare_background(
 
     Outside these masks nothing is lesion, inside nothing is known. If the network looks at brains, each is also shown
     with its skull. Patients for whom FLAIR stands in the place of a
-    wanted sequence are left out, which a notice says.
+    wanted sequence are left out, with a notice.
     """
     prepared: list[PreparedStudy] = []
     left_out: list[str] = []
@@ -267,7 +267,7 @@ class TrainingSlices(Dataset[Pair]):
             image, mask = study.image(z), study.masks[z, None]
         else:
             below = int(torch.randint(self._stack, (), generator=generator))
-            around = np.clip(np.arange(z - below, z - below + self._stack), 0, len(study.views) - 1)
+            around = np.clip(np.arange(z - below, z - below + self._stack), 0, len(study.channels) - 1)
             image, mask = np.stack([study.image(int(k)) for k in around]), study.masks[around, None]
         return self._augmentation(torch.from_numpy(image), torch.from_numpy(mask), generator, centre)
 
@@ -305,7 +305,7 @@ class EpochPlan:
         if self._by_lesion is None:
             lesions = self._mixed([_endless(part, rng) for part in self._parted(self._lesion)])
         else:
-            lesions = self._mixed([_drawn(part, rng) for part in self._by_lesion])
+            lesions = self._mixed([_endless_by_lesion(part, rng) for part in self._by_lesion])
         empties = self._mixed([_endless(part, rng) for part in self._parted(self._empty)])
         seeds = rng.integers(2**62, size=(self.steps, self._per_batch)).tolist()
         plan: list[list[Example]] = []
@@ -348,7 +348,7 @@ def _slices_by_lesion(studies: list[PreparedStudy], places: list[Place]) -> list
     return list(patients.values())
 
 
-def _drawn(patients: list[list[list[Place]]], rng: np.random.Generator) -> Iterator[Place]:
+def _endless_by_lesion(patients: list[list[list[Place]]], rng: np.random.Generator) -> Iterator[Place]:
     """Places without end: every patient in random order, one of their lesions, one of its slices."""
     while patients:
         for patient in rng.permutation(len(patients)):

@@ -27,7 +27,7 @@ class Evaluation(BaseModel, frozen=True):
     clahe : Clahe
         Which slices the network was shown.
     seen : tuple of str
-        Those of the patients that the model was trained on: their scores say nothing about new patients.
+        Those of the patients that the model was trained on: their scores are no evidence for new patients.
     summaries : dict of str to Summary
         By setting: ``all sequences``, and ``FLAIR alone`` where FLAIR is known.
     """

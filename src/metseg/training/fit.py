@@ -115,7 +115,7 @@ def train(
     parent = load_parent(config.init)[0] if config.init is not None and not continued else None
     patients = masked_patients(data, config.sequences)
     joined = joined_patients(patients)
-    chosen = _settle_split(config, patients, joined, out, split)
+    chosen = _choose_split(config, patients, joined, out, split)
     yield from _remark_patients(patients, joined, chosen, out / SPLIT if split is None else split)
     if not chosen.held_out:
         yield Notice("no patient is held out: the last epoch is kept, and its scores on new patients are unknown")
@@ -164,10 +164,10 @@ def train(
     yield Finished(out / FILE_NAME)
 
 
-def _settle_split(
+def _choose_split(
     config: TrainingConfig, patients: dict[str, list[StudyFiles]], joined: Joined, out: Path, given: Path | None
 ) -> Split:
-    """Who is trained on: the fold's, else the split that is given, else the one that lies there, else a new one.
+    """Choose who is trained on: the fold's, else the split that is given, else the one that lies there, else a new one.
 
     Nothing is written: a run that fails before its first step leaves nothing behind.
     """
@@ -187,7 +187,7 @@ def _settle_split(
 def _remark_patients(
     patients: dict[str, list[StudyFiles]], joined: Joined, chosen: Split, file: Path
 ) -> Generator[Notice, None, None]:
-    """Say who takes no part, and who holds the same images as another."""
+    """Report who takes no part, and who holds the same images as another."""
     if left := sorted(set(patients) - set(chosen.train) - set(chosen.held_out)):
         many = f"{len(left)} patients are" if len(left) > 1 else "1 patient is"
         yield Notice(f"{many} in the data but not named in {file}, and not used: {', '.join(left)}")

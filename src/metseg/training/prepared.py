@@ -29,7 +29,7 @@ class PreparedStudy:
 
     Attributes
     ----------
-    views : ndarray of float16, shape (z, v, c, height, width)
+    channels : ndarray of float16, shape (z, v, c, height, width)
         Every slice, see :meth:`metseg.preprocessing.Preprocessor.views`.
     masks : ndarray of uint8, shape (z, height, width)
         1 inside lesions; :data:`metseg.training.losses.UNKNOWN` where nothing is known.
@@ -43,7 +43,7 @@ class PreparedStudy:
 
     name: str
     patient: str
-    views: npt.NDArray[np.float16]
+    channels: npt.NDArray[np.float16]
     masks: npt.NDArray[np.uint8]
     masked: tuple[int, ...]
     neighbours: int = 0
@@ -55,18 +55,18 @@ class PreparedStudy:
 
         ``None`` where these hold one value only, which proves nothing.
         """
-        shown = [self.views[len(self.views) * part // 4] for part in (1, 2, 3)]
+        shown = [self.channels[len(self.channels) * part // 4] for part in (1, 2, 3)]
         if all((plane == plane.flat[0]).all() for plane in shown):
             return None
-        digest = hashlib.blake2b(repr(self.views.shape).encode(), digest_size=16)
+        digest = hashlib.blake2b(repr(self.channels.shape).encode(), digest_size=16)
         for plane in shown:
             digest.update(np.ascontiguousarray(plane).data)
         return digest.digest()
 
     def image(self, z: int) -> npt.NDArray[np.float32]:
         """Network input for slice ``z``, float32 (channels, height, width)."""
-        around = neighbourhood(z, len(self.views), self.neighbours)
-        return network_input(_widened(self.views[z]), [_widened(self.views[other, 0]) for other in around])
+        around = neighbourhood(z, len(self.channels), self.neighbours)
+        return network_input(_widened(self.channels[z]), [_widened(self.channels[other, 0]) for other in around])
 
 
 def _widened(half: npt.NDArray[np.float16]) -> npt.NDArray[np.float32]:
@@ -93,15 +93,15 @@ class PreparedCache:
         try:
             with safe_open(self._path(study, config), framework="numpy") as file:
                 masked = tuple(json.loads(file.metadata()["masked"]))
-                views, masks = file.get_tensor("views"), file.get_tensor("masks")
+                channels, masks = file.get_tensor("views"), file.get_tensor("masks")
         except (OSError, SafetensorError):
             return None
-        return PreparedStudy(study.name, patient, views, masks, masked, config.neighbours)
+        return PreparedStudy(study.name, patient, channels, masks, masked, config.neighbours)
 
     def write(self, study: Study, config: PreprocessingConfig, prepared: PreparedStudy) -> None:
         """Keep ``prepared``, which was made of ``study``."""
         arrays: dict[str, npt.NDArray[Any]] = {
-            "views": np.ascontiguousarray(prepared.views),
+            "views": np.ascontiguousarray(prepared.channels),
             "masks": np.ascontiguousarray(prepared.masks),
         }
         with write_atomically(self._path(study, config)) as temporary:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from scipy import ndimage
 
 from metseg.checkpoints import Checkpoint
@@ -70,7 +71,7 @@ class DiameterClass(BaseModel, frozen=True):
         return self.found / self.lesions if self.lesions else float("nan")
 
 
-class SimulationScore(BaseModel, frozen=True):
+class SimulationScore(BaseModel, frozen=True, serialize_by_alias=True, validate_by_name=True):
     """What became of the inserted lesions.
 
     Attributes
@@ -79,7 +80,7 @@ class SimulationScore(BaseModel, frozen=True):
         Of its weights; several for the folds of a cross-validation.
     seen : tuple of str
         Those of the patients that the model was trained on.
-    false_lesions : dict of str to int
+    false_positives : dict of str to int, stored as ``false_lesions``
         By patient: predicted lesions that touch neither an inserted lesion nor an outlined real one.
     """
 
@@ -89,13 +90,13 @@ class SimulationScore(BaseModel, frozen=True):
     simulation: MetastasisConfig
     seed: int
     seen: tuple[str, ...]
-    false_lesions: dict[str, int]
+    false_positives: Annotated[dict[str, int], Field(alias="false_lesions")]
     lesions: tuple[SimulatedLesion, ...]
 
     @property
     def false_per_head(self) -> float:
-        """Mean number of false lesions; ``nan`` without heads."""
-        return fmean(self.false_lesions.values()) if self.false_lesions else float("nan")
+        """Mean number of false positives; ``nan`` without heads."""
+        return fmean(self.false_positives.values()) if self.false_positives else float("nan")
 
     def classes(self) -> tuple[DiameterClass, ...]:
         """Lesions by diameter, smallest first, then all of them."""
@@ -117,9 +118,9 @@ class SimulationScore(BaseModel, frozen=True):
             share = f"{row.sensitivity:.2f}" if row.lesions else "–"
             interval = f"{row.interval.low:.2f} to {row.interval.high:.2f}" if row.interval.known else "–"
             lines.append(f"{row.title:<14}{row.lesions:>9}{row.found:>7}{share:>8}  {interval}")
-        spread = mean_interval(list(self.false_lesions.values()))
+        spread = mean_interval(list(self.false_positives.values()))
         bounds = f" ({spread.low:.2f} to {spread.high:.2f})" if spread.known else ""
-        lines.append(f"false lesions per head: {self.false_per_head:.2f}{bounds}, {len(self.false_lesions)} heads")
+        lines.append(f"false lesions per head: {self.false_per_head:.2f}{bounds}, {len(self.false_positives)} heads")
         return "\n".join(lines)
 
     @classmethod
@@ -136,14 +137,14 @@ class SimulationScore(BaseModel, frozen=True):
         first = parts[0]
         if any((part.simulation, part.seed) != (first.simulation, first.seed) for part in parts):
             raise DataError("scores of different simulations cannot be pooled")
-        names = [name for part in parts for name in part.false_lesions]
+        names = [name for part in parts for name in part.false_positives]
         if len(set(names)) < len(names):
             raise DataError("two folds held out the same patient; score them one by one")
         return first.model_copy(
             update={
                 "weights_sha256": tuple(sha for part in parts for sha in part.weights_sha256),
                 "seen": tuple(name for part in parts for name in part.seen),
-                "false_lesions": {name: count for part in parts for name, count in part.false_lesions.items()},
+                "false_positives": {name: count for part in parts for name, count in part.false_positives.items()},
                 "lesions": tuple(lesion for part in parts for lesion in part.lesions),
             }
         )
@@ -237,7 +238,7 @@ def score_simulated(
             simulation=MetastasisConfig(),
             seed=seed,
             seen=tuple(name for name in false if name in trained_on),
-            false_lesions=false,
+            false_positives=false,
             lesions=tuple(lesions),
         )
     )

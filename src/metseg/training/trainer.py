@@ -56,7 +56,7 @@ class Trainer:
     licence : str
         Of the weights that come out: as configured, else the parent's, else ``unknown``.
     transferred : str
-        What was taken from the parent, in words.
+        What was taken from the parent, for the user.
     """
 
     def __init__(
@@ -185,7 +185,7 @@ class Trainer:
     def _predict(self, network: SegmentationNetwork, study: PreparedStudy, z: list[int]) -> npt.NDArray[np.float32]:
         """Probabilities on slices ``z``, ascending; a network that looks along z sees all around them."""
         margin = network.spec.margin
-        seen = list(range(max(z[0] - margin, 0), min(z[-1] + margin + 1, len(study.views)))) if margin else z
+        seen = list(range(max(z[0] - margin, 0), min(z[-1] + margin + 1, len(study.channels)))) if margin else z
         images = np.stack([study.image(k) for k in seen])
         batch = torch.from_numpy(images).to(self.device, memory_format=torch.channels_last)
         kind = self.device.partition(":")[0]

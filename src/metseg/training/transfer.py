@@ -59,9 +59,9 @@ def transfer(network: SegmentationNetwork, parent: Checkpoint, sequences: Sequen
     """Copy into ``network`` what fits of the weights of ``parent``.
 
     The same architecture on the same encoder takes every tensor of the same name and shape; another architecture on
-    the same encoder takes the encoder. A first convolution for other planes (neighbouring slices, the plain slice
+    the same encoder takes the encoder. A first convolution for other planes (neighbouring slices, the windowed slice
     beside the equalised one) of the same sequences gets, per sequence, the sum over the old planes divided by the
-    number of new ones: planes that look alike are answered as before.
+    number of new ones: the features of similar planes stay as they were.
 
     Parameters
     ----------

@@ -108,7 +108,7 @@ def tune(
     measured by the network that did not see it, and the trial is given up if its mean is below the median of the
     earlier trials at that epoch. ``out`` receives ``trials.journal`` (Optuna's own record, one process at a time),
     ``trials.csv``, and ``best.json``: ``base`` with the best trial's settings. A search that was interrupted goes on
-    where it was, a trial that was cut off is done again, and more trials may be asked for later.
+    where it was, a trial that was cut off is done again, and more trials may be added later.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def tune(
     record = _open(out)
     from optuna.samplers import TPESampler
 
-    _settle(record, base, search, chosen, out)
+    _check_same_search(record, base, search, chosen, out)
     parent = load_parent(base.init)[0] if base.init is not None else None
     studies = yield from prepare_patients(patients, chosen, base.preprocessing)
     space = SearchSpace(base, side=max(max(study.masks.shape[1:]) for study in studies))
@@ -189,7 +189,9 @@ def _drop_torn_line(journal: Path) -> None:
             temporary.write_bytes(whole[0] + whole[1])
 
 
-def _settle(record: Search, base: TrainingConfig, search: TuningConfig, chosen: list[str], out: Path) -> None:
+def _check_same_search(
+    record: Search, base: TrainingConfig, search: TuningConfig, chosen: list[str], out: Path
+) -> None:
     """Write down what is searched, or check that it is the same as before."""
     now = {
         "base": base.model_dump(mode="json"),
@@ -226,7 +228,7 @@ def _shortened(config: TrainingConfig, search: TuningConfig) -> TrainingConfig:
 def _run(
     record: Search, trial: Trial, folds: list[Fold], search: TuningConfig, done: int
 ) -> Generator[Progress, None, None]:
-    """Train the folds of one trial epoch by epoch, and tell the record how it ended."""
+    """Train the folds of one trial epoch by epoch, and record how it ended."""
     from optuna.trial import TrialState
 
     started = time.monotonic()
