@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -12,9 +13,25 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.curation import CaseView
+from metseg.errors import DataError
 from metseg.lesions import Lesion, find_midline, measure
 from metseg.reporting.structured_report import write_structured_report
 from metseg.study import Sequence, Study, writer_of
+
+
+class DicomResult(StrEnum):
+    """A DICOM object on outlines, by its modality."""
+
+    SEG = "SEG"
+    REPORT = "SR"
+    CONTOURS = "RTSTRUCT"
+
+
+_FILES = {
+    DicomResult.SEG: "segmentation.dcm",
+    DicomResult.REPORT: "report.dcm",
+    DicomResult.CONTOURS: "contours.rtstruct.dcm",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,19 +80,23 @@ class Outlined:
         return tuple(measure(self.labels, spacing=geometry.spacing, probabilities=self.probabilities, midline=midline))
 
 
-def write_dicom_results(outlined: Outlined, folder: Path, *, report: bool) -> list[Path]:
-    """Write a SEG, and a structured report of it, into a new folder.
+def write_dicom_results(outlined: Outlined, folder: Path, wanted: Collection[DicomResult]) -> dict[DicomResult, Path]:
+    """Write the wanted objects into a new folder, the SEG before the structured report, which refers to it.
 
     Raises
     ------
     DataError
-        If the study is of no DICOM series that says where its slices are, or nothing can be written.
+        If a report is wanted without a SEG, the study is of no DICOM series that says where its slices are, or nothing
+        can be written.
     """
+    if DicomResult.REPORT in wanted and DicomResult.SEG not in wanted:
+        raise DataError("a Structured Report refers to the SEG: store that, too")
     folder.mkdir(parents=True)
-    segmentation = folder / "segmentation.dcm"
-    writer_of(segmentation).write(segmentation, outlined.labels, outlined.study, mask=True, about=outlined.about)
-    if not report:
-        return [segmentation]
-    structured = folder / "report.dcm"
-    write_structured_report(structured, outlined.study, outlined.lesions, segmentation, outlined.about)
-    return [segmentation, structured]
+    files = {kind: folder / name for kind, name in _FILES.items() if kind in wanted}
+    for kind, path in files.items():
+        if kind is DicomResult.REPORT:
+            segmentation = files[DicomResult.SEG]
+            write_structured_report(path, outlined.study, outlined.lesions, segmentation, outlined.about)
+        else:
+            writer_of(path).write(path, outlined.labels, outlined.study, mask=True, about=outlined.about)
+    return files

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from matplotlib.path import Path as Polygon
 from napari.layers import Labels
 from qtpy.QtCore import QSettings, Qt, QTimer
 
@@ -22,6 +23,7 @@ from metseg.napari_plugin.pacs import downloads
 from metseg.napari_plugin.pacs.state import SignInKind
 from metseg.napari_plugin.reader import read
 from metseg.napari_plugin.state import Activity
+from metseg.reporting import DicomResult
 from metseg.study import Study, read_study
 
 pytest.importorskip("dicomweb_client")
@@ -127,13 +129,14 @@ def test_from_the_pacs_through_correction_and_back(
     assert is_edited(outline)
 
     assert widget.state.outline is outline
+    widget.storing.results[DicomResult.CONTOURS].click()
     widget.storing.store.click()
     patiently(lambda: not widget.controller.busy)
     assert widget.state.problem == ""
-    assert widget.state.message.startswith("SEG and Structured Report are stored")
+    assert widget.state.message.startswith("SEG, SR and RTSTRUCT are stored")
 
     # A second client, with nothing of ours: which voxels of which images are lesion?
-    seg, report = second_client(pacs)
+    seg, report, contours = second_client(pacs)
     source = {str(pydicom.dcmread(path).SOPInstanceUID): pydicom.dcmread(path) for path in examination.iterdir()}
     assert {str(one.SeriesInstanceUID) for one in seg.ReferencedSeriesSequence} == {"1.2.3.2"}
     assert {segment.SegmentAlgorithmType for segment in seg.SegmentSequence} <= {"AUTOMATIC", "SEMIAUTOMATIC", "MANUAL"}
@@ -144,6 +147,11 @@ def test_from_the_pacs_through_correction_and_back(
     heights = {uid: float(source[uid].ImagePositionPatient[2]) for uid in drawn}
     stored = np.stack([drawn[uid] for uid in sorted(drawn, key=heights.__getitem__)])
     np.testing.assert_array_equal(stored, np.asarray(outline.data) > 0)
+    within = within_contours(contours, source)
+    assert set(within) <= set(heights)
+    for uid, plane in drawn.items():
+        np.testing.assert_array_equal(within.get(uid, np.zeros((64, 64), bool)), plane)
+    assert contours.ApprovalStatus == "UNAPPROVED"
     assert seg.SOPInstanceUID in {
         one.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
         for one in items_of(report)
@@ -154,7 +162,7 @@ def test_from_the_pacs_through_correction_and_back(
     viewer.layers.clear()
     widget.controller.choose_study(widget.connection.sign_in, None)
     find(widget)
-    assert {one.modality for one in widget.state.series} == {"MR", "SEG", "SR"}
+    assert {one.modality for one in widget.state.series} == {"MR", "SEG", "SR", "RTSTRUCT"}
     assert widget.state.chosen == set(SERIES)
     for number in range(widget.result.series.topLevelItemCount()):
         item = widget.result.series.topLevelItem(number)
@@ -166,14 +174,14 @@ def test_from_the_pacs_through_correction_and_back(
     np.testing.assert_array_equal(np.asarray(mask.data) > 0, stored)
 
 
-def second_client(pacs: Any) -> tuple[Any, Any]:
-    """SEG and structured report as dicomweb-client fetches them."""
+def second_client(pacs: Any) -> list[Any]:
+    """SEG, structured report and structure set as dicomweb-client fetches them."""
     from dicomweb_client.api import DICOMwebClient
 
     client = DICOMwebClient(pacs.url, headers={"Authorization": pacs.HEADER})
     found = {one["00080060"]["Value"][0]: one["0020000E"]["Value"][0] for one in client.search_for_series(STUDY)}
-    [seg], [report] = (client.retrieve_series(STUDY, found[modality]) for modality in ("SEG", "SR"))
-    return seg, report
+    fetched = [client.retrieve_series(STUDY, found[modality]) for modality in ("SEG", "SR", "RTSTRUCT")]
+    return [one for [one] in fetched]
 
 
 def pixels_of(seg: Any) -> Any:
@@ -183,6 +191,27 @@ def pixels_of(seg: Any) -> Any:
     buffer.seek(0)
     pixels = pydicom.dcmread(buffer).pixel_array
     return pixels if pixels.ndim == 3 else pixels[None]
+
+
+def within_contours(structures: Any, source: dict[str, Any]) -> dict[str, Any]:
+    """By image the pixels (y, x) whose centres lie within the contours of a structure set."""
+    found: dict[str, Any] = {}
+    centres = np.argwhere(np.ones((64, 64)))
+    for region in structures.ROIContourSequence:
+        planes: dict[str, Any] = {}
+        for contour in region.ContourSequence:
+            uid = contour.ContourImageSequence[0].ReferencedSOPInstanceUID
+            image = source[uid]
+            along_x, along_y = np.array(image.ImageOrientationPatient, float).reshape(2, 3)
+            points = np.array(contour.ContourData, float).reshape(-1, 3) - np.array(image.ImagePositionPatient, float)
+            corners = np.column_stack(
+                [points @ along_y / image.PixelSpacing[0], points @ along_x / image.PixelSpacing[1]]
+            )
+            plane = planes.setdefault(uid, np.zeros((64, 64), bool))
+            plane ^= Polygon(corners).contains_points(centres).reshape(64, 64)
+        for uid, plane in planes.items():
+            found[uid] = found.get(uid, False) | plane
+    return found
 
 
 def items_of(item: Any) -> Iterator[Any]:
@@ -210,12 +239,40 @@ def test_an_outline_drawn_from_nothing_is_stored_as_manual(
     labels = np.zeros(image.data.shape, np.uint8)
     labels[1:3, 20:30, 20:26] = 1
     viewer.add_labels(labels, scale=image.scale, translate=image.translate, units=image.units)
-    widget.storing.report.setChecked(False)
+    widget.storing.results[DicomResult.REPORT].click()
     widget.storing.store.click()
     patiently(lambda: not widget.controller.busy)
     assert widget.state.message.startswith("SEG is stored")
     [seg] = [pydicom.dcmread(io.BytesIO(content)) for content in pacs.series()["SEG"]]
     assert [one.SegmentAlgorithmType for one in seg.SegmentSequence] == ["MANUAL"]
+
+    widget.storing.results[DicomResult.SEG].click()
+    widget.storing.results[DicomResult.CONTOURS].click()
+    widget.storing.store.click()
+    patiently(lambda: not widget.controller.busy)
+    assert widget.state.message.startswith("RTSTRUCT is stored")
+    stored = pacs.series()
+    assert (len(stored["SEG"]), len(stored["RTSTRUCT"]), "SR" in stored) == (1, 1, False)
+    structures = pydicom.dcmread(io.BytesIO(stored["RTSTRUCT"][0]))
+    assert [one.ROIGenerationAlgorithm for one in structures.StructureSetROISequence] == ["MANUAL"]
+
+
+def test_as_what_is_stored_is_chosen_and_remembered(viewer: Any, open_pacs: Callable[..., Any]) -> None:
+    widget = open_pacs("http://127.0.0.1:9/dicom-web")
+    seg, report, contours = (widget.storing.results[kind] for kind in DicomResult)
+    assert (seg.isChecked(), report.isChecked(), contours.isChecked()) == (True, True, False)
+    seg.click()
+    assert not report.isChecked(), "a report refers to the SEG"
+    assert not widget.storing.store.isEnabled()
+    report.click()
+    assert seg.isChecked()
+    report.click()
+    contours.click()
+    assert widget.storing.store.isEnabled()
+    viewer.window.remove_dock_widget(widget)
+    again = open_pacs("http://127.0.0.1:9/dicom-web")
+    assert again is not widget
+    assert [kind for kind, box in again.storing.results.items() if box.isChecked()] == ["SEG", "RTSTRUCT"]
 
 
 def test_a_study_becomes_a_case_that_is_corrected_in_the_studio_and_stored(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Labels
 
+    from metseg.reporting import DicomResult
     from metseg.study import Study
 
 
@@ -115,21 +116,22 @@ class PacsController(ConnectionMixin):
 
     # Store
 
-    def store(self, sign_in: SignIn, *, report: bool) -> None:
-        """Store the chosen outline in a thread as SEG, with or without a structured report."""
+    def store(self, sign_in: SignIn) -> None:
+        """Store the chosen outline in a thread, as what the state says."""
         layer = self._state.outline
         if layer is None:
             return
         metadata = dict(layer.metadata)
         if outline_of(layer) is None and CASE_KEY not in metadata:  # drawn from nothing: of the image it lies on
             metadata[KEY] = self._image_of(layer)
-        order = work.StoreOrder(layer.name, np.array(layer.data), metadata, metadata.get(CASE_KEY), report)
+        order = work.StoreOrder(layer.name, np.array(layer.data), metadata, metadata.get(CASE_KEY), self._state.results)
         done = partial(self._on_stored, sign_in)
         self._start(Activity.EXPORTING, f"Storing {layer.name}", done, work.storing, sign_in, order)
 
-    def _on_stored(self, sign_in: SignIn, count: int) -> None:
+    def _on_stored(self, sign_in: SignIn, stored: tuple[DicomResult, ...]) -> None:
         self._state.connected = sign_in.address
-        what = "SEG and Structured Report are" if count > 1 else "SEG is"
+        *others, last = stored
+        what = f"{', '.join(others)} and {last} are" if others else f"{last} is"
         self._state.message = f"{what} stored in {sign_in.address}."
 
     def refresh_outlines(self) -> None:

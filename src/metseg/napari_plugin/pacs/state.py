@@ -11,6 +11,10 @@ from psygnal import SignalGroupDescriptor
 from metseg.dicomweb import Credentials, PacsSeries, PacsStudy, known_credentials
 from metseg.events import Progress
 from metseg.napari_plugin.state import Activity, LayerChoice
+from metseg.reporting import DicomResult
+
+#: What is stored unless the user chooses otherwise.
+USUAL_RESULTS = frozenset({DicomResult.SEG, DicomResult.REPORT})
 
 
 class SignInKind(StrEnum):
@@ -75,6 +79,8 @@ class PacsState:
         UIDs of the series to open.
     outlines, outline
         Labels layers of DICOM series, and the one to store.
+    results : frozenset of DicomResult
+        As what it is stored.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -91,3 +97,11 @@ class PacsState:
     chosen: frozenset[str] = frozenset()
     outlines: tuple[LayerChoice, ...] = ()
     outline: Any = None
+    results: frozenset[DicomResult] = USUAL_RESULTS
+
+    def choose_result(self, kind: DicomResult, chosen: bool) -> None:
+        """Store a kind of object, or do not; a report comes with the SEG that it refers to, and goes with it."""
+        if chosen:
+            self.results |= {kind, DicomResult.SEG} if kind is DicomResult.REPORT else {kind}
+        else:
+            self.results -= {kind, DicomResult.REPORT} if kind is DicomResult.SEG else {kind}

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout
 
-from metseg.napari_plugin.controls import Choice, Column, NamedButton, Option, Section
+from metseg.napari_plugin.controls import Choice, Column, NamedButton, Option, Section, row
 from metseg.napari_plugin.dialogs import ask_folder
 from metseg.napari_plugin.pacs.connection import ConnectionSection, host_of
 from metseg.napari_plugin.pacs.controller import PacsController
 from metseg.napari_plugin.pacs.search import SearchSection, StudiesSection
-from metseg.napari_plugin.pacs.state import PacsState
+from metseg.napari_plugin.pacs.state import USUAL_RESULTS, PacsState
 from metseg.napari_plugin.session import SessionWidget
 from metseg.napari_plugin.state import Activity, ConnectionMixin
+from metseg.napari_plugin.studio.settings import settings
 from metseg.napari_plugin.style import style_sheet
+from metseg.reporting import DicomResult
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
     from metseg.dicomweb import PacsStudy
 
 _WIDTH = 420
+_RESULTS = "pacs/results"
+_TIPS = {
+    DicomResult.SEG: "Segmentation: one segment a lesion, on the voxels of the series.",
+    DicomResult.REPORT: "Structured Report (TID 1500): the measures of each lesion; it refers to the SEG.",
+    DicomResult.CONTOURS: "RT Structure Set: one contoured region a lesion, for planning systems; not approved.",
+}
 
 
 class PacsWidget(SessionWidget):
@@ -32,7 +40,7 @@ class PacsWidget(SessionWidget):
     def __init__(self, napari_viewer: ViewerModel, state: PacsState | None = None) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self.state = state or PacsState()
+        self.state = state or PacsState(results=_remembered_results())
         self.controller = PacsController(napari_viewer, self.state)
         self.connection = ConnectionSection(self.state)
         self.search = SearchSection(self.state, self._search, self.controller.cancel)
@@ -65,29 +73,32 @@ class PacsWidget(SessionWidget):
         if folder is not None:
             self.controller.add_to(folder, self.connection.sign_in)
 
-    def _store(self, report: bool) -> None:
-        self.controller.store(self.connection.sign_in, report=report)
+    def _store(self) -> None:
+        self.controller.store(self.connection.sign_in)
 
     def _restyle(self) -> None:
         self.setStyleSheet(style_sheet(self._viewer.theme, self.font().pointSize()))
 
 
 class StoreSection(Section[PacsState]):
-    """Which outline goes back to the PACS."""
+    """Which outline goes back to the PACS, and as what."""
 
-    def __init__(self, state: PacsState, store: Callable[[bool], object]) -> None:
+    def __init__(self, state: PacsState, store: Callable[[], object]) -> None:
         super().__init__("Store", state)
         self._address = ""
         self.outline = Choice(partial(setattr, state, "outline"), "No outline of a DICOM series")
-        self.outline.setToolTip("The labels layer to store as DICOM SEG; it refers to the series that it was drawn on.")
-        self.report = QCheckBox("With a Structured Report (TID 1500)")
-        self.report.setChecked(True)
+        self.outline.setToolTip("The labels layer to store; what is stored refers to the series that it was drawn on.")
+        self.results = {kind: QCheckBox(str(kind)) for kind in DicomResult}
+        for kind, box in self.results.items():
+            box.setToolTip(_TIPS[kind])
+            box.toggled.connect(partial(state.choose_result, kind))
         self.store = NamedButton("Store in the PACS")
         self.store.setObjectName("secondary")
-        self.store.clicked.connect(lambda: store(self.report.isChecked()))
+        self.store.clicked.connect(lambda: store())
         self.add_row("Outline", self.outline)
-        self.add_row("", self.report)
+        self.add_row("Store as", row(*self.results.values(), spacing=16, stretch=(0, 0, 1)))
         self.add_wide(self.store)
+        self.follow(state.events, ("results",), self._on_results)
         self.follow(state.events, ("outlines", "outline", "activity"), self._show)
         self._show()
 
@@ -96,13 +107,27 @@ class StoreSection(Section[PacsState]):
         self._address = address
         self._show()
 
+    def _on_results(self) -> None:
+        settings().setValue(_RESULTS, " ".join(sorted(self.state.results)))
+        self._show()
+
     def _show(self) -> None:
         state = self.state
+        for kind, box in self.results.items():
+            box.setChecked(kind in state.results)
         self.outline.offer([Option(one.layer, one.title) for one in state.outlines], state.outline)
         self.setVisible(bool(state.outlines))
         self.store.name(host_of(self._address))
-        obstacle = "" if self._address else "Type the address of the PACS first."
+        obstacle = "" if state.results else "Tick as what it is stored."
+        if not self._address:
+            obstacle = "Type the address of the PACS first."
         if state.activity is not Activity.IDLE:
             obstacle = "Wait for the current work to end."
         self.store.setEnabled(not obstacle)
         self.store.setToolTip(obstacle or "A new series beside that of the images; nothing there is replaced.")
+
+
+def _remembered_results() -> frozenset[DicomResult]:
+    """As what outlines were stored last."""
+    words = str(settings().value(_RESULTS, "") or "").split()
+    return frozenset(kind for kind in DicomResult if kind in words) or USUAL_RESULTS

@@ -22,7 +22,7 @@ from metseg.napari_plugin.pacs.state import SignIn
 from metseg.napari_plugin.pipeline import errors_yielded
 from metseg.napari_plugin.reader import layers_of
 from metseg.napari_plugin.writer import outlined_layer
-from metseg.reporting import Outlined, write_dicom_results
+from metseg.reporting import DicomResult, Outlined, write_dicom_results
 from metseg.study import Problem
 
 
@@ -96,25 +96,31 @@ class StoreOrder:
         The layer's, which says what it is of.
     case : (Path, str) or None
         Project and case, if it is the layer of an open case.
+    results : frozenset of DicomResult
+        As what it is stored.
     """
 
     name: str
     labels: npt.NDArray[Any]
     metadata: dict[str, Any]
     case: tuple[Path, str] | None
-    report: bool
+    results: frozenset[DicomResult]
 
 
 @errors_yielded
-def storing(sign_in: SignIn, order: StoreOrder) -> Iterator[Event[int]]:
-    """Write a SEG, and a structured report, and store them; they are kept where they could not be stored."""
+def storing(sign_in: SignIn, order: StoreOrder) -> Iterator[Event[tuple[DicomResult, ...]]]:
+    """Write the wanted objects and store them; they are kept where they could not be stored."""
     yield Progress(0, 0, "writing")
     pacs = _pacs(sign_in)
-    files = write_dicom_results(_outlined(order), new_folder("results"), report=order.report)
-    for done, path in enumerate(files):
+    files = write_dicom_results(_outlined(order), new_folder("results"), order.results)
+    for done, path in enumerate(files.values()):
         yield Progress(done, len(files), "storing")
-        pacs.store([path])
-    yield Finished(len(files))
+        try:
+            pacs.store([path])
+        except DataError as error:
+            there = ", ".join(list(files)[:done])
+            raise DataError(f"{error}; stored before: {there}") if there else error from error
+    yield Finished(tuple(files))
 
 
 def _outlined(order: StoreOrder) -> Outlined:
