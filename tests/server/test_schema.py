@@ -67,6 +67,7 @@ def test_every_operation_names_its_errors_and_gives_examples(client: TestClient)
     forms = operations["/predict", "post"]["responses"]["200"]["content"]
     assert set(forms) == {
         "application/json", "image/png", "image/tiff", "application/gzip", "application/x-nifti", "application/zip",
+        "application/dicom",
     }  # fmt: skip
     assert forms["application/json"]["example"]["lesions"]
     names = [one for one in operations["/predict", "post"]["parameters"] if one["name"] == "model"]

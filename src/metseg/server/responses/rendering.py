@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,18 +16,23 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metseg.errors import DataError
+from metseg.reporting import write_structured_report
 from metseg.server.problems import ProblemError
 from metseg.server.responses.documents import as_document
-from metseg.server.responses.forms import GZIP, JSON, NIFTI, PNG, TIFF, ZIP, View
+from metseg.server.responses.forms import DICOM, GZIP, JSON, NIFTI, PNG, TIFF, ZIP, View
 from metseg.server.responses.pictures import enhanced, overlay
 from metseg.server.responses.result import Result
-from metseg.study import MASK_ENDING, SliceFile, sidecar_of, write_tiff
+from metseg.server.upload_decoding import Decoded
+from metseg.study import MASK_ENDING, SliceFile, Study, sidecar_of, write_tiff
 from metseg.study.formats import mask_volume
+from metseg.study.formats.dicom_objects import SourceSeries
+from metseg.study.formats.writing import writer_named
 from metseg.study.results import result_files
 
 #: The date of files in a zip: the same masks give the same bytes.
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
-_EXTENSIONS = {PNG: "png", TIFF: "tif", GZIP: "nii.gz", NIFTI: "nii", ZIP: "zip"}
+_EXTENSIONS = {PNG: "png", TIFF: "tif", GZIP: "nii.gz", NIFTI: "nii", ZIP: "zip", DICOM: "dcm"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +52,41 @@ class RenderedResponse:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def check_slice(media_type: str, depth: int, z: int | None) -> None:
-    """Refuse, before the network is asked, a slice that is not there, or a PNG of several.
+def check_form(media_type: str, view: View, decoded: Decoded, z: int | None) -> None:
+    """Check, before the network runs, that an answer of this form can be made of the upload.
 
     Raises
     ------
     ProblemError
-        404 or 406.
+        404 if there is no such slice; 406 for a PNG of several slices, or DICOM of what is no DICOM series.
     """
+    depth = decoded.study.shape[0]
     if z is not None and z >= depth:
         raise ProblemError(404, f"no slice {z}: there are {depth}, counted from 0")
     if media_type == PNG and z is None and depth > 1:
         raise ProblemError(406, f"a PNG holds one slice: add ?slice=0 to {depth - 1}, or accept {TIFF}")
+    if media_type == DICOM or view is View.REPORT:
+        with _dicom_series(decoded) as study:
+            SourceSeries.of(study)
+
+
+@contextmanager
+def _dicom_series(decoded: Decoded) -> Iterator[Study]:
+    """The study that a DICOM answer is made of.
+
+    Raises
+    ------
+    ProblemError
+        406 if it is no series that DICOM objects can refer to; 422 if its headers are damaged.
+    """
+    try:
+        with decoded.series() as study:
+            yield study
+    except DataError as error:
+        raise ProblemError(406, f"cannot be answered as DICOM: {error} (Accept: {GZIP})") from None
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        # pydicom and highdicom raise what they like on headers that other programs wrote.
+        raise ProblemError(422, f"the series' headers are damaged ({type(error).__name__}); accept {GZIP}") from error
 
 
 def render(result: Result, media_type: str, view: View, z: int | None, request_id: str) -> RenderedResponse:
@@ -97,6 +127,8 @@ def _content(result: Result, media_type: str, view: View, z: int) -> bytes:
         return _png(result, view, z)
     if media_type == TIFF:
         return _tiff(*_pages(result, view), result.decoded.study.geometry.spacing)
+    if media_type == DICOM or view is View.REPORT:
+        return _dicom(result, view)
     if media_type == ZIP:
         return _zip(result)
     volume = _volume(result, view)
@@ -156,6 +188,26 @@ def _volume(result: Result, view: View) -> bytes:
     """A NIfTI of the numbers, on the grid of the file that was sent."""
     study = result.decoded.study
     return mask_volume(_numbers(result, view), study.geometry, study.stored)
+
+
+def _dicom(result: Result, view: View) -> bytes:
+    """What `metseg predict` would write as dicom-seg or rtstruct; for a report a zip of SEG and report."""
+    volume = result.mask
+    if view is View.PROBABILITY:
+        volume = np.rint(result.probabilities * 255).astype(np.uint8)
+    writer = writer_named("rtstruct" if view is View.CONTOURS else "dicom-seg")
+    with _dicom_series(result.decoded) as study, TemporaryDirectory(prefix="metseg-answer-") as folder:
+        path = Path(folder, f"segmentation{writer.suffix}")
+        writer.write(path, volume, study, mask=view is not View.PROBABILITY, about=result.about)
+        if view is not View.REPORT:
+            return path.read_bytes()
+        report = path.with_name("report.dcm")
+        write_structured_report(report, study, result.lesions, path, result.about)
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+            for file in (path, sidecar_of(path), report, sidecar_of(report)):
+                _add(archive, file.name, file)
+        return content.getvalue()
 
 
 def _zip(result: Result) -> bytes:

@@ -53,7 +53,8 @@ class Result:
     def nbytes(self) -> int:
         """Memory it takes."""
         apart = 0 if self.disagreement is None else self.disagreement.nbytes
-        return self.decoded.study.voxels.nbytes + self.mask.nbytes + self.probabilities.nbytes + apart
+        sent = self.decoded.study.voxels.nbytes + sum(map(len, self.decoded.headers))
+        return sent + self.mask.nbytes + self.probabilities.nbytes + apart
 
 
 def result_of(decoded: Decoded, segmentation: Segmentation, model: str, notices: list[str]) -> Result:

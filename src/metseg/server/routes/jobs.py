@@ -8,7 +8,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from metseg.server.problems import declared
-from metseg.server.responses import JobDocument, MaskDocument, View, check_slice, render
+from metseg.server.responses import JobDocument, MaskDocument, View, check_form, render
 from metseg.server.routes.uploads import (
     ANSWERS,
     ONE_UPLOAD,
@@ -117,6 +117,6 @@ async def job_result(
     """What came of a job, in the form that `Accept` chooses, as often as it is asked for."""
     form = chosen_form(request, view)
     result = services.jobs.result(name)
-    check_slice(form, result.mask.shape[0], slice_)
+    check_form(form, view, result.decoded, slice_)
     rendered = await to_thread.run_sync(render, result, form, view, slice_, request.state.request_id)
     return Response(rendered.content, 200, rendered.headers, rendered.media_type)

@@ -11,7 +11,7 @@ from metseg.inference import Segmentation
 from metseg.lesions import PostprocessingConfig
 from metseg.server.engine import Loaded
 from metseg.server.problems import declared
-from metseg.server.responses import MaskDocument, View, check_slice, render, result_of
+from metseg.server.responses import MaskDocument, View, check_form, render, result_of
 from metseg.server.routes.uploads import (
     ANSWERS,
     ONE_UPLOAD,
@@ -57,14 +57,15 @@ async def predict(
     """Outline lesions in one image or study, and wait for the answer.
 
     `Accept` chooses its form: JSON with runs and the table of lesions, TIFF, PNG, NIfTI (`application/gzip`,
-    `application/x-nifti`) or zip. A TIFF is byte for byte what `metseg predict` writes.
+    `application/x-nifti`), zip, or of a DICOM series SEG (`application/dicom`). A TIFF is byte for byte what
+    `metseg predict` writes.
     """
     form = chosen_form(request, view)
 
     async def answer() -> Response:
         with services.engine.admit() as slot:
             decoded = await decoded_upload(services, file, sequences)
-            check_slice(form, decoded.study.shape[0], slice_)
+            check_form(form, view, decoded, slice_)
             services.engine.hold(slot, decoded.study)
             loaded = (await chosen_model(services, model, decoded.study.sequences, target)).with_clahe(clahe)
             how = loaded.checkpoint.card.postprocessing.adjusted(threshold=threshold, smallest=smallest)

@@ -13,14 +13,16 @@ from metseg.preprocessing import Clahe
 from metseg.server.engine import Loaded
 from metseg.server.negotiation import preferred
 from metseg.server.problems import ProblemError
-from metseg.server.responses import GZIP, NIFTI, PNG, TIFF, ZIP, View, offers
+from metseg.server.responses import DICOM, GZIP, NIFTI, PNG, TIFF, ZIP, View, offers
 from metseg.server.services import Services
 from metseg.server.upload_decoding import Decoded
 from metseg.study import Sequence, parse_sequences
 
 #: Where an upload goes, and what it may be.
 UPLOAD_PATHS = frozenset({"/predict", "/jobs"})
-UPLOAD_TYPES = "image/tiff, image/png, image/jpeg, application/gzip, application/x-nifti, application/zip"
+UPLOAD_TYPES = (
+    f"{TIFF}, {PNG}, image/jpeg, {GZIP}, {NIFTI}, {DICOM}, {ZIP}"
+)
 VOLUME_TYPES = "application/gzip, application/x-nifti"
 #: Where a field of a form says which types it takes; in the OpenAPI document that becomes its encoding.
 TYPES = "x-media-types"
@@ -40,7 +42,7 @@ _HEADERS = {
 #: The forms of an answer, for OpenAPI.
 ANSWERS: dict[str, Any] = {
     "description": "Lesions, in the form that `Accept` prefers.",
-    "content": dict.fromkeys((TIFF, PNG, GZIP, NIFTI, ZIP), _BINARY),
+    "content": dict.fromkeys((TIFF, PNG, GZIP, NIFTI, ZIP, DICOM), _BINARY),
     "headers": _HEADERS,
 }
 
@@ -104,7 +106,7 @@ ClaheChoice = Annotated[
         "(`average`); what its card says unless given."
     ),
 ]
-ShownView = Annotated[View, Query(description="What an image shows; all but `mask` are PNG or TIFF.")]
+ShownView = Annotated[View, Query(description="What the answer shows; which forms it has, `Accept` chooses among.")]
 Slice = Annotated[
     int | None,
     Query(ge=0, alias="slice", le=1 << 20, description="Slice of a PNG, from 0; needed if there are several."),

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pydicom import dcmread
 
 from metseg.errors import DataError, TooLargeError, UnreadableFileError, UnsupportedFileError
 from metseg.server.upload_decoding.archives import unpack
 from metseg.server.upload_decoding.limits import Limits, Reason, UploadRejected
 from metseg.study import ProblemKind, Sequence, SliceFile, Study, StudyFiles, find_studies, load
 from metseg.study.formats import HEAD, find_images, formats, reader_by_content
+from metseg.study.formats.dicom import DicomReader
 
 #: What a zip of files is called, beside the names of formats.
 ZIP = "zip"
 
 #: Bytes of a zip's slices for each byte of voxels; damaged or padded files may have more than their voxels need.
 _ROOM = 4
+#: Bytes of the headers of a series that are kept.
+_MOST_HEADERS = 1 << 26
 _WHY = {
     ProblemKind.TOO_LARGE: Reason.TOO_LARGE,
     ProblemKind.UNSUPPORTED: Reason.UNSUPPORTED,
@@ -36,11 +44,34 @@ class Decoded:
         Its voxels; ``slices`` names the files of a zip relative to its top.
     notices : tuple of str
         What must be said of it.
+    headers : tuple of bytes
+        Of a DICOM series: each of ``study.stored.files`` up to its pixels. Empty if they are too large to be kept.
     """
 
     format: str
     study: Study
     notices: tuple[str, ...] = ()
+    headers: tuple[bytes, ...] = ()
+
+    @contextmanager
+    def series(self) -> Iterator[Study]:
+        """The study with its DICOM series' headers as files, which are there only within the context.
+
+        Raises
+        ------
+        DataError
+            If the headers were too large to be kept.
+        """
+        with TemporaryDirectory(prefix="metseg-series-") as folder:
+            study, files = replace(self.study, name="the upload"), []
+            for number, header in enumerate(self.headers):
+                files.append(Path(folder, f"{number}.dcm"))
+                files[-1].write_bytes(header)
+            if study.stored is not None and study.stored.format == DicomReader.name:
+                if not files:
+                    raise DataError(f"{study.name}: its headers take more than {_MOST_HEADERS >> 20} MiB")
+                study = replace(study, stored=replace(study.stored, files=tuple(files)))
+            yield study
 
 
 def decode(path: Path, folder: Path, limits: Limits, sequences: tuple[Sequence, ...] | None = None) -> Decoded:
@@ -113,7 +144,22 @@ def _study(files: StudyFiles, root: Path, kind: str, limits: Limits) -> Decoded:
     if len(loaded.studies) != 1:
         raise UploadRejected(Reason.UNREADABLE, "the slices differ in size, depth or channels")
     notices = tuple(_located(problem.path, problem.reason, root, kind) for problem in problems)
-    return Decoded(kind, _relative(loaded.studies[0], root), notices)
+    study = loaded.studies[0]
+    return Decoded(kind, _relative(study, root), notices, _headers(study))
+
+
+def _headers(study: Study) -> tuple[bytes, ...]:
+    """Of a DICOM series each file up to its pixels."""
+    if study.stored is None or study.stored.format != DicomReader.name:
+        return ()
+    headers = []
+    for path in study.stored.files:
+        with path.open("rb") as file:
+            dcmread(file, stop_before_pixels=True, specific_tags=["SOPClassUID"])  # of which none is kept
+            size = file.tell()
+            file.seek(0)
+            headers.append(file.read(size))
+    return tuple(headers) if sum(map(len, headers)) <= _MOST_HEADERS else ()
 
 
 def _check(files: StudyFiles, limits: Limits) -> None:
