@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from metseg.synthetic.lesion import LesionSpec, draw_lesion
+from metseg.synthetic.lesion import draw_lesion
 from metseg.synthetic.metastases import Insertion, MetastasisConfig, insert_metastases
+from metseg.synthetic.shape import LesionSpec
 from metseg.synthetic.study import synthetic_study, synthetic_targets
 
 __all__ = [

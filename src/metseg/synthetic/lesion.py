@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence as Seq
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, Field
 from scipy import ndimage
 
 from metseg.lesions.target import Target
 from metseg.study.model import TRIPLET, Sequence
 from metseg.synthetic.fields import Float, soft
-from metseg.synthetic.shape import Block, Form
+from metseg.synthetic.shape import Block, LesionSpec
 
 Mask = npt.NDArray[np.uint8]
-Kind = Literal["ring", "solid", "infiltrative"]
-Positive = Annotated[float, Field(gt=0)]
 
 #: Brightness relative to the surrounding brain (pre-contrast, FLAIR, post-contrast) of each part of a lesion.
 _PARTS: dict[str, tuple[float, float, float]] = {
@@ -47,45 +44,6 @@ _SPECK = 12
 _VISIBLE = 0.2
 #: Share of its brightness that oedema has lost at its rim.
 _FADING = 0.4
-
-
-class LesionSpec(BaseModel, frozen=True, extra="forbid"):
-    """One lesion.
-
-    Attributes
-    ----------
-    kind : {"ring", "solid", "infiltrative"}
-        Metastasis with a dark core, metastasis that takes up contrast throughout, or a glioma-like
-        lesion that does not take it up.
-    centre : tuple of float
-        (z, y, x) in voxels.
-    radius : float
-        Mean radius in mm, without the oedema.
-    oedema : float
-        Width in mm of the oedema around it; it prefers white matter.
-    flair : float
-        Brightness of the abnormality on FLAIR, relative to normal brain.
-    enhancement : float
-        Brightness of what takes up contrast, relative to normal brain.
-    irregularity : float
-        0 for a smooth ball; 0.5 for ragged.
-    seed : int
-        Of this lesion's shape.
-    """
-
-    kind: Kind
-    centre: tuple[float, float, float]
-    radius: Positive
-    oedema: Annotated[float, Field(ge=0)] = 6.0
-    flair: Positive = 1.9
-    enhancement: Positive = 2.1
-    irregularity: Annotated[float, Field(ge=0, le=1)] = 0.3
-    seed: int = 0
-
-    @property
-    def form(self) -> Form:
-        """What decides its shape."""
-        return Form(self.centre, self.radius, self.oedema, self.irregularity, self.seed)
 
 
 def _tissue_from_intensity(block: Float, flair: int, reference: Float) -> Float:
@@ -198,7 +156,7 @@ def draw_targets(
 ) -> tuple[npt.NDArray[Any], dict[Target, Mask]]:
     """Draw one lesion and outline it once for each target of ``masks``; see :func:`draw_lesion`."""
     voxels, masks = voxels.copy(), {target: mask.copy() for target, mask in masks.items()}
-    block = Block(spec.form, voxels.shape[1:], spacing)
+    block = Block(spec, voxels.shape[1:], spacing)
     if block.empty:
         return voxels, masks
     window = (slice(None), *block.window)

@@ -16,7 +16,8 @@ from metseg.lesions.target import Target
 from metseg.study.model import Study
 from metseg.synthetic.brain_map import BrainMap, map_brain, stand_ins
 from metseg.synthetic.fields import Float
-from metseg.synthetic.lesion import Kind, LesionSpec, draw_lesion
+from metseg.synthetic.lesion import draw_lesion
+from metseg.synthetic.shape import Kind, LesionSpec
 
 #: Tumours of a smaller diameter (mm) have no core that could be told from their rim.
 _SMALLEST_RING = 6.0

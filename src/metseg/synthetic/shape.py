@@ -1,19 +1,22 @@
-"""The shape of one lesion: which share of each voxel belongs to which of its parts."""
+"""One lesion and its shape: which share of each voxel belongs to which of its parts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import product
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, Field
 from scipy import ndimage
 
 from metseg.synthetic.fields import Float, grid_noise, soft
 
 Triple = tuple[float, float, float]
 Bool = npt.NDArray[np.bool_]
+Kind = Literal["ring", "solid", "infiltrative"]
+Positive = Annotated[float, Field(gt=0)]
 
 #: Slices thicker than this (mm) are averaged from several planes.
 _PLANE = 1.2
@@ -25,40 +28,63 @@ _NONE = 0.1
 _FLUID, _GREY, _WHITE = 0.03, 0.42, 0.55
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What decides a lesion's shape: lengths in mm, ``centre`` (z, y, x) in voxels."""
+class LesionSpec(BaseModel, frozen=True, extra="forbid"):
+    """One lesion.
 
-    centre: Triple
-    radius: float
-    oedema: float
-    irregularity: float
-    seed: int
+    Attributes
+    ----------
+    kind : {"ring", "solid", "infiltrative"}
+        Metastasis with a dark core, metastasis that takes up contrast throughout, or a glioma-like
+        lesion that does not take it up.
+    centre : tuple of float
+        (z, y, x) in voxels.
+    radius : float
+        Mean radius in mm, without the oedema.
+    oedema : float
+        Width in mm of the oedema around it; it prefers white matter.
+    flair : float
+        Brightness of the abnormality on FLAIR, relative to normal brain.
+    enhancement : float
+        Brightness of what takes up contrast, relative to normal brain.
+    irregularity : float
+        0 for a smooth ball; 0.5 for ragged.
+    seed : int
+        Of this lesion's shape.
+    """
+
+    kind: Kind
+    centre: tuple[float, float, float]
+    radius: Positive
+    oedema: Annotated[float, Field(ge=0)] = 6.0
+    flair: Positive = 1.9
+    enhancement: Positive = 2.1
+    irregularity: Annotated[float, Field(ge=0, le=1)] = 0.3
+    seed: int = 0
 
 
 class Block:
     """The part of a volume that a lesion can reach, with distances from its centre."""
 
-    def __init__(self, form: Form, shape: tuple[int, int, int], spacing: Triple) -> None:
-        reach = 2.2 * (form.radius + form.oedema) + 4
-        self.form, self.spacing = form, spacing
+    def __init__(self, spec: LesionSpec, shape: tuple[int, int, int], spacing: Triple) -> None:
+        reach = 2.2 * (spec.radius + spec.oedema) + 4
+        self.spec, self.spacing = spec, spacing
         self.window = tuple(
             slice(max(0, int(c - reach / s)), min(n, int(c + reach / s) + 2))
-            for c, s, n in zip(form.centre, spacing, shape, strict=True)
+            for c, s, n in zip(spec.centre, spacing, shape, strict=True)
         )
         self.empty = any(w.start >= w.stop for w in self.window)
         if self.empty:
             return
         depth, rows, columns = (w.stop - w.start for w in self.window)
         self.shape = (depth, rows, columns)
-        rng = np.random.default_rng([form.seed, 77])
-        waves = (max(8.0, 1.3 * form.radius), max(4.0, min(9.0, 1.5 * form.radius)), 4.0)
+        rng = np.random.default_rng([spec.seed, 77])
+        waves = (max(8.0, 1.3 * spec.radius), max(4.0, min(9.0, 1.5 * spec.radius)), 4.0)
         self.noise = [grid_noise(rng, self.shape, spacing, wave) for wave in waves]
         stretch = np.exp(rng.uniform(-0.28, 0.28, 3))
         self._stretch = stretch / stretch.prod() ** (1 / 3)
         self._axes = [
             ((np.arange(w.start, w.stop) - c) * s).astype(np.float32)
-            for w, c, s in zip(self.window, form.centre, spacing, strict=True)
+            for w, c, s in zip(self.window, spec.centre, spacing, strict=True)
         ]
         self.distance = self._distance(0.0)
 
@@ -72,15 +98,15 @@ class Block:
     @property
     def _ragged(self) -> Float:
         """By how much the surface lies further out than a ball's, mm."""
-        radius, irregularity = self.form.radius, self.form.irregularity
+        radius, irregularity = self.spec.radius, self.spec.irregularity
         coarse, middle, fine = self.noise
         rough = irregularity * (radius * 0.45 * coarse + min(radius, 6) * 0.35 * middle)
         return np.asarray(rough + min(0.3, 0.1 * radius) * fine, np.float32)
 
     def infiltration(self, tissue: Float, whiteness: Float) -> Float:
         """Membership of a lesion without a surface, thinning out into the white matter."""
-        depth = self.form.radius + self._ragged - self.distance
-        spread = depth + self.form.oedema * (0.8 * whiteness + 0.5 * self.noise[0])
+        depth = self.spec.radius + self._ragged - self.distance
+        spread = depth + self.spec.oedema * (0.8 * whiteness + 0.5 * self.noise[0])
         membership = soft(spread, 2.4) * tissue
         islands, _ = ndimage.label(membership > 0.15)
         within = islands[self.distance < max(float(self.distance.min()), 4.0)]
@@ -93,7 +119,7 @@ class Block:
         """
         planes = int(np.clip(np.ceil(self.spacing[0] / _PLANE), 1, 6))
         whole, core = (np.zeros(self.shape, np.float32) for _ in range(2))
-        outside = self.form.radius + self._ragged
+        outside = self.spec.radius + self._ragged
         thick = (0 if wall is None else wall) * (1 + np.float32(0.5) * self.noise[1])
         for plane in range(planes):
             depth = outside - self._distance(((plane + 0.5) / planes - 0.5) * self.spacing[0])
@@ -108,7 +134,7 @@ class Block:
         Oedema creeps through tissue from the tumour's surface, fast along white matter, hardly into cortex and not
         across fluid.
         """
-        width = self.form.oedema
+        width = self.spec.oedema
         if width < _NONE:
             return np.zeros(self.shape, np.float32), np.ones(self.shape, np.float32)
         coarse, middle, _ = self.noise

@@ -15,8 +15,9 @@ from metseg.study.model import TRIPLET, Study
 from metseg.synthetic.anatomy import Brain, Frame, brain, frame, vault
 from metseg.synthetic.fields import Float
 from metseg.synthetic.head import acquire, paint
-from metseg.synthetic.lesion import Kind, LesionSpec, Mask, draw_targets
+from metseg.synthetic.lesion import Mask, draw_targets
 from metseg.synthetic.metastases import MetastasisConfig, random_lesions
+from metseg.synthetic.shape import Kind, LesionSpec
 
 #: Ranges that lesions are drawn from: radius and oedema in mm, irregularity, distance from the skull in mm.
 _RANGES: dict[Kind, tuple[tuple[float, float], tuple[float, float], tuple[float, float], float]] = {
