@@ -59,34 +59,19 @@ def lesion_table_csv(lesions: Iterable[Lesion], target: str = "") -> str:
 
 def lesion_records(lesions: Iterable[Lesion], target: str = "") -> list[dict[str, object]]:
     """Lesions as one dictionary each, with the keys :data:`LESION_COLUMNS`; what is not known is ``None``."""
-    return [
-        dict(
-            zip(
-                LESION_COLUMNS,
-                (
-                    lesion.id,
-                    *lesion.slices,
-                    lesion.n_voxels,
-                    lesion.volume_mm3,
-                    lesion.diameter_px,
-                    lesion.diameter_mm,
-                    lesion.perpendicular_mm,
-                    lesion.diameter_slice,
-                    lesion.slice_spacing_mm,
-                    lesion.measurable,
-                    None if lesion.side is None else str(lesion.side),
-                    lesion.mean_probability,
-                    *lesion.centroid,
-                    lesion.touches_border,
-                    lesion.surrounding_voxels,
-                    lesion.surrounding_mm3,
-                    str(target),
-                ),
-                strict=True,
-            )
-        )
-        for lesion in lesions
-    ]
+    records: list[dict[str, object]] = []
+    for lesion in lesions:
+        other = {
+            "lesion": lesion.id,
+            "first_slice": lesion.slices[0],
+            "last_slice": lesion.slices[1],
+            "voxels": lesion.n_voxels,
+            "side": None if lesion.side is None else str(lesion.side),
+            **dict(zip(("centroid_z", "centroid_y", "centroid_x"), lesion.centroid, strict=True)),
+            "target": str(target),
+        }
+        records.append({name: other[name] if name in other else getattr(lesion, name) for name in LESION_COLUMNS})
+    return records
 
 
 def _cell(name: str, value: object) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import reduce
+from operator import add
 
 import numpy as np
 import numpy.typing as npt
@@ -71,9 +72,9 @@ class Reliability(BaseModel, frozen=True):
         """Of both sets of voxels together."""
         return Reliability(
             edges=self.edges,
-            voxels=_sum(self.voxels, other.voxels),
-            lesion_voxels=_sum(self.lesion_voxels, other.lesion_voxels),
-            probability=tuple(a + b for a, b in zip(self.probability, other.probability, strict=True)),
+            voxels=tuple(map(add, self.voxels, other.voxels)),
+            lesion_voxels=tuple(map(add, self.lesion_voxels, other.lesion_voxels)),
+            probability=tuple(map(add, self.probability, other.probability)),
             squared_error=self.squared_error + other.squared_error,
         )
 
@@ -130,7 +131,3 @@ def reliability_near_lesions(
 def pool_reliability(parts: Iterable[Reliability]) -> Reliability:
     """Of all voxels of many patients together; without patients, a diagram without voxels."""
     return reduce(Reliability.__add__, parts, reliability(np.zeros(0), np.zeros(0)))
-
-
-def _sum(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(a + b for a, b in zip(one, other, strict=True))

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from metseg.metrics.calibration import Reliability, pool_reliability, reliability_near_lesions
 from metseg.metrics.froc import FrocCounts, OperatingPoint, count_by_threshold, operating_points
@@ -24,11 +24,7 @@ from metseg.metrics.sizes import SizeClass, by_size
 from metseg.metrics.statistics import Interval, Score, mean_interval, mean_of
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class ScanScore(_Frozen):
+class ScanScore(BaseModel, frozen=True):
     """How well the mask of one scan was predicted; edge cases as in :class:`Overlap`.
 
     Attributes
@@ -77,7 +73,7 @@ class ScanScore(_Frozen):
         return sum(lesion.found for lesion in self.lesions)
 
 
-class PatientScore(_Frozen):
+class PatientScore(BaseModel, frozen=True):
     """All scans of one patient together.
 
     Attributes
@@ -106,7 +102,7 @@ class PatientScore(_Frozen):
     scans: tuple[ScanScore, ...]
 
 
-class Summary(_Frozen):
+class Summary(BaseModel, frozen=True):
     """Scores over patients; ``nan`` where nothing could be measured.
 
     A patient counts once, however many scans and lesions there are; patients for whom a score is undefined do not
@@ -278,26 +274,22 @@ def summarise(scans: Iterable[ScanScore]) -> Summary:
 
 
 def _score_patient(name: str, scans: Sequence[ScanScore]) -> PatientScore:
-    def mean(key: str) -> float:
-        return mean_of([getattr(scan, key) for scan in scans])
-
+    keys = ("dice", "iou", "precision", "recall", "lesion_dice", "lesion_hd95")
+    means = {key: mean_of([getattr(scan, key) for scan in scans]) for key in keys}
     lesions, found = sum(len(scan.lesions) for scan in scans), sum(scan.found for scan in scans)
     calibration = pool_reliability(scan.reliability for scan in scans if scan.reliability is not None)
-    return PatientScore(
-        name=name,
-        dice=mean("dice"),
-        iou=mean("iou"),
-        precision=mean("precision"),
-        recall=mean("recall"),
-        lesions=lesions,
-        found=found,
-        sensitivity=ratio(found, lesions),
-        false_positives=mean_of([len(scan.false_positives) for scan in scans]),
-        lesion_dice=mean("lesion_dice"),
-        lesion_hd95=mean("lesion_hd95"),
-        ece=calibration.ece,
-        brier=calibration.brier,
-        scans=tuple(scans),
+    return PatientScore.model_validate(
+        means
+        | {
+            "name": name,
+            "lesions": lesions,
+            "found": found,
+            "sensitivity": ratio(found, lesions),
+            "false_positives": mean_of([len(scan.false_positives) for scan in scans]),
+            "ece": calibration.ece,
+            "brier": calibration.brier,
+            "scans": tuple(scans),
+        }
     )
 
 
