@@ -26,7 +26,7 @@ def test_threads_come_back_when_the_machine_is_free(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(threads.os, "cpu_count", lambda: 4)
         count = ThreadCount()
         for load, expected in ((0.0, 4), (3.2, 1), (0.0, 4)):
-            monkeypatch.setattr(threads, "_load", lambda load=load: load)
+            monkeypatch.setattr(threads.os, "getloadavg", lambda load=load: (load, 0.0, 0.0), raising=False)
             monkeypatch.setattr(count, "_own_load", lambda: 0.0)
             assert count.adapt() == torch.get_num_threads() == expected
     finally:

@@ -61,8 +61,12 @@ def choose_models(
         If the study does not have the sequence that shows the target.
     """
     if model != DEFAULT_MODEL:
-        if targets:
-            _check_target(model_card(model) if installed is None else card_of(model, installed), targets)
+        card = None if not targets else model_card(model) if installed is None else card_of(model, installed)
+        if card is not None and list(targets) != [card.target]:
+            raise CheckpointError(
+                f"{card.name} outlines the {card.target}, not {' and '.join(targets)}; --model {DEFAULT_MODEL} chooses "
+                "by target"
+            )
         return [model]
     shown = _shown(set(sequences), list(targets))
     known = {info.name: info for info in (list_models() if installed is None else installed)}
@@ -116,14 +120,6 @@ def _usable(target: Target, found: ModelInfo | None) -> str:
     if found.card is None:
         raise CheckpointError(f"the network for the {target}, `{found.name}`, cannot be used: {found.problem}")
     return found.name
-
-
-def _check_target(card: ModelCard, targets: Collection[Target]) -> None:
-    if list(targets) != [card.target]:
-        wanted = " and ".join(targets)
-        raise CheckpointError(
-            f"{card.name} outlines the {card.target}, not {wanted}; --model {DEFAULT_MODEL} chooses by target"
-        )
 
 
 def _listed(sequences: Iterable[str]) -> str:

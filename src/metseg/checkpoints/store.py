@@ -145,7 +145,10 @@ def save_checkpoint(folder: Path, network: Network, card: ModelCard) -> Path:
     from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {key: _stored(value) for key, value in network.state_dict().items()}
+    tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    tensors = {
+        key: value.half() if value.is_floating_point() and value.ndim > 1 else value for key, value in tensors.items()
+    }
     target = folder / FILE_NAME
     with write_atomically(target) as temporary:
         temporary.write_bytes(save(tensors, metadata={_KEY: card.model_dump_json()}))
@@ -309,8 +312,3 @@ def _load_ensemble(path: Path) -> Checkpoint:
 
 def _write_readme(target: Path, card: ModelCard) -> None:
     write_text(target.parent / "README.md", card_markdown(card, target.name, file_sha256(target)))
-
-
-def _stored(tensor: torch.Tensor) -> torch.Tensor:
-    tensor = tensor.detach().cpu().contiguous()
-    return tensor.half() if tensor.is_floating_point() and tensor.ndim > 1 else tensor

@@ -45,6 +45,7 @@ def dice_chart(comparison: Comparison) -> str:
     rng = np.random.default_rng(0)
     for row, model in enumerate(models):
         colour = _SERIES[row % SERIES]
+        thin: dict[str, Any] = {"color": colour, "linewidth": 1}
         axes.boxplot(
             model.dice,
             positions=[row],
@@ -54,8 +55,8 @@ def dice_chart(comparison: Comparison) -> str:
             patch_artist=True,
             boxprops={"facecolor": "none", "edgecolor": colour, "linewidth": 1.2},
             medianprops={"color": colour, "linewidth": 2},
-            whiskerprops={"color": colour, "linewidth": 1},
-            capprops={"color": colour, "linewidth": 1},
+            whiskerprops=thin,
+            capprops=thin,
         )
         scatter = row + rng.uniform(-0.16, 0.16, len(model.dice))
         axes.scatter(model.dice, scatter, s=13, color=colour, alpha=0.55, linewidths=0)
@@ -68,7 +69,7 @@ def dice_chart(comparison: Comparison) -> str:
     lowest = min(min(model.dice) for model in models)
     axes.set_xlim(max(np.floor(lowest * 10) / 10 - 0.02, -0.02), 1.005)
     axes.set_xlabel("Dice per patient")
-    axes.grid(axis="x", color=_RULE, linewidth=0.8)
+    axes.grid(visible=False, axis="y")
     spoken = "; ".join(f"{m.name}: mean {m.summary.mean_dice:.3f}, worst {m.summary.worst_dice:.3f}" for m in models)
     return _svg(figure, f"Box plots of the Dice per patient. {spoken}.")
 
@@ -81,9 +82,7 @@ def reliability_chart(comparison: Comparison) -> str:
         curve = np.array(model.summary.reliability.curve()).reshape(-1, 2)
         axes.plot(*curve.T, **_series(index), label=model.name)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-    axes.set_xlabel("probability that the model gave")
-    axes.set_ylabel("share of these voxels that are lesion")
-    axes.grid(color=_RULE, linewidth=0.8)
+    axes.set(xlabel="probability that the model gave", ylabel="share of these voxels that are lesion")
     _legend(axes)
     spoken = "; ".join(
         f"{m.name}: calibration error {m.summary.reliability.ece_in_doubt:.3f}" for m in comparison.models
@@ -103,9 +102,7 @@ def froc_chart(comparison: Comparison) -> str:
     axes.set_xscale("symlog", linthresh=1)
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set(xlim=(0, None), ylim=(0, 1.02))
-    axes.set_xlabel("false positives per scan")
-    axes.set_ylabel("lesions found, mean over patients")
-    axes.grid(color=_RULE, linewidth=0.8)
+    axes.set(xlabel="false positives per scan", ylabel="lesions found, mean over patients")
     _legend(axes)
     spoken = "; ".join(
         f"{m.name}: {m.summary.sensitivity:.3f} found, {m.summary.false_positives_per_scan:.2f} false"
@@ -133,7 +130,6 @@ def learning_chart(comparison: Comparison) -> str:
         axes.set_title(title, loc="left", color=_INK, fontsize=9.5)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(color=_RULE, linewidth=0.8)
     dice.set_xlim(loss.get_xlim())
     _legend(loss)
     logged = ", ".join(model.name for model in comparison.models if model.curves)
@@ -167,10 +163,11 @@ def _blank(panels: int, height: float, wide: float = _WIDE) -> tuple[Figure, lis
 
     figure = Figure(figsize=(wide, height), layout="constrained")
     figure.patch.set_visible(False)
-    row = [figure.add_subplot(1, panels, panel + 1) for panel in range(panels)]
+    row = list(figure.subplots(1, panels, squeeze=False)[0])
     for axes in row:
         axes.patch.set_visible(False)
         axes.set_axisbelow(True)
+        axes.grid(color=_RULE, linewidth=0.8)
         axes.spines[:].set_visible(False)
         axes.tick_params(colors=_FAINT, labelcolor=_INK, length=0, labelsize=9)
         axes.xaxis.label.set(color=_FAINT, fontsize=9)

@@ -53,7 +53,10 @@ class Picture:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Measured:
-    """A model's result with what is shown but not kept: pictures of its best, median and worst patient."""
+    """A model's result with what is shown but not kept: pictures of its best, median and worst patient.
+
+    Of one or two patients, of all there are.
+    """
 
     result: ModelResult
     pictures: tuple[Picture, ...]
@@ -95,8 +98,24 @@ def measure_model(
     ordered = [row for name in patients if (row := rows[name]) is not None]
     if not ordered:
         raise DataError("none of the patients could be read")
-    result = _result(contender, ordered, tuple(hashes), tuple(curves))
-    return Measured(result, _best_median_worst(ordered), ordered[-1].device)
+    results = [row.patient for row in ordered]
+    result = ModelResult(
+        name=contender.entry.name,
+        title=contender.title,
+        clahe=contender.cards[0].clahe,
+        weights_sha256=tuple(hashes),
+        summary=summarise(scan for row in ordered for scan in row.scans),
+        patients=tuple(results),
+        mean_surface_dice=fmean(patient.surface_dice for patient in results),
+        median_hd95=median(patient.hd95 for patient in results),
+        seconds_per_slice=median(patient.seconds / patient.slices for patient in results),
+        parameters=contender.parameters,
+        curves=tuple(curves),
+    )
+    ranked = sorted((row.picture for row in ordered), key=lambda picture: -picture.dice)
+    if len(ranked) > 2:
+        ranked = [ranked[0], ranked[len(ranked) // 2], ranked[-1]]
+    return Measured(result, tuple(ranked), ordered[-1].device)
 
 
 def read_curve(folder: Path) -> Iterator[LearningCurve]:
@@ -161,30 +180,3 @@ def _measure_patient(
         seconds=seconds,
     )
     return _Row(scans, patient, min(pictures, key=lambda picture: picture.dice), device)
-
-
-def _result(
-    contender: Contender, rows: list[_Row], hashes: tuple[str, ...], curves: tuple[LearningCurve, ...]
-) -> ModelResult:
-    patients = [row.patient for row in rows]
-    return ModelResult(
-        name=contender.entry.name,
-        title=contender.title,
-        clahe=contender.cards[0].clahe,
-        weights_sha256=hashes,
-        summary=summarise(scan for row in rows for scan in row.scans),
-        patients=tuple(patients),
-        mean_surface_dice=fmean(patient.surface_dice for patient in patients),
-        median_hd95=median(patient.hd95 for patient in patients),
-        seconds_per_slice=median(p.seconds / p.slices for p in patients),
-        parameters=contender.parameters,
-        curves=curves,
-    )
-
-
-def _best_median_worst(rows: list[_Row]) -> tuple[Picture, ...]:
-    """Of one or two patients, all there are."""
-    ranked = sorted((row.picture for row in rows), key=lambda picture: -picture.dice)
-    if len(ranked) < 3:
-        return tuple(ranked)
-    return ranked[0], ranked[len(ranked) // 2], ranked[-1]

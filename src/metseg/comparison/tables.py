@@ -32,7 +32,9 @@ class Table:
     def markdown(self) -> str:
         """As Markdown, the caption as a paragraph before it."""
         lines = [self.headings, ("---",) + ("---:",) * (len(self.headings) - 1), *self.rows]
-        return f"{self.caption}\n\n" + "\n".join(f"| {' | '.join(_escaped(cell) for cell in row)} |" for row in lines)
+        escaped = str.maketrans({"|": "\\|", "*": "\\*"})
+        rows = [" | ".join(cell.translate(escaped) for cell in row) for row in lines]
+        return f"{self.caption}\n\n" + "\n".join(f"| {row} |" for row in rows)
 
 
 def agreement_table(comparison: Comparison) -> Table:
@@ -134,7 +136,3 @@ def _found(size: SizeClass) -> str:
     if not size.reference:
         return f"no lesion{false}"
     return f"{with_interval(size.sensitivity, size.interval, 2)}, {size.found} of {size.reference}{false}"
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("*", "\\*")

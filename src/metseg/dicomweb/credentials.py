@@ -56,7 +56,13 @@ def known_credentials(url: str) -> Credentials:
     """What the environment holds, else what the keyring holds for ``url``, else none."""
     names = (AUTHORIZATION, CERTIFICATE, KEY)
     stated = Credentials(*(os.environ.get(name, "") for name in names))
-    return stated if stated != Credentials() else _remembered(url)
+    if stated != Credentials():
+        return stated
+    kept = recall(_SERVICE, url)
+    try:
+        return Credentials() if kept is None else Credentials(**json.loads(kept))
+    except (ValueError, TypeError):
+        return Credentials()
 
 
 def remember(url: str, credentials: Credentials) -> None:
@@ -71,11 +77,3 @@ def remember(url: str, credentials: Credentials) -> None:
     """
     kept = json.dumps(asdict(credentials))
     keep(_SERVICE, url, kept, instead=f"set {AUTHORIZATION}, or {CERTIFICATE} and {KEY}, instead")
-
-
-def _remembered(url: str) -> Credentials:
-    kept = recall(_SERVICE, url)
-    try:
-        return Credentials() if kept is None else Credentials(**json.loads(kept))
-    except (ValueError, TypeError):
-        return Credentials()

@@ -22,7 +22,8 @@ class ThreadCount:
     def adapt(self) -> int:
         """Set how many threads this process' networks use from now on, in the thread that runs them; their number."""
         self._most = max(self._most, usual_threads())
-        self._wanted = free_cores(_load() - self._own_load(), os.cpu_count() or 1, self._most)
+        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # programs that ran or waited, last minute
+        self._wanted = free_cores(load - self._own_load(), os.cpu_count() or 1, self._most)
         if "torch" in sys.modules:
             self.set_torch_threads()
         return self._wanted
@@ -56,11 +57,6 @@ def usual_threads() -> int:
 def free_cores(others: float, cores: int, most: int) -> int:
     """Threads to use beside ``others``, the load that other programs make, on so many cores: 1 to ``most``."""
     return int(min(max(round(cores - max(others, 0.0)), 1), most))
-
-
-def _load() -> float:
-    """Programs that ran or waited for a core in the last minute, on average; 0 where the system has no such number."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
 #: Of this process.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from metseg.errors import DataError
 from metseg.study import Sequence, parse_sequences
@@ -13,8 +14,7 @@ from metseg.study import Sequence, parse_sequences
 _COLUMNS = frozenset({"path", "output", "sequences"})
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestRow:
+class ManifestRow(BaseModel, frozen=True):
     """A study, or a folder of studies, to outline.
 
     Attributes
@@ -87,4 +87,5 @@ def _row(file: Path, line: int, row: dict[str, str]) -> ManifestRow:
     if output.is_absolute() or ".." in output.parts:
         raise DataError(f"{file}, line {line}: output {output} must be a folder inside that of the run")
     named = (row.get("sequences") or "").replace(",", " ").split()
-    return ManifestRow(path, output, parse_sequences(",".join(named)) if named else None)
+    sequences = parse_sequences(",".join(named)) if named else None
+    return ManifestRow(path=path, output=output, sequences=sequences)

@@ -12,7 +12,6 @@ from metseg.errors import MetsegError
 from metseg.prediction.manifest import ManifestRow
 from metseg.prediction.manifest_run import Engine, ManifestWorker, NetworkSettings, RowResult
 from metseg.prediction.predictor import PredictionSettings
-from metseg.study import Sequence
 
 _LOOPBACK = "127.0.0.1"
 #: Parts that rows are dealt out in; results come part by part.
@@ -57,7 +56,9 @@ def _run(
         machines = len(ray.nodes())  # type: ignore[no-untyped-call]
         workers = min(wanted or gpus or machines, len(rows))
         ray.data.DataContext.get_current().enable_progress_bars = False
-        studies = ray.data.from_items([_to_item(row) for row in rows], override_num_blocks=min(len(rows), _MOST_PARTS))
+        studies = ray.data.from_items(
+            [{"row": row.model_dump_json()} for row in rows], override_num_blocks=min(len(rows), _MOST_PARTS)
+        )
         results = studies.map(
             _Actor,  # type: ignore[arg-type] # a class whose instances are called
             fn_constructor_args=(networks, settings, output.resolve()),
@@ -81,7 +82,7 @@ class _Actor:
         self._worker = ManifestWorker(networks, settings, output)
 
     def __call__(self, item: dict[str, str]) -> dict[str, str]:
-        return {"result": self._worker.outline(_from_item(item)).model_dump_json()}
+        return {"result": self._worker.outline(ManifestRow.model_validate_json(item["row"])).model_dump_json()}
 
 
 def _join() -> bool:
@@ -106,12 +107,3 @@ def _join() -> bool:
     except Exception as error:  # Ray raises bare ones
         raise MetsegError(f"Ray did not start, or its cluster cannot be reached: {error}") from error
     return True
-
-
-def _to_item(row: ManifestRow) -> dict[str, str]:
-    return {"path": str(row.path), "output": str(row.output), "sequences": ",".join(row.sequences or ())}
-
-
-def _from_item(item: dict[str, str]) -> ManifestRow:
-    sequences = tuple(Sequence(name) for name in item["sequences"].split(",") if name)
-    return ManifestRow(Path(item["path"]), Path(item["output"]), sequences or None)

@@ -26,7 +26,7 @@ from metseg.training.transfer import load_parent
 
 if TYPE_CHECKING:
     from optuna.study import Study as Search
-    from optuna.trial import FrozenTrial, Trial
+    from optuna.trial import Trial
 
 JOURNAL = "trials.journal"
 BEST = "best.json"
@@ -282,14 +282,13 @@ def _rows(record: Search) -> list[TrialRow]:
         for trial in record.get_trials(deepcopy=False)
         if trial.state in names and (trial.state != TrialState.FAIL or _DIVERGED in trial.user_attrs)
     ]
-    return [_row(number, trial, names[trial.state]) for number, trial in enumerate(ended)]
-
-
-def _row(number: int, trial: FrozenTrial, state: str) -> TrialRow:
-    dice = trial.intermediate_values[max(trial.intermediate_values)] if trial.intermediate_values else None
-    return TrialRow(
-        number, state, dice, trial.user_attrs.get("threshold"), dict(trial.params), trial.user_attrs["seconds"]
-    )
+    rows = []
+    for number, trial in enumerate(ended):
+        about, values = trial.user_attrs, trial.intermediate_values
+        dice = values[max(values)] if values else None
+        row = TrialRow(number, names[trial.state], dice, about.get("threshold"), dict(trial.params), about["seconds"])
+        rows.append(row)
+    return rows
 
 
 def _winner(rows: list[TrialRow]) -> TrialRow:
