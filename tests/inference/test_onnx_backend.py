@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metseg.checkpoints import Checkpoint, combine, load_checkpoint, save_checkpoint
+from metseg.checkpoints import Checkpoint, load_checkpoint
 from metseg.errors import MetsegError
 from metseg.events import Progress, drain
 from metseg.inference import backend_devices, open_segmenter, resolve_device
@@ -90,21 +90,6 @@ def test_a_batch_that_does_not_fit_is_reported_and_a_smaller_one_goes_on(
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "cpu is out of memory (1, 64, 64)\n"
-
-
-@pytest.mark.slow
-def test_an_ensemble_is_one_graph_whose_disagreement_is_known(shipped: Checkpoint, head: Study, tmp_path: Path) -> None:
-    first = load_checkpoint("attention_unet_first")
-    both = load_checkpoint(save_checkpoint(tmp_path / "both", *combine([shipped, first], "both")))
-    answers = []
-    for backend in ("onnx", "torch"):
-        with open_segmenter(both, device="cpu", backend=backend) as segmenter:
-            answers.append(segmenter.segment(head).disagreement)
-    ours, torchs = answers
-    assert ours is not None
-    assert torchs is not None
-    assert torchs.max() > 0.1
-    assert np.abs(ours - torchs).mean() < 0.005
 
 
 def test_its_devices_are_those_of_the_installed_build(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from metseg.checkpoints import Checkpoint, combine, load_checkpoint, save_checkpoint
+from metseg.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from metseg.errors import MetsegError
 from metseg.events import Notice, Progress, drain
 from metseg.inference import Segmentation, conversion, open_segmenter, openvino_backend
@@ -98,21 +98,6 @@ def test_what_cannot_be_converted_runs_with_pytorch_and_that_is_said(
     found, said = notices(shipped, head)
     assert found.backend.startswith("torch ")
     assert any("has no OpenVINO form" in text for text in said)
-
-
-@pytest.mark.slow
-def test_an_ensembles_disagreement_is_known(shipped: Checkpoint, head: Study, tmp_path: Path) -> None:
-    first = load_checkpoint("attention_unet_first")
-    both = load_checkpoint(save_checkpoint(tmp_path / "both", *combine([shipped, first], "both")))
-    answers = []
-    for backend in ("openvino", "torch"):
-        with open_segmenter(both, device="cpu", backend=backend) as segmenter:
-            answers.append(segmenter.segment(head).disagreement)
-    ours, torchs = answers
-    assert ours is not None
-    assert torchs is not None
-    assert torchs.max() > 0.1
-    assert np.abs(ours - torchs).mean() < 0.005
 
 
 @pytest.mark.slow
