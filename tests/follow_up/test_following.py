@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from scipy import ndimage
 
 from metseg.errors import DataError
@@ -120,6 +123,35 @@ def test_it_can_be_stopped_between_any_two_steps(pair: Any) -> None:
     stream = following(pair.before, pair.after)
     assert isinstance(next(stream), Progress)
     stream.close()  # type: ignore[attr-defined]
+
+
+def test_a_registration_that_is_left_stops_in_that_iteration(pair: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = Event()
+    iterations: list[int] = []
+
+    class Watched(sitk.ImageRegistrationMethod):
+        """Registers, and counts iterations and levels."""
+
+        def AddCommand(self, event: int, command: Callable[[], None]) -> int:
+            def in_iteration() -> None:
+                iterations[-1] += 1
+                command()
+
+            iterations.append(0)
+            return int(super().AddCommand(event, in_iteration))
+
+        def Execute(self, *images: Any) -> Any:
+            try:
+                return super().Execute(*images)
+            finally:
+                ended.set()
+
+    monkeypatch.setattr(sitk, "ImageRegistrationMethod", Watched)
+    stream = following(pair.before, pair.after)
+    assert [next(stream) for _ in range(4)] == [Progress(0, 3, "registering")] * 4
+    stream.close()  # type: ignore[attr-defined]
+    assert ended.wait(60)
+    assert iterations == [3], "the first event comes before any"
 
 
 def test_what_cannot_be_followed_is_named(pair: Any) -> None:

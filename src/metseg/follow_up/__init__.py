@@ -5,7 +5,7 @@ from metseg.follow_up.comparing import FollowUp, common_sequence, following
 from metseg.follow_up.course_page import write_course_page
 from metseg.follow_up.matching import Group, match_lesions
 from metseg.follow_up.page import write_follow_up_page
-from metseg.follow_up.registration import Rigid, register
+from metseg.follow_up.registration import Rigid, register, registering
 from metseg.follow_up.tables import (
     carried_provenance,
     change_table_csv,
@@ -33,6 +33,7 @@ __all__ = [
     "judge_response",
     "match_lesions",
     "register",
+    "registering",
     "tracked_document",
     "tracked_table_csv",
     "tracking",

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import DataError
-from metseg.events import Event, Finished, Progress
+from metseg.events import Event, Finished, Progress, relay
 from metseg.follow_up.changes import Change, FollowedLesion, Judgement, Thresholds, change_of, judge_response
 from metseg.follow_up.matching import Group, Labels, match_lesions
-from metseg.follow_up.registration import Rigid, register
+from metseg.follow_up.registration import Rigid, registering
 from metseg.lesions import Lesion, find_midline, label_lesions, measure
 from metseg.study import Sequence, Study
 
+_STEPS = 3
 #: A lesion is covered by the other examination if at least this share of its voxels lies in it.
 _COVERED = 0.5
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -74,7 +75,7 @@ def following(
     Yields
     ------
     Progress, Finished
-        The last event carries the :class:`FollowUp`.
+        The last event carries the :class:`FollowUp`. Closed in the middle, it stops within an iteration.
 
     Raises
     ------
@@ -91,11 +92,14 @@ def following(
         raise DataError("the spacing must be known of both examinations; <name>.json beside a TIFF can state it")
     assert first is not None and second is not None  # noqa: S101, PT018  (just checked)
     sequence = common_sequence(before, after)
-    yield Progress(0, 3, "registering")
+    yield Progress(0, _STEPS, "registering")
     if transform is None:
         fixed, moving = (study.voxels[study.channel(sequence)] for study in (after, before))
-        transform = register(fixed, after.geometry, moving, before.geometry)
-    yield Progress(1, 3, "matching lesions")
+        transform = yield from relay(
+            replace(event, total=_STEPS) if isinstance(event, Progress) else event
+            for event in registering(fixed, after.geometry, moving, before.geometry)
+        )
+    yield Progress(1, _STEPS, "matching lesions")
     earlier, later = label_lesions(first), label_lesions(second)
     to_before = np.linalg.inv(_LPS @ before.geometry.drawn) @ transform.matrix @ (_LPS @ after.geometry.drawn)
     carried = transform.carry(earlier, before.geometry, after.geometry, after.shape, labels=True)
@@ -103,7 +107,7 @@ def following(
     groups = match_lesions(carried, later, spacing)
     there = {label for group in groups for label in group.before}
     groups += [Group((label,), ()) for label in np.unique(earlier[earlier > 0]).tolist() if label not in there]
-    yield Progress(2, 3, "measuring")
+    yield Progress(2, _STEPS, "measuring")
     measured = [{lesion.id: lesion for lesion in _measured(*one)} for one in ((before, earlier), (after, later))]
     seen = _covered(earlier, np.linalg.inv(to_before), after.shape), _covered(later, to_before, before.shape)
     lesions: list[FollowedLesion] = []

@@ -6,13 +6,17 @@ scanners and sequences of the same kind do not matter.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import DataError
+from metseg.events import Event, Finished, Progress, drained
 from metseg.study import Geometry
 from metseg.study.geometry import Affine, Shape
 from metseg.study.resampling import image_of
@@ -85,10 +89,10 @@ class Rigid:
         )
 
 
-def register(
+def registering(
     fixed: npt.NDArray[Any], fixed_geometry: Geometry, moving: npt.NDArray[Any], moving_geometry: Geometry
-) -> Rigid:
-    """Find the turn and shift that lay one image of a head on another.
+) -> Iterator[Event[Rigid]]:
+    """Find the turn and shift that lay one image of a head on another; closed, it stops within an iteration.
 
     Parameters
     ----------
@@ -96,6 +100,11 @@ def register(
         The image that stays, and the one that is moved.
     fixed_geometry, moving_geometry : Geometry
         Their spacing must be known.
+
+    Yields
+    ------
+    Progress, Finished
+        One an iteration; the last event carries the :class:`Rigid`.
 
     Raises
     ------
@@ -112,26 +121,67 @@ def register(
     method = SimpleITK.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(_BINS)
     method.SetMetricSamplingStrategy(method.RANDOM)
-    factors = [_shrink(factor, images) for factor in _LEVELS]
-    shares = [min(1.0, _MOST_SAMPLES * factor**3 / images[0].GetNumberOfPixels()) for factor in factors]
-    method.SetMetricSamplingPercentagePerLevel(shares, _SEED)
     method.SetInterpolator(SimpleITK.sitkLinear)
     method.SetOptimizerAsRegularStepGradientDescent(1.0, _LEAST_STEP_MM, _STEPS, 0.5, 1e-6)
     method.SetOptimizerScalesFromPhysicalShift()
-    method.SetShrinkFactorsPerLevel(factors)
-    method.SetSmoothingSigmasPerLevel(_BLUR_MM)
     method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
     try:
-        start = SimpleITK.CenteredTransformInitializer(
+        found = SimpleITK.CenteredTransformInitializer(
             *images, SimpleITK.Euler3DTransform(), SimpleITK.CenteredTransformInitializerFilter.MOMENTS
         )
-        method.SetInitialTransform(start, False)
-        found = method.Execute(*images)
+        method.SetInitialTransform(found, True)
+        for level, blur in zip(_LEVELS, _BLUR_MM, strict=True):
+            factor = _shrink(level, images)
+            share = min(1.0, _MOST_SAMPLES * factor**3 / images[0].GetNumberOfPixels())
+            method.SetShrinkFactorsPerLevel([factor])
+            method.SetSmoothingSigmasPerLevel([blur])
+            method.SetMetricSamplingPercentagePerLevel([share], _SEED)
+            yield from _optimising(method, images)
     except RuntimeError as error:
         raise DataError(f"the examinations cannot be laid on each other: {_reason(error)}") from error
     result = Rigid(_rows(found), float(method.GetMetricValue()))
     _check(result, fixed, fixed_geometry, moving, moving_geometry)
-    return result
+    yield Finished(result)
+
+
+register = drained(registering)
+
+
+def _optimising(method: Any, images: list[Any]) -> Iterator[Progress]:
+    """Run one level in a thread, an event an iteration; closed, the thread stops there and ends by itself.
+
+    Each iteration waits until its event was taken, so that nothing is computed for a consumer that has gone.
+    """
+    import SimpleITK
+
+    iterations: SimpleQueue[bool] = SimpleQueue()
+    answers: SimpleQueue[bool] = SimpleQueue()
+    errors: list[RuntimeError] = []
+
+    def on_iteration() -> None:
+        iterations.put(True)
+        if not answers.get():
+            method.StopRegistration()
+
+    def run() -> None:
+        method.AddCommand(SimpleITK.sitkIterationEvent, on_iteration)
+        try:
+            method.Execute(*images)
+        except RuntimeError as error:
+            errors.append(error)
+        finally:
+            method.RemoveAllCommands()
+            iterations.put(False)
+
+    Thread(target=run, name="metseg-registration", daemon=True).start()
+    try:
+        while iterations.get():
+            yield Progress(0, 0, "registering")
+            answers.put(True)
+    finally:
+        answers.put(False)
+    if errors:
+        raise errors[0]
 
 
 def _scaled(volume: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
