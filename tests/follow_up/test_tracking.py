@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from metseg.follow_up import (
     write_course_page,
 )
 from metseg.follow_up.changes import categorise
+from metseg.follow_up.course_page import course_figure
 from metseg.lesions import Target
 from metseg.study import Study
 from metseg.synthetic import LesionSpec, synthetic_study
@@ -101,7 +104,7 @@ def test_categories_rest_on_baseline_and_nadir(sums: tuple[int, ...], longer: fl
 
 
 def test_progress_goes_through_all_steps(result: TrackedExaminations, seen: list[Progress]) -> None:
-    assert [event.done for event in seen] == [0, 1, 2, 3, 4, 5]
+    assert list(dict.fromkeys(event.done for event in seen)) == [0, 1, 2, 3, 4, 5]
     assert {event.total for event in seen} == {6}
 
 
@@ -114,6 +117,47 @@ def test_table_page_and_document_tell_all_examinations(result: TrackedExaminatio
     assert len(document["steps"]) == 2
     write_course_page(tmp_path / "course.pdf", result)
     assert (tmp_path / "course.pdf").read_bytes().startswith(b"%PDF")
+
+
+_DAYS = date(2026, 3, 2), date(2026, 3, 30), date(2026, 9, 28)
+
+
+def _dated(result: TrackedExaminations, days: tuple[date | None, ...]) -> TrackedExaminations:
+    studies = tuple(replace(study, date=day) for study, day in zip(result.studies, days, strict=True))
+    return replace(result, studies=studies)
+
+
+def test_charts_are_to_the_scale_of_time_where_dates_are_known(result: TrackedExaminations) -> None:
+    dated = _dated(result, _DAYS)
+    volumes, diameters = course_figure(dated).axes[1:]
+    for axes in (volumes, diameters):
+        assert axes.get_xlabel() == "date of the examination"
+        drawn = max((line.get_xdata() for line in axes.lines if line.get_marker() == "o"), key=len)
+        assert np.diff(np.asarray(drawn)).tolist() == [28, 182]
+        assert [text.get_text() for text in axes.texts if text.get_position()[1] > 1][:3] == ["1", "2", "3"]
+    assert tracked_document(dated)["dates"] == ["2026-03-02", "2026-03-30", "2026-09-28"]
+
+
+@pytest.mark.parametrize(
+    ("days", "reason"),
+    [((*_DAYS[:2], None), "not known"), (_DAYS[::-1], "not in this order"), ((_DAYS[0],) * 3, "not in this order")],
+)
+def test_charts_that_are_not_to_scale_say_why(
+    result: TrackedExaminations, days: tuple[date | None, ...], reason: str
+) -> None:
+    axes = course_figure(_dated(result, days)).axes[1]
+    assert axes.get_xlabel() == f"examination, not to scale: dates are {reason}"
+    drawn = max((line.get_xdata() for line in axes.lines), key=len)
+    assert np.asarray(drawn).tolist() == [1, 2, 3]
+
+
+def test_examinations_of_nearly_the_same_day_are_told_together(result: TrackedExaminations, tmp_path: Path) -> None:
+    near = _dated(result, (date(2026, 3, 2), date(2026, 9, 27), date(2026, 9, 28)))
+    axes = course_figure(near).axes[1]
+    assert {"1", "2, 3"} <= {text.get_text() for text in axes.texts}
+    days = _dated(result, (date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4)))
+    write_course_page(tmp_path / "days.png", days)
+    assert (tmp_path / "days.png").stat().st_size > 10_000
 
 
 def test_one_examination_is_not_enough() -> None:

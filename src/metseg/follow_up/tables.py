@@ -94,6 +94,7 @@ def tracked_document(result: TrackedExaminations) -> dict[str, Any]:
         "purpose": "research use; not a medical device",
         "software": f"metseg {__version__}",
         "examinations": [study.name for study in result.studies],
+        "dates": [None if date is None else date.isoformat() for date in result.dates],
         "lesions": [
             {
                 "lesion": lesion.number,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -74,6 +75,11 @@ class TrackedExaminations:
     labels: tuple[npt.NDArray[np.int32], ...]
     steps: tuple[FollowUp, ...]
     lesions: tuple[TrackedLesion, ...]
+
+    @property
+    def dates(self) -> tuple[datetime.date | None, ...]:
+        """By examination when it was acquired, where that is known."""
+        return tuple(study.date for study in self.studies)
 
 
 def tracking(

@@ -28,9 +28,9 @@ _SOFTWARE = f"metseg {__version__}"
 _HEADINGS = ("lesion", "slices", "volume", "diameter × across", "measurable", "side", "around", "probability", "edge")
 _WIDTHS = (0.08, 0.1, 0.13, 0.2, 0.12, 0.09, 0.13, 0.12, 0.06)
 _FOOTER = (
-    "Research use. Not a medical device; every outline must be checked by a person. Volume: voxels times their size. "
-    "Diameter: longest within\none slice; across: longest at right angles to it. Measurable: size of RANO-BM (10 mm, "
-    "5 mm across, two slices). Around: FLAIR abnormality nearest to it. All depend on the slice spacing."
+    "Research use. Not a medical device; every outline must be checked by a person. Volume: voxels times their size.\n"
+    "Diameter: longest within one slice; across: longest at right angles to it. Measurable: size of RANO-BM (10 mm, "
+    "5 mm across, two slices).\nAround: FLAIR abnormality nearest to it. All depend on the slice spacing."
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field, replace
@@ -193,6 +194,8 @@ class Study:
         The grid of the file that a volume came from; ``None`` for slices, and for what was never a file.
     patient : str
         Whom it is of; empty if that is its name.
+    date : date or None
+        When it was acquired, where its headers say so.
     """
 
     name: str
@@ -203,6 +206,7 @@ class Study:
     slices: tuple[SliceFile, ...] = ()
     stored: StoredGrid | None = None
     patient: str = ""
+    date: datetime.date | None = None
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 4 or 0 in self.voxels.shape:

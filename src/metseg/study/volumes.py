@@ -102,6 +102,7 @@ def _volume(files: StudyFiles, entry: SliceFile, headers: list[Header], problems
         slices,
         reference.stored,
         patient=files.visit_of or "",
+        date=reference.acquisition.day,
     )
     return [study]
 

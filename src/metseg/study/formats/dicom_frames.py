@@ -20,7 +20,8 @@ Vector = tuple[float, float, float]
 
 _MAX_FRAMES = 1 << 14
 _FIELDS = """
-    SOPClassUID SOPInstanceUID PatientID PatientName StudyInstanceUID StudyDate SeriesInstanceUID SeriesDescription
+    SOPClassUID SOPInstanceUID PatientID PatientName StudyInstanceUID SeriesInstanceUID SeriesDescription
+    StudyDate AcquisitionDate
     ProtocolName ContrastBolusAgent ImageType EchoTime AcquisitionNumber TemporalPositionIdentifier DiffusionBValue
     InstanceNumber NumberOfFrames Rows Columns SamplesPerPixel PhotometricInterpretation BitsAllocated
     PixelRepresentation RescaleSlope RescaleIntercept ImagePositionPatient ImageOrientationPatient PixelSpacing
@@ -142,7 +143,7 @@ def acquisition_of(data: Any) -> Acquisition:
         patient=str(data.get("PatientID") or data.get("PatientName") or "").strip(),
         study=str(data.get("StudyInstanceUID") or ""),
         series=str(data.get("SeriesInstanceUID") or ""),
-        date=str(data.get("StudyDate") or ""),
+        date=str(data.get("StudyDate") or data.get("AcquisitionDate") or ""),
         description=str(data.get("SeriesDescription") or data.get("ProtocolName") or "").strip(),
     )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Seq
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -34,7 +35,7 @@ class Acquisition:
     patient, study, series : str
         Identifiers, the same for what belongs together.
     date : str
-        Of the study, ``YYYYMMDD``.
+        Of the study, else of the acquisition, ``YYYYMMDD``.
     description : str
         Of the series.
     """
@@ -44,6 +45,13 @@ class Acquisition:
     series: str = ""
     date: str = ""
     description: str = ""
+
+    @property
+    def day(self) -> datetime.date | None:
+        """The date as a value; ``None`` if there is none, or it is none of the calendar."""
+        with suppress(ValueError):
+            return datetime.date.fromisoformat(self.date.replace(".", ""))
+        return None
 
 
 @dataclass(frozen=True, eq=False)
