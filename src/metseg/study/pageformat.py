@@ -55,14 +55,9 @@ class PageFormat:
         """Whether pixels do not begin on a byte of their own."""
         return self.bits < 8 * self.dtype.itemsize
 
-    @property
-    def sort(self) -> str:
-        """Bits and type, in words."""
-        return sort_of_numbers(self.kind, self.bits)
-
     def __str__(self) -> str:
         channels = "1 channel" if self.channels == 1 else f"{self.channels} channels"
-        return f"{self.height} x {self.width}, {channels}, {self.sort}"
+        return f"{self.height} x {self.width}, {channels}, {sort_of_numbers(self.kind, self.bits)}"
 
 
 def sort_of_numbers(kind: str, bits: int) -> str:

@@ -8,7 +8,6 @@ import math
 from collections.abc import Iterator
 from collections.abc import Sequence as Seq
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -34,15 +33,6 @@ _WIDER = {np.dtype(np.float16): np.float32, np.dtype(np.bool_): np.uint8}
 _MADE_UP = 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """How the voxels lie in the file: shape (c, z, y, x) as stored, bytes until the last, nibabel's header."""
-
-    shape: tuple[int, int, int, int]
-    needed: int
-    header: Any
-
-
 class NiftiReader:
     """Reads NIfTI."""
 
@@ -60,15 +50,16 @@ class NiftiReader:
 
     def read(self, header: Header) -> npt.NDArray[Any]:
         """Voxels (c, z, y, x)."""
-        layout: _Layout = header.details
-        path = header.path
+        path, parsed = header.path, header.details
+        needed = _needed(path, parsed)
         with _opened(path) as file, named(path, "the file is damaged"):
-            data = file.read(layout.needed)
-        if len(data) < layout.needed:
+            data = file.read(needed)
+        if len(data) < needed:
             raise UnreadableFileError(path, "cut short: the file ends before its last voxel")
         with named(path, "the voxels cannot be read"):
-            stored = layout.header.data_from_fileobj(io.BytesIO(data))
-            return header.in_order(stored.reshape(layout.shape[::-1]).transpose(3, 2, 1, 0))
+            stored = parsed.data_from_fileobj(io.BytesIO(data))
+            x, y, z = stored.shape[:3]
+            return header.in_order(stored.reshape(x, y, z, header.shape[0]).transpose(3, 2, 1, 0))
 
 
 def is_nifti(head: bytes) -> bool:
@@ -78,8 +69,7 @@ def is_nifti(head: bytes) -> bool:
 
 def is_whole(header: bytes) -> bool:
     """Whether the voxels of a NIfTI with this header are whole numbers, which are not scaled."""
-    nibabel = _nibabel()
-    parsed = (nibabel.Nifti2Header if len(header) >= _HEADER_2 else nibabel.Nifti1Header)(header, check=False)
+    parsed = _parsed(header)
     return parsed.get_data_dtype().kind in "ui" and parsed.get_slope_inter() in ((None, None), (1.0, 0.0))
 
 
@@ -114,11 +104,11 @@ def mask_volume(
         geometry = stored.geometry
     data = np.ascontiguousarray(mask).transpose(2, 1, 0)
     if stored is not None and stored.header:
-        second = len(stored.header) >= _HEADER_2
-        header = (nibabel.Nifti2Header if second else nibabel.Nifti1Header)(stored.header, check=False)
+        header = _parsed(stored.header)
         header.set_data_dtype(mask.dtype)
         header.set_slope_inter(1, 0)
         header["cal_min"] = header["cal_max"] = 0
+        second = isinstance(header, nibabel.Nifti2Header)
         image = (nibabel.Nifti2Image if second else nibabel.Nifti1Image)(data, None, header)
         return bytes(image.to_bytes())
     image = nibabel.Nifti1Image(data, geometry.drawn, dtype=mask.dtype)
@@ -156,10 +146,7 @@ def without_made_up_place(geometry: Geometry, shape: Shape, header: bytes) -> Ge
     """
     if not header or not geometry.is_placed:
         return geometry
-    nibabel = _nibabel()
-
-    kind = nibabel.Nifti2Header if len(header) >= _HEADER_2 else nibabel.Nifti1Header
-    fields = kind(header, check=False)
+    fields = _parsed(header)
     if {int(fields["qform_code"]), int(fields["sform_code"])} != {_MADE_UP}:
         return geometry
     less = Geometry() if _unit(fields) == "unknown" else Geometry.spaced(geometry.spacing)
@@ -187,6 +174,7 @@ def _look(path: Path, channels: int | None) -> Header:
     if min(shape) < 1:
         raise UnreadableFileError(path, f"the NIfTI header declares {' x '.join(map(str, shape[::-1]))} voxels")
     check_size(path, shape, _dtype(header))
+    _needed(path, header)
     geometry, notices = _geometry(path, header, shape[1:])
     return Header.of_volume(
         NiftiReader.name,
@@ -197,7 +185,7 @@ def _look(path: Path, channels: int | None) -> Header:
         geometry,
         header.binaryblock,
         problems=tuple(Problem(path, text, kind=ProblemKind.SPACING) for text in (*repairs, *notices)),
-        details=_Layout(shape, _needed(path, header), header),
+        details=header,
     )
 
 
@@ -286,6 +274,12 @@ def _disagreement(header: Any, scale: npt.NDArray[np.float64], used: Geometry, s
     if apart <= _CONFLICT_MM:
         return ()
     return (f"states two positions that differ by up to {apart:.3g} mm (qform and sform); sform was used",)
+
+
+def _parsed(header: bytes) -> Any:
+    """The header of a NIfTI-1 or NIfTI-2, unchecked."""
+    nibabel = _nibabel()
+    return (nibabel.Nifti2Header if len(header) >= _HEADER_2 else nibabel.Nifti1Header)(header, check=False)
 
 
 def _nibabel() -> Any:
