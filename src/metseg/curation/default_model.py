@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
+from metseg.curation.description import portable
 from metseg.curation.documents import write_document
 from metseg.curation.record import now, software
 from metseg.curation.state import Sha256
@@ -109,7 +109,7 @@ def promote_model(
         )
     model = DefaultModel(
         name=name,
-        path=_from(project.path, Path(file)),
+        path=portable(Path(file), project.path),
         sha256=file_sha256(Path(file)),
         promotion=promotion,
         reason=reason,
@@ -127,10 +127,3 @@ def _outcome(promotion: PromotionResult) -> str:
         PromotionResult.UNDECIDED: "came to no decision",
         PromotionResult.NONE: "was never asked",
     }.get(promotion, "was passed")
-
-
-def _from(project: Path, file: Path) -> str:
-    try:
-        return Path(os.path.relpath(file.resolve(), project.resolve())).as_posix()
-    except ValueError:  # another drive
-        return file.resolve().as_posix()

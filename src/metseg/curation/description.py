@@ -1,4 +1,7 @@
-"""``case.json``: which images a case is of. They stay where they are; their hashes make sure that they are the same."""
+"""``case.json``: which images a case is of. They stay where they are; their hashes make sure that they are the same.
+
+Descriptions of projects of earlier versions, which knew no more of a case than its spacing, are read too.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,26 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, model_validator
 
+from metseg.curation.documents import read_document
 from metseg.curation.record import now
 from metseg.curation.state import Sha256
 from metseg.errors import DataError, UnreadableFileError
 from metseg.study import Geometry, Sequence, SliceFile, Study, StudyFiles, file_sha256, load, number_slices
-from metseg.study.formats import Header, error_of, find_images, is_picture, is_tiff, read_voxels
+from metseg.study.formats import error_of, find_images, is_picture, is_tiff, read_voxels
 from metseg.study.ifd import MAX_PAGES
 from metseg.study.model import reference_of
 from metseg.study.preflight import MAX_DECODED
 from metseg.study.stored_values import fill_non_finite
 
-Voxels = npt.NDArray[Any]
 Size = Annotated[int, Field(ge=1)]
+Row = tuple[float, float, float, float]
+
+#: Folder in the project for images that came over the network.
+UPLOADS = "uploads"
+
+_PLACEMENT_ENDING = ".grid.json"
 _SPACING = TypeAdapter(tuple[float, float, float] | None)
 
 
@@ -214,32 +222,21 @@ def _of_own_files(case: CaseDescription, root: Path) -> Study:
         if problem.refused:
             raise error_of(problem)
     volume = next((header for header in found.images if header.stored is not None), None)
-    if volume is not None:
-        voxels = _of_volume(case, volume)
+    if volume is None:
+        read = {header.path: read_voxels(header) for header in found.images}
+        for entry in slices:
+            channels, depth, *size = read[entry.image].shape
+            if entry.page >= depth or (channels, *size) != (len(case.sequences), *case.shape[1:]):
+                raise UnreadableFileError(entry.image, "does not hold the slices that case.json names")
+        voxels = np.stack([read[entry.image][:, entry.page] for entry in slices], axis=1)
+    elif volume.shape == (len(case.sequences), *case.shape):
+        voxels = read_voxels(volume)
     else:
-        voxels = _of_slices(case, {header.path: read_voxels(header) for header in found.images}, slices)
+        raise UnreadableFileError(volume.path, "does not hold the volume that case.json names")
+    if fill_non_finite(voxels) is None:
+        raise UnreadableFileError(slices[0].image, "holds no finite value")
     stored = None if volume is None else volume.stored
     return Study(case.name, voxels, case.sequences, geometry=case.geometry, slices=slices, stored=stored)
-
-
-def _of_volume(case: CaseDescription, header: Header) -> Voxels:
-    if header.shape != (len(case.sequences), *case.shape):
-        raise UnreadableFileError(header.path, "does not hold the volume that case.json names")
-    return _finite(header.path, read_voxels(header))
-
-
-def _of_slices(case: CaseDescription, read: dict[Path, npt.NDArray[Any]], slices: tuple[SliceFile, ...]) -> Voxels:
-    for entry in slices:
-        channels, depth, *size = read[entry.image].shape
-        if entry.page >= depth or (channels, *size) != (len(case.sequences), *case.shape[1:]):
-            raise UnreadableFileError(entry.image, "does not hold the slices that case.json names")
-    return _finite(slices[0].image, np.stack([read[entry.image][:, entry.page] for entry in slices], axis=1))
-
-
-def _finite(path: Path, voxels: Voxels) -> Voxels:
-    if fill_non_finite(voxels) is None:
-        raise UnreadableFileError(path, "holds no finite value")
-    return voxels
 
 
 def check_unchanged(image: ImageFile, path: Path) -> Path:
@@ -249,3 +246,34 @@ def check_unchanged(image: ImageFile, path: Path) -> Path:
     if file_sha256(path) != image.sha256:
         raise UnreadableFileError(path, "has changed since it was added to the project; put the old file back")
     return path
+
+
+class _Placement(BaseModel, frozen=True, extra="forbid"):
+    """``<name>.grid.json``."""
+
+    format: Literal["metseg-grid"] = "metseg-grid"
+    version: Literal[1] = 1
+    affine: Annotated[tuple[Row, ...], Field(min_length=4, max_length=4)]
+
+
+def read_description(path: Path, project: Path) -> CaseDescription:
+    """Read the ``case.json`` at ``path``, of the project in ``project``; UnreadableFileError if it is damaged."""
+    case = read_document(path, CaseDescription)
+    return case if case.version == 2 else case.model_copy(update={"version": 2, **_placement(case, project)})
+
+
+def _placement(case: CaseDescription, project: Path) -> dict[str, Any]:
+    """What is known of the place of a case of the first version beside its spacing.
+
+    Where an image came over the network from 3D Slicer, its affine lay beside it: it is read from there.
+    """
+    image = Path(case.images[0].path) if len(case.images) == 1 else None
+    if image is None or image.parent != Path(UPLOADS):
+        return {}
+    try:
+        beside = read_document(project / UPLOADS / f"{image.stem}{_PLACEMENT_ENDING}", _Placement)
+        geometry = Geometry.placed(beside.affine)
+    except (UnreadableFileError, DataError):
+        return {"placement_lost": True}
+    was_assumed = np.allclose(geometry.drawn, case.geometry.drawn, atol=1e-6)
+    return {} if was_assumed else {"geometry": geometry}

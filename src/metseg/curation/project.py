@@ -12,9 +12,8 @@ from pydantic import AwareDatetime, BaseModel
 
 from metseg.curation.default_model import FILE as DEFAULT_MODEL
 from metseg.curation.default_model import DefaultModel
-from metseg.curation.description import CaseDescription, describe
+from metseg.curation.description import CaseDescription, describe, read_description
 from metseg.curation.documents import read_document, write_document
-from metseg.curation.earlier_projects import read_description
 from metseg.curation.journal import begin_journal, read_segment, segment_paths
 from metseg.curation.locking import CaseLock
 from metseg.curation.names import safe_name

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from metseg.curation.description import CaseDescription, ImageFile, portable
+from metseg.curation.description import CaseDescription, ImageFile, portable, read_description
 from metseg.curation.documents import write_document
-from metseg.curation.earlier_projects import read_description
 from metseg.curation.locking import CaseLock
 from metseg.curation.project import CASE_FILE, Project
 from metseg.errors import DataError, UnreadableFileError

@@ -10,10 +10,10 @@ from metseg.curation.export.manifest import (
     Role,
     Side,
     SplitRule,
+    labels_from_runs,
     read_manifest,
 )
 from metseg.curation.export.reimport import Import, import_export, importing_export
-from metseg.curation.export.runs import labels_from_runs
 from metseg.curation.export.verification import Verification, verify, verifying
 
 __all__ = [

@@ -16,8 +16,7 @@ import numpy.typing as npt
 from metseg.curation.changes import Labels
 from metseg.curation.documents import write_json
 from metseg.curation.export.as_pairs import PairsLayout
-from metseg.curation.export.manifest import ExportedCase, Role, Side, SplitRule
-from metseg.curation.export.runs import labels_from_runs
+from metseg.curation.export.manifest import ExportedCase, Role, Side, SplitRule, labels_from_runs
 from metseg.curation.export.workspace import StagedFile
 from metseg.study import Study, read_study
 

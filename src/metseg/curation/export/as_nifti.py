@@ -19,7 +19,6 @@ from metseg.curation.export.layout import LayoutWriter
 from metseg.curation.export.manifest import ExportedCase, Role, SplitRule
 from metseg.curation.export.volumes import (
     check_placement,
-    orientation_of,
     unknown_spacing_remark,
     write_volume,
 )
@@ -29,6 +28,7 @@ from metseg.study import Sequence as MrSequence
 from metseg.study import Study, write_text
 
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9]+")
+_ORIENTATION = "not stated by the source; slices taken as axial, radiological, the lowest first"
 _SUFFIXES = {
     MrSequence.PRE: "T1w",
     MrSequence.FLAIR: "FLAIR",
@@ -107,10 +107,10 @@ def _suffixes(sequences: Sequence[MrSequence]) -> list[str]:
 
 
 def _geometry(case: ExportedCase) -> dict[str, Any]:
+    orientation = {"Orientation": case.geometry.orientation or _ORIENTATION}
     if case.spacing is None:
-        return {"VoxelSpacing": "unknown", "Orientation": orientation_of(case.geometry)}
-    z, y, x = case.spacing
-    return {"VoxelSpacing": [x, y, z], "VoxelSpacingUnits": "mm", "Orientation": orientation_of(case.geometry)}
+        return {"VoxelSpacing": "unknown", **orientation}
+    return {"VoxelSpacing": list(reversed(case.spacing)), "VoxelSpacingUnits": "mm", **orientation}
 
 
 def _about_mask(case: ExportedCase) -> dict[str, Any]:

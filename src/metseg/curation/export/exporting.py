@@ -11,10 +11,13 @@ from pathlib import Path
 from metseg.curation.description import CaseDescription, read_images
 from metseg.curation.documents import write_json
 from metseg.curation.enums import Status
+from metseg.curation.export.as_coco import CocoLayout
+from metseg.curation.export.as_nifti import NiftiLayout
+from metseg.curation.export.as_nnunet import NnunetLayout
+from metseg.curation.export.as_pairs import PairsLayout
 from metseg.curation.export.card import card
 from metseg.curation.export.croissant import croissant
 from metseg.curation.export.layout import LayoutWriter
-from metseg.curation.export.layouts import LAYOUTS
 from metseg.curation.export.manifest import (
     ExportedCase,
     Layout,
@@ -22,9 +25,9 @@ from metseg.curation.export.manifest import (
     Role,
     Side,
     SplitRule,
+    labels_from_runs,
 )
 from metseg.curation.export.provenance import describe_case
-from metseg.curation.export.runs import labels_from_runs
 from metseg.curation.export.splitting import patients_of, sides_of, unique_names
 from metseg.curation.export.workspace import Plan, StagedFile, Workspace, staged_file
 from metseg.curation.project import Project
@@ -34,6 +37,13 @@ from metseg.events import Event, Finished, Notice, Progress, drained
 from metseg.study import is_blank, joined, write_text
 
 CARD, CROISSANT = "README.md", "croissant.json"
+
+LAYOUTS: dict[Layout, LayoutWriter] = {
+    Layout.PAIRS: PairsLayout(),
+    Layout.NNUNET: NnunetLayout(),
+    Layout.NIFTI: NiftiLayout(),
+    Layout.COCO: CocoLayout(),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,7 @@ from pydantic import ValidationError
 
 from metseg.curation.changes import Labels
 from metseg.curation.enums import EditKind, Origin
-from metseg.curation.export.manifest import ExportedCase, ExportedLesion, JournalPosition, ModelMask, Side
-from metseg.curation.export.runs import encode_runs
+from metseg.curation.export.manifest import ExportedCase, ExportedLesion, JournalPosition, ModelMask, Side, encode_runs
 from metseg.curation.journal import read_frames
 from metseg.curation.record import Frame, software
 from metseg.curation.view import CaseView

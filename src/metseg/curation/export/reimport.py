@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from metseg.curation.enums import EditKind, Status
-from metseg.curation.export.layouts import LAYOUTS
-from metseg.curation.export.manifest import FILE, ExportedCase, Manifest, read_manifest
+from metseg.curation.export.exporting import LAYOUTS
+from metseg.curation.export.manifest import FILE, ExportedCase, Manifest, labels_from_runs, read_manifest
 from metseg.curation.export.provenance import MODEL, ORIGINS, labels_sha256
-from metseg.curation.export.runs import labels_from_runs
 from metseg.curation.export.verification import verify
 from metseg.curation.journal import read_frames
 from metseg.curation.project import Project

@@ -21,13 +21,6 @@ from metseg.study import Geometry, Study, read_study, reorder, write_errors, wri
 from metseg.study.formats import header_of, mask_volume, read_voxels
 from metseg.study.formats.writing import write_nifti
 
-ORIENTATION = "not stated by the source; slices taken as axial, radiological, the lowest first"
-
-
-def orientation_of(geometry: Geometry) -> str:
-    """What a sidecar says of the orientation."""
-    return geometry.orientation or ORIENTATION
-
 
 def check_placement(cases: Sequence[ExportedCase]) -> None:
     """Refuse cases of which it was once known where they lie in the patient, and is no more.

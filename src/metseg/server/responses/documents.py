@@ -9,7 +9,7 @@ import numpy as np
 
 from metseg import __version__
 from metseg.checkpoints import ModelInfo
-from metseg.curation.export.runs import encode_runs
+from metseg.curation.export.manifest import encode_runs
 from metseg.http_documents import (
     ImageDocument,
     LesionDocument,
@@ -18,25 +18,26 @@ from metseg.http_documents import (
     RunsDocument,
     UsedModel,
 )
-from metseg.lesions import Lesion, sum_of_target_diameters
+from metseg.lesions import lesion_records
 from metseg.server.responses.result import Result
 from metseg.study import file_sha256
 
 
 def as_document(result: Result, request_id: str) -> MaskDocument:
     """The answer as JSON."""
-    inside = np.flatnonzero(result.mask)
-    study = result.decoded.study
+    made, study = result.segmentation, result.decoded.study
+    inside, provenance = np.flatnonzero(made.mask), made.provenance
+    records = zip(lesion_records(made.measured), made.measured, strict=True)
     return MaskDocument(
         request_id=request_id,
         metseg=__version__,
         model=UsedModel(
             name=result.model,
-            weights_sha256=result.weights_sha256,
-            target=result.target,
-            device=result.device,
-            backend=result.about["backend"],
-            ensemble=result.disagreement is not None,
+            weights_sha256=made.weights_sha256,
+            target=made.target,
+            device=made.device,
+            backend=provenance["backend"],
+            ensemble=made.disagreement is not None,
         ),
         image=ImageDocument(
             format=result.decoded.format,
@@ -44,13 +45,13 @@ def as_document(result: Result, request_id: str) -> MaskDocument:
             sequences=[str(sequence) for sequence in study.sequences],
             spacing=study.geometry.spacing,
         ),
-        clahe=result.clahe,
-        preprocessing=result.preprocessing,
-        postprocessing=result.postprocessing,
+        clahe=made.clahe,
+        preprocessing=made.preprocessing,
+        postprocessing=made.postprocessing,
         mask=RunsDocument(runs=encode_runs(inside) if inside.size else "", voxels=inside.size),
-        lesions=[_lesion(lesion) for lesion in result.lesions],
-        sum_of_target_diameters_mm=sum_of_target_diameters(result.lesions),
-        brain=result.about["brain"],
+        lesions=[LesionDocument.model_validate({**record, "centroid": lesion.centroid}) for record, lesion in records],
+        sum_of_target_diameters_mm=made.sum_of_target_diameters,
+        brain=provenance["brain"],
         notices=list(result.notices),
     )
 
@@ -81,23 +82,3 @@ def describe_model(info: ModelInfo, *, default: str, loaded: tuple[str, ...]) ->
 def _hash_of(path: Path, _changed: int) -> str:
     """The hash of a file that was changed then."""
     return file_sha256(path)
-
-
-def _lesion(lesion: Lesion) -> LesionDocument:
-    return LesionDocument(
-        lesion=lesion.id,
-        first_slice=lesion.slices[0],
-        last_slice=lesion.slices[1],
-        voxels=lesion.n_voxels,
-        volume_mm3=lesion.volume_mm3,
-        diameter_px=lesion.diameter_px,
-        diameter_mm=lesion.diameter_mm,
-        perpendicular_mm=lesion.perpendicular_mm,
-        diameter_slice=lesion.diameter_slice,
-        slice_spacing_mm=lesion.slice_spacing_mm,
-        measurable=lesion.measurable,
-        side=lesion.side,
-        mean_probability=lesion.mean_probability,
-        centroid=lesion.centroid,
-        touches_border=lesion.touches_border,
-    )

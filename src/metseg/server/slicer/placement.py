@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from metseg.curation import Project
-from metseg.curation.earlier_projects import UPLOADS
+from metseg.curation.description import UPLOADS
 from metseg.curation.names import safe_name
 from metseg.errors import DataError
 from metseg.server.problems import ProblemError
