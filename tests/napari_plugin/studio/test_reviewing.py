@@ -66,20 +66,20 @@ def test_cases_are_listed_by_benefit_and_broken_ones_say_why(
     (project.path / "cases" / "eve").mkdir()
     (project.path / "cases" / "eve" / "case.json").write_text("{")
     panel = open_queue()
-    rows = panel.cases.cases.rows
+    rows = panel.cases.rows
     assert [row.name for row in rows] == ["bob", "ada", "eve"]
     assert rows[0].benefit == 1 > rows[1].benefit > 0
     assert rows[0].note == "3 slices"
     assert rows[2].problem
     assert "case.json" in rows[2].tip
     assert panel.summary.text() == "0 of 2 cases done, 0 of 12 slices looked at"
-    panel.cases.clicked.emit(panel.cases.cases.index(2))
+    panel.cases.clicked.emit(panel.cases.model().index(2, 0))
     assert "case.json" in panel.problem.text()
-    panel.cases.clicked.emit(panel.cases.cases.index(0))
+    panel.cases.clicked.emit(panel.cases.model().index(0, 0))
     assert panel.problem.isHidden()
-    panel.cases.activated.emit(panel.cases.cases.index(2))
+    panel.cases.activated.emit(panel.cases.model().index(2, 0))
     assert panel.state.opening_case == ""
-    panel.cases.activated.emit(panel.cases.cases.index(1))
+    panel.cases.activated.emit(panel.cases.model().index(1, 0))
     patiently(lambda: panel.state.case is not None and settled(panel))
     assert panel.state.case.name == "ada"
 
@@ -115,7 +115,7 @@ def test_a_key_goes_through_the_slices_that_matter_and_then_approves(open_queue:
     patiently(lambda: panel.state.case is not None and panel.state.case.name == "ada" and settled(panel))
     assert panel.state.project.read_case("bob").status is Status.APPROVED
     assert panel.summary.text() == "1 of 2 cases done, 3 of 12 slices looked at"
-    assert [(row.name, row.note) for row in panel.cases.cases.rows][1] == ("bob", "approved")
+    assert [(row.name, row.note) for row in panel.cases.rows][1] == ("bob", "approved")
     press(panel, "A")
     assert panel.state.status is Status.PREDICTED, "it asks, for nothing was looked at"
     press(panel, "Shift-A")
@@ -130,7 +130,7 @@ def test_a_slice_that_was_drawn_on_counts_as_looked_at(open_queue: Any, patientl
     labels.paint((2, 40, 30), 9)
     patiently(lambda: 2 in panel.state.reviewed)
     assert 2 not in panel.reviewing.left
-    assert [row.name for row in panel.cases.cases.rows] == ["bob", "ada"]
+    assert [row.name for row in panel.cases.rows] == ["bob", "ada"]
     labels.undo()
     patiently(lambda: settled(panel) and panel.state.saved is Saved.SAVED)
     assert panel.state.reviewed == {2}, "it was on the screen, and nothing else was"
@@ -173,7 +173,7 @@ def test_what_was_looked_at_is_kept_with_who_and_when(
     press(panel, "J")
     assert not project.read_case("bob").reviewed, "a record for each slice would be many"
     assert "2 of 3 slices that matter looked at" in panel.left.text()
-    assert next(row.note for row in panel.cases.cases.rows if row.name == "bob") == "1 slice"
+    assert next(row.note for row in panel.cases.rows if row.name == "bob") == "1 slice"
     press(panel, "W")
     patiently(lambda: panel.state.case is not None and panel.state.case.name == "ada" and settled(panel))
     assert not panel.state.reviewed

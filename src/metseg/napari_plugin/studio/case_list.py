@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from qtpy.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
+from qtpy.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QKeyEvent, QPainter, QPen
 from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QListView,
+    QListWidget,
+    QListWidgetItem,
     QSizePolicy,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QWidget,
 )
 
 from metseg.curation import CaseSummary, ReviewQueue, Status
 from metseg.curation.enums import DONE
 from metseg.curation.queue import QueueEntry
 from metseg.napari_plugin.studio.colours import STATUS, VERMILION, Colours
-from metseg.napari_plugin.studio.formatting import status_name
+from metseg.napari_plugin.studio.formatting import counted, status_name
 from metseg.napari_plugin.translations import translate
 
 _FEWEST_ROWS, _ROWS_SHOWN = 3, 6
@@ -96,7 +94,7 @@ def _waiting_row(case: CaseSummary, entry: QueueEntry, most: float, left: int | 
         note = translate("studio", "1 slice") if leading == 1 else translate("studio", "{count} slices")
         note = note.format(count=leading)
     tip = (
-        f"{case.name}\n{case.status.value} by {case.model or 'hand'}, {_lesions(case)}\n"
+        f"{case.name}\n{case.status.value} by {case.model or 'hand'}, {counted(case.lesions, 'lesion')}\n"
         f"look at {leading} of {case.shape[0]} slices; expected Dice as it is: {benefit.dice:.2f}"
     )
     if benefit.disputed is not None:
@@ -112,49 +110,11 @@ def _done_row(case: CaseSummary) -> CaseRow:
         case.status,
         0,
         status_name(case.status),
-        f"{case.name}\n{case.status.value}{by}{reason}\n{_lesions(case)}",
+        f"{case.name}\n{case.status.value}{by}{reason}\n{counted(case.lesions, 'lesion')}",
     )
 
 
-def _lesions(case: CaseSummary) -> str:
-    return f"{case.lesions} lesion{'s' * (case.lesions != 1)}"
-
-
-class CaseModel(QAbstractListModel):
-    """Lines for a list view."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: tuple[CaseRow, ...] = ()
-        self.here = ""
-
-    def show(self, rows: Iterable[CaseRow], here: str) -> None:
-        """Show other lines; ``here`` names the case that is open."""
-        rows = tuple(rows)
-        if (rows, here) == (self.rows, self.here):
-            return
-        self.beginResetModel()
-        self.rows, self.here = rows, here
-        self.endResetModel()
-
-    def rowCount(self, parent: _Index | None = None) -> int:
-        """How many lines there are."""
-        return len(self.rows)
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Texts for the view, and for those who have the screen read to them."""
-        row = self.rows[index.row()]
-        match role:
-            case Qt.ItemDataRole.DisplayRole:
-                return row.name
-            case Qt.ItemDataRole.ToolTipRole:
-                return row.tip
-            case Qt.ItemDataRole.AccessibleTextRole:
-                return f"{row.name}, {row.note}"
-        return None
-
-
-class CaseList(QListView):
+class CaseList(QListWidget):
     """The list; a double click or Return opens a case.
 
     ``chosen`` is called with the case's name, ``pointed`` with the line that was clicked or reached with the arrows.
@@ -162,29 +122,32 @@ class CaseList(QListView):
 
     def __init__(self, chosen: Callable[[str], object], pointed: Callable[[CaseRow], object], colours: Colours) -> None:
         super().__init__()
-        self.cases = CaseModel()
+        self.rows: tuple[CaseRow, ...] = ()
+        self.here = ""
         self._chosen = chosen
         self._pointed = pointed
-        self.setModel(self.cases)
-        self._delegate = _CaseDelegate(self, colours)
-        self.setItemDelegate(self._delegate)
+        self.setItemDelegate(_CaseDelegate(self, colours))
         self.setUniformItemSizes(True)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
         self.activated.connect(self._on_activated)
         self.clicked.connect(self._on_pointed)
 
-    def show_rows(self, rows: Iterable[CaseRow], here: str) -> None:
-        """Show lines, and the open case among them."""
-        moved = here != self.cases.here
+    def show_rows(self, rows: tuple[CaseRow, ...], here: str) -> None:
+        """Show lines, and the open case, ``here``, among them."""
+        if (rows, here) == (self.rows, self.here):
+            return
+        moved = here != self.here
         bar = self.verticalScrollBar()
         place = 0 if bar is None else bar.value()
-        self.cases.show(rows, here)
-        index = next((n for n, row in enumerate(self.cases.rows) if row.name == here), None)
-        if index is not None:
-            self.setCurrentIndex(self.cases.index(index))
+        self.rows, self.here = rows, here
+        self.clear()
+        for row in rows:
+            item = QListWidgetItem(row.name, self)
+            item.setToolTip(row.tip)
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{row.name}, {row.note}")
+            if row.name == here:
+                self.setCurrentItem(item)
         if not moved and bar is not None:
             bar.setValue(place)
         self.updateGeometry()
@@ -198,8 +161,8 @@ class CaseList(QListView):
         return self._size(_FEWEST_ROWS)
 
     def _size(self, most: int) -> QSize:
-        height = self.sizeHintForRow(0) if self.cases.rows else self.fontMetrics().height() + 10
-        shown = min(max(len(self.cases.rows), 2), most)
+        height = self.sizeHintForRow(0) if self.rows else self.fontMetrics().height() + 10
+        shown = min(max(len(self.rows), 2), most)
         return QSize(200, height * shown + 2 * self.frameWidth())
 
     def keyReleaseEvent(self, event: QKeyEvent | None) -> None:
@@ -209,27 +172,28 @@ class CaseList(QListView):
             self._on_pointed(self.currentIndex())
 
     def _on_pointed(self, index: QModelIndex) -> None:
-        self._pointed(self.cases.rows[index.row()])
+        self._pointed(self.rows[index.row()])
 
     def _on_activated(self, index: QModelIndex) -> None:
-        row = self.cases.rows[index.row()]
+        row = self.rows[index.row()]
         if not row.problem:
             self._chosen(row.name)
 
 
 class _CaseDelegate(QStyledItemDelegate):
-    def __init__(self, parent: QWidget, colours: Colours) -> None:
-        super().__init__(parent)
+    def __init__(self, cases: CaseList, colours: Colours) -> None:
+        super().__init__(cases)
+        self._cases = cases
         self.colours = colours
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
         return QSize(100, option.fontMetrics.height() + 10)
 
     def paint(self, painter: QPainter | None, option: QStyleOptionViewItem, index: _Index) -> None:
-        model = index.model()
-        if painter is None or not isinstance(model, CaseModel):
+        if painter is None:
             return
-        row, here = model.rows[index.row()], model.rows[index.row()].name == model.here
+        row = self._cases.rows[index.row()]
+        here = row.name == self._cases.here
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         area = QRectF(option.rect)

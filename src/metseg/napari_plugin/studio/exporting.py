@@ -23,6 +23,7 @@ from metseg.curation.export.manifest import FILE
 from metseg.curation.names import safe_name
 from metseg.errors import DataError, MetsegError
 from metseg.events import Event, Finished, Notice, Progress, relay
+from metseg.napari_plugin.studio.formatting import counted
 
 #: What a data set for nnU-Net must be called, but for the name.
 _NNUNET = "Dataset501_"
@@ -137,7 +138,7 @@ def taking_back(folder: Path, project: Path, annotator: str) -> Iterator[Event[E
     opened = Project.open(project) if (project / "project.json").exists() else Project.create(project)
     yield Progress(0, 0, "comparing the files with the manifest")
     result = yield from relay(importing_export(opened, export, annotator=annotator))
-    parts = [f"{_cases(len(result.taken))} taken over into {project.name}"]
+    parts = [f"{counted(len(result.taken), 'case')} taken over into {project.name}"]
     if result.there:
         parts.append(f"{len(result.there)} there already")
     if result.left_out:
@@ -165,9 +166,9 @@ def _export_line(export: Export) -> str:
     cases = export.manifest.cases
     sides = {side: len({case.patient for case in cases if case.side is side}) for side in Side}
     train = sides[Side.TRAIN]
-    split = f"{train} patient{'s' * (train != 1)} to train on, {sides[Side.HELD_OUT]} held out"
+    split = f"{counted(train, 'patient')} to train on, {sides[Side.HELD_OUT]} held out"
     kept = f" ({export.kept} there already)" if export.kept else ""
-    return f"{TITLES[export.manifest.layout]}: {_cases(len(cases))}{kept}; {split}"
+    return f"{TITLES[export.manifest.layout]}: {counted(len(cases), 'case')}{kept}; {split}"
 
 
 def _verified(found: Verification) -> str:
@@ -178,7 +179,3 @@ def _verified(found: Verification) -> str:
         for what, paths in (("missing", found.missing), ("changed", found.changed), ("extra", found.extra))
         if paths
     )
-
-
-def _cases(count: int) -> str:
-    return f"{count} case{'s' * (count != 1)}"

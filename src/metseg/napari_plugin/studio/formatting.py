@@ -51,6 +51,11 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + "." * (not text.endswith("."))
 
 
+def counted(number: int, noun: str) -> str:
+    """How many there are: ``1 case``, ``2 cases``."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def status_name(status: Status) -> str:
     """A status in the user's language."""
     return {

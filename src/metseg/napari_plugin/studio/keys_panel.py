@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QT_TRANSLATE_NOOP, QEvent, Qt
 from qtpy.QtGui import QKeyEvent, QKeySequence
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QLineEdit, QPushButton, QWidget
 
-from metseg.napari_plugin.controls import Hint
+from metseg.napari_plugin.controls import Hint, row
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.translations import title_of, translate
 
@@ -104,16 +104,21 @@ class KeysPanel(Panel):
         )
         self.refusal = Hint("notice")
         self._described: list[tuple[QWidget, str]] = []
+        self._form = QFormLayout(table := QWidget())
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.setHorizontalSpacing(12)
+        self._form.setVerticalSpacing(5)
         self.buttons = {one.title: KeyButton(self, one.title) for one in studio.shortcuts}
         self.add_wide(self.search)
         self.add_wide(self.wheel)
         self.add_wide(self.refusal)
-        self._add_table(
+        self.add_wide(table)
+        self._add_rows(
             translate("studio", "The studio's: click on one to change it"),
             [(self.buttons[one.title], one.title, one.key) for one in studio.shortcuts],
         )
-        self._add_table(translate("studio", "Mouse"), [(_cap(key), title, key) for key, title in MOUSE])
-        self._add_table(
+        self._add_rows(translate("studio", "Mouse"), [(_cap(key), title, key) for key, title in MOUSE])
+        self._add_rows(
             translate("studio", "napari's own, see its preferences"), [(_cap(key), title, key) for key, title in NAPARI]
         )
 
@@ -126,25 +131,22 @@ class KeysPanel(Panel):
         else:
             self.refusal.say("")
 
-    def _add_table(self, heading: str, rows: list[tuple[QWidget, str, str]]) -> None:
-        table = QWidget()
-        column = QVBoxLayout(table)  # leaves no gaps where rows are hidden, as a grid does
-        column.setContentsMargins(0, 4, 0, 0)
-        column.setSpacing(5)
+    def _add_rows(self, heading: str, rows: list[tuple[QWidget, str, str]]) -> None:
         title = QLabel(heading)
         title.setObjectName("sectionTitle")
-        column.addWidget(title)
-        for cap, what, key in rows:
-            what = title_of(what)
-            row = _row(cap, what)
-            column.addWidget(row)
-            self._described.append((row, f"{key} {what}".lower()))
-        self.add_wide(table)
+        self._form.addRow(title)
+        for cap, name, key in rows:
+            what = title_of(name)
+            text = QLabel(what[:1].upper() + what[1:])
+            text.setWordWrap(True)
+            cap.setFixedWidth(104)
+            self._form.addRow(cap, text)
+            self._described.append((text, f"{key} {what}".lower()))
 
     def _filter(self, text: str) -> None:
         words = text.lower().split()
-        for row, described in self._described:
-            row.setVisible(all(word in described for word in words))
+        for what, described in self._described:
+            self._form.setRowVisible(what, all(word in described for word in words))
 
 
 def napari_key(name: str) -> str:
@@ -157,23 +159,4 @@ def napari_key(name: str) -> str:
 def _cap(key: str) -> QWidget:
     cap = QLabel(key)
     cap.setObjectName("key")
-    held = QWidget()
-    line = QHBoxLayout(held)
-    line.setContentsMargins(0, 0, 0, 0)
-    line.addWidget(cap)
-    line.addStretch(1)
-    return held
-
-
-def _row(cap: QWidget, title: str) -> QWidget:
-    row = QWidget()
-    grid = QGridLayout(row)
-    grid.setContentsMargins(0, 0, 0, 0)
-    grid.setHorizontalSpacing(12)
-    grid.setColumnStretch(1, 1)
-    cap.setFixedWidth(104)
-    what = QLabel(title[:1].upper() + title[1:])
-    what.setWordWrap(True)
-    grid.addWidget(cap, 0, 0, Qt.AlignmentFlag.AlignVCenter)
-    grid.addWidget(what, 0, 1)
-    return row
+    return row(cap, QWidget(), stretch=(0, 1))

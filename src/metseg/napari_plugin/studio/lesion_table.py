@@ -17,6 +17,7 @@ from metseg.errors import MetsegError
 from metseg.lesions import find_midline, sum_of_target_diameters
 from metseg.napari_plugin.background import LatestOnlyWorker
 from metseg.napari_plugin.controls import Hint, row
+from metseg.napari_plugin.studio.formatting import counted
 from metseg.napari_plugin.studio.lesion_view import LesionView
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.shortcuts import Shortcut
@@ -91,7 +92,7 @@ class LesionPanel(Panel):
         except (MetsegError, OSError) as error:
             self.tools.refuse(str(error))
         else:
-            self.tools.prompt(f"{_counted(len(self.table.rows))} written to {path.name}.")
+            self.tools.report(f"{counted(len(self.table.rows), 'lesion')} written to {path.name}.")
 
     def _measure(self) -> None:
         case = self.state.case
@@ -139,7 +140,7 @@ class LesionPanel(Panel):
         volume = f", {sum(row.volume[0] for row in rows):,.0f} {rows[0].volume[1]}" if rows else ""
         targets = sum_of_target_diameters(row.lesion for row in rows)
         diameters = f", targets {targets:.0f} mm" if targets else ""
-        self.total.say(f"{_counted(len(rows))}{volume}{diameters}")
+        self.total.say(f"{counted(len(rows), 'lesion')}{volume}{diameters}")
 
     def _show_selected(self) -> None:
         lesion = self.state.lesion
@@ -203,7 +204,3 @@ def _middle(labels: LabelArray, lesion: int, slices: tuple[int, int]) -> int:
     middle = sum(slices) // 2
     order = sorted(range(slices[0], min(slices[1] + 1, len(labels))), key=lambda z: abs(z - middle))
     return next((z for z in order if (labels[z] == lesion).any()), middle)
-
-
-def _counted(lesions: int) -> str:
-    return f"{lesions} lesion{'s' * (lesions != 1)}"

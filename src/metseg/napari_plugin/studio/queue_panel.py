@@ -16,9 +16,8 @@ from metseg.napari_plugin.studio.panel import Panel, button, stand_out
 from metseg.napari_plugin.studio.review_questions import RejectQuestion, UnseenQuestion
 from metseg.napari_plugin.studio.reviewing import Reviewing
 from metseg.napari_plugin.studio.shortcuts import Shortcut
-from metseg.napari_plugin.studio.slice_strip import SliceStrip, Strip
+from metseg.napari_plugin.studio.slice_strip import SliceStrip, Strip, as_html, thumbnail
 from metseg.napari_plugin.studio.state import StudioState
-from metseg.napari_plugin.studio.thumbnails import as_html, thumbnail
 from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:

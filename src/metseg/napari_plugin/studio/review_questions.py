@@ -19,12 +19,36 @@ _RETURN = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _MOST_NAMED = 8
 
 
-class RejectQuestion(QWidget):
-    """A line for the reason; Return rejects, Esc thinks better of it."""
+class Question(QWidget):
+    """Asked where it stands; Esc hides it, Return presses the button that has the focus."""
 
     def __init__(self, reviewing: Reviewing) -> None:
         super().__init__()
         self._reviewing = reviewing
+        self.hide()
+
+    def open(self, focused: QWidget) -> None:
+        """Show the question, with the keyboard on a part of it."""
+        self.show()
+        reveal(self)
+        focused.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Hide the question on Esc, press the button that has the focus on Return."""
+        focused = self.focusWidget()
+        if event is not None and event.key() == Qt.Key.Key_Escape:
+            self.hide()
+        elif event is not None and event.key() in _RETURN and isinstance(focused, QPushButton):
+            focused.click()
+        else:
+            super().keyPressEvent(event)
+
+
+class RejectQuestion(Question):
+    """A line for the reason; Return rejects, Esc thinks better of it."""
+
+    def __init__(self, reviewing: Reviewing) -> None:
+        super().__init__(reviewing)
         self.reason = QLineEdit()
         self.reason.setPlaceholderText(translate("studio", "Why? For example: movement, no FLAIR, not this patient"))
         self.reason.returnPressed.connect(self._reject)
@@ -34,22 +58,12 @@ class RejectQuestion(QWidget):
         cancel = QPushButton(translate("studio", "Cancel"))
         cancel.clicked.connect(self.hide)
         column(self, self.reason, row(self.confirm, cancel, stretch=(1, 1)))
-        self.hide()
 
     def ask(self) -> None:
         """Show the question and put the cursor into it."""
         self.reason.clear()
         self.confirm.setEnabled(False)
-        self.show()
-        reveal(self)
-        self.reason.setFocus(Qt.FocusReason.ShortcutFocusReason)
-
-    def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """Hide the question on Esc."""
-        if event is not None and event.key() == Qt.Key.Key_Escape:
-            self.hide()
-        else:
-            super().keyPressEvent(event)
+        self.open(self.reason)
 
     def _reject(self) -> None:
         if reason := self.reason.text().strip():
@@ -57,17 +71,16 @@ class RejectQuestion(QWidget):
             self._reviewing.reject(reason)
 
 
-class UnseenQuestion(QWidget):
+class UnseenQuestion(Question):
     """Asks before a case is approved of which slices were not looked at; Return looks at them, Esc does nothing.
 
     A second *A* does not approve: whoever holds the key down has not read the question.
     """
 
     def __init__(self, reviewing: Reviewing) -> None:
-        super().__init__()
-        self._reviewing = reviewing
         self._asked: tuple[object, tuple[int, ...]] | None = None
         self._before: QWidget | None = None
+        super().__init__(reviewing)
         self.text = Hint("notice")
         self.look = button(
             translate("studio", "Look (⏎)"),
@@ -81,7 +94,6 @@ class UnseenQuestion(QWidget):
         )
         self.cancel = sign_button("✕", translate("studio", "Change nothing (Esc)."), self.hide)
         column(self, self.text, row(self.look, self.anyway, self.cancel, stretch=(2, 3)), spacing=4)
-        self.hide()
 
     def ask(self) -> None:
         """Say how many slices remain, and have the keyboard."""
@@ -92,9 +104,7 @@ class UnseenQuestion(QWidget):
         self.text.say(_unseen_line(self._reviewing, [case.numbers[z] for z in sorted(remaining)]))
         if self.isHidden():
             self._before = QApplication.focusWidget()
-        self.show()
-        reveal(self)
-        self.look.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.open(self.look)
 
     def keep_up(self) -> None:
         """Ask no longer once another case is open, or the slices were looked at."""
@@ -107,16 +117,6 @@ class UnseenQuestion(QWidget):
         before, self._before, self._asked = self._before, None, None
         if before is not None and self.isAncestorOf(QApplication.focusWidget() or self):
             before.setFocus()
-
-    def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """Hide the question on Esc, press the button that has the focus on Return."""
-        focused = self.focusWidget()
-        if event is not None and event.key() == Qt.Key.Key_Escape:
-            self.hide()
-        elif event is not None and event.key() in _RETURN and isinstance(focused, QPushButton):
-            focused.click()
-        else:
-            super().keyPressEvent(event)
 
     def _look(self) -> None:
         remaining = self._reviewing.remaining
