@@ -163,7 +163,7 @@ def test_a_stroke_with_shift_or_the_eraser_takes_away(head: Opened) -> None:
 def test_the_path_is_shown_while_it_is_drawn_and_escape_ends_it(head: Opened) -> None:
     before, layers = head.labels.copy(), list(head.viewer.layers)
     head.press("G")
-    picture = head.panel.canvas.trace.picture
+    picture = head.panel.canvas.trace
     start, end = head.at(40, 40), head.at(48, 40)
     head.mouse(QEvent.Type.MouseButtonPress, start)
     head.mouse(QEvent.Type.MouseMove, end)

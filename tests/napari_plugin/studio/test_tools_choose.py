@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metseg.curation.tools import Stroke
-from metseg.napari_plugin.studio.stroke_target import lesion_under
+from metseg.napari_plugin.studio.tools import lesion_under
 
 
 def volume(**lesions: tuple[int, slice]) -> np.ndarray:

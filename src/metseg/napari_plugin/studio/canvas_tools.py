@@ -36,11 +36,8 @@ _TRACE = colour_table({_ADDED: "#00e5ff80", _REMOVED: "#ff404080"})
 _PREVIEW = colour_table({_ADDED: "#00e5ffb0", _REMOVED: "#ff4040b0"})
 
 
-class Trace:
+class Trace(CanvasPicture):
     """The path of a tool, in the shown slice."""
-
-    def __init__(self, picture: CanvasPicture) -> None:
-        self.picture = picture
 
     def draw(self, labels: Labels, points: npt.ArrayLike, diameter: float, *, adding: bool) -> None:
         """Show a path of (y, x) in pixels of ``labels``, and nothing else, as wide as a brush is, in pixels."""
@@ -50,11 +47,7 @@ class Trace:
         cv2.polylines(canvas, [path], isClosed=False, color=colour, thickness=width)
         for end in (path[0], path[-1]):
             cv2.circle(canvas, end.tolist(), width // 2, colour, cv2.FILLED)
-        self.picture.show(labels, canvas, _TRACE)
-
-    def clear(self) -> None:
-        """Show nothing."""
-        self.picture.hide()
+        self.show(labels, canvas, _TRACE)
 
 
 class CanvasTool(ConnectionMixin, ABC):
@@ -88,7 +81,7 @@ class CanvasTool(ConnectionMixin, ABC):
         if self.labels.mode == "pan_zoom":
             self.labels.mouse_pan = True
             self.labels.cursor = "standard"
-        self.trace.clear()
+        self.trace.hide()
 
     @abstractmethod
     def drag(self, start: np.ndarray, event: Any) -> Iterator[None]:
@@ -136,7 +129,7 @@ class GuidedBrush(CanvasTool):
             self.trace.draw(self.labels, [point[1:] for point in path], size, adding=not erase)
             yield
         path.append(self.place(event))
-        self.trace.clear()
+        self.trace.hide()
         if self.tools.state.on_canvas is not OnCanvas.NONE:
             self.tools.stroke(Stroke(np.array(path), size / 2), erase=erase)
 
@@ -147,7 +140,7 @@ class Splitter(CanvasTool):
     def __init__(self, tools: Tools, labels: CaseLabels, trace: Trace) -> None:
         super().__init__(tools, labels, trace, "cross")
         self._first: Voxel | None = None
-        tools.prompt(translate("studio", "Click into the part that keeps the number. Escape: leave it whole."))
+        tools.report(translate("studio", "Click into the part that keeps the number. Escape: leave it whole."))
 
     def drag(self, start: np.ndarray, event: Any) -> Iterator[None]:
         """See :class:`CanvasTool`."""
@@ -164,7 +157,7 @@ class Splitter(CanvasTool):
         elif self._first is None:
             self._first = z, y, x
             self.trace.draw(self.labels, [(y, x)], _MARK, adding=True)
-            self.tools.prompt(translate("studio", "Now click into the part that is to be another lesion."))
+            self.tools.report(translate("studio", "Now click into the part that is to be another lesion."))
         else:
             first, self._first = self._first, None
             self.tools.split(first, (z, y, x))
@@ -177,7 +170,7 @@ class Ruler(CanvasTool):
     def __init__(self, tools: Tools, labels: CaseLabels, trace: Trace, line: CanvasLine) -> None:
         super().__init__(tools, labels, trace, "cross")
         self._line = line
-        tools.prompt(translate("studio", "Drag from one place to another to measure between them."))
+        tools.report(translate("studio", "Drag from one place to another to measure between them."))
 
     def close(self) -> None:
         """See :class:`CanvasTool`."""
@@ -202,10 +195,9 @@ class CanvasTools(ConnectionMixin):
         self._studio = studio
         self._tools = tools
         self._held: CanvasTool | None = None
-        picture = CanvasPicture(studio.viewer)
-        self.trace = Trace(picture)
+        self.trace = Trace(studio.viewer)
         self.line = CanvasLine(studio.viewer, _RULER)
-        studio.add_closing(picture.unfollow)
+        studio.add_closing(self.trace.unfollow)
         studio.add_closing(self.line.unfollow)
         self.follow(tools.state.events, ("on_canvas",), self._change)
         self.follow(studio.state.events, ("case",), self._change)

@@ -84,10 +84,8 @@ class ToolPanel(Panel):
         self.split = self._toggle(QT_TRANSLATE_NOOP("studio", "Split"), "S", OnCanvas.SPLIT, _SPLIT)
         self.preview = EdgePreview(studio, tools)
         self.ruler = self._toggle(QT_TRANSLATE_NOOP("studio", "Measure"), "Shift-M", OnCanvas.RULER, _RULER)
-        self.grow = self._held_button(QT_TRANSLATE_NOOP("studio", "Grow"), "U", ToolName.GROW, tools.grow, _GROW)
-        self.shrink = self._held_button(
-            QT_TRANSLATE_NOOP("studio", "Shrink"), "D", ToolName.SHRINK, tools.shrink, _SHRINK
-        )
+        self.grow = self._button(QT_TRANSLATE_NOOP("studio", "Grow"), "U", tools.grow, _GROW, ToolName.GROW)
+        self.shrink = self._button(QT_TRANSLATE_NOOP("studio", "Shrink"), "D", tools.shrink, _SHRINK, ToolName.SHRINK)
         self.interpolate = self._button(
             QT_TRANSLATE_NOOP("studio", "Interpolate"), "I", tools.interpolate, _INTERPOLATE
         )
@@ -124,52 +122,41 @@ class ToolPanel(Panel):
         self._show()
 
     def _toggle(self, title: str, key: str, which: OnCanvas, tip: str) -> QPushButton:
-        def switch(on: bool) -> None:
-            self.tools.state.on_canvas = which if on else OnCanvas.NONE
+        def switch() -> None:
+            self.tools.state.on_canvas = which if button.isChecked() else OnCanvas.NONE
 
-        button = self._pressable(title, key, tip)
+        button = self._button(title, key, switch, tip)
         button.setCheckable(True)
-        button.toggled.connect(switch)
         return button
 
-    def _button(self, title: str, key: str, act: Callable[[], object], tip: str) -> QPushButton:
-        button = self._pressable(title, key, tip)
-        button.clicked.connect(lambda: act())
-        return button
+    def _button(
+        self, title: str, key: str, act: Callable[[], object], tip: str, previewed: ToolName | None = None
+    ) -> QPushButton:
+        """A button; the key of one that is ``previewed`` shows what would change while held, and does it when let go.
 
-    def _held_button(self, title: str, key: str, name: ToolName, act: Callable[[], object], tip: str) -> QPushButton:
-        """A button whose key shows what would change while it is held, and does it when it is let go."""
-        button = self._plain(title, tip)
+        The key that deletes turns to *Review* first, for what is deleted must be seen selected in the table.
+        """
+        text, what = translate("studio", title), title.lower()
+        button = QPushButton(text)
+        button.setObjectName("tool")
+        button.setToolTip(translate("studio", tip))
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys with the canvas
         button.clicked.connect(lambda: act())
-        what = title.lower()
+
+        def pressed() -> None:
+            if previewed is not None:
+                self.preview.begin(previewed)
+            elif key != _DELETE or self.studio.in_review():
+                button.click()
 
         def released() -> None:
             if self.preview.end():
                 button.click()
 
-        self.studio.add_shortcut(Shortcut(key, what, lambda: self.preview.begin(name), released))
-        self.studio.show_key(button, translate("studio", title), what)
-        return button
-
-    def _pressable(self, title: str, key: str, tip: str) -> QPushButton:
-        button = self._plain(title, tip)
         if key:
-            name = title.lower()
-            self.studio.add_shortcut(Shortcut(key, name, lambda: self._press(button, key)))
-            self.studio.show_key(button, translate("studio", title), name)
+            self.studio.add_shortcut(Shortcut(key, what, pressed, None if previewed is None else released))
+            self.studio.show_key(button, text, what)
         return button
-
-    def _plain(self, title: str, tip: str) -> QPushButton:
-        button = QPushButton(translate("studio", title))
-        button.setObjectName("tool")
-        button.setToolTip(translate("studio", tip))
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys with the canvas
-        return button
-
-    def _press(self, button: QPushButton, key: str) -> None:
-        """Press a button by its key; what is deleted must be seen selected in the table."""
-        if key != _DELETE or self.studio.in_review():
-            button.click()
 
     def _lay_out(self) -> None:
         for one in (self.undo, self.redo):
@@ -189,10 +176,8 @@ class ToolPanel(Panel):
             (self.split, OnCanvas.SPLIT),
             (self.ruler, OnCanvas.RULER),
         ):
-            with QSignalBlocker(button):
-                button.setChecked(state.on_canvas is which)
-        with QSignalBlocker(self.neighbours):
-            self.neighbours.setValue(state.neighbours)
+            button.setChecked(state.on_canvas is which)
+        self.neighbours.setValue(state.neighbours)
         self._show_edge()
         for child in self.findChildren(QPushButton):
             child.setEnabled(self.state.editable)

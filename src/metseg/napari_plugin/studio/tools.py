@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +16,6 @@ from metseg.errors import MetsegError
 from metseg.napari_plugin.state import ConnectionMixin
 from metseg.napari_plugin.studio.formatting import no_edge, sentence, summary
 from metseg.napari_plugin.studio.state import Edge, OnCanvas, ToolState
-from metseg.napari_plugin.studio.stroke_target import lesion_under
 from metseg.napari_plugin.translations import title_of, translate
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Share of a lesion's voxels that the network's next contour adds or removes at least.
 STEP = 0.15
+#: Slices that may be left out between two in which a lesion is drawn.
+REACH = 6
 
 Voxel = tuple[int, int, int]
 
@@ -88,11 +91,11 @@ class Tools(ConnectionMixin):
 
     def grow(self) -> None:
         """Move the selected lesion's edge outwards, as far as :attr:`ToolState.edge` says."""
-        self._run(ToolName.GROW, self._grown, no_edge(ToolName.GROW, self.state.edge is Edge.CONTOUR))
+        self._move_edge(ToolName.GROW)
 
     def shrink(self) -> None:
         """Move the selected lesion's edge inwards, as far as :attr:`ToolState.edge` says."""
-        self._run(ToolName.SHRINK, self._shrunk, no_edge(ToolName.SHRINK, self.state.edge is Edge.CONTOUR))
+        self._move_edge(ToolName.SHRINK)
 
     def foreseen(self, name: ToolName) -> Change | None:
         """What :meth:`grow` or :meth:`shrink` would change now; ``None`` if nothing, or it cannot be done."""
@@ -100,33 +103,31 @@ class Tools(ConnectionMixin):
         if case is None or not self._studio.state.editable:
             return None
         try:
-            change, _ = (self._grown if name is ToolName.GROW else self._shrunk)(case)
+            change, _ = self._moved_edge(name, case)
         except MetsegError:
             return None
         return change or None
 
-    def _grown(self, case: OpenCase) -> tuple[Change, dict[str, Any]]:
-        label, z = self._selected(), self._slice_of_edge()
-        if self.state.edge is not Edge.CONTOUR:
-            return tools.dilate(case.labels.data, label, z=z), _margin(label, z)
-        spacing = case.study.geometry.spacing
-        grown = tools.grow(case.labels.data, _needed(case), label, step=STEP, spacing=spacing)
-        return grown, {"lesion": label, "step": STEP}
+    def _move_edge(self, name: ToolName) -> None:
+        self._run(name, partial(self._moved_edge, name), no_edge(name, self.state.edge is Edge.CONTOUR))
 
-    def _shrunk(self, case: OpenCase) -> tuple[Change, dict[str, Any]]:
-        label, z = self._selected(), self._slice_of_edge()
+    def _moved_edge(self, name: ToolName, case: OpenCase) -> tuple[Change, dict[str, Any]]:
+        label, z, labels, grows = self._selected(), self._slice_of_edge(), case.labels.data, name is ToolName.GROW
         if self.state.edge is not Edge.CONTOUR:
-            return tools.erode(case.labels.data, label, z=z), _margin(label, z)
-        return tools.shrink(case.labels.data, _needed(case), label, step=STEP), {"lesion": label, "step": STEP}
+            moved = (tools.dilate if grows else tools.erode)(labels, label, z=z)
+            return moved, {"lesion": label, "pixels": 1} | ({} if z is None else {"slices": [z]})
+        probabilities, numbers = _needed(case), {"lesion": label, "step": STEP}
+        if grows:
+            return tools.grow(labels, probabilities, label, step=STEP, spacing=case.study.geometry.spacing), numbers
+        return tools.shrink(labels, probabilities, label, step=STEP), numbers
 
     def copy(self, step: int) -> None:
         """Draw the selected lesion in the slice ``step`` further as it is in this one, and go there."""
         target = (self._studio.shown_slice or 0) + step
 
         def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
-            label, shown = self._selected(), self._studio.shown_slice
-            if shown is None:
-                raise ToolError(translate("studio", "show axial slices (2D) to copy between two of them"))
+            label = self._selected()
+            shown = self._shown(translate("studio", "show axial slices (2D) to copy between two of them"))
             made = tools.copy_slice(case.labels.data, label, shown, target)
             return made, {"lesion": label, "from": shown, "slices": [target]}
 
@@ -137,9 +138,13 @@ class Tools(ConnectionMixin):
         """Index of the only slice in which the edge is to move; ``None`` for all."""
         if self.state.edge is not Edge.SLICE:
             return None
+        return self._shown(translate("studio", "show axial slices (2D) to change one of them"))
+
+    def _shown(self, otherwise: str) -> int:
+        """Index of the slice on the screen; ``otherwise`` is why nothing can be done if there is none."""
         shown = self._studio.shown_slice
         if shown is None:
-            raise ToolError(translate("studio", "show axial slices (2D) to change one of them"))
+            raise ToolError(otherwise)
         return shown
 
     def interpolate(self) -> None:
@@ -150,9 +155,7 @@ class Tools(ConnectionMixin):
 
         def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
             label = self._selected()
-            shown = self._studio.shown_slice
-            if shown is None:
-                raise ToolError(translate("studio", "show axial slices (2D) to interpolate between two of them"))
+            shown = self._shown(translate("studio", "show axial slices (2D) to interpolate between two of them"))
             self._studio.flush()
             labels = case.labels.data
             present = np.flatnonzero((labels == label).any(axis=(1, 2))).tolist()
@@ -226,27 +229,28 @@ class Tools(ConnectionMixin):
         away = np.subtract(end, start) * (1.0 if spacing is None else np.array(spacing[1:]))
         unit = translate("studio", "pixels (the size of one is not known)") if spacing is None else "mm"
         said = translate("studio", "{length} {unit} in this slice.")
-        self._show_message(said.format(length=f"{float(np.hypot(*away)):.1f}", unit=unit))
+        self.report(said.format(length=f"{float(np.hypot(*away)):.1f}", unit=unit))
 
     def undo(self) -> None:
         """Take the last change back."""
-        self._show_message("")
+        self.report("")
         if self._studio.state.case is not None:
             self._studio.state.case.labels.undo()
 
     def redo(self) -> None:
         """Bring back what was undone last."""
-        self._show_message("")
+        self.report("")
         if self._studio.state.case is not None:
             self._studio.state.case.labels.redo()
 
-    def refuse(self, why: str) -> None:
-        """Say why nothing was done."""
-        self._show_message(why, refused=True)
+    def report(self, text: str, *, refused: bool = False) -> None:
+        """Show what was done or is to be done next, or why nothing was done."""
+        self.state.refused = refused
+        self.state.message = text
 
-    def prompt(self, what: str) -> None:
-        """Say what is to be done next."""
-        self._show_message(what)
+    def refuse(self, why: str) -> None:
+        """Show why nothing was done."""
+        self.report(why, refused=True)
 
     def _run(
         self, name: ToolName, make: Callable[[OpenCase], tuple[Change, dict[str, Any]]], nothing: str
@@ -264,17 +268,13 @@ class Tools(ConnectionMixin):
         except MetsegError as error:
             self.refuse(sentence(f"{error}"))
             return None
-        self._show_message(sentence(f"{title_of(name)}: {summary(change, numbers)}"))
+        self.report(sentence(f"{title_of(name)}: {summary(change, numbers)}"))
         return numbers
 
     def _selected(self) -> int:
         if not self.lesion:
             raise ToolError(translate("studio", "select a lesion first: click on it in the table"))
         return self.lesion
-
-    def _show_message(self, message: str, *, refused: bool = False) -> None:
-        self.state.refused = refused
-        self.state.message = message
 
     def _on_case(self) -> None:
         """Follow the case's layer; what is selected in it is the studio's lesion, and the other way round."""
@@ -287,7 +287,7 @@ class Tools(ConnectionMixin):
         else:
             self._layer.follow(case.labels.events, ("selected_label",), self._on_label)
             self._restrict()
-        self._show_message("")
+        self.report("")
 
     def _restrict(self) -> None:
         """Have napari's own brush draw on the same intensities as ours."""
@@ -323,11 +323,6 @@ class Tools(ConnectionMixin):
 _tools: dict[Studio, Tools] = {}
 
 
-def _margin(label: int, z: int | None) -> dict[str, Any]:
-    """What is kept of a lesion whose edge moved by one pixel, in slice ``z`` or in all."""
-    return {"lesion": label, "pixels": 1} | ({} if z is None else {"slices": [z]})
-
-
 def _probabilities(case: OpenCase) -> npt.NDArray[np.float32] | None:
     return None if case.prediction is None else case.prediction.probabilities
 
@@ -347,3 +342,47 @@ def _needed(case: OpenCase) -> npt.NDArray[np.float32]:
 def _agrees(probabilities: npt.NDArray[np.float32], lesion: npt.NDArray[np.bool_], slices: tuple[int, int]) -> bool:
     """Whether the network, too, sees most of a lesion in each of the slices."""
     return all(probabilities[z][lesion[z]].mean() >= 0.5 for z in slices)
+
+
+def lesion_under(labels: npt.NDArray[np.uint16], stroke: Stroke, selected: int = 0) -> int:
+    """The lesion that a stroke was drawn over.
+
+    Parameters
+    ----------
+    labels : ndarray of uint16, shape (z, y, x)
+        0 outside, else the lesion's number.
+    stroke : Stroke
+        Where the brush went.
+    selected : int
+        The lesion that is meant if the stroke touches it, however little.
+
+    Returns
+    -------
+    int
+        Its number: the one with most pixels under the stroke; if there is none, the one with most pixels above and
+        below it in the next slices; if there is none either, the selected one if it lies above or below within
+        :data:`REACH` slices, which were left out to be interpolated; else 0.
+    """
+    for away in range(REACH + 1):
+        touched = sum((_touched(labels, stroke, step) for step in {-away, away}), Counter[int]())
+        if selected in touched:
+            return selected
+        if touched and away <= 1:
+            return touched.most_common(1)[0][0]
+    return 0
+
+
+def _touched(labels: npt.NDArray[np.uint16], stroke: Stroke, step: int) -> Counter[int]:
+    """Pixels of each lesion under the stroke, or ``step`` slices further."""
+    found: Counter[int] = Counter()
+    height, width = labels.shape[1:]
+    for z in stroke.slices():
+        if not 0 <= z + step < len(labels):
+            continue
+        y0, y1, x0, x1 = stroke.reach(z, stroke.radius)
+        window = slice(max(y0, 0), min(y1, height)), slice(max(x0, 0), min(x1, width))
+        if any(side.start >= side.stop for side in window):
+            continue
+        under = labels[z + step][window][stroke.distance(z, window) <= stroke.radius]
+        found.update(under[under > 0].tolist())
+    return found
