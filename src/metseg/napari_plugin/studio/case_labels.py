@@ -71,8 +71,6 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
     ----------
     labels : ndarray of uint16, shape (z, y, x)
         The case's labels; copied.
-    read_only : bool
-        Nothing can be changed, by the mouse or by a program.
     **look
         Further keywords of :class:`napari.layers.Labels`.
     """
@@ -82,14 +80,14 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
     #: Says of places, one array for each axis, on which the brush may draw; ``None`` for all. What it erases is erased.
     allowed: Callable[[Any], npt.NDArray[np.bool_]] | None = None
 
-    def __init__(self, labels: LabelArray, *, read_only: bool = False, **look: Any) -> None:
-        self.read_only = read_only
+    def __init__(self, labels: LabelArray, **look: Any) -> None:
+        self.read_only = False
         self.__noted: EditKind | None = None
         self.__source: tuple[EditKind, dict[str, Any], PredictionEdit | None] | None = None
         self.__depth = self.__calls = 0
         self.__touched: list[slice] = []
         self.__kept = np.array(labels, np.uint16)
-        super().__init__(self._own_copy(writeable=not read_only), **look)
+        super().__init__(self.__kept.copy(), **look)
         self.events.paint.connect(self._on_history)
 
     def refill(self, labels: LabelArray, *, read_only: bool = False) -> None:
@@ -106,14 +104,9 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
         self.retire()
         self.__noted, self.__touched = None, []
         self.__kept = np.array(labels, np.uint16)
-        Labels.data.fset(self, self._own_copy(writeable=not read_only))
-
-    def empty(self) -> None:
-        """Hold nothing from now on but one voxel of background, locked."""
-        self.retire()
-        self.__noted, self.__touched = None, []
-        self.__kept = np.zeros((1, 1, 1), np.uint16)
-        Labels.data.fset(self, self.__kept)
+        array = self.__kept.copy()
+        array.flags.writeable = not read_only  # napari paints into views of it, which stay as they are made now
+        Labels.data.fset(self, array)
 
     def retire(self) -> None:
         """Let nothing be changed any more, and forget the undo history, as napari does for what cannot be edited."""
@@ -125,21 +118,10 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
         self.read_only = True
         self.data.flags.writeable = False
 
-    def hold(self) -> None:
-        """Let nothing be changed before :meth:`unlock`."""
-        self.read_only = True
-        self.editable = False
-
     def unlock(self) -> None:
         """Let everything be changed."""
         self.read_only = False
         self.editable = True
-
-    def _own_copy(self, *, writeable: bool) -> LabelArray:
-        """A copy; napari paints into views of it, which stay as writeable as it was when they were made."""
-        array = self.__kept.copy()
-        array.flags.writeable = writeable
-        return array
 
     @property
     def editable(self) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from napari.layers import Image, Layer
 from napari.utils.colormaps import CyclicLabelColormap
 
-from metseg.napari_plugin.layers import CASE_KEY, CONTOUR_WIDTH, KEY, OPACITY, LayerData, placement
+from metseg.napari_plugin.layers import AXES, CASE_KEY, CONTOUR_WIDTH, KEY, OPACITY, LayerData
 from metseg.napari_plugin.studio.case_labels import CaseLabels
 from metseg.study import Sequence
 
@@ -126,7 +126,7 @@ class CaseLayers:
         for layer in layers:
             layer.metadata = {KEY: _NO_CASE}
             if layer is self._labels:
-                self._labels.empty()
+                self._labels.refill(np.zeros((1, 1, 1), np.uint16), read_only=True)
             else:
                 layer.data = np.zeros((1,) * layer.ndim, layer.data.dtype)
 
@@ -153,17 +153,13 @@ class CaseLayers:
         labels, title = self._labels, f"lesions · {loaded.view.name}{' (read only)' * (loaded.session is None)}"
         case = {CASE_KEY: (loaded.view.folder.parents[1], loaded.view.name)}
         if labels is None:
-            where = placement(loaded.study.geometry)
-            look = {"name": title, "opacity": OPACITY[True], "colormap": lesion_colours(), **where}
-            labels = self._labels = CaseLabels(loaded.view.labels, read_only=loaded.session is None, **look)
-            labels.metadata = case
+            look = {"opacity": OPACITY[True], "colormap": lesion_colours(), "axis_labels": AXES}
+            labels = self._labels = CaseLabels(np.zeros((1, 1, 1), np.uint16), **look)
             labels.contour = CONTOUR_WIDTH
-            labels.hold()
-        else:
-            resized = labels.data.shape != loaded.view.labels.shape
-            labels.refill(loaded.view.labels, read_only=loaded.session is None)
-            labels.name, labels.metadata = title, case
-            _place(labels, loaded, resized=resized)
+        resized = labels.data.shape != loaded.view.labels.shape
+        labels.refill(loaded.view.labels, read_only=loaded.session is None)
+        labels.name, labels.metadata = title, case
+        _place(labels, loaded, resized=resized)
         if labels not in self._own:
             self._own.add(labels, self._viewer.layers.index(below) + 1)
         labels.selected_label = loaded.view.next_label

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari.qt.threading import create_worker
 from qtpy.QtCore import QTimer
 
 from metseg.curation import Status
 from metseg.errors import CaseBusyError, DataError
-from metseg.napari_plugin.background import ChunkedTask, Steps, start
+from metseg.napari_plugin.background import ChunkedTask, LatestOnlyWorker, Steps
 from metseg.napari_plugin.navigation import go_to_slice
 from metseg.napari_plugin.state import ConnectionMixin
 from metseg.napari_plugin.studio.case_layers import CaseLayers, OwnLayers
@@ -42,9 +41,9 @@ class Cases(ConnectionMixin):
         self._tell = tell
         self._tell_error = tell_error
         self._loader: CaseLoader | None = None
-        self._worker: Any = None
+        self._loading = LatestOnlyWorker(self._on_loaded, tell_error)
         self._editing: Editing | None = None
-        self._before: tuple[Callable[[], object], ...] = ()
+        self._closed: Callable[[], object] = lambda: None
         self._layers = CaseLayers(viewer, own)
         self._showing_case = ChunkedTask()
         self.follow(viewer.layers.events, ("removed",), self._on_removed)
@@ -62,20 +61,15 @@ class Cases(ConnectionMixin):
         if project is None or not self._saved_and_left():
             return
         self._state.messages, self._state.refused, self._state.refusal = (), "", ""
-        loader = CaseLoader(project, name, self._state.annotator, after=self._before, read_only=read_only)
+        loader = CaseLoader(project, name, self._state.annotator, after=self._closed, read_only=read_only)
         self._loader = loader
-        self._before = (*self._before[-1:], loader.wait)
         self._state.opening_case = name
-        self._worker = create_worker(_attempt, loader, _start_thread=False, _ignore_errors=True)
-        self._worker.returned.connect(self._on_loaded)
-        start(self._worker)
+        self._loading.submit(_attempt, loader)
 
     def _on_loaded(self, outcome: tuple[CaseLoader, Loaded | Exception]) -> None:
         loader, loaded = outcome
         if loader is not self._loader:
-            loader.give_up()
-            return
-        self._worker = None
+            return  # it was given up
         if isinstance(loaded, Exception):
             self._loader = None
             self._state.opening_case = ""
@@ -185,6 +179,7 @@ class Cases(ConnectionMixin):
         """Save and close the open case before the process or the window goes; layers stay as they are."""
         self.unfollow()
         self._abandon_loading()
+        self._loading.forget()
         if self._state.case is not None:
             self._leave(self._state.case, wait=True)
 
@@ -193,7 +188,7 @@ class Cases(ConnectionMixin):
         self._shortcuts.follow(None)
         if editing is not None:
             rescued = editing.close(wait=wait)
-            self._before = (*self._before[-1:], editing.wait)
+            self._closed = editing.wait
             if rescued is not None:
                 self._tell(f"{case.name}: could not be saved where it belongs ({state.problem}). Saved in {rescued}")
         case.labels.lock()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,8 +9,8 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from qtpy.QtCore import QObject, Qt, QTimer
-from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]  # qtpy names it by another name
+from qtpy.QtCore import QTimer
+from superqt.utils import ensure_main_thread
 
 from metseg.curation import CaseSession, Note, Status
 from metseg.curation.names import safe_name
@@ -29,30 +28,6 @@ _EVERY = 3000
 _GATHER = 4000
 
 
-class QueuedSignal(QObject):
-    """Calls a function in the window's thread, whichever thread emits."""
-
-    _rung = QtSignal()
-
-    def __init__(self, action: Callable[[], object]) -> None:
-        super().__init__()
-        self._action: Callable[[], object] | None = action
-        self._rung.connect(self._answer, Qt.ConnectionType.QueuedConnection)
-
-    def emit(self) -> None:
-        """Have the function called as soon as the window's thread has time; not at all once the window is gone."""
-        with contextlib.suppress(RuntimeError):
-            self._rung.emit()
-
-    def stop(self) -> None:
-        """Call nothing any more."""
-        self._action = None
-
-    def _answer(self) -> None:
-        if self._action is not None:
-            self._action()
-
-
 class Editing(ConnectionMixin):
     """The open case while it is edited; ``session`` is closed by :meth:`close`."""
 
@@ -68,8 +43,8 @@ class Editing(ConnectionMixin):
         self._labels = labels
         self._state = state
         self._tell_error = tell_error
-        self._reported = QueuedSignal(self._report)
-        self._writer = Writer(session, self._reported.emit)
+        self._closed = False
+        self._writer = Writer(session, ensure_main_thread(self._report))
         self._annotator = state.annotator
         self._written = 0
         self._shown_problem = ""
@@ -130,7 +105,7 @@ class Editing(ConnectionMixin):
         self._submit_reviewed()
         self._check_soon.stop()
         self._check_anyway.stop()
-        self._reported.stop()
+        self._closed = True
         lost = not self._writer.flush()
         self._writer.close(wait=wait)
         return _save_elsewhere(self._session.name, self._labels) if lost else None
@@ -159,7 +134,7 @@ class Editing(ConnectionMixin):
 
     def _report(self) -> None:
         state, writer, session = self._state, self._writer, self._session
-        if session.closed:
+        if self._closed or session.closed:
             return
         state.status, state.reason = session.status, session.reason
         state.problem = writer.problem

@@ -95,7 +95,7 @@ class CaseLoader:
         name: str,
         annotator: str = "",
         *,
-        after: tuple[Callable[[], object], ...] = (),
+        after: Callable[[], object],
         read_only: bool = False,
     ) -> None:
         self.name = name
@@ -105,7 +105,6 @@ class CaseLoader:
         self._annotator = annotator
         self._mutex = threading.Lock()
         self._given_up = False
-        self._ended = threading.Event()
         self._session: CaseSession | None = None
 
     def load(self) -> Loaded:
@@ -118,18 +117,7 @@ class CaseLoader:
         DataError, UnreadableFileError
             See :meth:`metseg.curation.Project.open_case`.
         """
-        try:
-            for wait in self._after:
-                wait()
-            return self._load()
-        finally:
-            self._ended.set()
-
-    def wait(self) -> None:
-        """Wait until :meth:`load` has ended."""
-        self._ended.wait()
-
-    def _load(self) -> Loaded:
+        self._after()
         if self.read_only:
             return _load(self._project.read_case(self.name), None)
         session = self._project.open_case(self.name, annotator=self._annotator)

@@ -146,7 +146,7 @@ class ProjectPanel(Panel):
         self.case.setToolTip(name)
         self.case.setEnabled(bool(name))
         self._case_line.setVisible(state.project is not None or state.case is not None)
-        self.status.setText(status_text(state))
+        self.status.setText("" if state.case is None else status_name(state.status))
         self.status.setToolTip(state.reason)
         colour = colours.STATUS[state.status]
         self.status.setStyleSheet(f"color: {colour}" if colour and state.case is not None else "")
@@ -214,8 +214,3 @@ def saved_text(state: StudioState) -> str:
         case Saved.FAILED:
             return translate("studio", "NOT saved: {problem}").format(problem=state.problem)
     return ""
-
-
-def status_text(state: StudioState) -> str:
-    """Where the open case stands, in words."""
-    return "" if state.case is None else status_name(state.status)

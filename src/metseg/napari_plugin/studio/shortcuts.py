@@ -44,9 +44,9 @@ class Shortcuts:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._layer: Any = None
-        self._known: dict[KeyBinding, Shortcut] = {}
+        self._known: dict[str, Shortcut] = {}
         self._usual: dict[str, str] = {}
-        self._ours: dict[KeyBinding, Callable[..., object]] = {}
+        self._acts: dict[str, Callable[..., object]] = {}
 
     def __iter__(self) -> Iterator[Shortcut]:
         return iter(self._known.values())
@@ -75,7 +75,7 @@ class Shortcuts:
 
     def key(self, title: str) -> str:
         """The key that does what ``title`` says, as on buttons; empty if none does."""
-        return next((known.short for known in self if known.title == title), "")
+        return self._known[title].short if title in self._known else ""
 
     def change(self, title: str, key: str) -> None:
         """Bind another key in the place of the present one, and remember it; the usual one if ``key`` is empty.
@@ -85,17 +85,13 @@ class Shortcuts:
         ValueError
             If it is no key, or napari, the studio or another plugin uses it already.
         """
-        old, shortcut = next(pair for pair in self._known.items() if pair[1].title == title)
-        wanted = key or self._usual[title]
-        if _binding(wanted) == old:
+        old, wanted = self._known[title], key or self._usual[title]
+        if _binding(wanted) == _binding(old.key):
             return
-        order = list(self._known)
-        self._bind(replace(shortcut, key=wanted))
+        act = self._acts[title]
+        self._bind(replace(old, key=wanted))
         for provider in (self._layer, self._viewer):
-            self._unbind(provider, old)
-        del self._known[old], self._ours[old]
-        order[order.index(old)] = _binding(wanted)
-        self._known = {one: self._known[one] for one in order}
+            _unbind(provider, _binding(old.key), act)
         if wanted == self._usual[title]:
             settings().remove(_entry(title))
         else:
@@ -104,36 +100,36 @@ class Shortcuts:
 
     def follow(self, layer: Any | None) -> None:
         """Bind the keys on ``layer`` as well, and no longer on the one before."""
-        for key in self._ours:
-            self._unbind(self._layer, key)
-        self._layer = layer
-        if layer is not None:
-            for key, act in self._ours.items():
+        before, self._layer = self._layer, layer
+        for shortcut in self:
+            key, act = _binding(shortcut.key), self._acts[shortcut.title]
+            _unbind(before, key, act)
+            if layer is not None:
                 layer.bind_key(key, act, overwrite=True)
 
     def close(self) -> None:
         """Give all keys back."""
         self.follow(None)
-        for key in self._ours:
-            self._unbind(self._viewer, key)
+        for shortcut in self:
+            _unbind(self._viewer, _binding(shortcut.key), self._acts[shortcut.title])
         self._known.clear()
-        self._ours.clear()
 
     def _bind(self, shortcut: Shortcut) -> None:
         key = _binding(shortcut.key)
-        if key in self._known or key in self._viewer.keymap or key in taken_by_napari():
+        ours = any(_binding(known.key) == key for known in self)
+        if ours or key in self._viewer.keymap or key in taken_by_napari():
             raise ValueError(f"the key {shortcut.key} is in use already: {shortcut.title!r} cannot have it")
         act = _act(shortcut)
-        self._known[key] = shortcut
-        self._ours[key] = act
-        self._viewer.bind_key(key, act, overwrite=True)
-        if self._layer is not None:
-            self._layer.bind_key(key, act, overwrite=True)
+        self._known[shortcut.title], self._acts[shortcut.title] = shortcut, act
+        for provider in (self._viewer, self._layer):
+            if provider is not None:
+                provider.bind_key(key, act, overwrite=True)
 
-    def _unbind(self, provider: Any, key: KeyBinding) -> None:
-        if provider is not None and provider.keymap.get(key) is self._ours[key]:
-            with contextlib.suppress(KeyError):
-                provider.bind_key(key, None)
+
+def _unbind(provider: Any, key: KeyBinding, act: Callable[..., object]) -> None:
+    if provider is not None and provider.keymap.get(key) is act:
+        with contextlib.suppress(KeyError):
+            provider.bind_key(key, None)
 
 
 def _act(shortcut: Shortcut) -> Callable[..., object]:
