@@ -59,16 +59,16 @@ def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture
 def notifications(notifications: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What napari was told to show, and what studios have said in their headers."""
+    """What napari was told to show, and what studios have shown in their headers."""
     from metseg.napari_plugin.studio.studio import Studio
 
-    tell = Studio.tell
+    report = Studio.report
 
     def keep(studio: Studio, text: str) -> None:
         notifications.append(text)
-        tell(studio, text)
+        report(studio, text)
 
-    monkeypatch.setattr(Studio, "tell", keep)
+    monkeypatch.setattr(Studio, "report", keep)
     return notifications
 
 

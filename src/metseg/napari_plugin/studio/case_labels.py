@@ -1,4 +1,4 @@
-"""The labels layer of an open case: it says what was edited, by what, and when an edit is complete."""
+"""The labels layer of an open case: it reports what was edited, by what, and when an edit is complete."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Edit:
     block : ndarray of uint16, shape (z, y, x)
         The labels in that box afterwards; empty if a model's result changed nothing.
     detail : dict
-        What a tool says of itself.
+        What a tool records of itself.
     """
 
     kind: EditKind
@@ -62,7 +62,7 @@ class Edit:
 
 
 class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
-    """Labels whose every edit is told, once it is complete.
+    """Labels that report every edit, once it is complete.
 
     A drag of the mouse is one edit, at its end. What is assigned to :attr:`data` is one step of the undo history, so
     that undo brings back what was there. Voxels that a program writes into ``data[...]`` are found by :meth:`check`.
@@ -77,7 +77,7 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
 
     #: Emitted with an :class:`Edit`.
     edited = Signal(object)
-    #: Says of places, one array for each axis, on which the brush may draw; ``None`` for all. What it erases is erased.
+    #: On which of some places, one array for each axis, the brush may draw; ``None`` for all. What it erases is erased.
     allowed: Callable[[Any], npt.NDArray[np.bool_]] | None = None
 
     def __init__(self, labels: LabelArray, **look: Any) -> None:
@@ -91,7 +91,7 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
         self.events.paint.connect(self._on_history)
 
     def refill(self, labels: LabelArray, *, read_only: bool = False) -> None:
-        """Hold the labels of another case from now on; nothing is told, and nothing can be undone.
+        """Hold the labels of another case from now on; nothing is reported, and nothing can be undone.
 
         Nothing can be changed before :meth:`unlock`, either.
 
@@ -114,7 +114,7 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
         self.editable = False
 
     def lock(self) -> None:
-        """Let nothing be changed any more, and tell nobody: the window may be gone."""
+        """Let nothing be changed any more, and report nothing: the window may be gone."""
         self.read_only = True
         self.data.flags.writeable = False
 
@@ -241,9 +241,9 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
         values : ndarray of uint16
             Their new labels.
         detail : dict, optional
-            What the tool says of itself.
+            What the tool records of itself.
         prediction_edit : PredictionEdit, optional
-            The model's result; it is told even if no voxel changes.
+            The model's result; it is reported even if no voxel changes.
 
         Raises
         ------
@@ -260,9 +260,9 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
             self.__source = None
 
     def check(self, *, finally_: bool = False) -> None:
-        """Tell what a program wrote into ``data[...]``, and any edit that was not told yet.
+        """Report what a program wrote into ``data[...]``, and any edit that was not reported yet.
 
-        Nothing is told while a stroke is in flight, unless ``finally_`` says that there will be no other time.
+        Nothing is reported while a stroke is in flight, unless there is no other time, ``finally_``.
         """
         if self.drawing and not finally_:
             return
@@ -303,7 +303,7 @@ class CaseLabels(Labels):  # type: ignore[misc]  # napari has no types
         self.edited.emit(edit)
 
     def _difference(self, slices: range) -> tuple[Place, LabelArray]:
-        """The box in ``slices`` that holds all that differs from what was told, and a copy of the labels in it."""
+        """The box in ``slices`` that holds all that differs from what was reported, and a copy of the labels in it."""
         data, kept = self.data, self.__kept
         z = [index for index in slices if not np.array_equal(data[index], kept[index])]
         if not z:
@@ -329,7 +329,7 @@ def _fitting(wanted: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[An
 
 
 def _slices_of(item: Any) -> list[slice]:
-    """Which slices a step of napari's undo history touches; all, if it cannot be told.
+    """Which slices a step of napari's undo history touches; all, if it is not known.
 
     A step is a list of atoms, each of which begins with an index: slices or arrays of places, one for each axis.
     """

@@ -61,7 +61,7 @@ def rows_of(
 ) -> tuple[CaseRow, ...]:
     """The project as lines: what waits, in review order if that is known, then what is broken, then what is done.
 
-    ``left`` says how many slices that matter are still to be looked at, by a case's name, where that is known better.
+    ``left`` is how many slices that matter are still to be looked at, by a case's name, where that is known better.
     """
     now = {case.name: case for case in cases}
     entries = [] if queue is None else [entry for entry in queue.entries if entry.case.name in now]
@@ -166,7 +166,7 @@ class CaseList(QListWidget):
         return QSize(200, height * shown + 2 * self.frameWidth())
 
     def keyReleaseEvent(self, event: QKeyEvent | None) -> None:
-        """Tell which line the arrow keys have reached."""
+        """Report which line the arrow keys have reached."""
         super().keyReleaseEvent(event)
         if self.currentIndex().isValid():
             self._on_pointed(self.currentIndex())

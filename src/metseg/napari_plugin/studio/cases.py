@@ -31,17 +31,17 @@ class Cases(ConnectionMixin):
         own: OwnLayers,
         state: StudioState,
         shortcuts: Shortcuts,
-        tell: Callable[[str], object],
-        tell_error: Callable[[Exception], object],
+        report: Callable[[str], object],
+        report_error: Callable[[Exception], object],
     ) -> None:
         super().__init__()
         self._viewer = viewer
         self._state = state
         self._shortcuts = shortcuts
-        self._tell = tell
-        self._tell_error = tell_error
+        self._report = report
+        self._report_error = report_error
         self._loader: CaseLoader | None = None
-        self._loading = LatestOnlyWorker(self._on_loaded, tell_error)
+        self._loading = LatestOnlyWorker(self._on_loaded, report_error)
         self._editing: Editing | None = None
         self._closed: Callable[[], object] = lambda: None
         self._layers = CaseLayers(viewer, own)
@@ -76,7 +76,7 @@ class Cases(ConnectionMixin):
             self._layers.hide()
             if isinstance(loaded, CaseBusyError | DataError) and not loader.read_only:
                 self._state.refusal, self._state.refused = str(loaded), loader.name
-            self._tell_error(loaded)
+            self._report_error(loaded)
         else:
             self._showing_case.run(self._showing(loader, loaded))
 
@@ -101,18 +101,18 @@ class Cases(ConnectionMixin):
         self._state.notes = loaded.notes
         if case.session is not None:
             case.labels.unlock()
-            self._editing = Editing(case.session, case.labels, self._state, self._tell_error)
+            self._editing = Editing(case.session, case.labels, self._state, self._report_error)
         self._shortcuts.follow(case.labels)
         self._state.case = case
         self._state.opening_case = ""
         for text in (str(case.view.recovery or ""), loaded.problem):
             if text:
-                self._tell(f"{case.name}: {text}")
+                self._report(f"{case.name}: {text}")
 
     # Editing
 
     def set_status(self, status: Status, reason: str = "") -> None:
-        """Say where the open case stands, once all that was drawn is on the disk."""
+        """Set the status of the open case, once all that was drawn is on the disk."""
         if (editing := self._saved_editing()) is not None:
             editing.change_status(status, reason)
 
@@ -132,14 +132,14 @@ class Cases(ConnectionMixin):
             self._editing.mark_reviewed(z)
 
     def _saved_editing(self) -> Editing | None:
-        """The open case's editing, with all that was drawn on the disk; else the user is told what is in the way."""
+        """The open case's editing, with all that was drawn on the disk; else what is in the way is reported."""
         case, editing = self._state.case, self._editing
         if case is None or editing is None:
-            self._tell_error(DataError("no case is open for editing"))
+            self._report_error(DataError("no case is open for editing"))
         elif case.labels.drawing:
-            self._tell_error(DataError("finish the stroke first"))
+            self._report_error(DataError("finish the stroke first"))
         elif not editing.flush():
-            self._tell_error(DataError(f"{case.name}: stays {self._state.status}, for it is not saved yet"))
+            self._report_error(DataError(f"{case.name}: stays {self._state.status}, for it is not saved yet"))
         else:
             return editing
         return None
@@ -169,7 +169,7 @@ class Cases(ConnectionMixin):
         if case is None:
             return True
         if editing is not None and not editing.flush() and not anyway:
-            self._tell_error(DataError(f"{case.name}: is not saved: {self._state.problem}"))
+            self._report_error(DataError(f"{case.name}: is not saved: {self._state.problem}"))
             return False
         self._leave(case, wait=False)
         case.labels.retire()
@@ -190,7 +190,7 @@ class Cases(ConnectionMixin):
             rescued = editing.close(wait=wait)
             self._closed = editing.wait
             if rescued is not None:
-                self._tell(f"{case.name}: could not be saved where it belongs ({state.problem}). Saved in {rescued}")
+                self._report(f"{case.name}: could not be saved where it belongs ({state.problem}). Saved in {rescued}")
         case.labels.lock()
         state.case, state.lesion, state.slices, state.reviewed, state.proposal = None, 0, (), frozenset(), None
         state.notes = ()
@@ -212,7 +212,7 @@ class Cases(ConnectionMixin):
         if case is None or event.value is not case.labels:
             return
         self._leave(case, wait=False)
-        self._tell(
+        self._report(
             f"{case.name} was closed, for its lesions were removed from the list of layers. "
             "All that you drew is saved: open it again under Review."
         )
@@ -222,5 +222,5 @@ class Cases(ConnectionMixin):
 def _attempt(loader: CaseLoader) -> tuple[CaseLoader, Loaded | Exception]:
     try:
         return loader, loader.load()
-    except Exception as error:  # whatever it is: the window says why the case does not open
+    except Exception as error:  # whatever it is: the window shows why the case does not open
         return loader, error

@@ -36,15 +36,15 @@ class Editing(ConnectionMixin):
         session: CaseSession,
         labels: CaseLabels,
         state: StudioState,
-        tell_error: Callable[[Exception], object],
+        report_error: Callable[[Exception], object],
     ) -> None:
         super().__init__()
         self._session = session
         self._labels = labels
         self._state = state
-        self._tell_error = tell_error
+        self._report_error = report_error
         self._closed = False
-        self._writer = Writer(session, ensure_main_thread(self._report))
+        self._writer = Writer(session, ensure_main_thread(self._update_state))
         self._annotator = state.annotator
         self._written = 0
         self._shown_problem = ""
@@ -56,23 +56,23 @@ class Editing(ConnectionMixin):
         self._check_anyway.start(_EVERY)
         self.follow(labels, ("edited",), self._on_edited)
         self.follow(labels.events, ("set_data", "data"), lambda _: self._check_soon.start())
-        self._report()
+        self._update_state()
 
     def change_status(self, status: Status, reason: str) -> None:
-        """Say where the case stands, after all that was drawn."""
+        """Set the case's status, after all that was drawn."""
         self._writer.change_status(partial(self._session.set_status, status, reason))
-        self._report()
+        self._update_state()
 
     def reopen(self) -> None:
         """Take an approval or rejection back."""
         self._writer.change_status(self._session.reopen)
-        self._report()
+        self._update_state()
 
     def add_note(self, text: str) -> None:
         """Keep a note on the case."""
         self._writer.submit(partial(self._session.add_note, text))
         self._state.notes = (*self._state.notes, Note(text, self._annotator, datetime.now(UTC)))
-        self._report()
+        self._update_state()
 
     def mark_reviewed(self, z: int) -> None:
         """Keep that slice ``z`` was looked at: with others in a few seconds, or with the next flush."""
@@ -86,7 +86,7 @@ class Editing(ConnectionMixin):
         self._labels.check()
         self._submit_reviewed()
         done = self._writer.flush()
-        self._report()
+        self._update_state()
         return done
 
     def save_again(self) -> None:
@@ -96,7 +96,7 @@ class Editing(ConnectionMixin):
         self._writer.retry()
 
     def close(self, *, wait: bool) -> Path | None:
-        """Put everything on the disk, before returning if ``wait`` says so, and let others in.
+        """Put everything on the disk, before returning if it is to ``wait``, and let others in.
 
         Returns a file that the labels were saved to if they could not be written where they belong.
         """
@@ -117,7 +117,7 @@ class Editing(ConnectionMixin):
     def _keep_reviewed(self) -> None:
         if self._looked_at:
             self._submit_reviewed()
-            self._report()
+            self._update_state()
 
     def _submit_reviewed(self) -> None:
         self._keep_soon.stop()
@@ -132,7 +132,7 @@ class Editing(ConnectionMixin):
         self._state.saved = Saved.SAVING if not self._writer.problem else Saved.FAILED
         self._state.edits += 1
 
-    def _report(self) -> None:
+    def _update_state(self) -> None:
         state, writer, session = self._state, self._writer, self._session
         if self._closed or session.closed:
             return
@@ -147,9 +147,9 @@ class Editing(ConnectionMixin):
             state.cases = tuple(session.summary if case.name == session.name else case for case in state.cases)
             state.commits += 1
         for refusal in writer.refused():
-            self._tell_error(refusal)
+            self._report_error(refusal)
         if writer.failure is not None and writer.problem != self._shown_problem:
-            self._tell_error(writer.failure)
+            self._report_error(writer.failure)
         self._shown_problem = writer.problem
 
 

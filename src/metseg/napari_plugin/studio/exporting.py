@@ -82,15 +82,15 @@ def exporting(
     """
     done: list[Export] = []
     problems: list[str] = []
-    said: set[Notice] = set()
+    seen: set[Notice] = set()
     for number, layout in enumerate(layouts):
         try:
             for event in exporting_project(project, place(folder, layout, project), layout=layout, **options):
                 match event:
                     case Finished(export):
                         done.append(export)
-                    case Notice() if event not in said:
-                        said.add(event)
+                    case Notice() if event not in seen:
+                        seen.add(event)
                         yield event
                     case Progress(at, total, what):
                         yield Progress(number * total + at, len(layouts) * total, f"{TITLES[layout]}: {what}")

@@ -24,7 +24,7 @@ _NAMES = QT_TRANSLATE_NOOP("studio", "relabel"), QT_TRANSLATE_NOOP("studio", "co
 
 
 def no_edge(tool: ToolName, contour: bool) -> str:
-    """What is said when an edge cannot move; ``contour`` if it was to go to the network's."""
+    """The message when an edge cannot move; ``contour`` if it was to go to the network's."""
     return translate("studio", _NO_EDGE[tool, contour])
 
 

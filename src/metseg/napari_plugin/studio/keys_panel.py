@@ -123,7 +123,7 @@ class KeysPanel(Panel):
         )
 
     def change(self, title: str, key: str) -> None:
-        """Give what ``title`` says another key, or the usual one if ``key`` is empty; say why if that cannot be."""
+        """Give the action ``title`` another key, or the usual one if ``key`` is empty; show why if that cannot be."""
         try:
             self.studio.shortcuts.change(title, key)
         except ValueError as error:
@@ -144,9 +144,9 @@ class KeysPanel(Panel):
             self._described.append((text, f"{key} {what}".lower()))
 
     def _filter(self, text: str) -> None:
-        words = text.lower().split()
+        terms = text.lower().split()
         for what, described in self._described:
-            self._form.setRowVisible(what, all(word in described for word in words))
+            self._form.setRowVisible(what, all(term in described for term in terms))
 
 
 def napari_key(name: str) -> str:

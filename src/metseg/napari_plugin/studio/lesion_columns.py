@@ -1,4 +1,4 @@
-"""The lesion table's columns: what each cell says, how it sorts, what its header explains."""
+"""The lesion table's columns: the text of each cell, how it sorts, what its header explains."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _EDITORS = {Origin.AUTOMATIC: "auto", Origin.SEMIAUTOMATIC: "mixed", Origin.MANU
 
 @dataclass(frozen=True)
 class LesionColumn:
-    """A column: ``title`` above it (``{volume}`` and ``{length}`` stand for units), ``tip`` on it, what its cells say.
+    """A column: its ``title`` (``{volume}`` and ``{length}`` stand for units), ``tip``, and the ``text`` of its cells.
 
-    ``key`` is what the column sorts by; ``None``, not known, sorts first. ``words`` are no numbers. Those not ``shown``
-    can be. Those that are ``spare`` are left out while they are known of no lesion; ``wide`` ones, one after the
-    other, while there is no room for all, unless they were asked for.
+    ``key`` is what the column sorts by; ``None``, not known, sorts first. ``textual`` ones are no numbers. Those not
+    ``shown`` can be. Those that are ``spare`` are left out while they are known of no lesion; ``wide`` ones, one after
+    the other, while there is no room for all, unless they were chosen.
     """
 
     title: str
     tip: str
     text: Callable[[LesionRow], str]
     key: Callable[[LesionRow], Any]
-    words: bool = False
+    textual: bool = False
     shown: bool = True
     spare: bool = False
     wide: bool = False
@@ -41,8 +41,8 @@ class LesionColumn:
 
     @property
     def alignment(self) -> Qt.AlignmentFlag:
-        """Numbers stand to the right, words to the left."""
-        side = Qt.AlignmentFlag.AlignLeft if self.words else Qt.AlignmentFlag.AlignRight
+        """Numbers stand to the right, texts to the left."""
+        side = Qt.AlignmentFlag.AlignLeft if self.textual else Qt.AlignmentFlag.AlignRight
         return side | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -74,7 +74,7 @@ COLUMNS = (
         "Whether the lesion has the size that RANO-BM calls measurable: 10 mm long, 5 mm across, on two slices.",
         lambda row: "yes" if row.lesion.measurable else "",
         lambda row: row.lesion.measurable,
-        words=True,
+        textual=True,
         spare=True,
         shown=False,
     ),
@@ -83,7 +83,7 @@ COLUMNS = (
         "Of the patient; midline within 10 mm of the middle of the head.",
         lambda row: str(row.lesion.side or _UNKNOWN),
         lambda row: row.lesion.side,
-        words=True,
+        textual=True,
         spare=True,
         shown=False,
     ),
@@ -116,7 +116,7 @@ COLUMNS = (
         "Whether the lesion reaches a face of the volume, so that it may go on beyond it.",
         lambda row: "yes" if row.lesion.touches_border else "",
         lambda row: row.lesion.touches_border,
-        words=True,
+        textual=True,
         shown=False,
     ),
     LesionColumn(
@@ -124,7 +124,7 @@ COLUMNS = (
         "Who drew it: auto (the network), mixed (network or tool, and a person), or hand.",
         lambda row: _EDITORS[row.origin] if row.origin is not None else _UNKNOWN,
         lambda row: list(_EDITORS).index(row.origin) if row.origin is not None else -1,
-        words=True,
+        textual=True,
     ),
 )
 
@@ -150,7 +150,7 @@ def _number(value: float | None, digits: int = 2) -> str:
 
 def tooltip(row: LesionRow) -> str:
     """Everything that is known of a lesion, a line each."""
-    told = (column for column in COLUMNS if not column.spare or column.key(row) is not None)
-    texts = {" ".join(column.heading(row).split()): column.text(row) for column in told}
+    known = (column for column in COLUMNS if not column.spare or column.key(row) is not None)
+    texts = {" ".join(column.heading(row).split()): column.text(row) for column in known}
     lines = [f"{title}: {text}" for title, text in texts.items() if text]
     return "\n".join([*lines, f"Voxels: {row.lesion.n_voxels:,}"])

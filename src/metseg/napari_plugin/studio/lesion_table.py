@@ -22,7 +22,7 @@ from metseg.napari_plugin.studio.lesion_view import LesionView
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 from metseg.napari_plugin.studio.state import OnCanvas
-from metseg.napari_plugin.studio.tool_panel import ask_number
+from metseg.napari_plugin.studio.tool_panel import renumber
 from metseg.napari_plugin.studio.tools import Tools
 from metseg.study import Sequence, Study
 
@@ -42,11 +42,11 @@ class LesionPanel(Panel):
         self.total = Hint()
         self.export = QPushButton("Export …")
         self.export.setToolTip("Write the table to a CSV file.")
-        self.export.clicked.connect(self.ask_file)
+        self.export.clicked.connect(self.choose_file)
         self.add_wide(self.table)
         self.add_wide(row(self.total, self.export, spacing=-1))
         self._labels: CaseLabels | None = None
-        self._measuring = LatestOnlyWorker(self._on_measured, studio.tell_error)
+        self._measuring = LatestOnlyWorker(self._on_measured, studio.report_error)
         studio.add_closing(self._measuring.forget)
         studio.add_shortcut(Shortcut("T", "Next lesion", lambda: self.step(1)))
         studio.add_shortcut(Shortcut("Shift-T", "Previous lesion", lambda: self.step(-1)))
@@ -75,8 +75,8 @@ class LesionPanel(Panel):
         self.table.choose((self.table.lesion(row).lesion.id,))
         self._go_to(row)
 
-    def ask_file(self) -> None:
-        """Ask where to write the table."""
+    def choose_file(self) -> None:
+        """Write the table to a file that the user chooses."""
         if self.state.case is None:
             return
         proposal = str(Path.home() / f"{self.state.case.name}_lesions.csv")
@@ -176,7 +176,7 @@ class LesionPanel(Panel):
             ("Split by two clicks", lambda: setattr(tools.state, "on_canvas", OnCanvas.SPLIT), not several),
             ("Separate pieces", tools.separate, not several),
             ("Merge", tools.merge, several),
-            ("Renumber …", lambda: ask_number(self, tools), not several),
+            ("Renumber …", lambda: renumber(self, tools), not several),
             ("Delete", tools.delete, True),
         )
         for title, act, usable in entries:

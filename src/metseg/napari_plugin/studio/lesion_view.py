@@ -73,7 +73,7 @@ class LesionView(QTableWidget):
         header.setSortIndicatorShown(False)  # the titles show it
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         header.sortIndicatorChanged.connect(self._show_titles)
-        self._asked: set[int] = set()
+        self._chosen_by_user: set[int] = set()
         self._wanted = {index for index, column in enumerate(COLUMNS) if column.shown}
         self.setIconSize(QSize(_CHIP, _CHIP))
         self.clicked.connect(lambda index: self.went.emit(index.row()))
@@ -184,7 +184,7 @@ class LesionView(QTableWidget):
             self.setColumnHidden(index, not (index in self._wanted and self._has(column)))
         shown = [index for index in range(len(COLUMNS)) if not self.isColumnHidden(index)]
         texts = [self._text_width(index) for index in shown]
-        for index in [one for one in shown if COLUMNS[one].wide and one not in self._asked]:
+        for index in [one for one in shown if COLUMNS[one].wide and one not in self._chosen_by_user]:
             if sum(texts) + _CELL_PADDINGS[0] * len(texts) > self._room():
                 self.setColumnHidden(index, True)
                 del texts[shown.index(index)]
@@ -213,7 +213,7 @@ class LesionView(QTableWidget):
         return text + (index == 0) * (_CHIP + _CELL_PADDINGS[0])
 
     def _want(self, index: int, shown: bool) -> None:
-        for chosen in (self._wanted, self._asked):
+        for chosen in (self._wanted, self._chosen_by_user):
             (chosen.add if shown else chosen.discard)(index)
         self._fit()
 

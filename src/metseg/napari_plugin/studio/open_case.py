@@ -72,7 +72,7 @@ class OpenCase:
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A case as read from the disk, before there are layers; ``problem`` says what could not be read besides."""
+    """A case as read from the disk, before there are layers; ``problem`` is what could not be read besides."""
 
     view: CaseView
     session: CaseSession | None
@@ -161,7 +161,7 @@ def _load(view: CaseView, session: CaseSession | None) -> Loaded:
 
 
 def _prediction(view: CaseView) -> tuple[Prediction | None, str]:
-    """A case can be corrected without the prediction it came from; that it is damaged is told."""
+    """A case can be corrected without the prediction it came from; that it is damaged is reported."""
     try:
         return view.prediction(), ""
     except UnreadableFileError as error:

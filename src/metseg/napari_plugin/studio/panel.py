@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Panel(Section[StudioState]):
-    """A titled group of rows that shows the studio's state and asks the studio to act."""
+    """A titled group of rows that shows the studio's state and has the studio act."""
 
     def __init__(self, title: str, studio: Studio) -> None:
         super().__init__(title, studio.state)

@@ -125,7 +125,7 @@ def first_voxel_slice(proposal: Proposal, before: npt.NDArray[np.uint16], lesion
 
 
 def predicting(study: Study, model: str, device: str, clahe: Clahe | None) -> Iterator[Event[Segmentation]]:
-    """Segment a study with the network ``model`` (``auto``, a name or a file), shown what ``clahe`` says."""
+    """Segment a study with the network ``model`` (``auto``, a name or a file), shown what ``clahe`` is."""
     keep_llvm_apart()
     from metseg.inference import Segmenters
 

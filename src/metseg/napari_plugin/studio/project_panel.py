@@ -203,7 +203,7 @@ def _name_label() -> QElidingLabel:
 
 
 def saved_text(state: StudioState) -> str:
-    """Whether what was drawn is on the disk, in words."""
+    """Whether what was drawn is on the disk, as a text."""
     if state.case is not None and not state.editable:
         return translate("studio", "Read only: nothing can be changed here")
     match state.saved:

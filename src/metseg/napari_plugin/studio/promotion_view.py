@@ -1,4 +1,4 @@
-"""The promotion check's word, and parent and child side by side."""
+"""The promotion check's result, and parent and child side by side."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _COLUMNS = (
 
 
 class PromotionView(QWidget):
-    """Shows a :class:`~metseg.retraining.PromotionCheck`: its word, what can be done now, and what it rests on."""
+    """Shows a :class:`~metseg.retraining.PromotionCheck`: its result, what can be done now, and what it rests on."""
 
     def __init__(self, actions: Sequence[QWidget]) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class PromotionView(QWidget):
         self.table.setVisible(bool(pairs))
 
     def _fill(self, row: int, name: str, cells: list[tuple[str, int]], tip: str, *, bold: bool = False) -> None:
-        """One row; a cell's number says whether it is better (1) or worse (-1) than what it is beside."""
+        """One row; a cell's number is whether it is better (1) or worse (-1) than what it is beside."""
         for place, (text, better) in enumerate([(name, 0), *cells]):
             item = QTableWidgetItem(text)
             item.setToolTip(f"{name}, {tip}" if tip else translate("studio", "mean Dice, and sums"))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
 
 _SWATCH, _SPACE = 10, 6
-_WORDS = {
+_TITLES = {
     Change.ADDED: QT_TRANSLATE_NOOP("studio", "new"),
     Change.REMOVED: QT_TRANSLATE_NOOP("studio", "removed"),
     Change.ALTERED: QT_TRANSLATE_NOOP("studio", "with another outline"),
@@ -92,7 +92,7 @@ class ProposalPanel(Panel):
         )
 
     def _quicker(self) -> str:
-        """The network that would be much faster, in words."""
+        """The network that would be much faster, as a text."""
         state, sequences = self.state, () if self.state.case is None else self.state.case.study.sequences
         key = state.model
         if key == DEFAULT_MODEL and sequences:
@@ -177,7 +177,7 @@ class ProposalBox(QWidget):
         super().__init__()
         self._proposing = proposing
         self.headline = Hint("notice")
-        self.rows = {change: _change_button(change, proposing) for change in _WORDS}
+        self.rows = {change: _change_button(change, proposing) for change in _TITLES}
         self.left_out = Hint()
         self.replace = QCheckBox(translate("studio", "Also replace what was drawn by hand"))
         self.replace.toggled.connect(lambda on: proposing.keep_hand(not on))
@@ -206,7 +206,7 @@ class ProposalBox(QWidget):
         self.headline.say(f"{headline} {nothing}".rstrip())
         for change, line in self.rows.items():
             count = len(proposal.lesions(change))
-            line.setText(f"{count} {translate('studio', _WORDS[change])}")
+            line.setText(f"{count} {translate('studio', _TITLES[change])}")
             line.setVisible(count > 0)
         left_out = translate("studio", "{count} predicted where something was drawn by hand, left out.")
         self.left_out.say(left_out.format(count=plan.left_out) if plan.left_out else "")

@@ -1,4 +1,4 @@
-"""Has networks predict, shows what that would change, and takes it over when asked to. Owns no widget."""
+"""Has networks predict, shows what that would change, and takes it over on request. Owns no widget."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PREDICT, TAKE_OVER = (
 class Proposing(WorkerMixin):
     """Runs networks on the open case, or on all that nobody has edited.
 
-    ``case`` names the case that is being predicted, ``all`` says whether all are.
+    ``case`` names the case that is being predicted, ``all`` is whether all are.
     """
 
     changed = Signal()
@@ -61,7 +61,7 @@ class Proposing(WorkerMixin):
         self._promoted = ""
         self._wanted: tuple[Segmentation, bool] | None = None
         self._plans = self.worker(self._on_plan, self._on_plan_failed)
-        self._defaults = self.worker(self._on_default, studio.tell_error)
+        self._defaults = self.worker(self._on_default, studio.report_error)
         self._soon = self.delayed(self._replan, _REST)
         events = self._state.events
         self.follow(events, ("project",), self._find_default)
@@ -86,7 +86,7 @@ class Proposing(WorkerMixin):
 
     @property
     def keeps_hand(self) -> bool:
-        """Whether what was drawn by hand stays, as asked for last."""
+        """Whether what was drawn by hand stays, as chosen last."""
         if self._wanted is not None:
             return self._wanted[1]
         proposal = self._state.proposal
@@ -94,7 +94,7 @@ class Proposing(WorkerMixin):
 
     @property
     def obstacle(self) -> str:
-        """Why nothing can be predicted now, in words; empty if it can."""
+        """Why nothing can be predicted now, as a text; empty if it can."""
         state = self._state
         if state.project is None:
             return translate("studio", "Open a project first.")
@@ -107,7 +107,7 @@ class Proposing(WorkerMixin):
 
     @property
     def case_obstacle(self) -> str:
-        """Why the open case cannot be predicted now, in words; empty if it can."""
+        """Why the open case cannot be predicted now, as a text; empty if it can."""
         if self.obstacle:
             return self.obstacle
         if self._state.case is None:
@@ -120,7 +120,7 @@ class Proposing(WorkerMixin):
         """Run the chosen network on the open case, in a thread."""
         case = self._state.case
         if self.case_obstacle or case is None:
-            self._studio.tell(self.case_obstacle)
+            self._studio.report(self.case_obstacle)
             return
         self._forget()
         self._set(case=case.name, summary="")
@@ -139,7 +139,7 @@ class Proposing(WorkerMixin):
         self._set(summary="")
 
     def keep_hand(self, keep: bool) -> None:
-        """Say whether what was drawn by hand stays, and plan again."""
+        """Set whether what was drawn by hand stays, and plan again."""
         proposal = self._state.proposal
         if isinstance(proposal, Proposal) and self.keeps_hand != keep:
             self._plan(proposal.answer, keep_hand=keep)
@@ -187,7 +187,7 @@ class Proposing(WorkerMixin):
 
     def _on_plan_failed(self, error: Exception) -> None:
         self._wanted = None
-        self._studio.tell_error(error)
+        self._studio.report_error(error)
         self.changed.emit()
 
     def _take_over(self, proposal: Proposal) -> None:
@@ -198,7 +198,7 @@ class Proposing(WorkerMixin):
                 proposal.plan, answer.probabilities, proposal.provenance, disagreement=answer.disagreement
             )
         except MetsegError as error:
-            self._studio.tell_error(error)
+            self._studio.report_error(error)
             self._state.proposal = proposal
             self._show()
             self._soon.start()
@@ -221,7 +221,7 @@ class Proposing(WorkerMixin):
         project = self._state.project
         names = self.unedited()
         if self.obstacle or project is None or not names:
-            self._studio.tell(self.obstacle or translate("studio", "Every case was edited, approved or rejected."))
+            self._studio.report(self.obstacle or translate("studio", "Every case was edited, approved or rejected."))
             return
         self._set(all=True, summary="")
         arguments = project, self._state.model, self._state.device, self._state.clahe, names
@@ -252,7 +252,7 @@ class Proposing(WorkerMixin):
         self._set(summary=", ".join(parts) + ".")
         self._state.notices = (*self._state.notices, *done.refused)
 
-    # The network that the project asks first
+    # The network that the project uses first
 
     def _find_default(self) -> None:
         project = self._state.project

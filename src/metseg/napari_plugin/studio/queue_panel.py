@@ -82,7 +82,7 @@ class QueuePanel(Panel):
 
     def _reject(self) -> None:
         if self.studio.in_review():
-            self.buttons.ask_reason()
+            self.buttons.open_rejection()
 
     def _slice_tip(self, z: int, known: str) -> str:
         case = self.state.case
@@ -111,7 +111,7 @@ class QueuePanel(Panel):
         self.cases.show_rows(rows_of(state.cases, state.queue, left), here)
 
     def _show_problem(self, row: CaseRow) -> None:
-        """Say why a case cannot be opened when it is clicked."""
+        """Show why a case cannot be opened when it is clicked."""
         self.problem.say(row.tip if row.problem else "")
 
     def _show_slices(self) -> None:
@@ -194,7 +194,7 @@ def _note_line(note: Note) -> str:
 
 
 class ReviewButtons(QWidget):
-    """Next, back, approve, reject, reopen; each says its key."""
+    """Next, back, approve, reject, reopen; each bears its key."""
 
     def __init__(self, reviewing: Reviewing) -> None:
         super().__init__()
@@ -214,7 +214,7 @@ class ReviewButtons(QWidget):
         self.next.clicked.connect(reviewing.next_slice)
         self.back.clicked.connect(reviewing.previous_slice)
         self.approve.clicked.connect(reviewing.approve)
-        self.reject.clicked.connect(self.ask_reason)
+        self.reject.clicked.connect(self.open_rejection)
         self.reopen = button(
             translate("studio", "Reopen"),
             translate("studio", "Take the approval or rejection back: the case stands where it stood before."),
@@ -222,7 +222,7 @@ class ReviewButtons(QWidget):
         self.reopen.clicked.connect(reviewing.reopen)
         self.question = RejectQuestion(reviewing)
         self.unseen = UnseenQuestion(reviewing)
-        reviewing.asked.connect(self._ask_anyway)
+        reviewing.slices_remain.connect(self._open_unseen)
         grid = QGridLayout(buttons := QWidget())
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(6)
@@ -251,24 +251,24 @@ class ReviewButtons(QWidget):
         stand_out(self.next, calm and left)
         stand_out(self.approve, calm and not left)
 
-    def ask_reason(self) -> None:
-        """Ask why the case is rejected, below the buttons."""
+    def open_rejection(self) -> None:
+        """Open the question why the case is rejected, below the buttons."""
         if self.reject.isEnabled():
             self.unseen.hide()
-            self.question.ask()
+            self.question.open()
 
-    def _ask_anyway(self) -> None:
+    def _open_unseen(self) -> None:
         self.question.hide()
-        self.unseen.ask()
+        self.unseen.open()
 
 
 def progress_line(progress: ReviewProgress) -> str:
-    """How far the review is, in words."""
+    """How far the review is, as a text."""
     done = sum(progress.cases[status] for status in DONE)
     total = sum(progress.cases.values())
     slices, all_slices = progress.slices
-    told = translate("studio", "{done} of {cases} cases done, {seen} of {slices} slices looked at")
-    return told.format(done=done, cases=total, seen=f"{slices:,}", slices=f"{all_slices:,}")
+    text = translate("studio", "{done} of {cases} cases done, {seen} of {slices} slices looked at")
+    return text.format(done=done, cases=total, seen=f"{slices:,}", slices=f"{all_slices:,}")
 
 
 def _empty_line(no_project: bool, listing: bool) -> str:

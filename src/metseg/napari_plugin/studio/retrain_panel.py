@@ -142,8 +142,8 @@ class RetrainPanel(Panel):
         self.stop.setEnabled(run.phase is Phase.RUNNING)
         self._show_progress()
         self.problem.say(run.problem)
-        said = run.notices[-_MOST_NOTICES:] if run.promotion is None else ()
-        self.notices.say("\n".join(f"{text[:1].upper()}{text[1:]}." for text in said))
+        notices = run.notices[-_MOST_NOTICES:] if run.promotion is None else ()
+        self.notices.say("\n".join(f"{text[:1].upper()}{text[1:]}." for text in notices))
         self._show_curves()
 
     def _show_progress(self) -> None:
@@ -181,15 +181,15 @@ class RetrainPanel(Panel):
             obstacle or translate("studio", "New predictions in this project then come from it. Others stay available.")
         )
         stand_out(self.promote, promotion is not None and not obstacle)
-        said = ""
+        text = ""
         if retraining.is_default:
-            said = translate("studio", "It is what this project asks first.")
+            text = translate("studio", "It is what this project asks first.")
         elif promotion is not None and not promotion.passed:
-            said = translate(
+            text = translate(
                 "studio",
                 "It did not pass the promotion check and cannot become the default. It can still be chosen by hand.",
             )
-        self.why_not.say(said)
+        self.why_not.say(text)
 
 
 class FolderList(QWidget):
@@ -248,8 +248,8 @@ def _outlook(retraining: Retraining) -> str:
     if retraining.obstacle:
         return retraining.obstacle
     count, evaluation_set = retraining.approved, retraining.evaluation_set
-    said = translate("studio", "Approved cases: {count}; of them in the evaluation set: {evaluated}.")
-    lines = [said.format(count=count, evaluated=evaluation_set)]
+    text = translate("studio", "Approved cases: {count}; of them in the evaluation set: {evaluated}.")
+    lines = [text.format(count=count, evaluated=evaluation_set)]
     if retraining.old_evaluation_set:
         lines.append(translate("studio", "So do patients of the folders who were held out from the network."))
     elif evaluation_set < _FEWEST_PATIENTS:

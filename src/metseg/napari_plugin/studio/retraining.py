@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
     from metseg.retraining import RetrainingConfig
 
-#: Milliseconds between two looks of the panel at what has been told.
+#: Milliseconds between two updates of the panel.
 _CALM = 250
 
 
@@ -51,8 +51,8 @@ class Retraining(WorkerMixin):
         self.parent, self.epochs, self.held_out = "", 5, 0.2
         self.data: tuple[Path, ...] = ()
         self._looking = self.worker(self._on_found, self._on_not_found)
-        self._reading = self.worker(self._on_read, studio.tell_error)
-        self._promoting = self.worker(self._on_promoted, studio.tell_error)
+        self._reading = self.worker(self._on_read, studio.report_error)
+        self._promoting = self.worker(self._on_promoted, studio.report_error)
         self._soon = self.delayed(self.changed.emit, _CALM)
         self.run = TrainingState()
         self.default: DefaultModel | None = None
@@ -95,7 +95,7 @@ class Retraining(WorkerMixin):
 
     @property
     def obstacle(self) -> str:
-        """Why nothing can be started now, in words; empty if it can."""
+        """Why nothing can be started now, as a text; empty if it can."""
         state = self._studio.state
         if self.run.running:
             return translate("studio", "A training runs already.")
@@ -109,7 +109,7 @@ class Retraining(WorkerMixin):
 
     @property
     def promotion_obstacle(self) -> str:
-        """Why the new network cannot become the default, in words; empty if it can."""
+        """Why the new network cannot become the default, as a text; empty if it can."""
         if self.run.promotion is None:
             return translate("studio", "Only a network that was compared with its parent can become the default.")
         if self.is_default:
@@ -121,7 +121,7 @@ class Retraining(WorkerMixin):
 
     @property
     def is_default(self) -> bool:
-        """Whether the new network is what the project asks first."""
+        """Whether the new network is what the project uses first."""
         return (
             self.run.promotion is not None
             and self.default is not None
@@ -170,7 +170,7 @@ class Retraining(WorkerMixin):
         """Begin a retraining in a folder of its own below the project."""
         project, choice = self._studio.state.project, self.choice
         if self.obstacle or project is None or choice is None:
-            self._studio.tell(self.obstacle)
+            self._studio.report(self.obstacle)
             return
         if not self._studio.flush():
             return
@@ -215,7 +215,7 @@ class Retraining(WorkerMixin):
         self.process.start(command_arguments(config, resume=resume))
         self.changed.emit()
 
-    # What is heard
+    # What is received
 
     def _new_process(self) -> TrainingProcess:
         process = TrainingProcess()
@@ -259,7 +259,7 @@ class Retraining(WorkerMixin):
         self.changed.emit()
 
     def _on_not_found(self, error: Exception) -> None:
-        self._studio.tell_error(error)
+        self._studio.report_error(error)
         self.changed.emit()
 
     def _on_read(self, choice: ModelChoice) -> None:
@@ -269,8 +269,8 @@ class Retraining(WorkerMixin):
 
     def _on_promoted(self, default: DefaultModel) -> None:
         self.default = default
-        said = translate("studio", "{name} is asked first in this project from now on.")
-        self._studio.tell(said.format(name=default.name))
+        text = translate("studio", "{name} is asked first in this project from now on.")
+        self._studio.report(text.format(name=default.name))
         self.changed.emit()
 
 

@@ -1,4 +1,4 @@
-"""What is asked, below the buttons, before a case is rejected or approved."""
+"""The questions, below the buttons, before a case is rejected or approved."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _MOST_NAMED = 8
 
 
 class Question(QWidget):
-    """Asked where it stands; Esc hides it, Return presses the button that has the focus."""
+    """A question where it stands; Esc hides it, Return presses the button that has the focus."""
 
     def __init__(self, reviewing: Reviewing) -> None:
         super().__init__()
         self._reviewing = reviewing
         self.hide()
 
-    def open(self, focused: QWidget) -> None:
+    def _open(self, focused: QWidget) -> None:
         """Show the question, with the keyboard on a part of it."""
         self.show()
         reveal(self)
@@ -59,11 +59,11 @@ class RejectQuestion(Question):
         cancel.clicked.connect(self.hide)
         column(self, self.reason, row(self.confirm, cancel, stretch=(1, 1)))
 
-    def ask(self) -> None:
+    def open(self) -> None:
         """Show the question and put the cursor into it."""
         self.reason.clear()
         self.confirm.setEnabled(False)
-        self.open(self.reason)
+        self._open(self.reason)
 
     def _reject(self) -> None:
         if reason := self.reason.text().strip():
@@ -72,13 +72,13 @@ class RejectQuestion(Question):
 
 
 class UnseenQuestion(Question):
-    """Asks before a case is approved of which slices were not looked at; Return looks at them, Esc does nothing.
+    """Shows before a case is approved which slices were not looked at; Return looks at them, Esc does nothing.
 
     A second *A* does not approve: whoever holds the key down has not read the question.
     """
 
     def __init__(self, reviewing: Reviewing) -> None:
-        self._asked: tuple[object, tuple[int, ...]] | None = None
+        self._subject: tuple[object, tuple[int, ...]] | None = None
         self._before: QWidget | None = None
         super().__init__(reviewing)
         self.text = Hint("notice")
@@ -95,26 +95,26 @@ class UnseenQuestion(Question):
         self.cancel = sign_button("✕", translate("studio", "Change nothing (Esc)."), self.hide)
         column(self, self.text, row(self.look, self.anyway, self.cancel, stretch=(2, 3)), spacing=4)
 
-    def ask(self) -> None:
-        """Say how many slices remain, and have the keyboard."""
+    def open(self) -> None:
+        """Show how many slices remain, and take the keyboard."""
         case, remaining = self._reviewing.case, self._reviewing.remaining
         if case is None:
             return
-        self._asked = case, remaining
+        self._subject = case, remaining
         self.text.say(_unseen_line(self._reviewing, [case.numbers[z] for z in sorted(remaining)]))
         if self.isHidden():
             self._before = QApplication.focusWidget()
-        self.open(self.look)
+        self._open(self.look)
 
     def keep_up(self) -> None:
-        """Ask no longer once another case is open, or the slices were looked at."""
-        if self._asked is not None and self._asked != (self._reviewing.case, self._reviewing.remaining):
+        """Hide once another case is open, or the slices were looked at."""
+        if self._subject is not None and self._subject != (self._reviewing.case, self._reviewing.remaining):
             self.hide()
 
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Give the keyboard back."""
         super().hideEvent(event)
-        before, self._before, self._asked = self._before, None, None
+        before, self._before, self._subject = self._before, None, None
         if before is not None and self.isAncestorOf(QApplication.focusWidget() or self):
             before.setFocus()
 
@@ -134,11 +134,11 @@ def _unseen_line(reviewing: Reviewing, numbers: list[int]) -> str:
     count = len(numbers)
     if reviewing.plan is None:
         total = len(reviewing.case.numbers) if reviewing.case else count
-        told = translate("studio", "Not looked at: {count} of {total} slices ({which}). Approve all the same?")
+        text = translate("studio", "Not looked at: {count} of {total} slices ({which}). Approve all the same?")
     else:
         total = len(reviewing.plan.first)
-        told = translate(
+        text = translate(
             "studio", "Not looked at: {count} of {total} slices that matter ({which}). Approve all the same?"
         )
     which = ", ".join(map(str, numbers[:_MOST_NAMED])) + ", …" * (count > _MOST_NAMED)
-    return told.format(count=count, total=total, which=which)
+    return text.format(count=count, total=total, which=which)

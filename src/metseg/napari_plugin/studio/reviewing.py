@@ -41,13 +41,13 @@ class Reviewing(WorkerMixin):
     Attributes
     ----------
     plan : SlicePlan or None
-        Of the open case; ``None`` if no network has predicted it. ``planned`` tells that it is another.
-    asked : Signal
+        Of the open case; ``None`` if no network has predicted it. ``planned`` reports that it is another.
+    slices_remain : Signal
         The case is to be approved, though slices remain (:attr:`remaining`) that nobody has looked at.
     """
 
     planned = Signal()
-    asked = Signal()
+    slices_remain = Signal()
 
     def __init__(self, studio: Studio) -> None:
         super().__init__()
@@ -59,8 +59,8 @@ class Reviewing(WorkerMixin):
         self._looked = frozenset[int]()
         self._trail: list[int] = []
         self._listed: tuple[object, ...] = ()
-        self._orders = self.worker(self._on_order, studio.tell_error)
-        self._looks = self.worker(self._on_benefit, studio.tell_error)
+        self._orders = self.worker(self._on_order, studio.report_error)
+        self._looks = self.worker(self._on_benefit, studio.report_error)
         self._soon = self.delayed(self._order_slices, _REST)
         self.follow(self._state.events, ("project",), self._on_project)
         self.follow(self._state.events, ("cases",), self._order_cases)
@@ -107,7 +107,7 @@ class Reviewing(WorkerMixin):
 
     @property
     def remaining(self) -> tuple[int, ...]:
-        """Slices to look at before approving: those that matter, or all where no network said what matters."""
+        """Slices to look at before approving: those that matter, or all where no network has predicted what matters."""
         return self._waiting() if self.plan is None else self.left
 
     @property
@@ -140,7 +140,7 @@ class Reviewing(WorkerMixin):
             self._studio.go_to(self._trail.pop())
 
     def _waiting(self) -> tuple[int, ...]:
-        """Slices that were not looked at, in review order; one after the other where no network said anything."""
+        """Slices that were not looked at, in review order; one after the other where nothing was predicted."""
         case = self._state.case
         if case is None:
             return ()
@@ -193,14 +193,14 @@ class Reviewing(WorkerMixin):
     # Cases
 
     def approve(self) -> None:
-        """Approve the open case and open the next one; asks first if slices remain to be looked at."""
+        """Approve the open case and open the next one; unless slices remain to be looked at."""
         case = self._state.case
         if case is None or not self._may_approve(case):
             return
         if self.looking:
-            self._studio.tell(f"{case.name}: it is not known yet which slices matter. Try again in a moment.")
+            self._studio.report(f"{case.name}: it is not known yet which slices matter. Try again in a moment.")
         elif self.remaining:
-            self.asked.emit()
+            self.slices_remain.emit()
         else:
             self._finish(Status.APPROVED)
 
@@ -225,15 +225,15 @@ class Reviewing(WorkerMixin):
         return act
 
     def _may_approve(self, case: OpenCase) -> bool:
-        """Whether the open case can be approved here and now; if not, the user is told why."""
+        """Whether the open case can be approved here and now; if not, it is reported why."""
         if not self._state.editable:
-            self._studio.tell(f"{case.name}: can only be looked at here, so it cannot be approved here.")
+            self._studio.report(f"{case.name}: can only be looked at here, so it cannot be approved here.")
         elif self._state.proposal is not None:
-            self._studio.tell(f"{case.name}: a network's proposal waits. Take it over or discard it first.")
+            self._studio.report(f"{case.name}: a network's proposal waits. Take it over or discard it first.")
         elif self._state.status is Status.TODO:
-            self._studio.tell(f"{case.name}: nothing was predicted or drawn yet. Predict it, draw, or reject it.")
+            self._studio.report(f"{case.name}: nothing was predicted or drawn yet. Predict it, draw, or reject it.")
         elif self._state.status in DONE:
-            self._studio.tell(f"{case.name}: is {self._state.status} already. Reopen it first (Shift-O).")
+            self._studio.report(f"{case.name}: is {self._state.status} already. Reopen it first (Shift-O).")
         else:
             return True
         return False

@@ -37,7 +37,7 @@ class Shortcut:
 
 
 class Shortcuts:
-    """The studio's keys on a viewer and on one labels layer after the other; ``changed`` tells of another key."""
+    """The studio's keys on a viewer and on one labels layer after the other; ``changed`` reports another key."""
 
     changed = Signal()
 
@@ -70,11 +70,11 @@ class Shortcuts:
         self.changed.emit()
 
     def stored(self, title: str, usual: str) -> str:
-        """The key that the user has chosen for what ``title`` says; ``usual`` if none."""
+        """The key that the user has chosen for the action ``title``; ``usual`` if none."""
         return str(settings().value(_entry(title), usual))
 
     def key(self, title: str) -> str:
-        """The key that does what ``title`` says, as on buttons; empty if none does."""
+        """The key of the action ``title``, as on buttons; empty if none does."""
         return self._known[title].short if title in self._known else ""
 
     def change(self, title: str, key: str) -> None:

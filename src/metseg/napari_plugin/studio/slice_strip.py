@@ -50,14 +50,14 @@ class Strip:
     numbers: tuple[int, ...] = ()
 
     def describe(self, z: int) -> str:
-        """One slice in words."""
+        """What is known of a slice, as a text."""
         if z in self.reviewed:
-            told = translate("studio", "slice {number}: looked at, or drawn on")
+            text = translate("studio", "slice {number}: looked at, or drawn on")
         elif self.gains.get(z, 0.0) >= 0.0005:
-            told = translate("studio", "slice {number}: worth {gain} % of Dice")
+            text = translate("studio", "slice {number}: worth {gain} % of Dice")
         else:
-            told = translate("studio", "slice {number}: hardly anything to gain")
-        return told.format(number=self.numbers[z], gain=f"{100 * self.gains.get(z, 0.0):.1f}")
+            text = translate("studio", "slice {number}: hardly anything to gain")
+        return text.format(number=self.numbers[z], gain=f"{100 * self.gains.get(z, 0.0):.1f}")
 
 
 class SliceStrip(QWidget):
@@ -135,7 +135,7 @@ class SliceStrip(QWidget):
             self._chosen(z)
 
     def event(self, event: QEvent | None) -> bool:
-        """Say what is known of the slice under the mouse."""
+        """Show what is known of the slice under the mouse."""
         if isinstance(event, QHelpEvent) and (z := self.slice_at(event.pos().x())) is not None:
             QToolTip.showText(event.globalPos(), self._tip(z, self.strip.describe(z)), self)
             return True

@@ -1,4 +1,4 @@
-"""What the studio and its tools show: plain values with signals, no Qt."""
+"""What the studio and its tools show: values with signals, no Qt."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class StudioState:
         A case that could not be opened for editing (somebody else has it, the folder is read-only), and why; it can
         be looked at.
     activity, progress, notices
-        What is going on, how far it is, and what it had to say.
+        What is going on, how far it is, and its messages.
     lesion : int
         Selected lesion's id; 0 if none is.
     edits : int

@@ -1,4 +1,4 @@
-"""What the panels ask to act: projects, cases, edits, statuses, long work. Owns threads and no widget."""
+"""Acts for the panels: projects, cases, edits, statuses, long work. Owns threads and no widget."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class Studio(ConnectionMixin):
         self.shortcuts = Shortcuts(viewer)
         self.own_layers = OwnLayers(viewer)
         self.colours = Colours(viewer.theme)
-        self.cases = Cases(viewer, self.own_layers, self.state, self.shortcuts, self.tell, self.tell_error)
+        self.cases = Cases(viewer, self.own_layers, self.state, self.shortcuts, self.report, self.report_error)
         self._run = Run(self.state)
         self._listings = LatestOnlyWorker(self._on_listed, self._on_listing_failed)
-        self._networks = NetworkChoices(self.state, found_choices, self.tell_error)
+        self._networks = NetworkChoices(self.state, found_choices, self.report_error)
         self._closings: list[Callable[[], object]] = []
 
     @property
@@ -110,7 +110,7 @@ class Studio(ConnectionMixin):
         self.state.cases = opened.cases
         self.state.project = opened.project
         for text in opened.remarks:
-            self.tell(text)
+            self.report(text)
         self.find_networks()
 
     def _on_listed(self, found: projects.OpenedProject) -> None:
@@ -120,7 +120,7 @@ class Studio(ConnectionMixin):
 
     def _on_listing_failed(self, error: Exception) -> None:
         self.state.listing = False
-        self.tell_error(error)
+        self.report_error(error)
 
     # Cases
 
@@ -131,12 +131,12 @@ class Studio(ConnectionMixin):
     def close_case(self, *, anyway: bool = False) -> bool:
         """Save and close the open case and hide its layers, empty; ``False`` if something cannot be saved.
 
-        ``anyway`` closes it all the same: its labels are then saved in another place, and the user is told.
+        ``anyway`` closes it all the same: its labels are then saved in another place, which is reported.
         """
         return self.cases.close(anyway=anyway)
 
     def flush(self) -> bool:
-        """Have all that was drawn on the disk now; ``False`` if that fails, ``state.problem`` says why."""
+        """Have all that was drawn on the disk now; ``False`` if that fails, ``state.problem`` is why."""
         return self.cases.flush()
 
     # Edits
@@ -149,7 +149,7 @@ class Studio(ConnectionMixin):
         change : Change
             Of the labels as they are on the screen.
         detail : mapping, optional
-            What the tool says of itself; JSON.
+            What the tool records of itself; JSON.
 
         Raises
         ------
@@ -268,14 +268,14 @@ class Studio(ConnectionMixin):
     # Keys, places, messages
 
     def add_shortcut(self, shortcut: Shortcut) -> None:
-        """Bind a key; one that the user or another plugin has taken stays theirs, and the user is told."""
+        """Bind a key; one that the user or another plugin has taken stays theirs, which is reported."""
         try:
             self.shortcuts.add(shortcut)
         except ValueError as error:
             messages.tell(str(error))
 
     def show_key(self, shown: QAbstractButton, text: str, title: str) -> None:
-        """Keep ``text`` and the key that does what ``title`` says on a button, whatever that key is."""
+        """Keep ``text`` and the key of the action ``title`` on a button, whatever that key is."""
 
         def name() -> None:
             key = self.shortcuts.key(title)
@@ -287,7 +287,7 @@ class Studio(ConnectionMixin):
     def in_review(self) -> bool:
         """Whether the tab *Review* is in front; if not, it is brought there.
 
-        Keys that decide something are asked for this first: nothing is approved or deleted unseen.
+        Keys that decide something need this first: nothing is approved or deleted unseen.
         """
         there = self.state.tab is Tab.REVIEW
         self.state.tab = Tab.REVIEW
@@ -309,14 +309,14 @@ class Studio(ConnectionMixin):
         case = self.state.case
         return None if case is None else shown_slice(self.viewer, case.labels, case.shape)
 
-    def tell(self, text: str) -> None:
-        """Say something in the studio's header, once: what is there already is not repeated."""
+    def report(self, text: str) -> None:
+        """Show a message in the studio's header, once: what is there already is not repeated."""
         self.state.messages = (*(known for known in self.state.messages if known != text), text)
 
-    def tell_error(self, error: Exception) -> None:
+    def report_error(self, error: Exception) -> None:
         """Show an error: one that is the user's to know in the header, any other as napari shows errors."""
         if isinstance(error, DataError | CaseBusyError):
-            self.tell(str(error))
+            self.report(str(error))
         else:
             messages.tell_error(error)
 

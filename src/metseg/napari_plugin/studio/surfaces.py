@@ -42,7 +42,7 @@ class Surfaces(WorkerMixin):
         self._layer: Surface | None = None
         self._labels: CaseLabels | None = None
         self._hidden: tuple[Layer, ...] = ()
-        self._meshes = self.worker(self._on_mesh, studio.tell_error)
+        self._meshes = self.worker(self._on_mesh, studio.report_error)
         studio.add_shortcut(Shortcut("Shift-D", QT_TRANSLATE_NOOP("studio", "lesions in 3D, and back"), self.toggle))
         studio.add_closing(self.close)
         self.follow(studio.state.events, ("case",), self._on_case)

@@ -26,7 +26,7 @@ _MOST_NEIGHBOURS = 5
 _HIGHEST = 65535
 _ARROW = 34
 _DELETE = "Delete"
-#: A space without which a label would be lower than with words.
+#: A space without which a label would be lower than with text.
 _EMPTY_LINE = "\u00a0"
 
 _BRUSH = QT_TRANSLATE_NOOP(
@@ -93,7 +93,7 @@ class ToolPanel(Panel):
         self.merge = self._button(QT_TRANSLATE_NOOP("studio", "Merge"), "", tools.merge, _MERGE)
         self.delete = self._button(QT_TRANSLATE_NOOP("studio", "Delete"), _DELETE, tools.delete, _REMOVE)
         self.renumber = self._button(
-            QT_TRANSLATE_NOOP("studio", "Renumber …"), "", lambda: ask_number(self, tools), _RENUMBER
+            QT_TRANSLATE_NOOP("studio", "Renumber …"), "", lambda: renumber(self, tools), _RENUMBER
         )
         self.undo = self._button(
             "↶", "", tools.undo, QT_TRANSLATE_NOOP("studio", "Take the last change back (Ctrl+Z).")
@@ -268,7 +268,7 @@ class ToolMessage(Part[ToolState]):
 
 
 def _pixel(spacing: tuple[float, float, float] | None) -> str:
-    """How large a pixel is, in words."""
+    """How large a pixel is, as a text."""
     if spacing is None:
         return "the size of a pixel is not known"
     _, y, x = spacing
@@ -282,8 +282,8 @@ def _row(*widgets: QWidget) -> QWidget:
     return row(*widgets, stretch=(1,) * len(widgets))
 
 
-def ask_number(parent: QWidget, tools: Tools) -> None:
-    """Ask for the selected lesion's new number, and give it that."""
+def renumber(parent: QWidget, tools: Tools) -> None:
+    """Give the selected lesion a number that the user enters."""
     old = tools.lesion
     if not old:
         tools.refuse(translate("studio", "Select a lesion first: click on it in the table."))

@@ -31,7 +31,7 @@ Voxel = tuple[int, int, int]
 
 
 class Tools(ConnectionMixin):
-    """Runs tools on the case that is open in a studio. What a tool has to say goes to :attr:`state`."""
+    """Runs tools on the case that is open in a studio. The messages of tools go to :attr:`state`."""
 
     def __init__(self, studio: Studio) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Tools(ConnectionMixin):
     def stroke(self, stroke: Stroke, *, erase: bool = False) -> None:
         """Outline what ``stroke`` was drawn over, or take it away.
 
-        What is outlined belongs to the new lesion if one was asked for, else to the selected one if the stroke touches
+        What is outlined belongs to the new lesion if one was begun, else to the selected one if the stroke touches
         it, else to the one that it touches most, there or in the next slices, else to the selected one a few slices
         away, else to a new one. It is selected then.
         """
@@ -90,11 +90,11 @@ class Tools(ConnectionMixin):
             self._studio.state.lesion = numbers["lesion"]
 
     def grow(self) -> None:
-        """Move the selected lesion's edge outwards, as far as :attr:`ToolState.edge` says."""
+        """Move the selected lesion's edge outwards, as far as :attr:`ToolState.edge`."""
         self._move_edge(ToolName.GROW)
 
     def shrink(self) -> None:
-        """Move the selected lesion's edge inwards, as far as :attr:`ToolState.edge` says."""
+        """Move the selected lesion's edge inwards, as far as :attr:`ToolState.edge`."""
         self._move_edge(ToolName.SHRINK)
 
     def foreseen(self, name: ToolName) -> Change | None:
@@ -150,7 +150,7 @@ class Tools(ConnectionMixin):
     def interpolate(self) -> None:
         """Redraw the selected lesion between the two drawn slices that are nearest to the one on screen.
 
-        The network has a say if it sees the lesion in both of them.
+        The network counts if it sees the lesion in both of them.
         """
 
         def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
@@ -223,13 +223,13 @@ class Tools(ConnectionMixin):
             self._studio.state.lesion = new
 
     def measured(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """Say how far two places (y, x) of a slice, in pixels, are apart."""
+        """Report how far two places (y, x) of a slice, in pixels, are apart."""
         case = self._studio.state.case
         spacing = None if case is None else case.study.geometry.spacing
         away = np.subtract(end, start) * (1.0 if spacing is None else np.array(spacing[1:]))
         unit = translate("studio", "pixels (the size of one is not known)") if spacing is None else "mm"
-        said = translate("studio", "{length} {unit} in this slice.")
-        self.report(said.format(length=f"{float(np.hypot(*away)):.1f}", unit=unit))
+        text = translate("studio", "{length} {unit} in this slice.")
+        self.report(text.format(length=f"{float(np.hypot(*away)):.1f}", unit=unit))
 
     def undo(self) -> None:
         """Take the last change back."""
@@ -297,7 +297,7 @@ class Tools(ConnectionMixin):
             case.labels.allowed = None if only is None else lambda at: (guide[at] >= only[0]) & (guide[at] <= only[1])
 
     def _on_label(self) -> None:
-        """A number that no lesion has asks for a new one; 0 asks for the eraser, whatever is selected."""
+        """A number that no lesion has begins a new one; 0 is the eraser, whatever is selected."""
         case = self._studio.state.case
         if case is None or not case.labels.selected_label:
             return

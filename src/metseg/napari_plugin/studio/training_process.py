@@ -65,7 +65,7 @@ class TrainingState:
 
     @property
     def epochs(self) -> int:
-        """How many were asked for."""
+        """How many it was started with."""
         return 1 if self.config is None else self.config.epochs
 
     def update(self, event: Event[Any]) -> None:
@@ -116,7 +116,7 @@ class TrainingProcess:
 
     @property
     def running(self) -> bool:
-        """Whether a process works, also if it was asked to stop."""
+        """Whether a process works, also while it is stopping."""
         return self._process is not None
 
     @property
@@ -147,13 +147,13 @@ class TrainingProcess:
         process.start(program, rest)
 
     def stop(self, timeout: int = STOP_TIMEOUT) -> None:
-        """Ask the process to end after the step in progress; kill it after ``timeout`` milliseconds."""
+        """Have the process end after the step in progress; kill it after ``timeout`` milliseconds."""
         if self._process is not None and not self._stop_requested:
             self.request_stop()
             self._kill_timer.start(timeout)
 
     def leave(self) -> None:
-        """Stop, and tell nobody any more; the process is waited for when the program ends, and then killed."""
+        """Stop, and report nothing any more; the process is waited for when the program ends, and then killed."""
         if self._process is None:
             return
         self.reported.disconnect()
@@ -162,7 +162,7 @@ class TrainingProcess:
         self._kill_timer.start(EXIT_TIMEOUT)
 
     def request_stop(self) -> None:
-        """Ask the process to end after the step in progress."""
+        """Have the process end after the step in progress."""
         if self._process is not None:
             self._stop_requested = True
             self._process.terminate()
@@ -178,7 +178,7 @@ class TrainingProcess:
             self._process.kill()
 
     def _read_lines(self) -> None:
-        """Tell what the process printed, for a moment."""
+        """Take in what the process printed, for a moment."""
         process, until = self._process, time.monotonic() + _READING / 1000
         while process is not None and process is self._process and process.canReadLine():
             self._handle_line(bytes(process.readLine().data()))

@@ -70,7 +70,7 @@ class Writer:
             self._work()
 
     def flush(self) -> bool:
-        """Do all jobs in the calling thread; ``False`` if that fails (:attr:`problem` says why)."""
+        """Do all jobs in the calling thread; ``False`` if that fails (:attr:`problem` is why)."""
         self._work()
         return not self._jobs
 
@@ -114,7 +114,7 @@ class Writer:
     def _attempt(self, job: Job) -> bool:
         try:
             job()
-        except Exception as error:  # whatever it is: it stays in the queue, and the user is told
+        except Exception as error:  # whatever it is: it stays in the queue, and it is reported
             self.failure = error
             return False
         self.failure = None
