@@ -169,7 +169,7 @@ def write_untrained(head: Study) -> Callable[..., Path]:
         near = slice(round(probabilities.size * (0.98 - share)), round(probabilities.size * (1.02 - share)))
         place = near.start + int(np.diff(probabilities[near]).argmax())
         threshold = float(probabilities[place : place + 2].mean())
-        fitting = PostprocessingConfig(threshold=threshold, fill_holes=False, smallest=smallest)
+        fitting = PostprocessingConfig(threshold=threshold, fill_holes=False, min_lesion_voxels=smallest)
         return save_checkpoint(folder, network, card.model_copy(update={"postprocessing": fitting}))
 
     return write

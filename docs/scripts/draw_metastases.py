@@ -39,7 +39,8 @@ def main() -> None:
         name = patient.scans[0].name
         _, truth, probabilities = scans[name]
         drawn = mask_from_probabilities(
-            probabilities, PostprocessingConfig(threshold=given.threshold, smallest=given.smallest, peak=given.peak)
+            probabilities,
+            PostprocessingConfig(threshold=given.threshold, min_lesion_voxels=given.smallest, peak=given.peak),
         )
         (study,) = (
             study

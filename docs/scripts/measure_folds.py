@@ -78,7 +78,7 @@ def summaries(
 ) -> Iterator[tuple[float, Summary]]:
     """Scores at each threshold."""
     for threshold in thresholds:
-        postprocessing = PostprocessingConfig(threshold=threshold, smallest=smallest, peak=peak)
+        postprocessing = PostprocessingConfig(threshold=threshold, min_lesion_voxels=smallest, peak=peak)
         yield (
             threshold,
             summarise(

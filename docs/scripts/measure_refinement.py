@@ -32,7 +32,7 @@ Refinement = Callable[[Float, Float], Mask]
 
 def cut(probabilities: Float, threshold: float = 0.5, smallest: int = 0) -> Mask:
     """Mask by the function that every front end uses."""
-    return mask_from_probabilities(probabilities, PostprocessingConfig(threshold=threshold, smallest=smallest))
+    return mask_from_probabilities(probabilities, PostprocessingConfig(threshold=threshold, min_lesion_voxels=smallest))
 
 
 def across(probabilities: Float, share: float) -> Float:

@@ -51,7 +51,7 @@ def main() -> None:
                 image = Preprocessor(card.preprocessing, study.select(sequences)).plain
                 for name, settings in TRIED.items():
                     changed = propagate_slices(probabilities, image, settings) if settings else probabilities
-                    mask = mask_from_probabilities(changed, PostprocessingConfig(smallest=20))
+                    mask = mask_from_probabilities(changed, PostprocessingConfig(min_lesion_voxels=20))
                     if study.mask is not None:
                         scores[name].append(score_scan(study.name, study.mask, mask))
     print_table(scores)

@@ -105,7 +105,7 @@ def segment(
     with Segmenters(model, targets, device=device, clahe=clahe, server=server) as segmenters:
         segmenter = segmenters.of(study.sequences)[0]
         usual = segmenter.card.postprocessing
-        return segmenter.segment(study, usual.adjusted(threshold=threshold, smallest=smallest))
+        return segmenter.segment(study, usual.adjusted(threshold=threshold, min_lesion_voxels=smallest))
 
 
 def load_model(

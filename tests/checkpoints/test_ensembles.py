@@ -96,11 +96,14 @@ def test_the_cards_say_whether_weights_may_be_averaged(members: list[Checkpoint]
 
 def test_an_ensemble_is_run_as_its_first_member_is_and_a_mean_as_its_last(members: list[Checkpoint]) -> None:
     first, last = (
-        replace(member, card=member.card.model_copy(update={"postprocessing": PostprocessingConfig(smallest=smallest)}))
+        replace(
+            member,
+            card=member.card.model_copy(update={"postprocessing": PostprocessingConfig(min_lesion_voxels=smallest)}),
+        )
         for member, smallest in zip(members, (3, 5), strict=True)
     )
-    assert combine([first, last], "both")[1].postprocessing.smallest == 3
-    assert average_weights([first, last], "mean")[1].postprocessing.smallest == 5
+    assert combine([first, last], "both")[1].postprocessing.min_lesion_voxels == 3
+    assert average_weights([first, last], "mean")[1].postprocessing.min_lesion_voxels == 5
 
 
 def test_only_patients_that_no_member_saw_are_held_out(members: list[Checkpoint]) -> None:

@@ -39,19 +39,21 @@ def test_lesions_smaller_than_the_smallest_are_dropped() -> None:
     probabilities[0, 0, :2] = 1
     probabilities[1, 4, 4:7] = 1
     for smallest, expected in ((0, 5), (2, 5), (3, 3), (4, 0)):
-        assert mask_from_probabilities(probabilities, PostprocessingConfig(smallest=smallest)).sum() == expected
+        assert (
+            mask_from_probabilities(probabilities, PostprocessingConfig(min_lesion_voxels=smallest)).sum() == expected
+        )
 
 
 def test_size_is_counted_in_three_dimensions_and_across_corners() -> None:
     probabilities = np.zeros((3, 4, 4), np.float32)
     probabilities[[0, 1, 2], [0, 1, 2], [0, 1, 2]] = 1
-    assert mask_from_probabilities(probabilities, PostprocessingConfig(smallest=3)).sum() == 3
+    assert mask_from_probabilities(probabilities, PostprocessingConfig(min_lesion_voxels=3)).sum() == 3
 
 
 def test_a_filled_hole_counts_towards_the_size() -> None:
     probabilities = np.ones((1, 3, 3), np.float32)
     probabilities[0, 1, 1] = 0
-    assert mask_from_probabilities(probabilities, PostprocessingConfig(smallest=9)).sum() == 9
+    assert mask_from_probabilities(probabilities, PostprocessingConfig(min_lesion_voxels=9)).sum() == 9
 
 
 @given(PROBABILITIES, st.floats(0, 1), st.integers(0, 30), st.booleans())
@@ -60,7 +62,7 @@ def test_whatever_the_probabilities_every_lesion_left_is_large_enough(
     probabilities: np.ndarray, threshold: float, smallest: int, fill: bool
 ) -> None:
     before = probabilities.copy()
-    config = PostprocessingConfig(threshold=threshold, smallest=smallest, fill_holes=fill)
+    config = PostprocessingConfig(threshold=threshold, min_lesion_voxels=smallest, fill_holes=fill)
     mask = mask_from_probabilities(probabilities, config)
     np.testing.assert_array_equal(probabilities, before)
     sizes = np.bincount(label_lesions(mask).ravel())[1:]
@@ -104,7 +106,7 @@ def test_a_config_that_makes_no_sense_is_refused(wrong: dict[str, float]) -> Non
 
 
 def test_a_config_survives_json() -> None:
-    config = PostprocessingConfig(threshold=0.35, smallest=12, fill_holes=False)
+    config = PostprocessingConfig(threshold=0.35, min_lesion_voxels=12, fill_holes=False)
     assert PostprocessingConfig.model_validate_json(config.model_dump_json()) == config
 
 
@@ -113,7 +115,7 @@ def test_a_whole_examination_takes_well_under_a_second_of_cpu(runs_within) -> No
     probabilities = ndimage.gaussian_filter(rng.random((60, 256, 256), dtype=np.float32), (1, 3, 3))
     threshold = float(np.quantile(probabilities, 0.97))
     probabilities = np.clip(probabilities, 0, 1)
-    config = PostprocessingConfig(threshold=threshold, smallest=10)
+    config = PostprocessingConfig(threshold=threshold, min_lesion_voxels=10)
     assert label_lesions(mask_from_probabilities(probabilities, config)).max() > 100
     runs_within(1, lambda: mask_from_probabilities(probabilities, config))
 

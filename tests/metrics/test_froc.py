@@ -19,7 +19,7 @@ def scan(name: str = "a", *, smallest: int = 0, probabilities: np.ndarray | None
     given[1, 2:5, 2:5], given[1, 12:15, 2:5] = 0.85, 0.25
     given[1, 2:5, 12:15], given[1, 12, 12:14] = 0.55, 0.3
     given = given if probabilities is None else probabilities
-    return score_scan(name, reference, given >= 0.5, probabilities=given, smallest=smallest)
+    return score_scan(name, reference, given >= 0.5, probabilities=given, min_lesion_voxels=smallest)
 
 
 def at(score: ScanScore, threshold: float) -> tuple[int, int]:

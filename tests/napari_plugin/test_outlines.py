@@ -221,7 +221,7 @@ def test_threshold_and_smallest_act_on_the_last_run_at_once(
     patiently(lambda: not ready.controller.busy)
     segmentation = outline_of(layer).segmentation
     assert segmentation.postprocessing.threshold == ready.state.threshold
-    assert segmentation.postprocessing.smallest == 30
+    assert segmentation.postprocessing.min_lesion_voxels == 30
     expected = mask_from_probabilities(probabilities, segmentation.postprocessing)
     assert 0 < expected.mean() < 1
     np.testing.assert_array_equal(layer.data, expected)

@@ -67,7 +67,7 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
         name="parent",
         network=recipe.network,
         preprocessing=recipe.preprocessing,
-        postprocessing=PostprocessingConfig(threshold=0.4, smallest=3),
+        postprocessing=PostprocessingConfig(threshold=0.4, min_lesion_voxels=3),
         training=TrainingRecord(
             config=recipe.model_dump(mode="json"), patients=("old0", "old1"), held_out=("old2",), data="drawn"
         ),

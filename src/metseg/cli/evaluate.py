@@ -77,7 +77,7 @@ def evaluate(
         source,
         patients=_held_out(checkpoint, source) if held_out else patient,
         device=device,
-        postprocessing=checkpoint.card.postprocessing.adjusted(threshold=threshold, smallest=smallest),
+        postprocessing=checkpoint.card.postprocessing.adjusted(threshold=threshold, min_lesion_voxels=smallest),
         flair_alone=flair_alone,
     )
     evaluation = follow(events, f"evaluating {checkpoint.card.name}")

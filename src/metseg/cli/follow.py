@@ -98,7 +98,7 @@ def _mask(
     if study.mask is not None and not predict:
         return study.mask, ", ".join(dict.fromkeys(path.name for entry in study.slices for path in entry.masks))
     segmenter = segmenters.of(study.sequences)[0]
-    settings = segmenter.card.postprocessing.adjusted(threshold=threshold, smallest=smallest)
+    settings = segmenter.card.postprocessing.adjusted(threshold=threshold, min_lesion_voxels=smallest)
     answer = bar.follow(segmenter.stream(study, settings), study.name)
     return answer.mask, answer.provenance
 

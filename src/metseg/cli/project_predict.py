@@ -68,12 +68,12 @@ def predict(
         def propose(study: Study) -> Iterator[Event[Segmentation]]:
             (segmenter,) = segmenters.of(study.sequences)
             usual = segmenter.card.postprocessing
-            return segmenter.stream(study, usual.adjusted(threshold=threshold, smallest=smallest))
+            return segmenter.stream(study, usual.adjusted(threshold=threshold, min_lesion_voxels=smallest))
 
         def made(sequences: tuple[Sequence, ...]) -> Provenance:
             (segmenter,) = segmenters.of(sequences)
             card = segmenter.card
-            how = card.postprocessing.adjusted(threshold=threshold, smallest=smallest)
+            how = card.postprocessing.adjusted(threshold=threshold, min_lesion_voxels=smallest)
             return provenance_of(
                 card.name,
                 segmenter.sha256,

@@ -182,7 +182,7 @@ class _Search:
                     seed=self.seed,
                     device=self.device,
                     postprocessing=checkpoint.card.postprocessing.adjusted(
-                        threshold=self.threshold, smallest=self.smallest
+                        threshold=self.threshold, min_lesion_voxels=self.smallest
                     ),
                 )
                 parts.append(bar.follow(events, f"scoring {checkpoint.card.name}"))

@@ -258,7 +258,7 @@ def _after(card: ModelCard) -> list[str]:
     steps.append(f"Mask: probability of at least {mask.threshold:g}.")
     if mask.fill_holes:
         steps.append("Holes are filled slice by slice.")
-    dropped = [f"of fewer than {mask.smallest} voxels"] * (mask.smallest > 1)
+    dropped = [f"of fewer than {mask.min_lesion_voxels} voxels"] * (mask.min_lesion_voxels > 1)
     dropped += [f"nowhere as probable as {mask.peak:g}"] * (mask.peak > mask.threshold)
     if dropped:
         steps.append(f"Lesions (26-connected) {' or '.join(dropped)} are dropped.")

@@ -127,7 +127,7 @@ class Segmentation:
             "model": self.model,
             "weights_sha256": self.weights_sha256,
             "threshold": self.postprocessing.threshold,
-            "smallest": self.postprocessing.smallest,
+            "smallest": self.postprocessing.min_lesion_voxels,
             "peak": self.postprocessing.peak,
             "clahe": str(self.clahe),
             "brain": None if self.brain is None else self.brain.source,

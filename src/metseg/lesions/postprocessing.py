@@ -12,14 +12,14 @@ from scipy import ndimage
 from metseg.lesions.components import label_lesions
 
 
-class PostprocessingConfig(BaseModel, frozen=True, extra="forbid"):
+class PostprocessingConfig(BaseModel, frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True):
     """How probabilities become a mask.
 
     Attributes
     ----------
     threshold : float
         Voxels at or above this probability are lesion.
-    smallest : int
+    min_lesion_voxels : int, stored as ``smallest``
         Lesions (26-connected in 3-D) of fewer voxels are dropped; 0 and 1 keep all.
     fill_holes : bool
         Fill holes slice by slice.
@@ -29,11 +29,11 @@ class PostprocessingConfig(BaseModel, frozen=True, extra="forbid"):
     """
 
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
-    smallest: Annotated[int, Field(ge=0)] = 0
+    min_lesion_voxels: Annotated[int, Field(ge=0, alias="smallest")] = 0
     fill_holes: bool = True
     peak: Annotated[float, Field(ge=0, le=1)] = 0.0
 
-    def adjusted(self, *, threshold: float | None = None, smallest: int | None = None) -> PostprocessingConfig:
+    def adjusted(self, *, threshold: float | None = None, min_lesion_voxels: int | None = None) -> PostprocessingConfig:
         """This configuration with what is given in its place.
 
         Raises
@@ -41,8 +41,8 @@ class PostprocessingConfig(BaseModel, frozen=True, extra="forbid"):
         pydantic.ValidationError
             If a value is out of range.
         """
-        asked = {"threshold": threshold, "smallest": smallest}
-        given = {name: value for name, value in asked.items() if value is not None}
+        new = {"threshold": threshold, "smallest": min_lesion_voxels}
+        given = {name: value for name, value in new.items() if value is not None}
         return PostprocessingConfig.model_validate({**self.model_dump(), **given})
 
 
@@ -66,9 +66,9 @@ def mask_from_probabilities(
         for plane in mask:
             if plane.any():
                 ndimage.binary_fill_holes(plane, output=plane)
-    if config.smallest > 1 or config.peak > config.threshold:
+    if config.min_lesion_voxels > 1 or config.peak > config.threshold:
         labels = label_lesions(mask)
         sizes = np.bincount(labels.ravel())
         peaks = ndimage.maximum(probabilities, labels, np.arange(len(sizes)))
-        mask = ((sizes >= config.smallest) & (peaks >= config.peak))[labels] & mask
+        mask = ((sizes >= config.min_lesion_voxels) & (peaks >= config.peak))[labels] & mask
     return mask.astype(np.uint8)

@@ -58,7 +58,7 @@ class OperatingPoint(BaseModel, frozen=True):
 def count_by_threshold(
     lesions: Labels,
     probabilities: npt.NDArray[np.floating],
-    smallest: int = 0,
+    min_lesion_voxels: int = 0,
     thresholds: Sequence[float] = THRESHOLDS,
 ) -> FrocCounts:
     """Count found lesions and false positives at every threshold.
@@ -69,13 +69,13 @@ def count_by_threshold(
         The true lesions, as :func:`label_components` numbers them.
     probabilities : ndarray of float, same shape
         Probability of lesion.
-    smallest : int
+    min_lesion_voxels : int
         Predicted components of fewer voxels are dropped; nothing else of the post-processing takes part.
     """
     boxes = ndimage.find_objects(((lesions > 0) | (probabilities >= min(thresholds))).astype(np.int8))
     if boxes:
         lesions, probabilities = lesions[boxes[0]], probabilities[boxes[0]]
-    matches = [LesionMatch.of(lesions, label_components(probabilities >= at), smallest) for at in thresholds]
+    matches = [LesionMatch.of(lesions, label_components(probabilities >= at), min_lesion_voxels) for at in thresholds]
     return FrocCounts(
         lesions=int(matches[0].counted.sum()),
         thresholds=tuple(thresholds),

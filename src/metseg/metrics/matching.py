@@ -99,10 +99,10 @@ class LesionMatch:
     false: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, lesions: Labels, components: Labels, smallest: int = 0) -> LesionMatch:
-        """Match labelled lesions with labelled components, those of fewer voxels than ``smallest`` left aside."""
+    def of(cls, lesions: Labels, components: Labels, min_lesion_voxels: int = 0) -> LesionMatch:
+        """Match labelled lesions with labelled components, leaving aside those of too few voxels."""
         voxels, component_voxels = (np.bincount(labels.ravel())[1:] for labels in (lesions, components))
-        kept = component_voxels >= smallest
+        kept = component_voxels >= min_lesion_voxels
         common = (lesions > 0) & (components > 0)
         found, false = np.zeros(len(voxels), bool), kept.copy()
         found[lesions[common][kept[components[common] - 1]] - 1] = True

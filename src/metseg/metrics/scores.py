@@ -181,7 +181,7 @@ def score_scan(
     *,
     patient: str | None = None,
     probabilities: npt.NDArray[np.floating] | None = None,
-    smallest: int = 0,
+    min_lesion_voxels: int = 0,
 ) -> ScanScore:
     """Score one scan.
 
@@ -195,7 +195,7 @@ def score_scan(
         Whom it is of; ``name`` unless given.
     probabilities : ndarray of float, same shape, optional
         Adds calibration and the counts by threshold.
-    smallest : int
+    min_lesion_voxels : int
         Predicted lesions of fewer voxels are dropped in the counts by threshold, as they were from ``predicted``.
 
     Raises
@@ -225,7 +225,7 @@ def score_scan(
         lesion_hd95=mean_of([row.hd95 for row in groups] + [HD95_PENALTY] * apart or [0.0]),
         unit="voxels" if spacing is None else "mm",
         reliability=None if probabilities is None else reliability_near_lesions(reference, probabilities),
-        froc=None if probabilities is None else count_by_threshold(match.lesions, probabilities, smallest),
+        froc=None if probabilities is None else count_by_threshold(match.lesions, probabilities, min_lesion_voxels),
     )
 
 

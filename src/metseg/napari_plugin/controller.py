@@ -111,7 +111,7 @@ class Controller(WorkerMixin):
         if usual is not None:
             self._state.clip_limit = usual.clip_limit
         self._state.threshold = card.postprocessing.threshold
-        self._state.min_lesion_voxels = card.postprocessing.smallest
+        self._state.min_lesion_voxels = card.postprocessing.min_lesion_voxels
 
     # Layers
 
@@ -306,7 +306,7 @@ class Controller(WorkerMixin):
 
     def _wanted(self, segmentation: Segmentation) -> Any:
         return segmentation.postprocessing.model_copy(
-            update={"threshold": self._state.threshold, "smallest": self._state.min_lesion_voxels}
+            update={"threshold": self._state.threshold, "min_lesion_voxels": self._state.min_lesion_voxels}
         )
 
     # Export

@@ -91,7 +91,7 @@ def order_from(state: SegmentationState, known: tuple[tuple[Study, Segmentation]
 
 
 def _postprocessing(state: SegmentationState, card: ModelCard, shown: ModelCard | None) -> PostprocessingConfig:
-    asked = {"threshold": state.threshold, "smallest": state.min_lesion_voxels}
+    asked = {"threshold": state.threshold, "min_lesion_voxels": state.min_lesion_voxels}
     if shown is not None and shown is not card:
         asked = {key: value for key, value in asked.items() if value != getattr(shown.postprocessing, key)}
     return card.postprocessing.model_copy(update=asked)

@@ -191,7 +191,7 @@ class StudyPredictor:
         for segmenter in chosen:
             usual = segmenter.card.postprocessing
             postprocessing = usual.adjusted(
-                threshold=self._settings.threshold, smallest=self._settings.min_lesion_voxels
+                threshold=self._settings.threshold, min_lesion_voxels=self._settings.min_lesion_voxels
             )
             outlined.append((yield from relay(segmenter.stream(study, postprocessing))))
         for made in with_surroundings(outlined):

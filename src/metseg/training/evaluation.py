@@ -134,5 +134,5 @@ def score_segmentation(found: Segmentation, patient: str) -> ScanScore:
         study.geometry.spacing,
         patient=patient,
         probabilities=found.probabilities[z],
-        smallest=found.postprocessing.smallest,
+        min_lesion_voxels=found.postprocessing.min_lesion_voxels,
     )

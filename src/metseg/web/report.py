@@ -56,7 +56,7 @@ def _part(result: Result, colour: tuple[int, int, int]) -> dict[str, Any]:
         "target": answer.model.target,
         "sha": answer.model.weights_sha256,
         "threshold": f"{answer.postprocessing.threshold:g}",
-        "smallest": answer.postprocessing.smallest,
+        "smallest": answer.postprocessing.min_lesion_voxels,
         "clahe": answer.clahe,
         "found": formatting.found(lesions),
         "notices": [formatting.sentence(notice) for notice in answer.notices],

@@ -68,7 +68,7 @@ def describe_model(info: ModelInfo, *, default: str, loaded: tuple[str, ...]) ->
         target=card.target if card else "",
         sequences=list(card.preprocessing.sequences) if card else [],
         threshold=card.postprocessing.threshold if card else None,
-        smallest=card.postprocessing.smallest if card else None,
+        smallest=card.postprocessing.min_lesion_voxels if card else None,
         clahe=card.clahe if card else None,
         created=card.created if card else "",
         notes=card.notes if card else "",

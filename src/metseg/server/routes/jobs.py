@@ -82,7 +82,7 @@ async def start_job(
             work, future = services.engine.start(
                 decoded.study,
                 loaded,
-                loaded.checkpoint.card.postprocessing.adjusted(threshold=threshold, smallest=smallest),
+                loaded.checkpoint.card.postprocessing.adjusted(threshold=threshold, min_lesion_voxels=smallest),
             )
         except BaseException:
             slot.close()

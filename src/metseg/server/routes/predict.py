@@ -68,7 +68,7 @@ async def predict(
             check_form(form, view, decoded, slice_)
             services.engine.hold(slot, decoded.study)
             loaded = (await chosen_model(services, model, decoded.study.sequences, target)).with_clahe(clahe)
-            how = loaded.checkpoint.card.postprocessing.adjusted(threshold=threshold, smallest=smallest)
+            how = loaded.checkpoint.card.postprocessing.adjusted(threshold=threshold, min_lesion_voxels=smallest)
             segmentation, notices = await segment(services, decoded, loaded, how)
             result = await to_thread.run_sync(result_of, decoded, segmentation, loaded.name, notices)
             rendered = await to_thread.run_sync(render, result, form, view, slice_, request.state.request_id)

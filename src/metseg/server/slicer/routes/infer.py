@@ -118,7 +118,9 @@ async def infer(
             services.engine.hold(slot, source.decoded.study)
             loaded = await to_thread.run_sync(context.models.get, model, source.decoded.study.sequences)
             loaded = loaded.with_clahe(told.clahe)
-            how = loaded.checkpoint.card.postprocessing.adjusted(threshold=told.threshold, smallest=told.smallest)
+            how = loaded.checkpoint.card.postprocessing.adjusted(
+                threshold=told.threshold, min_lesion_voxels=told.smallest
+            )
             segmentation, notices = await segment(services, source.decoded, loaded, how)
             return await to_thread.run_sync(
                 _answer, context, source, loaded, segmentation, notices, told.who, output, request.state.request_id
@@ -166,7 +168,7 @@ def _answer(
         weights_sha256=segmentation.weights_sha256,
         target=segmentation.target,
         threshold=segmentation.postprocessing.threshold,
-        smallest=segmentation.postprocessing.smallest,
+        smallest=segmentation.postprocessing.min_lesion_voxels,
         clahe=segmentation.clahe,
         lesions=int(label_lesions(segmentation.mask).max()),
         voxels=int(segmentation.mask.sum()),

@@ -114,7 +114,7 @@ def _model(offer: Offer) -> DescribedModel:
         description=f"{card.network.title}; outlines: {card.target}; sequences: {sequences}",
         config={
             "threshold": card.postprocessing.threshold,
-            "smallest": card.postprocessing.smallest,
+            "smallest": card.postprocessing.min_lesion_voxels,
             "clahe": card.clahe.value,
         },
     )
