@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from metseg.events import Warned
-from metseg.http_documents import NoticeDocument
+from metseg.http_documents import JobDocument, JobState, NoticeDocument
 from metseg.inference import Segmentation
 from metseg.server.engine import BusyError, Cancelled, Engine, Slot, Work
 from metseg.server.logs import log
 from metseg.server.problems import ProblemError, as_problem
-from metseg.server.responses import JobDocument, JobState, Result, result_of
+from metseg.server.responses import Result, result_of
 from metseg.server.upload_decoding import Decoded
 
 
@@ -93,13 +93,7 @@ class Jobs:
         return len(self._jobs)
 
     def make_room(self) -> None:
-        """Forget what is old, and one ended job if there are too many.
-
-        Raises
-        ------
-        BusyError
-            If none has ended.
-        """
+        """Forget what is old, and one ended job if there are too many; BusyError if none has ended."""
         with self._lock:
             self._forget_old()
             if len(self._jobs) >= self.most and not self._forget_one():
@@ -125,26 +119,14 @@ class Jobs:
             return self._jobs.get(name)
 
     def get(self, name: str) -> Job:
-        """The job ``name``.
-
-        Raises
-        ------
-        ProblemError
-            404 if there is none, or it was forgotten.
-        """
+        """The job ``name``; 404 if there is none, or it was forgotten."""
         job = self.find(name)
         if job is None:
             raise ProblemError(404, "no such job; jobs are forgotten some time after their end")
         return job
 
     def result(self, name: str) -> Result:
-        """What came of the job ``name``.
-
-        Raises
-        ------
-        ProblemError
-            404 if there is none, 409 if it has not ended, or why it failed.
-        """
+        """What came of the job ``name``; 404 if there is none, 409 if it has not ended, or why it failed."""
         job = self.get(name)
         if job.problem is not None:
             raise job.problem

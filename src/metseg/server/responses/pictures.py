@@ -22,8 +22,9 @@ def overlay(result: Result, z: int) -> npt.NDArray[np.uint8]:
     low, high = display_window(volume)
     gray = ((volume[z].astype(np.float32) - low) / (high - low)).clip(0, 1) * 255
     picture = np.repeat(gray[..., None], 3, axis=-1)
-    inside = result.mask[z].astype(bool)
-    edge = inside & (cv2.erode(result.mask[z], _CROSS, borderValue=0) == 0)
+    mask = result.segmentation.mask[z]
+    inside = mask.astype(bool)
+    edge = inside & (cv2.erode(mask, _CROSS, borderValue=0) == 0)
     picture[inside] = (1 - _FILL) * picture[inside] + _FILL * _OUTLINE
     picture[edge] = _OUTLINE
     return np.asarray(np.rint(picture), np.uint8)
@@ -31,7 +32,7 @@ def overlay(result: Result, z: int) -> npt.NDArray[np.uint8]:
 
 def enhanced(result: Result, part: slice) -> npt.NDArray[np.uint8]:
     """Slices after the model's window and CLAHE, uint8 (c, z, y, x); one channel if one was sent."""
-    config = result.preprocessing.with_clahe(True)
+    config = result.segmentation.preprocessing.with_clahe(True)
     study = result.decoded.study
     preprocessor = Preprocessor(config, study.select([Sequence(name) for name in config.sequences]))
     slices = [preprocessor.enhanced(z) for z in range(study.shape[0])[part]]

@@ -104,13 +104,14 @@ def render(result: Result, media_type: str, view: View, z: int | None, request_i
     ProblemError
         404 if the disagreement of a single network is asked for.
     """
-    if view is View.DISAGREEMENT and result.disagreement is None:
+    made = result.segmentation
+    if view is View.DISAGREEMENT and made.disagreement is None:
         raise ProblemError(404, f"{result.model} is no ensemble whose members could be apart, or cannot say how far")
     headers = {
         "X-Model-Name": result.model,
-        "X-Model-SHA256": result.weights_sha256,
-        "X-CLAHE": result.clahe.value,
-        "X-Target": str(result.target),
+        "X-Model-SHA256": made.weights_sha256,
+        "X-CLAHE": made.clahe.value,
+        "X-Target": str(made.target),
         "Vary": "Accept",
     }
     spacing = result.decoded.study.geometry.spacing
@@ -161,7 +162,7 @@ def _of_a_picture(pages: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def _pages(result: Result, view: View, part: slice = slice(None)) -> tuple[npt.NDArray[Any], bool]:
     """Slices (z, y, x), or (z, y, x, 3) and ``True``."""
     if view is View.MASK:
-        return result.mask[part] * np.uint8(255), False
+        return result.segmentation.mask[part] * np.uint8(255), False
     if view in (View.PROBABILITY, View.DISAGREEMENT):
         return np.rint(_numbers(result, view)[part] * 255).astype(np.uint8), False
     voxels = result.decoded.study.voxels[:, part]
@@ -180,8 +181,9 @@ def _tiff(pages: npt.NDArray[Any], channels: bool, spacing: tuple[float, float, 
 
 def _numbers(result: Result, view: View) -> npt.NDArray[Any]:
     """Voxels (z, y, x) of the mask, 0 and 1, of the probability or of the disagreement, float32."""
-    apart = result.disagreement if view is View.DISAGREEMENT else None
-    return apart if apart is not None else result.mask if view is View.MASK else result.probabilities
+    made = result.segmentation
+    apart = made.disagreement if view is View.DISAGREEMENT else None
+    return apart if apart is not None else made.mask if view is View.MASK else made.probabilities
 
 
 def _volume(result: Result, view: View) -> bytes:
@@ -192,17 +194,16 @@ def _volume(result: Result, view: View) -> bytes:
 
 def _dicom(result: Result, view: View) -> bytes:
     """What `metseg predict` would write as dicom-seg or rtstruct; for a report a zip of SEG and report."""
-    volume = result.mask
-    if view is View.PROBABILITY:
-        volume = np.rint(result.probabilities * 255).astype(np.uint8)
+    made = result.segmentation
+    volume = np.rint(made.probabilities * 255).astype(np.uint8) if view is View.PROBABILITY else made.mask
     writer = writer_named("rtstruct" if view is View.CONTOURS else "dicom-seg")
     with _dicom_series(result.decoded) as study, TemporaryDirectory(prefix="metseg-answer-") as folder:
         path = Path(folder, f"segmentation{writer.suffix}")
-        writer.write(path, volume, study, mask=view is not View.PROBABILITY, about=result.about)
+        writer.write(path, volume, study, mask=view is not View.PROBABILITY, about=made.provenance)
         if view is not View.REPORT:
             return path.read_bytes()
         report = path.with_name("report.dcm")
-        write_structured_report(report, study, result.lesions, path, result.about)
+        write_structured_report(report, study, made.measured, path, made.provenance)
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
             for file in (path, sidecar_of(path), report, sidecar_of(report)):
@@ -212,7 +213,7 @@ def _dicom(result: Result, view: View) -> bytes:
 
 def _zip(result: Result) -> bytes:
     """One mask for each file that was sent, under its name, as `metseg predict` writes them."""
-    study = result.decoded.study
+    study, mask = result.decoded.study, result.segmentation.mask
     paged = {entry.image for entry in study.slices if entry.page or study.stored is not None}
     series = study.stored is not None and len(study.stored.files) > 1
     slices = study.slices or tuple(SliceFile(Path("upload"), page=z) for z in range(study.shape[0]))
@@ -221,8 +222,8 @@ def _zip(result: Result) -> bytes:
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive, TemporaryDirectory() as folder:
         for file, indices in files.items():
             path = Path(folder, f"mask{file.writer.suffix}")
-            part = result.mask if file.writer.whole else result.mask[indices]
-            file.writer.write(path, part, study, mask=True, about=result.about)
+            part = mask if file.writer.whole else mask[indices]
+            file.writer.write(path, part, study, mask=True, about=result.segmentation.provenance)
             name = f"{file.path.as_posix()}{MASK_ENDING}"
             _add(archive, f"{name}{file.writer.suffix}", path)
             _add(archive, f"{name}.json", sidecar_of(path))

@@ -7,24 +7,10 @@ from typing import Annotated
 from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from metseg.http_documents import JobDocument, MaskDocument
 from metseg.server.problems import declared
-from metseg.server.responses import JobDocument, MaskDocument, View, check_form, render
-from metseg.server.routes.uploads import (
-    ANSWERS,
-    ONE_UPLOAD,
-    ClaheChoice,
-    ModelName,
-    Sequences,
-    ShownView,
-    Slice,
-    Smallest,
-    TargetName,
-    Threshold,
-    Upload,
-    chosen_form,
-    chosen_model,
-    decoded_upload,
-)
+from metseg.server.responses import View, check_form, render
+from metseg.server.routes.uploads import ANSWERS, ONE_UPLOAD, Prediction, ShownView, Slice, chosen_form
 from metseg.server.routes.waiting import while_connected
 from metseg.server.services import SharedServices
 
@@ -59,13 +45,7 @@ async def start_job(
     request: Request,
     response: Response,
     services: SharedServices,
-    file: Upload,
-    model: ModelName = None,
-    target: TargetName = None,
-    sequences: Sequences = None,
-    threshold: Threshold = None,
-    smallest: Smallest = None,
-    clahe: ClaheChoice = None,
+    wanted: Prediction,
     name: NewId = None,
 ) -> JobDocument:
     """Put a study into the queue and come back for it."""
@@ -76,14 +56,7 @@ async def start_job(
         services.jobs.make_room()
         slot = services.engine.admit()
         try:
-            decoded = await decoded_upload(services, file, sequences)
-            services.engine.hold(slot, decoded.study)
-            loaded = (await chosen_model(services, model, decoded.study.sequences, target)).with_clahe(clahe)
-            work, future = services.engine.start(
-                decoded.study,
-                loaded,
-                loaded.checkpoint.card.postprocessing.adjusted(threshold=threshold, min_lesion_voxels=smallest),
-            )
+            decoded, work, future = await wanted.start(slot)
         except BaseException:
             slot.close()
             raise

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
+from metseg.http_documents import MaskDocument
 from metseg.inference import Segmentation
-from metseg.lesions import PostprocessingConfig
-from metseg.server.engine import Loaded
+from metseg.server.engine import Engine, Work
 from metseg.server.problems import declared
-from metseg.server.responses import MaskDocument, View, check_form, render, result_of
-from metseg.server.routes.uploads import (
-    ANSWERS,
-    ONE_UPLOAD,
-    ClaheChoice,
-    ModelName,
-    Sequences,
-    ShownView,
-    Slice,
-    Smallest,
-    TargetName,
-    Threshold,
-    Upload,
-    chosen_form,
-    chosen_model,
-    decoded_upload,
-)
+from metseg.server.responses import View, check_form, render, result_of
+from metseg.server.routes.uploads import ANSWERS, ONE_UPLOAD, Prediction, ShownView, Slice, chosen_form
 from metseg.server.routes.waiting import while_connected
-from metseg.server.services import Services, SharedServices
-from metseg.server.upload_decoding import Decoded
+from metseg.server.services import SharedServices
 
 router = APIRouter(tags=["predict"])
 
@@ -44,13 +29,7 @@ router = APIRouter(tags=["predict"])
 async def predict(
     request: Request,
     services: SharedServices,
-    file: Upload,
-    model: ModelName = None,
-    target: TargetName = None,
-    sequences: Sequences = None,
-    threshold: Threshold = None,
-    smallest: Smallest = None,
-    clahe: ClaheChoice = None,
+    wanted: Prediction,
     view: ShownView = View.MASK,
     slice_: Slice = None,
 ) -> Response:
@@ -64,26 +43,19 @@ async def predict(
 
     async def answer() -> Response:
         with services.engine.admit() as slot:
-            decoded = await decoded_upload(services, file, sequences)
-            check_form(form, view, decoded, slice_)
-            services.engine.hold(slot, decoded.study)
-            loaded = (await chosen_model(services, model, decoded.study.sequences, target)).with_clahe(clahe)
-            how = loaded.checkpoint.card.postprocessing.adjusted(threshold=threshold, min_lesion_voxels=smallest)
-            segmentation, notices = await segment(services, decoded, loaded, how)
-            result = await to_thread.run_sync(result_of, decoded, segmentation, loaded.name, notices)
+            decoded, work, future = await wanted.start(slot, lambda sent: check_form(form, view, sent, slice_))
+            segmentation = await finished(services.engine, work, future)
+            result = await to_thread.run_sync(result_of, decoded, segmentation, work.model.name, work.said)
             rendered = await to_thread.run_sync(render, result, form, view, slice_, request.state.request_id)
         return Response(rendered.content, 200, rendered.headers, rendered.media_type)
 
     return await while_connected(request, answer)
 
 
-async def segment(
-    services: Services, decoded: Decoded, model: Loaded, how: PostprocessingConfig
-) -> tuple[Segmentation, list[str]]:
-    """Pass a study through the queue; gives it up when this task is cancelled."""
-    work, future = services.engine.start(decoded.study, model, how)
+async def finished(engine: Engine, work: Work, future: Future[Segmentation]) -> Segmentation:
+    """The segmentation of a study in the queue, which leaves the queue when this task is cancelled."""
     try:
-        return await asyncio.wrap_future(future), work.said
+        return await asyncio.wrap_future(future)
     except asyncio.CancelledError:
-        services.engine.cancel(work, future)
+        engine.cancel(work, future)
         raise

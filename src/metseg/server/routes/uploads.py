@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from anyio import to_thread
 from fastapi import Depends, File, Query, Request, UploadFile
 
 from metseg.errors import DataError
+from metseg.inference import Segmentation
 from metseg.lesions import TargetChoice
 from metseg.preprocessing import Clahe
-from metseg.server.engine import Loaded
+from metseg.server.engine import Loaded, Slot, Work
 from metseg.server.negotiation import preferred
 from metseg.server.problems import ProblemError
 from metseg.server.responses import DICOM, GZIP, NIFTI, PNG, TIFF, ZIP, View, offers
-from metseg.server.services import Services
+from metseg.server.services import Services, SharedServices
 from metseg.server.upload_decoding import Decoded
 from metseg.study import Sequence, parse_sequences
 
 #: Where an upload goes, and what it may be.
 UPLOAD_PATHS = frozenset({"/predict", "/jobs"})
-UPLOAD_TYPES = (
-    f"{TIFF}, {PNG}, image/jpeg, {GZIP}, {NIFTI}, {DICOM}, {ZIP}"
-)
+UPLOAD_TYPES = f"{TIFF}, {PNG}, image/jpeg, {GZIP}, {NIFTI}, {DICOM}, {ZIP}"
 VOLUME_TYPES = "application/gzip, application/x-nifti"
 #: Where a field of a form says which types it takes; in the OpenAPI document that becomes its encoding.
 TYPES = "x-media-types"
@@ -114,13 +116,7 @@ Slice = Annotated[
 
 
 def chosen_form(request: Request, view: View) -> str:
-    """The form of the answer.
-
-    Raises
-    ------
-    ProblemError
-        406 if the client accepts none that can show ``view``.
-    """
+    """The form of the answer; 406 if the client accepts none that can show ``view``."""
     offered = offers(view)
     form = preferred(request.headers.get("accept"), offered)
     if form is None:
@@ -129,13 +125,7 @@ def chosen_form(request: Request, view: View) -> str:
 
 
 def chosen_sequences(text: str | None) -> tuple[Sequence, ...] | None:
-    """The sequences that the client names.
-
-    Raises
-    ------
-    ProblemError
-        409 if two channels have the same name.
-    """
+    """The sequences that the client names; 409 if two channels have the same name."""
     try:
         return None if text is None else parse_sequences(text)
     except DataError as error:
@@ -157,6 +147,49 @@ async def chosen_model(
         return await to_thread.run_sync(services.model_registry.get, name, sequences, targets)
     except DataError as error:
         raise ProblemError(409, str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRequest:
+    """An upload, and how it is to be outlined."""
+
+    services: Services
+    file: UploadFile
+    model: str | None
+    target: str | None
+    sequences: str | None
+    threshold: float | None
+    smallest: int | None
+    clahe: str | None
+
+    async def start(
+        self, slot: Slot, check: Callable[[Decoded], None] = lambda _: None
+    ) -> tuple[Decoded, Work, Future[Segmentation]]:
+        """Decode the upload and put its study into the queue; ``check`` may refuse it before."""
+        engine = self.services.engine
+        decoded = await decoded_upload(self.services, self.file, self.sequences)
+        check(decoded)
+        engine.hold(slot, decoded.study)
+        model = await chosen_model(self.services, self.model, decoded.study.sequences, self.target)
+        usual = model.checkpoint.card.postprocessing
+        postprocessing = usual.adjusted(threshold=self.threshold, min_lesion_voxels=self.smallest)
+        return decoded, *engine.start(decoded.study, model.with_clahe(self.clahe), postprocessing)
+
+
+def _prediction_request(
+    services: SharedServices,
+    file: Upload,
+    model: ModelName = None,
+    target: TargetName = None,
+    sequences: Sequences = None,
+    threshold: Threshold = None,
+    smallest: Smallest = None,
+    clahe: ClaheChoice = None,
+) -> PredictionRequest:
+    return PredictionRequest(services, file, model, target, sequences, threshold, smallest, clahe)
+
+
+Prediction = Annotated[PredictionRequest, Depends(_prediction_request)]
 
 
 async def decoded_upload(services: Services, file: UploadFile, sequences: str | None = None) -> Decoded:

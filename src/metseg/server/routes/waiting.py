@@ -14,13 +14,7 @@ T = TypeVar("T")
 
 
 async def while_connected(request: Request, work: Callable[[], Awaitable[T]]) -> T:
-    """Do ``work`` as long as the client waits for it.
-
-    Raises
-    ------
-    ProblemError
-        If the client goes away; nobody reads it.
-    """
+    """Do ``work`` as long as the client waits for it; a ProblemError that nobody reads if it goes away."""
     working = asyncio.ensure_future(work())
     watching = asyncio.ensure_future(_disconnected(request))
     try:

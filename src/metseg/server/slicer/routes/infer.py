@@ -12,9 +12,9 @@ from pydantic import BaseModel, Field, Json
 from metseg.inference import Segmentation
 from metseg.lesions import label_lesions
 from metseg.preprocessing import Clahe
-from metseg.server.engine import Loaded
+from metseg.server.engine import Work
 from metseg.server.problems import ProblemError
-from metseg.server.routes.predict import segment
+from metseg.server.routes.predict import finished
 from metseg.server.routes.uploads import UPLOAD, decoded_upload
 from metseg.server.routes.waiting import while_connected
 from metseg.server.services import Services, SharedServices
@@ -117,13 +117,12 @@ async def infer(
             source = await _source(services, context, file, session_id, image)
             services.engine.hold(slot, source.decoded.study)
             loaded = await to_thread.run_sync(context.models.get, model, source.decoded.study.sequences)
-            loaded = loaded.with_clahe(told.clahe)
-            how = loaded.checkpoint.card.postprocessing.adjusted(
-                threshold=told.threshold, min_lesion_voxels=told.smallest
-            )
-            segmentation, notices = await segment(services, source.decoded, loaded, how)
+            usual = loaded.checkpoint.card.postprocessing
+            how = usual.adjusted(threshold=told.threshold, min_lesion_voxels=told.smallest)
+            work, future = services.engine.start(source.decoded.study, loaded.with_clahe(told.clahe), how)
+            segmentation = await finished(services.engine, work, future)
             return await to_thread.run_sync(
-                _answer, context, source, loaded, segmentation, notices, told.who, output, request.state.request_id
+                _answer, context, source, work, segmentation, told.who, output, request.state.request_id
             )
 
     return await while_connected(request, answer)
@@ -146,17 +145,16 @@ async def _source(
 def _answer(
     context: SlicerContext,
     source: Source,
-    model: Loaded,
+    work: Work,
     segmentation: Segmentation,
-    notices: list[str],
     who: str,
     output: Output,
     request_id: str,
 ) -> Response:
-    said = [*source.decoded.notices, *notices]
+    said = [*source.decoded.notices, *work.said]
     kept = False
     if source.case:
-        reason = keep(context.cases, source.case, model.checkpoint.card.name, segmentation, who)
+        reason = keep(context.cases, source.case, work.model.checkpoint.card.name, segmentation, who)
         kept = not reason
         said += [f"not stored: {reason}"] if reason else []
     spacing = source.decoded.study.geometry.spacing
@@ -164,7 +162,7 @@ def _answer(
         said.append(UNKNOWN_SPACING)
     outline = Outline(
         label_names={segmentation.target: 1},
-        model=model.name,
+        model=work.model.name,
         weights_sha256=segmentation.weights_sha256,
         target=segmentation.target,
         threshold=segmentation.postprocessing.threshold,
