@@ -39,25 +39,25 @@ def test_a_steady_difference_is_told_from_none() -> None:
     assert better.difference == pytest.approx(0.03, abs=0.01)
     assert better.difference in better.interval
     assert better.p_value < 0.001
-    assert better.tells_apart
+    assert better.is_significant
     alike = compare_paired((first + rng.permutation(np.linspace(-0.04, 0.05, 17))).tolist(), first.tolist())
     assert 0 in alike.interval
-    assert not alike.tells_apart
+    assert not alike.is_significant
 
 
 def test_one_patient_who_differs_much_does_not_make_a_model_better() -> None:
     first = [0.9, 0.8, 0.7, 0.85, 0.6, 0.9, 0.75]
     second = [0.9, 0.81, 0.69, 0.86, 0.59, 0.9, 0.05]
-    assert not compare_paired(first, second).tells_apart
+    assert not compare_paired(first, second).is_significant
 
 
 def test_equal_models_and_lone_patients() -> None:
     same = compare_paired([0.9, 0.8], [0.9, 0.8])
-    assert (same.difference, same.p_value, same.tells_apart) == (0.0, 1.0, False)
-    assert not compare_paired([0.9], [0.1]).tells_apart
+    assert (same.difference, same.p_value, same.is_significant) == (0.0, 1.0, False)
+    assert not compare_paired([0.9], [0.1]).is_significant
     nobody = compare_paired([], [])
     assert nobody.patients == 0
-    assert not nobody.tells_apart
+    assert not nobody.is_significant
     assert compare_paired([0.5, math.nan, 0.7], [0.4, 0.2, 0.6]).patients == 2
     with pytest.raises(ValueError, match="pairs"):
         compare_paired([0.5], [])

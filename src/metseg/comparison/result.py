@@ -122,7 +122,7 @@ class Verdict(BaseModel, frozen=True):
             f"{self.second} (95 % interval {_signed(test.interval.low)} to {_signed(test.interval.high)}, "
             f"Wilcoxon p {p_value})."
         )
-        if not test.tells_apart:
+        if not test.is_significant:
             return f"{found} Interval and test do not both exclude chance: these patients do not tell the two apart."
         chosen = f", chosen from {self.chosen_from} by these same patients" if self.chosen_from > 2 else ""
         return f"{found} {self.first} is the better of the two{chosen}."

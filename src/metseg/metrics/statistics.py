@@ -56,7 +56,7 @@ class PairedTest(BaseModel, frozen=True):
     p_value: Score
 
     @property
-    def tells_apart(self) -> bool:
+    def is_significant(self) -> bool:
         """Whether both the interval and the test exclude that the models are alike."""
         return self.interval.known and 0 not in self.interval and self.p_value < 1 - CONFIDENCE
 

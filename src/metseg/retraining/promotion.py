@@ -161,7 +161,7 @@ def remarks_on(parent: ModelScores, child: ModelScores) -> tuple[PairedTest, tup
     test = compare_paired([row.dice for row in child.rows], [row.dice for row in parent.rows])
     remarks = []
     if test.interval.known:
-        verdict = "can be told apart" if test.tells_apart else "cannot be told apart"
+        verdict = "can be told apart" if test.is_significant else "cannot be told apart"
         remarks.append(
             f"Dice differs by {test.difference:+.4f} on average (95 % interval {test.interval.low:+.4f} to "
             f"{test.interval.high:+.4f}, Wilcoxon p {test.p_value:.2g}): the two {verdict}"
