@@ -48,7 +48,7 @@ def main() -> None:
             for study in patients:
                 probabilities = segmenter.segment(study).probabilities
                 sequences = [Sequence(name) for name in card.preprocessing.sequences]
-                image = Preprocessor(card.preprocessing, study.select(sequences)).plain
+                image = Preprocessor(card.preprocessing, study.select(sequences)).windowed
                 for name, settings in TRIED.items():
                     changed = propagate_slices(probabilities, image, settings) if settings else probabilities
                     mask = mask_from_probabilities(changed, PostprocessingConfig(min_lesion_voxels=20))

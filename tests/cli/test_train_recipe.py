@@ -33,7 +33,7 @@ def test_what_is_given_goes_before_what_is_inherited(model: Path, tmp_path: Path
     assert training_config(file=tmp_path / "plain.json") == plain
     back = training_config(file=tmp_path / "plain.json", clahe="beside")
     assert back.preprocessing.clahe is not None
-    assert back.preprocessing.keep_plain
+    assert back.preprocessing.append_unenhanced
 
 
 def test_who_is_held_out_is_said_once(tmp_path: Path) -> None:

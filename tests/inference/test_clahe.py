@@ -54,7 +54,7 @@ def test_on_and_off_are_what_a_network_made_for_them_gets(make: Make, head: Stud
 
 
 def test_a_network_that_sees_both_gets_the_plain_slice_twice_when_off(make: Make, head: Study) -> None:
-    checkpoint = make(keep_plain=True)
+    checkpoint = make(append_unenhanced=True)
     trained, off = checkpoint.card.preprocessing, checkpoint.card.with_clahe("off").preprocessing
     assert checkpoint.card.with_clahe("on").preprocessing == trained
     plain, equalised = Preprocessor(trained, head.voxels).images([4])[0].reshape(2, 3, 64, 64)

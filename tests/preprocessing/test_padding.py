@@ -67,7 +67,7 @@ def test_padding_that_was_blended_into_its_edge_is_padding() -> None:
     blended[corners()] = -1024
     expected = Preprocessor(config, np.maximum(gaussian_filter(PLAIN.astype("float32"), (0, 0, 0.6, 0.6)), 0))
     got = Preprocessor(config, blended)
-    assert np.abs(got.plain(4) - expected.plain(4)).mean() < 0.02
+    assert np.abs(got.windowed(4) - expected.windowed(4)).mean() < 0.02
 
 
 def test_two_values_of_padding_are_both_padding() -> None:

@@ -64,8 +64,10 @@ def test_every_type_of_the_same_numbers_looks_the_same(normalisation: str, dtype
 @pytest.mark.parametrize("offset", [-32768.0, 1e6, 1e9, 1e12])
 def test_numbers_far_from_zero_are_windowed_exactly(offset: float) -> None:
     config = PreprocessingConfig(size=None)
-    expected = Preprocessor(config, VOXELS).plain(3)
-    np.testing.assert_allclose(Preprocessor(config, VOXELS.astype(np.float64) + offset).plain(3), expected, atol=1e-4)
+    expected = Preprocessor(config, VOXELS).windowed(3)
+    np.testing.assert_allclose(
+        Preprocessor(config, VOXELS.astype(np.float64) + offset).windowed(3), expected, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("normalisation", ["median", "percentile", "unit", "zscore"])
@@ -104,11 +106,11 @@ def test_a_flat_volume_gives_finite_numbers(value: int, normalisation: str) -> N
 
 
 def test_planes_are_neighbours_slice_and_equalised_slice_in_this_order() -> None:
-    config = PreprocessingConfig(size=None, keep_plain=True, neighbours=1)
+    config = PreprocessingConfig(size=None, append_unenhanced=True, neighbours=1)
     preprocessor = Preprocessor(config, VOXELS)
     image = preprocessor.images([0])[0].reshape(4, 3, 96, 96)
     for plane, z in zip(image, (0, 0, 1), strict=False):
-        np.testing.assert_array_equal(plane, preprocessor.plain(z))
+        np.testing.assert_array_equal(plane, preprocessor.windowed(z))
     np.testing.assert_array_equal(image[3], preprocessor.enhanced(0))
     np.testing.assert_array_equal(preprocessor.images([7])[0], preprocessor.images([6, 7])[1])
 

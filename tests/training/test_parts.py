@@ -124,7 +124,7 @@ def test_image_and_mask_move_together() -> None:
 
 
 def test_flair_stands_in_for_a_missing_sequence_on_every_plane() -> None:
-    config = PreprocessingConfig(keep_plain=True, neighbours=1)
+    config = PreprocessingConfig(append_unenhanced=True, neighbours=1)
     planes = torch.arange(1, 5)[:, None] / 10 + torch.tensor([0.0, 0.03, 0.06])
     image = planes.flatten()[:, None, None].expand(12, 64, 64)
     mask = torch.zeros(1, 64, 64, dtype=torch.uint8)
@@ -138,7 +138,7 @@ def test_flair_stands_in_for_a_missing_sequence_on_every_plane() -> None:
 
 
 def test_neighbouring_slices_change_in_brightness_together() -> None:
-    config = PreprocessingConfig(keep_plain=True, neighbours=1)
+    config = PreprocessingConfig(append_unenhanced=True, neighbours=1)
     image = torch.full((12, 64, 64), 0.5)
     mask = torch.zeros(1, 64, 64, dtype=torch.uint8)
     augmentation = AugmentationConfig(
@@ -209,7 +209,7 @@ def test_the_average_follows_the_weights_and_copies_counters() -> None:
 
 def test_training_sees_what_inference_sees() -> None:
     study = synthetic_study(1, slices=8, size=96)
-    config = PreprocessingConfig(size=None, keep_plain=True, neighbours=2)
+    config = PreprocessingConfig(size=None, append_unenhanced=True, neighbours=2)
     ready = prepare(study, config)
     assert ready is not None
     served = Preprocessor(config, study.voxels).images(range(8))

@@ -146,11 +146,11 @@ def _description(checkpoint: Checkpoint, form: Form, precision: str, folder: Pat
 
 def input_channels(config: PreprocessingConfig) -> list[str]:
     """What each input channel shows, in order; slices count from the one that is outlined, feet first."""
-    first = "windowed" if config.keep_plain or config.clahe is None else "equalised"
+    first = "windowed" if config.append_unenhanced or config.clahe is None else "equalised"
     second = "equalised" if config.clahe is not None else "windowed"
     around = range(-config.neighbours, config.neighbours + 1)
     names = [f"{sequence}, slice {offset:+d}, {first}" for offset in around for sequence in config.sequences]
-    return names + [f"{sequence}, slice +0, {second}" for sequence in config.sequences if config.keep_plain]
+    return names + [f"{sequence}, slice +0, {second}" for sequence in config.sequences if config.append_unenhanced]
 
 
 def export_readme(card: ModelCard, description: dict[str, Any]) -> str:

@@ -180,7 +180,7 @@ class Segmenter(StudySegmenter):
             yield Progress(done, total, study.name)
         planes = np.concatenate(parts)
         if card.inference.slice_propagation is not None:
-            planes = propagate_slices(planes, preprocessor.windowed, card.inference.slice_propagation)
+            planes = propagate_slices(planes, preprocessor.windowed_on_grid, card.inference.slice_propagation)
         probabilities = _restored(planes, preprocessor, brain)
         yield Finished(
             Segmentation(

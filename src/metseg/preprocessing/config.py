@@ -14,7 +14,7 @@ _Rim = Annotated[int, Field(ge=0, le=256)]
 class Clahe(StrEnum):
     """Which slices a network is shown.
 
-    ``ON``: equalised ones. ``OFF``: plain ones. ``AVERAGE``: both, one after the other, and the mean of its two
+    ``ON``: equalised ones. ``OFF``: unenhanced ones. ``AVERAGE``: both, one after the other, and the mean of its two
     answers is taken.
     """
 
@@ -24,7 +24,7 @@ class Clahe(StrEnum):
 
     @classmethod
     def of(cls, config: PreprocessingConfig, *, averaged: bool) -> Clahe:
-        """What ``config`` shows the network; ``averaged`` if its answers for plain and equalised slices are."""
+        """What ``config`` shows the network; ``averaged`` if its answers for unenhanced and equalised slices are."""
         if averaged:
             return cls.AVERAGE
         return cls.OFF if config.clahe is None else cls.ON
@@ -88,7 +88,7 @@ class BrainConfig(BaseModel, frozen=True, extra="forbid"):
         return self
 
 
-class PreprocessingConfig(BaseModel, frozen=True, extra="forbid"):
+class PreprocessingConfig(BaseModel, frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True):
     """Everything that happens to intensities before the network sees them.
 
     Attributes
@@ -109,9 +109,9 @@ class PreprocessingConfig(BaseModel, frozen=True, extra="forbid"):
         Lower and upper percentile, in percent.
     clahe : ClaheConfig or None
         Applied slice by slice after the window; ``None`` leaves the contrast as it is.
-    keep_plain : bool
-        The network sees the equalised slice beside the plain one instead of in its place (without ``clahe``, the
-        plain one twice).
+    append_unenhanced : bool, stored as ``keep_plain``
+        The network sees the equalised slice beside the unenhanced one instead of in its place (without ``clahe``,
+        the unenhanced one twice).
     neighbours : int
         Slices on either side that the network sees with the one it outlines; the last one is repeated at the ends.
     size : int or None
@@ -126,7 +126,7 @@ class PreprocessingConfig(BaseModel, frozen=True, extra="forbid"):
     median_level: Annotated[float, Field(gt=0, lt=1)] = 0.4
     percentiles: tuple[Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(ge=0, le=100)]] = (1.0, 99.5)
     clahe: ClaheConfig | None = ClaheConfig()
-    keep_plain: bool = False
+    append_unenhanced: Annotated[bool, Field(alias="keep_plain")] = False
     neighbours: Annotated[int, Field(ge=0, le=8)] = 0
     size: Annotated[int, Field(ge=32, le=4096)] | None = 256
     multiple: Annotated[int, Field(ge=1, le=256)] = 32
@@ -134,7 +134,7 @@ class PreprocessingConfig(BaseModel, frozen=True, extra="forbid"):
     @property
     def planes(self) -> int:
         """How often each sequence occurs in the input: neighbours and slice, then the equalised slice if kept apart."""
-        return 2 * self.neighbours + 1 + int(self.keep_plain)
+        return 2 * self.neighbours + 1 + int(self.append_unenhanced)
 
     @property
     def channels(self) -> int:
@@ -142,10 +142,10 @@ class PreprocessingConfig(BaseModel, frozen=True, extra="forbid"):
         return self.planes * len(self.sequences)
 
     def with_clahe(self, on: bool) -> PreprocessingConfig:
-        """This configuration with equalised slices, or with plain ones.
+        """This configuration with equalised slices, or with unenhanced ones.
 
-        Where the plain slice is kept beside the equalised one, ``on`` is the input as trained, and off the plain slice
-        twice: the network needs as many channels as before.
+        Where the unenhanced slice is kept beside the equalised one, ``on`` is the input as trained, and off the
+        unenhanced slice twice: the network needs as many channels as before.
 
         Parameters
         ----------

@@ -28,21 +28,23 @@ def neighbourhood(z: int, depth: int, neighbours: int) -> list[int]:
     return [min(max(z + offset, 0), depth - 1) for offset in range(-neighbours, neighbours + 1)]
 
 
-def network_input(views: npt.NDArray[np.floating], around: list[npt.NDArray[np.floating]]) -> npt.NDArray[np.float32]:
-    """Arrange one slice as the network wants it: the planes ``around`` it, itself among them, then its equalised view.
+def network_input(
+    channels: npt.NDArray[np.floating], around: list[npt.NDArray[np.floating]]
+) -> npt.NDArray[np.float32]:
+    """Arrange one slice as the network wants it: the planes ``around`` it, itself among them, then itself equalised.
 
     Parameters
     ----------
-    views : ndarray, shape (v, c, height, width)
-        From :meth:`Preprocessor.views`.
+    channels : ndarray, shape (v, c, height, width)
+        From :meth:`Preprocessor.channels`.
     around : list of ndarray, shape (c, height, width)
-        The first view of every slice of the neighbourhood.
+        The first channels of every slice of the neighbourhood.
 
     Returns
     -------
     ndarray of float32, shape (channels, height, width)
     """
-    return np.concatenate([*around, *views[1:]]).astype(np.float32)
+    return np.concatenate([*around, *channels[1:]]).astype(np.float32)
 
 
 def apply_clahe(image: npt.NDArray[np.float32], config: ClaheConfig) -> npt.NDArray[np.float32]:
@@ -95,43 +97,43 @@ class Preprocessor:
 
     def enhanced(self, z: int) -> npt.NDArray[np.float32]:
         """Slice ``z`` after window and CLAHE on the file's own grid, float32 (c, y, x) in [0, 1]."""
-        image = self.plain(z)
+        image = self.windowed(z)
         return image if self.config.clahe is None else apply_clahe(image, self.config.clahe)
 
-    def plain(self, z: int) -> npt.NDArray[np.float32]:
+    def windowed(self, z: int) -> npt.NDArray[np.float32]:
         """Slice ``z`` after the window alone on the file's own grid, float32 (c, y, x) in [0, 1]."""
         windowed = (self._voxels[:, z].astype(self._low.dtype) - self._low) / self._range
         return np.asarray(np.clip(windowed, 0, 1), np.float32)
 
-    def views(self, z: int) -> npt.NDArray[np.float32]:
+    def channels(self, z: int) -> npt.NDArray[np.float32]:
         """Slice ``z`` on the network's grid, float32 (v, c, height, width).
 
-        ``v`` is 2, plain and equalised, if the plain one is kept, else 1.
+        ``v`` is 2, windowed and equalised, if the unenhanced one is kept, else 1.
         """
-        kinds = [self.plain(z), self.enhanced(z)] if self.config.keep_plain else [self.enhanced(z)]
-        return np.stack([self.grid.forward(self._standardised(kind)) for kind in kinds])
+        slices = [self.windowed(z), self.enhanced(z)] if self.config.append_unenhanced else [self.enhanced(z)]
+        return np.stack([self.grid.forward(self._standardised(image)) for image in slices])
 
     def images(self, z: Iterable[int]) -> npt.NDArray[np.float32]:
         """Network input for the slices ``z``, float32 (n, channels, height, width)."""
-        views: dict[int, npt.NDArray[np.float32]] = {}
+        channels: dict[int, npt.NDArray[np.float32]] = {}
         depth = self._voxels.shape[1]
         images = []
         for index in z:
             around = neighbourhood(index, depth, self.config.neighbours)
             for other in around:
-                if other not in views:
-                    views[other] = self.views(other)
-            images.append(network_input(views[index], [views[other][0] for other in around]))
+                if other not in channels:
+                    channels[other] = self.channels(other)
+            images.append(network_input(channels[index], [channels[other][0] for other in around]))
         return np.stack(images)
 
-    def windowed(self, z: int) -> npt.NDArray[np.float32]:
+    def windowed_on_grid(self, z: int) -> npt.NDArray[np.float32]:
         """Slice ``z`` after the window alone on the network's grid, float32 (c, height, width) in [0, 1]."""
-        return self.grid.forward(self.plain(z))
+        return self.grid.forward(self.windowed(z))
 
     def guide(self, z: Iterable[int]) -> npt.NDArray[np.float32]:
         """FLAIR, or else the first sequence, windowed, on the network's grid, float32 (n, height, width) in [0, 1]."""
         channel = self.config.sequences.index("flair") if "flair" in self.config.sequences else 0
-        return np.stack([self.grid.forward(self.plain(index)[channel : channel + 1])[0] for index in z])
+        return np.stack([self.grid.forward(self.windowed(index)[channel : channel + 1])[0] for index in z])
 
     def restore(self, planes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Network output, float32 (n, height, width), on the file's grid, float32 (n, y, x)."""

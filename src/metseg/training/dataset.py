@@ -66,7 +66,7 @@ def prepare(
     if (brain := brain or locate_brain(study, config)) is not None:
         voxels, mask, z = brain.forward(voxels), brain.forward_mask(mask), brain.known_slices(z)
     preprocessor = Preprocessor(config, voxels)
-    channels = np.stack([preprocessor.views(index).astype(np.float16) for index in range(voxels.shape[1])])
+    channels = np.stack([preprocessor.channels(index).astype(np.float16) for index in range(voxels.shape[1])])
     masks = np.stack([preprocessor.grid.forward_mask(plane) for plane in mask])
     return PreparedStudy(study.name, patient or study.name, channels, masks, tuple(z), config.neighbours)
 

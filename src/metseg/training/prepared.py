@@ -30,7 +30,7 @@ class PreparedStudy:
     Attributes
     ----------
     channels : ndarray of float16, shape (z, v, c, height, width)
-        Every slice, see :meth:`metseg.preprocessing.Preprocessor.views`.
+        Every slice, see :meth:`metseg.preprocessing.Preprocessor.channels`.
     masks : ndarray of uint8, shape (z, height, width)
         1 inside lesions; :data:`metseg.training.losses.UNKNOWN` where nothing is known.
     masked : tuple of int
