@@ -189,8 +189,8 @@ def _of_many_files(case: CaseDescription, root: Path) -> Study:
     found = [study for study in loaded.studies if (study.shape, study.sequences) == (case.shape, case.sequences)]
     if len(found) != 1:
         reasons = "; ".join(problem.reason for problem in loaded.problems if problem.refused)
-        says = "do not hold the slices that case.json names"
-        raise UnreadableFileError(images[0], f"it and its other sequences {says}" + (f": {reasons}" * bool(reasons)))
+        mismatch = "it and its other sequences do not hold the slices that case.json names"
+        raise UnreadableFileError(images[0], mismatch + (f": {reasons}" * bool(reasons)))
     return found[0]
 
 

@@ -184,7 +184,7 @@ class _Run:
         case = self.project.read_case(name)
         if reason := self._reason_against(case):
             return reason
-        answer = yield from self._ask(case.study(), start)
+        answer = yield from self._run_network(case.study(), start)
         with self.project.open_case(name) as session:
             if reason := self._reason_against(session):
                 return reason
@@ -192,7 +192,7 @@ class _Run:
             session.predict(plan, answer.probabilities, self._made(case), disagreement=answer.disagreement)
         return Outcome.PREDICTED
 
-    def _ask(self, study: Study, start: Progress) -> Generator[Progress | Notice, None, Answer]:
+    def _run_network(self, study: Study, start: Progress) -> Generator[Progress | Notice, None, Answer]:
         stream = self.propose(study)
         try:
             for event in stream:

@@ -182,5 +182,5 @@ def _mean_inside(
 
 def _cells(row: LesionRow) -> tuple[str, ...]:
     edited = "" if row.edited is None else "yes" if row.edited else "no"
-    unsure, apart = ("" if value is None else f"{value:.4f}" for value in (row.uncertainty, row.disagreement))
-    return unsure, apart, edited, row.origin or "", *map(str, row.slice_numbers or ("", ""))
+    uncertainty, apart = ("" if value is None else f"{value:.4f}" for value in (row.uncertainty, row.disagreement))
+    return uncertainty, apart, edited, row.origin or "", *map(str, row.slice_numbers or ("", ""))

@@ -17,7 +17,7 @@ Planes = npt.NDArray[np.float32]
 _Mask = npt.NDArray[np.bool_]
 
 #: A voxel is sure to be lesion above, and sure to be none below; it counts as lesion from one half on.
-_SURE, _NONE, _LESION = 0.7, 0.1, 0.5
+_CONFIDENT, _NONE, _LESION = 0.7, 0.1, 0.5
 #: Nothing is learnt from fewer voxels of either kind, and a smaller outline is not continued.
 _FEWEST, _SMALLEST = 50, 20
 #: Healthy voxels are taken from a lesion's surroundings: within so many pixels, on so many slices on either side, but
@@ -143,7 +143,7 @@ def _samples(probabilities: Planes, image: Callable[[int], Planes]) -> Iterator[
         healthy = (lesion_probability < _NONE) & _head(planes) & _dilated(around, near)
         healthy &= ~_dilated(lesion_probability > _DOUBTFUL, touching)
         smooth = np.moveaxis(_smooth(planes), 0, -1)
-        yield smooth[lesion_probability > _SURE], smooth[healthy]
+        yield smooth[lesion_probability > _CONFIDENT], smooth[healthy]
 
 
 def _dilated(mask: npt.NDArray[np.bool_] | np.bool_, element: npt.NDArray[np.generic]) -> _Mask:

@@ -145,11 +145,11 @@ def check_jpeg_rows(data: bytes) -> None:
     rows = int.from_bytes(data[frame + 5 : frame + 7], "big")
     longer = data[: frame + 5] + (rows + _MORE_ROWS).to_bytes(2, "big") + data[frame + 7 :]
     restart = bytes([0xFF, _RESTART + len(_RESTARTS.findall(data, start, end)) % 8])
-    plain = np.asarray(imagecodecs.jpeg8_decode(longer))
+    unchanged = np.asarray(imagecodecs.jpeg8_decode(longer))
     for further in _FURTHER:
         behind = further + restart + further if _RESTART_INTERVAL in kinds else further
         changed = np.asarray(imagecodecs.jpeg8_decode(longer[:end] + behind + longer[end:]))
-        found = np.flatnonzero((plain != changed).reshape(len(plain), -1).any(axis=1))
+        found = np.flatnonzero((unchanged != changed).reshape(len(unchanged), -1).any(axis=1))
         if found.size and rows - _BLURRED_ROWS <= found[0] <= rows + _BLOCK:
             return
     raise ValueError(f"does not hold the {rows} rows that it declares")

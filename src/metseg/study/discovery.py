@@ -72,8 +72,8 @@ def find_studies(
         If ``path`` is a file of another kind.
     """
     if isinstance(path, DataFolder):
-        said = path.sequences if sequences is None else sequences
-        return find_studies(path.path, said, path.rules if rules is None else rules, only)
+        stated = path.sequences if sequences is None else sequences
+        return find_studies(path.path, stated, path.rules if rules is None else rules, only)
     path = Path(path)
     try:
         is_folder = path.is_dir()
@@ -81,16 +81,16 @@ def find_studies(
             raise DataError(f"{path}: does not exist")
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be opened ({getattr(error, 'strerror', None) or error})") from error
-    said = None if sequences is None else tuple(sequences)
-    asked = rules if rules is not None else rules_of(path if is_folder else path.parent)
+    stated = None if sequences is None else tuple(sequences)
+    applied = rules if rules is not None else rules_of(path if is_folder else path.parent)
     if not is_folder:
-        return [replace(_single(path, asked), sequences=said)]
+        return [replace(_single(path, applied), sequences=stated)]
     listing = Listing.of(path, only)
-    found = _Tree(listing, asked).studies()
+    found = _Tree(listing, applied).studies()
     if not found:
         reasons = [str(problem) for problem in listing.loose if problem.path != path or problem.refused]
         raise DataError("\n".join([f"{path}: no image in it ({', '.join(suffixes())})", *reasons[:10]]))
-    return [replace(study, sequences=said) for study in found]
+    return [replace(study, sequences=stated) for study in found]
 
 
 def _single(path: Path, rules: NameRules) -> StudyFiles:
@@ -104,9 +104,9 @@ def _single(path: Path, rules: NameRules) -> StudyFiles:
         names = []
     files = [path.parent / name for name in names if suffix_of(name) and not name.startswith(".")]
     near = Neighbours(path.parent, {path.parent: {fold(stem_of(file)) for file in files}}, {})
-    asked = _asked(rules)
-    read = {file: read_name(file, near, asked) for file in files}
-    name = read.get(path) or read_name(path, near, asked)
+    applied = _rules_in_order(rules)
+    read = {file: read_name(file, near, applied) for file in files}
+    name = read.get(path) or read_name(path, near, applied)
     if name.role is Role.MASK:
         raise DataError(f"{path}: is a mask by its name; give its image instead")
     exact = Examination(name.key, name.raw, [Slot(0, {name.sequence: name})], stack=True)
@@ -127,7 +127,7 @@ def _single(path: Path, rules: NameRules) -> StudyFiles:
     )
 
 
-def _asked(rules: NameRules) -> tuple[Rule, ...]:
+def _rules_in_order(rules: NameRules) -> tuple[Rule, ...]:
     """All rules in the order in which they are asked."""
     return (*rules.rules, *public_rules(), *RULES)
 
@@ -154,8 +154,8 @@ def _apart(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _labels(rules: NameRules, masks: Iterable[FileName]) -> tuple[int, ...] | None:
-    said = [mask.labels for mask in masks if mask.labels is not None]
-    return rules.labels if rules.labels is not None else said[0] if said else None
+    stated = [mask.labels for mask in masks if mask.labels is not None]
+    return rules.labels if rules.labels is not None else stated[0] if stated else None
 
 
 class _Tree:
@@ -165,11 +165,11 @@ class _Tree:
         self._listing = listing
         self._rules = rules
         near = listing.neighbours()
-        asked = _asked(rules)
-        said = [read_name(path, near, rules.rules) for path in listing.dicom] if rules.rules else []
-        left_out = {name.path for name in said if name.role is Role.NEITHER}
+        applied = _rules_in_order(rules)
+        stated = [read_name(path, near, rules.rules) for path in listing.dicom] if rules.rules else []
+        left_out = {name.path for name in stated if name.role is Role.NEITHER}
         self._dicom = [path for path in listing.dicom if path not in left_out]
-        self._names = [read_name(path, near, asked) for path in listing.files]
+        self._names = [read_name(path, near, applied) for path in listing.files]
         self._problems: dict[Path, list[Problem]] = defaultdict(list)
 
     def studies(self) -> list[StudyFiles]:

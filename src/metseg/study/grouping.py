@@ -116,9 +116,9 @@ def group_images(images: Seq[FileName], is_stack: Callable[[Path], bool]) -> lis
         else:
             slices[name.key].append(name)
     for names in slices.values():
-        stems = [stem_of(name.path) if name.said else name.stem for name in names]
+        stems = [stem_of(name.path) if name.stated else name.stem for name in names]
         for name, (left, number) in zip(names, split_numbers(stems), strict=True):
-            prefix = name.stem if name.said else left
+            prefix = name.stem if name.stated else left
             series[_Series.of(name, prefix, stack=number is None)].append((number or 0, prefix, name))
     return [examination for one, members in series.items() for examination in _examinations(one, members)]
 

@@ -52,7 +52,7 @@ class MaskMatching:
             return
         stack = self._named.get((mask.key, fold(mask.stem), None), [])
         yield stack or self._numbered(mask)
-        if mask.said:
+        if mask.stated:
             of_patient = [one for one in self._examinations if (one.key, one.prefix) == (mask.key, mask.stem)]
             yield of_patient[0].slots if len(of_patient) == 1 and len(of_patient[0].slots) == 1 else []
             return
@@ -62,10 +62,10 @@ class MaskMatching:
 
     def _numbered(self, mask: FileName) -> list[Slot]:
         """Slots of a series, by each number in the mask's name, the last first."""
-        stem = stem_of(mask.path) if mask.said else mask.stem
+        stem = stem_of(mask.path) if mask.stated else mask.stem
         for run in reversed(list(_DIGITS.finditer(stem))):
             before, after = stem[: run.start()].rstrip(_BESIDE), stem[run.end() :].strip(_BESIDE)
-            prefix = mask.stem if mask.said else f"{before}_{after}" if before and after else before or after
+            prefix = mask.stem if mask.stated else f"{before}_{after}" if before and after else before or after
             found = self._named.get((mask.key, fold(prefix), int(run[0])), [])
             if found:
                 return found
@@ -120,7 +120,7 @@ def copy_problem(copy: FileName, originals: Iterable[FileName]) -> Problem:
 
 def _of_lesions(masks: list[FileName]) -> bool:
     """Whether masks differ in the lesion alone, so that all are of one image."""
-    if all(mask.said and mask.target for mask in masks):
+    if all(mask.stated and mask.target for mask in masks):
         return True
     kinds = {_DIGITS.sub("0", fold(mask.target)) for mask in masks}
     numbers = {mask.target for mask in masks}

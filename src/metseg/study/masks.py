@@ -91,7 +91,7 @@ def lesions(pages: Sequence[MaskPages], labels: Sequence[int] | None = None) -> 
         masks += [np.isin(page.values, labels).view(np.uint8) for page in pages]
     else:
         pages, problems = _as_bits_were_meant(pages)
-        masks += _told_apart(pages, problems)
+        masks += _lesion_masks(pages, problems)
     full = [page for page, mask in zip(pages, masks, strict=True) if mask is not None and mask.mean() > NEARLY_ALL]
     if full:
         problems.append(_remark(full, _inverted(full[0])))
@@ -100,7 +100,7 @@ def lesions(pages: Sequence[MaskPages], labels: Sequence[int] | None = None) -> 
     return masks, problems
 
 
-def _told_apart(pages: Sequence[MaskPages], problems: list[Problem]) -> list[Mask | None]:
+def _lesion_masks(pages: Sequence[MaskPages], problems: list[Problem]) -> list[Mask | None]:
     """Lesion on each mask, by its numbers; what must be said is added to ``problems``."""
     kinds = [_kind(page.values) for page in pages]
     read = [(page, kind) for page, kind in zip(pages, kinds, strict=True) if kind is not None]

@@ -57,7 +57,7 @@ class FileName:
         Whether the name is that of a copy beside the original.
     labels : tuple of int or None
         Of a mask: the values that are lesion, where a rules file says so.
-    said : bool
+    stated : bool
         Whether a rules file says whom it is of: then its own name tells the slice alone.
     reason : str
         Why the file is neither image nor mask; empty if that need not be said.
@@ -79,7 +79,7 @@ class FileName:
     target: str = ""
     copy: bool = False
     labels: tuple[int, ...] | None = None
-    said: bool = False
+    stated: bool = False
     reason: str = ""
     rules: tuple[str, ...] = ()
 

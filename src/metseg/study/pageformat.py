@@ -103,7 +103,7 @@ def page_format(directory: Directory, named: int | None) -> PageFormat:
     channels = samples - alpha
     if channels not in (1, 3, named) or (photometric in (PALETTE, YCBCR) and samples != colours):
         raise directory.error(f"{channels} channels; only 1 or 3 are read unless their sequences are named")
-    _check_plain(directory)
+    _check_supported(directory)
     return PageFormat(height, width, samples, bits, kind, photometric, alpha)
 
 
@@ -130,12 +130,12 @@ def _has_alpha(directory: Directory, extra: int, photometric: int) -> bool:
     return bool(kinds[-1]) if kinds else photometric == RGB and extra == 1
 
 
-def _check_plain(directory: Directory) -> None:
-    plain = {
+def _check_supported(directory: Directory) -> None:
+    unsupported = {
         32997: "a page has depth (a volume inside one page)",
         274: "the image is marked as rotated or mirrored; save it upright",
     }
-    for tag, reason in plain.items():
+    for tag, reason in unsupported.items():
         if directory.number(tag, reason, 1) != 1:
             raise directory.error(reason)
     if directory.number(266, "the order of bits", 1) not in (1, 2):

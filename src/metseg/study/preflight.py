@@ -204,20 +204,20 @@ def _ambiguous_planes(
 
 
 def _remarks(form: PageFormat, planes: str | None) -> list[str]:
-    said: list[str] = []
+    remarks: list[str] = []
     if planes is not None:
         what = "slices" if planes == "slices" else "channels of one slice"
-        said.append(
+        remarks.append(
             f"{form.samples} colour planes, as tifffile writes a stack of {form.samples} slices: taken for "
             f"{what}; photometric='minisblack' says slices, planarconfig='contig' channels"
         )
     if form.alpha:
-        said.append("its transparency channel says nothing and was left out")
+        remarks.append("its transparency channel says nothing and was left out")
     if form.photometric == PALETTE:
-        said.append("colours come from a palette: taken for a scale of grey")
+        remarks.append("colours come from a palette: taken for a scale of grey")
     if form.photometric == WHITE_IS_ZERO:
-        said.append("white is stored as zero: its grey values were turned round, as the TIFF standard says")
-    return said
+        remarks.append("white is stored as zero: its grey values were turned round, as the TIFF standard says")
+    return remarks
 
 
 def _page(directory: Directory, form: PageFormat) -> Page:

@@ -142,10 +142,10 @@ def _read_group(files: StudyFiles, group: list[Assembled], problems: list[Proble
         reason = f"{files.name} would take {size >> 20} MiB; at most {MAX_STUDY >> 20} MiB are read as one study"
         problems.append(Problem(files.folder, reason, refused=True, kind=ProblemKind.TOO_LARGE))
         return None
-    said = files.sequences if len(first.headers) == 1 or Sequence.UNKNOWN in first.sequences else None
-    if said is not None and len(said) != first.channels:
+    stated = files.sequences if len(first.headers) == 1 or Sequence.UNKNOWN in first.sequences else None
+    if stated is not None and len(stated) != first.channels:
         where = files.folder if len(files.slices) > 1 else first.entry.image
-        problems.append(misnamed(where, first.channels, said))
+        problems.append(misnamed(where, first.channels, stated))
         return None
     voxels = np.empty((first.channels, total, height, width), first.dtype)
     read: list[Assembled] = []
@@ -177,7 +177,7 @@ def _read_group(files: StudyFiles, group: list[Assembled], problems: list[Proble
         replace(entry, page=page) for entry, image in zip(entries, read, strict=True) for page in range(image.depth)
     ]
     spacing = _spacing(files, read, problems)
-    voxels, sequences = _named(files, first, voxels, said, problems)
+    voxels, sequences = _named(files, first, voxels, stated, problems)
     geometry = Geometry.spaced(spacing)
     study = Study(files.name, voxels, sequences, mask, geometry, tuple(slices), patient=files.visit_of or "")
     problems += _stand_ins(study, files)
@@ -188,16 +188,16 @@ def _named(
     files: StudyFiles,
     first: Assembled,
     voxels: npt.NDArray[Any],
-    said: tuple[Sequence, ...] | None,
+    stated: tuple[Sequence, ...] | None,
     problems: list[Problem],
 ) -> tuple[npt.NDArray[Any], tuple[Sequence, ...]]:
     """Which sequence each channel is; a single sequence that was saved in colours becomes one channel."""
     by_name = first.sequences
-    if said is not None:
-        if by_name and len(by_name) == len(said) and Sequence.UNKNOWN not in by_name and by_name != said:
-            reason = f"is {' and '.join(by_name)} by its name, and taken for {' and '.join(said)} as you said"
+    if stated is not None:
+        if by_name and len(by_name) == len(stated) and Sequence.UNKNOWN not in by_name and by_name != stated:
+            reason = f"is {' and '.join(by_name)} by its name, and taken for {' and '.join(stated)} as you said"
             problems.append(Problem(first.entry.image, reason, kind=ProblemKind.SEQUENCE))
-        return voxels, said
+        return voxels, stated
     if len(by_name) == len(voxels):
         return voxels, by_name
     if len(by_name) == 1 and all(np.array_equal(voxels[0], channel) for channel in voxels[1:]):
@@ -213,12 +213,12 @@ def _named(
 
 def _remarks(images: list[Assembled]) -> list[Problem]:
     """What is said of how images are read, once for all of them."""
-    said: dict[str, list[Path]] = defaultdict(list)
+    stated: dict[str, list[Path]] = defaultdict(list)
     for header in (header for image in images for header in image.headers):
         for problem in header.problems:
-            said[problem.reason].append(header.path)
+            stated[problem.reason].append(header.path)
     return [
-        Problem(paths[0], reason + _as_others(len(paths)), kind=ProblemKind.FORMAT) for reason, paths in said.items()
+        Problem(paths[0], reason + _as_others(len(paths)), kind=ProblemKind.FORMAT) for reason, paths in stated.items()
     ]
 
 

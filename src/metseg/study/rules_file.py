@@ -116,8 +116,8 @@ class DataFolder:
         """This folder, with other values of masks that are lesion, if any are given."""
         if labels is None:
             return self
-        said = rules_of(self.path) if self.rules is None else self.rules
-        return replace(self, rules=said.with_labels(labels))
+        stated = rules_of(self.path) if self.rules is None else self.rules
+        return replace(self, rules=stated.with_labels(labels))
 
 
 def rules_of(folder: Path) -> NameRules:
@@ -226,7 +226,7 @@ def _rule(entry: _Entry, words: dict[str, Sequence], title: str) -> Rule:
             number=int(digits[-1]) if digits else None,
             target=found.get("lesion", ""),
             labels=entry.labels,
-            said=bool(patient),
+            stated=bool(patient),
         )
 
     return Rule(f"{title}: {entry.pattern}", apply, final=True)

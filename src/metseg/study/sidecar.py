@@ -28,8 +28,8 @@ _MAX_BYTES = 1 << 16
 
 def sidecar_of(path: Path) -> Path:
     """Where that is kept which is known of the file at ``path``: ``a.json`` for ``a.tif`` and ``a.nii.gz``."""
-    plain = path.with_suffix("") if path.suffix.lower() == ".gz" else path
-    return plain.with_suffix(".json")
+    stem = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    return stem.with_suffix(".json")
 
 
 def read_spacing(path: Path) -> Spacing | None:

@@ -25,7 +25,7 @@ def name_examinations(examinations: Iterable[Examination], top: Path) -> None:
     for together in at.values():
         for one in together:
             _name(one, together)
-        _tell_apart(together)
+        _disambiguate(together)
     homes: dict[Path, list[Examination]] = defaultdict(list)
     for (home, _), together in at.items():
         homes[home] += together
@@ -56,7 +56,7 @@ def _name(one: Examination, together: list[Examination]) -> None:
         one.visit_of = patient
 
 
-def _tell_apart(together: list[Examination]) -> None:
+def _disambiguate(together: list[Examination]) -> None:
     """Other names for a series beside a stack, and for sequences beside a file of no known one."""
     stacks = {fold(one.name) for one in together if one.stack and one.channels == (None,)}
     for one in together:

@@ -64,9 +64,9 @@ def _headers(files: StudyFiles, entry: SliceFile, problems: list[Problem]) -> li
         problems += found.problems
         for header in found.images:
             problems += header.problems
-            said = files.named[index] if files.named and index < len(files.named) else Sequence.UNKNOWN
-            if said is not Sequence.UNKNOWN and header.shape[0] == 1:
-                header = replace(header, sequences=(said,))
+            stated = files.named[index] if files.named and index < len(files.named) else Sequence.UNKNOWN
+            if stated is not Sequence.UNKNOWN and header.shape[0] == 1:
+                header = replace(header, sequences=(stated,))
             headers.append(header)
     return headers
 

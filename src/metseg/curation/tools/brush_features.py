@@ -20,7 +20,7 @@ _LEAST = np.float32(1e-3)
 #: Part of the brightness below which a difference is rounding.
 _LEAST_CONTRAST = 1e-3
 #: Log odds of which the network's word has three quarters of its weight.
-_SURE = np.float32(3.0)
+_CONFIDENT = np.float32(3.0)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -70,7 +70,7 @@ def log_odds(probabilities: Probabilities) -> Plane:
 
 def squashed_logit(odds: Plane) -> Plane:
     """From -1 (no lesion) to 1 (lesion); high log odds say hardly more than middling ones."""
-    return np.asarray(np.tanh(odds / _SURE), np.float32)
+    return np.asarray(np.tanh(odds / _CONFIDENT), np.float32)
 
 
 def connected(mask: Mask, seeds: Mask) -> Mask:

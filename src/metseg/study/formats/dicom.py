@@ -54,7 +54,7 @@ class DicomReader:
             for frame in frames:
                 series[frame.key].append(frame)
         images: list[Header] = []
-        for group in _told_apart(list(series.values()), problems):
+        for group in _separate_volumes(list(series.values()), problems):
             try:
                 images.append(_volume(group))
             except UnreadableFileError as error:
@@ -83,7 +83,7 @@ class DicomReader:
         return header.in_order(voxels[None])
 
 
-def _told_apart(series: list[list[Frame]], problems: list[Problem]) -> list[list[Frame]]:
+def _separate_volumes(series: list[list[Frame]], problems: list[Problem]) -> list[list[Frame]]:
     """Frames of one volume each: several at one place are told apart by echo, time and the like; duplicates go."""
     apart: list[list[Frame]] = []
     many: dict[str, int] = defaultdict(int)
@@ -138,8 +138,8 @@ def _in_order(frames: list[Frame]) -> tuple[list[Frame], Geometry, list[tuple[Pr
     first = frames[0]
     if any(frame.position is None or frame.directions is None for frame in frames):
         ordered = sorted(frames, key=lambda frame: (frame.number, frame.index))
-        said = "the header does not say where its slices are; they are in the order of their numbers"
-        return ordered, Geometry.spaced(first.spacing), [(ProblemKind.SPACING, said)]
+        reason = "the header does not say where its slices are; they are in the order of their numbers"
+        return ordered, Geometry.spaced(first.spacing), [(ProblemKind.SPACING, reason)]
     directions = np.array(first.directions)
     normal = np.cross(directions[0], directions[1])
     ordered = sorted(frames, key=lambda frame: float(np.dot(normal, frame.position or (0, 0, 0))))
@@ -152,12 +152,12 @@ def _in_order(frames: list[Frame]) -> tuple[list[Frame], Geometry, list[tuple[Pr
             twice.path, f"{len(frames)} slices of one series, of which several are at one place (a series in time?)"
         )
     if first.pixel is None:
-        said = "the header does not say how large a pixel is; the spacing is not known"
-        return ordered, Geometry(), [(ProblemKind.SPACING, said)]
+        reason = "the header does not say how large a pixel is; the spacing is not known"
+        return ordered, Geometry(), [(ProblemKind.SPACING, reason)]
     usual = float(np.median(steps)) if len(steps) else first.thickness
     if usual is None:
-        said = "one slice, whose thickness is not stated; the spacing is not known"
-        return ordered, Geometry(), [(ProblemKind.SPACING, said)]
+        reason = "one slice, whose thickness is not stated; the spacing is not known"
+        return ordered, Geometry(), [(ProblemKind.SPACING, reason)]
     remarks = _irregular(heights, usual)
     down, across = first.pixel
     if remarks:
@@ -181,8 +181,8 @@ def _irregular(heights: npt.NDArray[np.float64], usual: float) -> list[tuple[Pro
         more = f" and {len(gaps) - 5} more gaps" if len(gaps) > 5 else ""
         return [(ProblemKind.GAP, f"missing slices: {listed}{more} (of {len(heights)}){lost}")]
     if len(steps) and np.abs(heights - np.linspace(heights[0], heights[-1], len(heights))).max() > _UNEVEN * usual:
-        said = f"slices are {steps.min():.3g} to {steps.max():.3g} mm apart{lost}"
-        return [(ProblemKind.SPACING, said)]
+        reason = f"slices are {steps.min():.3g} to {steps.max():.3g} mm apart{lost}"
+        return [(ProblemKind.SPACING, reason)]
     return []
 
 

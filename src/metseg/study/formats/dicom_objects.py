@@ -181,13 +181,13 @@ def drawn_lesions(labels: npt.NDArray[np.integer[Any]], about: Mapping[str, Any]
 
     Unless ``about["algorithm_types"]`` says otherwise, lesions are AUTOMATIC if a model is named, else MANUAL.
     """
-    said: Mapping[Any, str] = about.get("algorithm_types") or {}
+    stated: Mapping[Any, str] = about.get("algorithm_types") or {}
     usual = "AUTOMATIC" if about.get("model") else "MANUAL"
     what = str(about.get("target") or "lesion")
     found = [int(label) for label in np.unique(labels) if label]
     return [
         Drawn(
-            number, label, f"{what} {label}", str(said.get(str(label), usual)), _COLOURS[(number - 1) % len(_COLOURS)]
+            number, label, f"{what} {label}", str(stated.get(str(label), usual)), _COLOURS[(number - 1) % len(_COLOURS)]
         )
         for number, label in enumerate(found, start=1)
     ]

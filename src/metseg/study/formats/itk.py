@@ -35,7 +35,7 @@ class _Stated:
     known: Known
     data: str | None
     begin: int
-    plain: bool
+    uncompressed: bool
 
 
 def _head(path: Path) -> bytes:
@@ -55,8 +55,8 @@ def _nrrd(path: Path) -> _Stated:
     placed = "space directions" in fields and ("space" in fields or "space dimension" in fields)
     known = Known.PLACEMENT if placed and "space" in fields else Known.SPACING if spaced or placed else Known.NOTHING
     begin = next((head.find(end) + len(end) for end in (b"\r\n\r\n", b"\n\n") if end in head), 0)
-    plain = fields.get("encoding", "") == "raw" and not {"line skip", "byte skip"} & set(fields)
-    return _Stated(known, fields.get("data file") or fields.get("datafile"), begin, plain)
+    uncompressed = fields.get("encoding", "") == "raw" and not {"line skip", "byte skip"} & set(fields)
+    return _Stated(known, fields.get("data file") or fields.get("datafile"), begin, uncompressed)
 
 
 def _meta(path: Path) -> _Stated:
@@ -74,9 +74,9 @@ def _meta(path: Path) -> _Stated:
         known = Known.PLACEMENT
     data = end[1].decode("utf-8", "replace").strip()
     compressed, binary = (fields.get(name, "").lower() for name in ("compresseddata", "binarydata"))
-    plain = compressed != "true" and binary != "false"
+    uncompressed = compressed != "true" and binary != "false"
     local = data.upper() == "LOCAL"
-    return _Stated(known, None if local else data, end.end(), plain and "headersize" not in fields)
+    return _Stated(known, None if local else data, end.end(), uncompressed and "headersize" not in fields)
 
 
 def _check_axes(path: Path, number: str) -> None:
@@ -114,7 +114,7 @@ def _look(path: Path, kind: str, plugin: str, stated: _Stated, channels: int | N
     nbytes = x * y * z * count * dtype.itemsize
     check_size(path, (count, z, y, x), dtype)
     there = files[-1].stat().st_size - (stated.begin if stated.data is None else 0)
-    if nbytes > there * (1 if stated.plain else _MOST_DEFLATED):
+    if nbytes > there * (1 if stated.uncompressed else _MOST_DEFLATED):
         raise UnreadableFileError(path, "cut short: the file ends before its last voxel")
     try:
         geometry = _geometry(stated.known, origin, spacing, direction)

@@ -249,9 +249,9 @@ def _geometry(path: Path, header: Any, shape: Shape) -> tuple[Geometry, tuple[st
     unit = _MILLIMETRES.get(_unit(header))
     try:
         if not int(header["qform_code"]) and not int(header["sform_code"]):
-            said = "the volume does not say how it lies; its slices are taken as axial, as stored"
+            reason = "the volume does not say how it lies; its slices are taken as axial, as stored"
             x, y, z = (abs(float(step)) * (unit or 1) for step in header["pixdim"][1:4])
-            return Geometry.spaced((z, y, x) if unit else None), (said,)
+            return Geometry.spaced((z, y, x) if unit else None), (reason,)
         scale = np.diag([unit or 1.0] * 3 + [1.0])
         geometry = Geometry.placed(scale @ header.get_best_affine())
         return geometry, _disagreement(header, scale, geometry, shape)

@@ -242,5 +242,5 @@ def named(path: Path, what: str) -> Iterator[None]:
     except MemoryError as error:
         raise TooLargeError(path, "not enough memory") from error
     except Exception as error:  # of whatever class the library has
-        said = str(error).strip().split("\n")[0].replace(str(path), path.name)
-        raise UnreadableFileError(path, f"{what}: {said or type(error).__name__}") from error
+        reason = str(error).strip().split("\n")[0].replace(str(path), path.name)
+        raise UnreadableFileError(path, f"{what}: {reason or type(error).__name__}") from error

@@ -83,7 +83,7 @@ class RtStructReader:
             regions, others = _regions(path)
         dtype = np.dtype(np.uint8 if len(regions) < 256 else np.uint16)
         check_size(path, (1, *shape), dtype)
-        said = f"regions that are no lesions by their type were left out: {', '.join(others)}"
+        reason = f"regions that are no lesions by their type were left out: {', '.join(others)}"
         return Header(
             self.name,
             (path,),
@@ -92,7 +92,7 @@ class RtStructReader:
             geometry,
             tuple((0, z) for z in range(shape[0])),
             (Sequence.UNKNOWN,),
-            problems=(Problem(path, said, kind=ProblemKind.MASK),) if others else (),
+            problems=(Problem(path, reason, kind=ProblemKind.MASK),) if others else (),
             details=tuple(regions),
         )
 
