@@ -29,7 +29,7 @@ _FAST = 1
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Change:
+class LabelChange:
     """What is to be written, and the labels in the box afterwards."""
 
     box: Box
@@ -40,7 +40,9 @@ class Change:
     lesions: dict[int, LesionChange]
 
 
-def find_change(durable: Labels, wanted: npt.NDArray[np.generic], known: Mapping[int, LesionState]) -> Change | None:
+def find_change(
+    durable: Labels, wanted: npt.NDArray[np.generic], known: Mapping[int, LesionState]
+) -> LabelChange | None:
     """The step from ``durable`` to ``wanted``.
 
     Parameters
@@ -73,11 +75,11 @@ def find_change(durable: Labels, wanted: npt.NDArray[np.generic], known: Mapping
         return None
     payload = zlib.compress((old ^ new).astype(_STORED, copy=False).tobytes(), _FAST)
     lesions = _lesion_changes(old, new, box[0], (durable.shape[0], durable.shape[1], durable.shape[2]), known)
-    return Change(box, new, payload, _crc(old), _crc(new), lesions)
+    return LabelChange(box, new, payload, _crc(old), _crc(new), lesions)
 
 
 def apply_record(labels: Labels, record: Record, payload: bytes) -> None:
-    """Change ``labels``, shape (z, y, x), in place as ``record`` says.
+    """LabelChange ``labels``, shape (z, y, x), in place as ``record`` says.
 
     Raises
     ------
@@ -104,7 +106,7 @@ def apply_record(labels: Labels, record: Record, payload: bytes) -> None:
     block[:] = new
 
 
-def put(labels: Labels, change: Change) -> None:
+def put(labels: Labels, change: LabelChange) -> None:
     """Make ``change`` in ``labels``."""
     labels[_slices(change.box)] = change.block
 

@@ -18,7 +18,7 @@ from metseg.curation.enums import EntryKind
 from metseg.curation.record import (
     Base,
     DamagedRecordError,
-    Frame,
+    JournalFrame,
     Record,
     UnknownRecordError,
     digest_of,
@@ -39,7 +39,7 @@ class Segment:
 
     Attributes
     ----------
-    frames : tuple of Frame
+    frames : tuple of JournalFrame
         Its whole records, up to the first that is damaged or out of order.
     valid, size : int
         Bytes of these records, and of the file.
@@ -50,7 +50,7 @@ class Segment:
     """
 
     path: Path
-    frames: tuple[Frame, ...]
+    frames: tuple[JournalFrame, ...]
     valid: int
     size: int
     damage: str = ""
@@ -78,7 +78,7 @@ def read_segment(path: Path) -> Segment:
     UnreadableFileError
         If the file cannot be opened, or a later version of metseg wrote it.
     """
-    frames: list[Frame] = []
+    frames: list[JournalFrame] = []
     valid = size = 0
     try:
         with read_errors(path), path.open("rb") as file:
@@ -99,7 +99,7 @@ def read_segment(path: Path) -> Segment:
     return Segment(path, tuple(frames), valid, size)
 
 
-def _check_order(path: Path, frames: list[Frame], frame: Frame) -> None:
+def _check_order(path: Path, frames: list[JournalFrame], frame: JournalFrame) -> None:
     if frame.record.seq != int(path.stem) + len(frames):
         raise DamagedRecordError("has a record out of order")
     if bool(frames) != (frame.record.base is None):
@@ -266,7 +266,7 @@ def begin_journal(case: Path, identity: str, annotator: str = "") -> tuple[Journ
     return writer, record
 
 
-def read_frames(case: Path) -> Iterator[Frame]:
+def read_frames(case: Path) -> Iterator[JournalFrame]:
     """All sound records of a case, oldest first; the numbers of damaged ones are missing."""
     for path in segment_paths(case):
         yield from read_segment(path).frames

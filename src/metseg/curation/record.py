@@ -146,7 +146,7 @@ class UnknownRecordError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class JournalFrame:
     """A record as it was read: the record, its payload, and size and sha256 of all its bytes."""
 
     record: Record
@@ -168,7 +168,7 @@ def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def read_frame(file: BinaryIO, left: int) -> Frame | None:
+def read_frame(file: BinaryIO, left: int) -> JournalFrame | None:
     """The record at the file's position.
 
     Parameters
@@ -178,7 +178,7 @@ def read_frame(file: BinaryIO, left: int) -> Frame | None:
 
     Returns
     -------
-    Frame or None
+    JournalFrame or None
         ``None`` at the end.
 
     Raises
@@ -207,7 +207,7 @@ def read_frame(file: BinaryIO, left: int) -> Frame | None:
     except ValidationError as error:
         raise UnknownRecordError from error
     data = prefix + header + tail
-    return Frame(record, tail[:-1], len(data), digest_of(data))
+    return JournalFrame(record, tail[:-1], len(data), digest_of(data))
 
 
 def _lengths(prefix: bytes) -> tuple[int, int] | None:

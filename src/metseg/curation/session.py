@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from metseg.curation.changes import Change, find_change, put
+from metseg.curation.changes import LabelChange, find_change, put
 from metseg.curation.description import CaseDescription
 from metseg.curation.enums import DONE, EditKind, EntryKind, Status
 from metseg.curation.journal import JournalWriter, begin_journal, segment_path
@@ -297,12 +297,12 @@ class CaseSession(CaseView):
             raise DataError(f"{self.name}: is open in process {self._process}; a copy of that may not write")
         return self._writer
 
-    def _record(self, kind: EditKind | EntryKind, change: Change | None, **fields: Any) -> Record:
+    def _record(self, kind: EditKind | EntryKind, change: LabelChange | None, **fields: Any) -> Record:
         if change is not None:
             fields |= {"bbox": change.box, "before": change.before, "after": change.after, "lesions": change.lesions}
         return Record(seq=self._state.seq + 1, kind=kind, time=now(), annotator=self._annotator, **fields)
 
-    def _write(self, writer: JournalWriter, record: Record, change: Change | None) -> Record:
+    def _write(self, writer: JournalWriter, record: Record, change: LabelChange | None) -> Record:
         record = record.model_copy(update={"prev": writer.digest})
         data = encode(record, b"" if change is None else change.payload)
         state = self._state.after(record)

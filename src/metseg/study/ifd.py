@@ -33,7 +33,7 @@ ByteOrder = Literal["<", ">"]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TagEntry:
     """One tag: its type, how many values it has, and where in the file they begin."""
 
     type: int
@@ -125,7 +125,7 @@ class TiffFileHandle:
             raise self.error(f"damaged: {what} claims {count} entries")
         start = where + count_size
         block = self.read(start, count * entry_size + struct.calcsize("=" + link), what)
-        entries: dict[int, Entry] = {}
+        entries: dict[int, TagEntry] = {}
         inline = 8 if self.big else 4
         layout = struct.Struct(self.byteorder + ("HHQQ" if self.big else "HHII"))
         for index in range(count):
@@ -133,7 +133,7 @@ class TiffFileHandle:
             if tag in entries:
                 raise self.error(f"damaged: {what} has tag {tag} twice")
             fits = _SIZES.get(kind, 0) * values <= inline
-            entries[tag] = Entry(kind, values, start + (index + 1) * entry_size - inline if fits else offset)
+            entries[tag] = TagEntry(kind, values, start + (index + 1) * entry_size - inline if fits else offset)
         (following,) = struct.unpack_from(self.byteorder + link, block, count * entry_size)
         return Directory(self, page, entries), int(following)
 
@@ -144,7 +144,7 @@ class Directory:
 
     file: TiffFileHandle
     page: int
-    entries: dict[int, Entry]
+    entries: dict[int, TagEntry]
 
     def error(self, reason: str) -> UnreadableFileError:
         """The named error for this page; the page is named unless it is the first."""

@@ -19,7 +19,7 @@ FIELD_OF_VIEW = 240.0
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class HeadGrid:
     """The voxel grid and the anatomical position of each of its voxels."""
 
     shape: tuple[int, int, int]
@@ -38,7 +38,7 @@ class Vault:
     tentorium: Float
 
 
-def frame(rng: np.random.Generator, slices: int, size: int) -> Frame:
+def frame(rng: np.random.Generator, slices: int, size: int) -> HeadGrid:
     """Lay a grid over a head of random size, pose and asymmetry."""
     shape, spacing = (slices, size, size), ((TOP - BOTTOM) / slices, FIELD_OF_VIEW / size, FIELD_OF_VIEW / size)
     z = np.linspace(BOTTOM, TOP, slices, dtype=np.float32)[:, None, None]
@@ -52,7 +52,7 @@ def frame(rng: np.random.Generator, slices: int, size: int) -> Frame:
     a1 = (-x0 * np.sin(yaw) + a0 * np.cos(yaw)) / size_a
     a, z = a1 * np.cos(pitch) - z * np.sin(pitch), (a1 * np.sin(pitch) + z * np.cos(pitch)) / size_z
     warp = [1.6 * grid_noise(rng, shape, spacing, 90) + 0.7 * grid_noise(rng, shape, spacing, 40) for _ in range(3)]
-    return Frame(shape, spacing, Space(x + warp[0], a + warp[1], z + warp[2]))
+    return HeadGrid(shape, spacing, Space(x + warp[0], a + warp[1], z + warp[2]))
 
 
 def _outline(space: Space) -> Float:
@@ -82,7 +82,7 @@ def _floor(space: Space) -> Float:
     return height
 
 
-def vault(rng: np.random.Generator, grid: Frame) -> Vault:
+def vault(rng: np.random.Generator, grid: HeadGrid) -> Vault:
     """Layers of the head from the skin to the brain's cavity."""
     space = grid.space
     head = _outline(space)
@@ -123,7 +123,7 @@ class Brain:
         return np.maximum(np.maximum(self.cerebrum, self.cerebellum), self.stem) * (1 - self.ventricles)
 
 
-def _cerebrum(grid: Frame, shell: Vault, gap: float, uneven: Float) -> Float:
+def _cerebrum(grid: HeadGrid, shell: Vault, gap: float, uneven: Float) -> Float:
     """Signed distance to the cerebrum's hull: the cavity less its fluid, the posterior fossa and the basal cisterns."""
     space = grid.space
     hull = np.minimum(shell.cavity - gap - 0.5 * uneven, shell.tentorium - 1.0)
@@ -176,7 +176,7 @@ def _deep_grey(space: Space) -> Float:
     return best
 
 
-def brain(rng: np.random.Generator, grid: Frame, shell: Vault) -> Brain:
+def brain(rng: np.random.Generator, grid: HeadGrid, shell: Vault) -> Brain:
     """Fill the cavity."""
     space = grid.space
     uneven = grid_noise(rng, grid.shape, grid.spacing, 25)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from metseg.synthetic.anatomy import Brain, Frame, Vault
+from metseg.synthetic.anatomy import Brain, HeadGrid, Vault
 from metseg.synthetic.fields import Float, Space, ellipsoid, grid_noise, soft, tube
 
 #: Typical 8-bit intensity of each tissue before contrast, on FLAIR and after contrast.
@@ -123,7 +123,7 @@ def _vessels(painter: Painter, space: Space, shell: Vault, parts: Brain) -> None
     painter.lay("vessel", cavity * parts.cerebrum * parts.cortex.vessels)
 
 
-def paint(rng: np.random.Generator, grid: Frame, shell: Vault, parts: Brain) -> Float:
+def paint(rng: np.random.Generator, grid: HeadGrid, shell: Vault, parts: Brain) -> Float:
     """Noiseless intensities of a healthy head, shape (3, z, y, x) float32."""
     painter = Painter(np.full((3, *grid.shape), 4, np.float32), varied_contrast(rng))
     space = grid.space
@@ -147,7 +147,7 @@ def paint(rng: np.random.Generator, grid: Frame, shell: Vault, parts: Brain) -> 
     return painter.voxels
 
 
-def acquire(rng: np.random.Generator, clean: Float, grid: Frame) -> npt.NDArray[np.uint8]:
+def acquire(rng: np.random.Generator, clean: Float, grid: HeadGrid) -> npt.NDArray[np.uint8]:
     """Bias field, coil sensitivity, point spread and Rician noise; uint8, same shape as ``clean``."""
     out = np.empty(clean.shape, np.uint8)
     for channel, picture in enumerate(clean):

@@ -12,7 +12,7 @@ from metseg.errors import DataError
 from metseg.lesions.target import Target
 from metseg.study.geometry import Geometry
 from metseg.study.model import TRIPLET, Study
-from metseg.synthetic.anatomy import Brain, Frame, brain, frame, vault
+from metseg.synthetic.anatomy import Brain, HeadGrid, brain, frame, vault
 from metseg.synthetic.fields import Float
 from metseg.synthetic.head import acquire, paint
 from metseg.synthetic.lesion import Mask, draw_targets
@@ -38,7 +38,7 @@ _SMALL = MetastasisConfig(
 )
 
 
-def _scatter(rng: np.random.Generator, grid: Frame, room: Float) -> list[LesionSpec]:
+def _scatter(rng: np.random.Generator, grid: HeadGrid, room: Float) -> list[LesionSpec]:
     """One infiltrative lesion of the cerebrum and several metastases anywhere in the brain, apart from each other."""
     counts: dict[Kind, int] = {"infiltrative": 1, "ring": int(rng.integers(2, 4)), "solid": int(rng.integers(1, 4))}
     placed: list[LesionSpec] = []
@@ -53,7 +53,7 @@ def _scatter(rng: np.random.Generator, grid: Frame, room: Float) -> list[LesionS
     return placed
 
 
-def _scatter_small(rng: np.random.Generator, grid: Frame, room: Float, placed: Seq[LesionSpec]) -> list[LesionSpec]:
+def _scatter_small(rng: np.random.Generator, grid: HeadGrid, room: Float, placed: Seq[LesionSpec]) -> list[LesionSpec]:
     """Small metastases anywhere in the brain, apart from those that are ``placed`` and from each other."""
     candidates = np.argwhere(room > _RANGES["solid"][-1])
     small: list[LesionSpec] = []

@@ -12,7 +12,7 @@ from metseg.curation.changes import Labels
 from metseg.curation.enums import EditKind, Origin
 from metseg.curation.export.manifest import ExportedCase, ExportedLesion, JournalPosition, ModelMask, Side, encode_runs
 from metseg.curation.journal import read_frames
-from metseg.curation.record import Frame, software
+from metseg.curation.record import JournalFrame, software
 from metseg.curation.view import CaseView
 from metseg.errors import DataError
 
@@ -29,7 +29,7 @@ class _History:
     shape_hashes: dict[int, str] = field(default_factory=dict)
     imported: dict[int, tuple[str, Origin]] = field(default_factory=dict)
 
-    def follow(self, frame: Frame) -> None:
+    def follow(self, frame: JournalFrame) -> None:
         record = frame.record
         self.position = JournalPosition(seq=record.seq, sha256=frame.digest)
         for label, change in record.lesions.items():

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import TooLargeError, UnreadableFileError, UnsupportedFileError
-from metseg.study.formats.dicom_frames import Frame, frames_of, sequence_of
+from metseg.study.formats.dicom_frames import DicomFrame, frames_of, sequence_of
 from metseg.study.formats.dicom_pixels import decoded
 from metseg.study.formats.reader import MAX_IMAGE, Found, Header, named, refused
 from metseg.study.geometry import Geometry
@@ -42,7 +42,7 @@ class DicomReader:
     def find(self, files: Seq[Path], channels: int | None = None) -> Found:
         """Sort files, in any order and of any number of series, into volumes."""
         problems: list[Problem] = []
-        series: dict[tuple[Any, ...], list[Frame]] = defaultdict(list)
+        series: dict[tuple[Any, ...], list[DicomFrame]] = defaultdict(list)
         for path in files:
             try:
                 frames = frames_of(path)
@@ -65,7 +65,7 @@ class DicomReader:
 
     def read(self, header: Header) -> npt.NDArray[Any]:
         """Voxels (c, z, y, x)."""
-        frames: tuple[Frame, ...] = header.details
+        frames: tuple[DicomFrame, ...] = header.details
         try:
             voxels = np.empty((len(frames), *frames[0].size), header.dtype)
         except MemoryError as error:
@@ -83,18 +83,18 @@ class DicomReader:
         return header.in_order(voxels[None])
 
 
-def _separate_volumes(series: list[list[Frame]], problems: list[Problem]) -> list[list[Frame]]:
+def _separate_volumes(series: list[list[DicomFrame]], problems: list[Problem]) -> list[list[DicomFrame]]:
     """Frames of one volume each: several at one place are told apart by echo, time and the like; duplicates go."""
-    apart: list[list[Frame]] = []
+    apart: list[list[DicomFrame]] = []
     many: dict[str, int] = defaultdict(int)
     for group in series:
-        unique: dict[str, Frame] = {}
+        unique: dict[str, DicomFrame] = {}
         for frame in group:
             same = unique.setdefault(frame.instance, frame)
             if same is not frame:
                 reason = f"is the same image as {same.path.name} and was left out"
                 problems.append(Problem(frame.path, reason, refused=True, kind=ProblemKind.DUPLICATE))
-        volumes: dict[tuple[Any, ...], list[Frame]] = defaultdict(list)
+        volumes: dict[tuple[Any, ...], list[DicomFrame]] = defaultdict(list)
         placed = [frame.position for frame in unique.values() if frame.position is not None]
         several = len(set(placed)) < len(placed)
         for frame in unique.values():
@@ -109,7 +109,7 @@ def _separate_volumes(series: list[list[Frame]], problems: list[Problem]) -> lis
     return apart
 
 
-def _volume(frames: list[Frame]) -> Header:
+def _volume(frames: list[DicomFrame]) -> Header:
     """The volume that ``frames`` are the slices of."""
     first = frames[0]
     rows, columns = first.size
@@ -133,7 +133,7 @@ def _volume(frames: list[Frame]) -> Header:
     return replace(header, pages=_pages(ordered, files, geometry, header))
 
 
-def _in_order(frames: list[Frame]) -> tuple[list[Frame], Geometry, list[tuple[ProblemKind, str]]]:
+def _in_order(frames: list[DicomFrame]) -> tuple[list[DicomFrame], Geometry, list[tuple[ProblemKind, str]]]:
     """Frames in the order of their positions, where they are, and what is wrong with that."""
     first = frames[0]
     if any(frame.position is None or frame.directions is None for frame in frames):
@@ -186,14 +186,14 @@ def _irregular(heights: npt.NDArray[np.float64], usual: float) -> list[tuple[Pro
     return []
 
 
-def _dtype(frames: list[Frame]) -> np.dtype[Any]:
+def _dtype(frames: list[DicomFrame]) -> np.dtype[Any]:
     if all(frame.slope == 1 and frame.intercept == 0 for frame in frames):
         return np.result_type(*{frame.dtype for frame in frames})
     return np.dtype(np.float32)
 
 
 def _pages(
-    ordered: list[Frame], files: tuple[Path, ...], stored: Geometry, header: Header
+    ordered: list[DicomFrame], files: tuple[Path, ...], stored: Geometry, header: Header
 ) -> tuple[tuple[int, int], ...]:
     """Which file, and which frame of it, each slice is; counted on where slices run across the files."""
     along = header.geometry.step_to(stored)[:3, 2]

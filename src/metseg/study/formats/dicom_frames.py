@@ -34,7 +34,7 @@ _CONTRAST = {"+", "c", "gd", "gad", "gado", "post", "postcontrast", "ce", "contr
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class DicomFrame:
     """One slice.
 
     Attributes
@@ -101,7 +101,7 @@ class Frame:
         return (plane.astype(np.float64) * self.slope + self.intercept).astype(dtype)
 
 
-def frames_of(path: Path) -> list[Frame]:
+def frames_of(path: Path) -> list[DicomFrame]:
     """The frames of a DICOM file; no pixel is read.
 
     Raises
@@ -148,7 +148,7 @@ def acquisition_of(data: Any) -> Acquisition:
     )
 
 
-def sequence_of(frame: Frame) -> Sequence:
+def sequence_of(frame: DicomFrame) -> Sequence:
     """Which sequence a frame is of, by the words of its description and its contrast agent."""
     return described_sequence(frame.acquisition.description, agent=frame.agent)
 
@@ -171,7 +171,7 @@ def described_sequence(description: str, *, agent: bool = False) -> Sequence:
     )
 
 
-def _frame(path: Path, data: Any, group: Any, index: int) -> Frame:
+def _frame(path: Path, data: Any, group: Any, index: int) -> DicomFrame:
     shared = next(iter(data.get("SharedFunctionalGroupsSequence") or []), None)
 
     def first(sequence: str, field: str) -> Any:
@@ -192,7 +192,7 @@ def _frame(path: Path, data: Any, group: Any, index: int) -> Frame:
     bits = 32 if int(data.get("BitsAllocated", 16)) > 16 else 16 if int(data.get("BitsAllocated", 16)) > 8 else 8
     rounded = None if directions is None else tuple(round(part, 2) for vector in directions for part in vector)
     agent = str(data.get("ContrastBolusAgent") or "").strip().lower()
-    return Frame(
+    return DicomFrame(
         path=path,
         index=index,
         instance=f"{data.get('SOPInstanceUID') or path}#{index}",

@@ -15,7 +15,7 @@ from metseg import __version__
 from metseg.errors import DataError
 from metseg.study.files import file_sha256, write_atomically
 from metseg.study.formats.dicom import DicomReader
-from metseg.study.formats.dicom_frames import Frame, acquisition_of
+from metseg.study.formats.dicom_frames import DicomFrame, acquisition_of
 from metseg.study.formats.reader import Acquisition, named
 from metseg.study.ifd import open_regular
 from metseg.study.model import Study
@@ -103,12 +103,12 @@ class SourceSeries:
     ----------
     datasets : list of pydicom.Dataset
         Its headers, one a file; in the order of slices if each has a file.
-    frames : tuple of Frame
+    frames : tuple of DicomFrame
         Its slices in the order in which they are stored on ``study.stored``.
     """
 
     datasets: list[Any]
-    frames: tuple[Frame, ...]
+    frames: tuple[DicomFrame, ...]
 
     @classmethod
     def of(cls, study: Study) -> SourceSeries:
