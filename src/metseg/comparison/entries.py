@@ -103,7 +103,7 @@ def read_contender(entry: Entry, clahe: str | None = None) -> Contender:
 
 
 def choose_patients(contenders: Iterable[Contender], there: Iterable[str], wanted: Iterable[str] | None) -> list[str]:
-    """The patients to score: ``wanted``, or else all that no entry was trained on; never none."""
+    """The patients to score: ``wanted``, or else all that no entry was trained on; DataError if there is none."""
     known = sorted(there)
     if wanted is not None:
         names = sorted(set(wanted))

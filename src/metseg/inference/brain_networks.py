@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from platformdirs import user_cache_path
 from scipy import ndimage
 
-from metseg.inference.converted import cache_folder, make_once
+from metseg.inference.converted import make_once
 from metseg.inference.openvino_backend import compile_network, load_openvino
 
 Volume = npt.NDArray[np.float32]
@@ -92,7 +93,7 @@ def _predict(network: str, volume: Volume) -> Volume:
 
 @cache
 def _compiled(network: str) -> Any:
-    folder = cache_folder() / "openvino" / f"deepbet-{version('deepbet')}-{version('openvino')}"
+    folder = user_cache_path("metseg") / "openvino" / f"deepbet-{version('deepbet')}-{version('openvino')}"
     make_once(folder, _convert)
     return compile_network(folder / f"{network}.xml", "f32")
 

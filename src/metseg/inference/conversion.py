@@ -84,14 +84,13 @@ def converting(
         heads.append(head)
         yield Progress(1 + len(heads), total, f"{card.name} with PyTorch")
     failures: list[str] = []
-    chosen = ""
     for done, precision in enumerate(precisions, start=1 + len(heads)):
         yield Progress(done, total, f"{card.name} in {precision}")
         failure = disagreement_with(heads, card.postprocessing.threshold, backend.open(path, precision, device))
         if not failure:
-            chosen = precision
             break
         failures.append(f"in {precision} {failure}")
+    chosen = "" if len(failures) == len(precisions) else precisions[len(failures)]
     reason = f"{card.name}: its {backend.form} form {', '.join(failures)}" if failures else ""
     yield Finished(PrecisionChoice(precision=chosen, reason=reason))
 

@@ -139,7 +139,7 @@ class ConvertedBackend(ABC):
         runtime, _, version = cls.runtime().partition(" ")
         kind = device.partition(":")[0]
         name = f"{checkpoint.sha256[:24]}-{version}-{kind}-{cls.precisions(device)[0]}-{_FORMAT}"
-        return cache_folder() / runtime / name
+        return user_cache_path("metseg") / runtime / name
 
     @classmethod
     def _convert(cls, checkpoint: Checkpoint, device: str, folder: Path) -> None:
@@ -166,11 +166,6 @@ class ConvertedBackend(ABC):
     def close(self) -> None:
         """Drop the network."""
         self._network = None
-
-
-def cache_folder() -> Path:
-    """Where converted networks are kept."""
-    return user_cache_path("metseg")
 
 
 def make_once(folder: Path, make: Callable[[Path], Any]) -> None:

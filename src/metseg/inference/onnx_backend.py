@@ -74,7 +74,7 @@ class OnnxBackend(ConvertedBackend):
 
     @staticmethod
     def open(path: Path, precision: str, device: str = "cpu") -> RunNetwork:
-        """See :meth:`ConvertedBackend.open`; refused if the device's provider does not start."""
+        """See :meth:`ConvertedBackend.open`; MetsegError if the device's provider does not start."""
         import onnxruntime
 
         kind, _, index = device.partition(":")

@@ -247,7 +247,7 @@ class Segmenter(StudySegmenter):
         return self._backend
 
     def _retreat(self, error: DeviceMemoryError) -> Notice:
-        """Make the next try smaller and describe it; not possible if a single slice does not fit the CPU's memory."""
+        """Make the next try smaller and describe it; raises ``error`` if one slice does not fit the CPU's memory."""
         if self.batch_size > 1:
             self.batch_size //= 2
             return Notice(f"{error}; going on with {self.batch_size} slices at a time")

@@ -123,7 +123,18 @@ class StudyPredictor:
             raise DataError("beside the images probabilities would be taken for images; choose another --output")
         if not found:
             raise DataError(f"{source}: no image in it but those in {output}")
-        self._check_existing(found, root, output)
+        targets = self._settings.targets
+        suffixes = (MASK_SUFFIX, PROBABILITY_SUFFIX) if self._settings.probabilities else (MASK_SUFFIX,)
+        folders = dict.fromkeys(output_of(target, targets, output) for target in targets)
+        plan = [
+            path
+            for folder in folders or (output,)
+            for suffix in suffixes
+            for files in found
+            for path, _, _ in planned(files, root, folder, suffix, self._writer)
+        ]
+        beside = {entry.image.parent.resolve() for files in found for entry in files.slices}
+        check_existing(plan, beside, output, overwrite=self._settings.overwrite)
         return found
 
     def predict(self, files: StudyFiles, root: Path, output: Path) -> Iterator[Event[PredictedFiles]]:
@@ -159,21 +170,6 @@ class StudyPredictor:
             except MetsegError as error:
                 result += PredictedFiles(refused=(Problem(files.folder, str(error), refused=True),))
         yield Finished(result)
-
-    def _check_existing(self, found: list[StudyFiles], root: Path, output: Path) -> None:
-        """Check, before any network runs, that the files to write may be written."""
-        targets = self._settings.targets
-        suffixes = (MASK_SUFFIX, PROBABILITY_SUFFIX) if self._settings.probabilities else (MASK_SUFFIX,)
-        folders = dict.fromkeys(output_of(target, targets, output) for target in targets)
-        plan = [
-            path
-            for folder in folders or (output,)
-            for suffix in suffixes
-            for files in found
-            for path, _, _ in planned(files, root, folder, suffix, self._writer)
-        ]
-        beside = {entry.image.parent.resolve() for files in found for entry in files.slices}
-        check_existing(plan, beside, output, overwrite=self._settings.overwrite)
 
     def _predict_study(
         self, study: Study, files: StudyFiles, root: Path, output: Path

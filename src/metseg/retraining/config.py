@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from metseg.checkpoints import Checkpoint
-from metseg.errors import UnreadableFileError
+from metseg.curation.documents import read_document, write_document
 from metseg.networks import EnsembleSpec
-from metseg.study import DataFolder, Sequence, read_rules, write_text
+from metseg.study import DataFolder, Sequence, read_rules
 from metseg.training import TrainingConfig
 
 FILE = "retraining.json"
@@ -87,13 +87,7 @@ def read_config(out: Path) -> RetrainingConfig | None:
     UnreadableFileError
         If the file is damaged.
     """
-    path = out / FILE
-    if not path.exists():
-        return None
-    try:
-        return RetrainingConfig.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise UnreadableFileError(path, f"not the settings of a retraining: {error}") from error
+    return read_document(out / FILE, RetrainingConfig) if (out / FILE).exists() else None
 
 
 def command_arguments(config: RetrainingConfig, *, resume: bool = False) -> list[str]:
@@ -121,7 +115,7 @@ def command_arguments(config: RetrainingConfig, *, resume: bool = False) -> list
 def write_config(config: RetrainingConfig) -> None:
     """Make the folder of a retraining and its settings in it."""
     config.out.mkdir(parents=True, exist_ok=True)
-    write_text(config.out / FILE, config.model_dump_json(indent=2) + "\n")
+    write_document(config.out / FILE, config)
 
 
 def child_training(config: RetrainingConfig, parent: Checkpoint) -> TrainingConfig:

@@ -9,11 +9,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel
 
 from metseg.checkpoints import load_checkpoint
 from metseg.curation import DefaultModel, Project, PromotionResult, promote_model
-from metseg.errors import DataError, UnreadableFileError
+from metseg.curation.documents import read_document, write_document
+from metseg.errors import DataError
 from metseg.lesions import PostprocessingConfig
 from metseg.metrics import PairedTest, Score, compare_paired
 from metseg.retraining.config import RetrainingConfig
@@ -188,10 +189,7 @@ def read_promotion_check(run: str | Path) -> PromotionCheck:
     path = Path(run) / FILE
     if not path.exists():
         raise DataError(f"{path.parent}: the promotion check was not run here (there is no {FILE})")
-    try:
-        return PromotionCheck.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise UnreadableFileError(path, f"damaged, or of another version of metseg: {error}") from error
+    return read_document(path, PromotionCheck)
 
 
 def promote(project: Project, model: str | Path, *, force: bool = False) -> DefaultModel:
@@ -228,7 +226,7 @@ def promote(project: Project, model: str | Path, *, force: bool = False) -> Defa
 def write_promotion_check(out: Path, promotion: PromotionCheck) -> None:
     """Write ``gate.md`` and then ``gate.json``, each in one step."""
     write_text(out / PAGE, _markdown(promotion))
-    write_text(out / FILE, promotion.model_dump_json(indent=2) + "\n")
+    write_document(out / FILE, promotion)
 
 
 def _markdown(promotion: PromotionCheck) -> str:

@@ -123,7 +123,7 @@ def _folders(data: Folders) -> abc.Sequence[Path | DataFolder]:
 def chosen_patients(
     data: Folders, names: Iterable[str] | None, sequences: Channels = None
 ) -> list[tuple[str, list[StudyFiles]]]:
-    """Names and files of the patients in ``names``, or of all that have a mask, sorted by name; all must be there."""
+    """Names and files of the patients in ``names``, or of all that have a mask, sorted; DataError if one is missing."""
     files = masked_patients(data, sequences)
     wanted = sorted(files) if names is None else list(names)
     if unknown := set(wanted) - set(files):

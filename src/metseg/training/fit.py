@@ -128,12 +128,11 @@ def train(
     shown = [] if background is None else (yield from prepare_background(background, config.preprocessing, kept))
     if single_slices is not None:
         shown += yield from prepare_single_slices(single_slices, config.preprocessing)
-    studies += shown
     trained_on = {*chosen.train, *(study.patient for study in shown)}
     held_out = yield from prepare_patients(patients, chosen.held_out, config.preprocessing, cache=kept)
-    kept_studies = yield from _without_held_out(studies, held_out)
-    trained_on -= {study.patient for study in studies} - {study.patient for study in kept_studies}
-    studies = kept_studies
+    found = studies + shown
+    studies = yield from _without_held_out(found, held_out)
+    trained_on -= {study.patient for study in found} - {study.patient for study in studies}
     trainer = Trainer(config, studies, resolve_device(device), parent)
     if trainer.transferred:
         yield Notice(trainer.transferred)

@@ -39,7 +39,7 @@ class Transfer:
 
 
 def load_parent(name_or_path: str) -> tuple[Checkpoint, NetworkSpec]:
-    """A checkpoint to start from, and the spec of its network; an ensemble is refused."""
+    """A checkpoint to start from, and the spec of its network; CheckpointError if it is an ensemble."""
     parent = load_checkpoint(name_or_path)
     return parent, _single(parent)
 
