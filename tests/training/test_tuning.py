@@ -13,6 +13,7 @@ from metseg.training import SearchSpace, TrainingConfig, TuningConfig, tune
 from metseg.training.tuning import JOURNAL
 
 pytestmark = pytest.mark.slow
+FixedTrial = pytest.importorskip("optuna.trial", reason="Optuna is not installed").FixedTrial
 
 
 SEARCH = TuningConfig(trials=2, epochs=1, steps_per_epoch=1, folds=2, patients=None)
@@ -48,10 +49,11 @@ def test_the_base_is_a_point_of_the_space_and_every_setting_arrives() -> None:
     base = TrainingConfig(architecture="nested_unet")
     space = SearchSpace(base, side=256)
     point = space.base_point()
-    assert set(space.distributions()) == set(point)
-    assert space.config(point) == base
+    trial = FixedTrial(point)
+    assert space.config(trial) == base
+    assert set(trial.distributions) == set(point)
     other = {"learning_rate": 3e-3, "encoder_learning_rate": 1e-4, "focal": 0.3, "bce": 0.1, "augmentation": 2.0}
-    config = space.config(other | {"missing_sequence": 0.2, "crop": 128, "lesion_share": 0.7})
+    config = space.config(FixedTrial(other | {"missing_sequence": 0.2, "crop": 128, "lesion_share": 0.7}))
     assert (config.learning_rate, config.encoder_learning_rate) == (3e-3, 1e-4)
     assert (config.loss.focal, config.loss.bce, config.crop, config.lesion_share) == (0.3, 0.1, 128, 0.7)
     assert config.augmentation.rotation == 34

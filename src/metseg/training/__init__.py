@@ -5,11 +5,10 @@ from metseg.training.calibration import LogitCounts, calibrate, fit_temperature,
 from metseg.training.config import LOSSES, AugmentationConfig, LossConfig, TrainingConfig
 from metseg.training.evaluation import evaluate
 from metseg.training.fit import card_scores, train
-from metseg.training.search_space import SearchSpace
 from metseg.training.simulation import SimulatedHead, SimulationScore, score_simulated, simulate_heads
 from metseg.training.split import Split, make_folds, make_split, read_split, write_split
 from metseg.training.transfer import load_parent
-from metseg.training.tuning import TuningConfig, TuningResult, tune
+from metseg.training.tuning import SearchSpace, TuningConfig, TuningResult, tune
 
 __all__ = [
     "LOSSES",

@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -19,20 +19,22 @@ from metseg.study import write_atomically, write_text
 from metseg.training.config import TrainingConfig
 from metseg.training.dataset import Folders, joined_patients, masked_patients, prepare_patients
 from metseg.training.prepared import PreparedStudy
-from metseg.training.search_space import THRESHOLDS, SearchSpace
 from metseg.training.split import make_folds
 from metseg.training.trainer import Trainer
 from metseg.training.transfer import load_parent
 
 if TYPE_CHECKING:
     from optuna.study import Study as Search
-    from optuna.trial import Trial
+    from optuna.trial import BaseTrial, Trial
 
 JOURNAL = "trials.journal"
 BEST = "best.json"
 TABLE = "trials.csv"
 _RANDOM_TRIALS = 4
 _DIVERGED = "diverged"
+_CROPS = (96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
+#: Thresholds of which every trial takes its best.
+THRESHOLDS = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
 
 
 class TuningConfig(BaseModel, frozen=True, extra="forbid"):
@@ -56,6 +58,66 @@ class TuningConfig(BaseModel, frozen=True, extra="forbid"):
     folds: Annotated[int, Field(ge=2)] = 2
     patients: Annotated[int, Field(ge=2)] | None = 20
     seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpace:
+    """Settings that are varied around those of ``base``.
+
+    Learning rates go from a fifth to five times the base's, the strength of the augmentation from 0.3 to 2 times
+    (:meth:`metseg.training.AugmentationConfig.scaled`). The threshold is not drawn: for every trial all of
+    :data:`THRESHOLDS` are measured, which costs nothing.
+
+    Attributes
+    ----------
+    base : TrainingConfig
+        Everything that is not varied.
+    side : int
+        Longest side of the prepared slices, pixels; no crop but the base's is larger.
+    """
+
+    base: TrainingConfig
+    side: int
+
+    def base_point(self) -> dict[str, Any]:
+        """The base configuration as a point of the space."""
+        return {
+            "learning_rate": self.base.learning_rate,
+            "encoder_learning_rate": self.base.encoder_learning_rate,
+            "focal": self.base.loss.focal,
+            "bce": self.base.loss.bce,
+            "augmentation": 1.0,
+            "missing_sequence": self.base.augmentation.missing_sequence,
+            "crop": self.base.crop,
+            "lesion_share": self.base.lesion_share,
+        }
+
+    def config(self, trial: BaseTrial) -> TrainingConfig:
+        """The configuration that ``trial`` proposes; of a point of the space, that of Optuna's ``FixedTrial``."""
+        base, draw = self.base, trial.suggest_float
+        rate, encoder_rate = base.learning_rate, base.encoder_learning_rate
+        drawn = {
+            "learning_rate": draw("learning_rate", rate / 5, rate * 5, log=True),
+            "encoder_learning_rate": draw("encoder_learning_rate", encoder_rate / 5, encoder_rate * 5, log=True),
+        }
+        loss = {
+            "focal": draw("focal", 0.0, max(2.0, base.loss.focal)),
+            "bce": draw("bce", 0.0, max(1.0, base.loss.bce)),
+        }
+        augmentation = base.augmentation.scaled(draw("augmentation", 0.3, 2.0))
+        missing = draw("missing_sequence", 0.0, max(0.3, base.augmentation.missing_sequence))
+        crops = sorted({crop for crop in _CROPS if crop <= self.side} | {base.crop})
+        crop = trial.suggest_categorical("crop", crops)
+        share = draw("lesion_share", min(0.3, base.lesion_share), max(0.8, base.lesion_share))
+        return base.model_copy(
+            update={
+                **drawn,
+                "loss": base.loss.model_copy(update=loss),
+                "augmentation": augmentation.model_copy(update={"missing_sequence": missing}),
+                "crop": crop,
+                "lesion_share": share,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +193,7 @@ def tune(
     parts = make_folds(chosen, search.folds, search.seed, joined_patients(patients))
     record = _open(out)
     from optuna.samplers import TPESampler
+    from optuna.trial import FixedTrial
 
     _check_same_search(record, base, search, chosen, out)
     parent = load_parent(base.init)[0] if base.init is not None else None
@@ -142,8 +205,8 @@ def tune(
     while (done := len(_rows(record))) < search.trials:
         made = len(record.get_trials(deepcopy=False))  # the same is proposed after an interruption as without one
         record.sampler = TPESampler(seed=search.seed * 100_003 + made, n_startup_trials=_RANDOM_TRIALS)
-        trial = record.ask(space.distributions())
-        config = _shortened(space.config(trial.params), search)
+        trial = record.ask()
+        config = _shortened(space.config(trial), search)
         folds = []
         for part in parts:
             training = [study for study in studies if study.name in part.train]
@@ -155,7 +218,7 @@ def tune(
         yield Notice(_remark(rows))
     rows = _rows(record)
     winner = _winner(rows)
-    best = space.config(winner.settings).model_copy(update={"threshold": winner.threshold})
+    best = space.config(FixedTrial(winner.settings)).model_copy(update={"threshold": winner.threshold})
     write_text(out / BEST, best.model_dump_json(indent=2) + "\n")
     yield Finished(TuningResult(best, out / BEST, winner, rows))
 
