@@ -82,13 +82,12 @@ def _run(network: torch.nn.Module, images: Planes, device: str, dtype: torch.dty
             return thread.submit(_run, network, images, device, dtype).result()
     batch = torch.from_numpy(images).to(device, memory_format=torch.channels_last)
     with torch.inference_mode(), torch.autocast(device.partition(":")[0], dtype, enabled=dtype is not None):
-        if isinstance(network, Ensemble):
-            members = network.member_probabilities(batch)
-            probable, apart = mean_logit(members).sigmoid(), members.amax(dim=0) - members.amin(dim=0)
-        else:
-            probable = network(batch).float().sigmoid()
-            apart = torch.zeros_like(probable)
-        return probable.amax(dim=1).cpu().numpy(), apart.amax(dim=1).cpu().numpy()
+        if not isinstance(network, Ensemble):
+            planes: Planes = network(batch).float().sigmoid().amax(dim=1).cpu().numpy()
+            return planes, np.zeros_like(planes)
+        members = network.member_probabilities(batch)
+        apart = members.amax(dim=0) - members.amin(dim=0)
+        return mean_logit(members).sigmoid().amax(dim=1).cpu().numpy(), apart.amax(dim=1).cpu().numpy()
 
 
 class _OneDnn(threading.local):
