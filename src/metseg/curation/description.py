@@ -213,9 +213,7 @@ def _volumes(case: CaseDescription, images: list[Path], others: list[Path]) -> S
 
 
 def _of_own_files(case: CaseDescription, root: Path) -> Study:
-    paths = [root / image.path for image in case.images]
-    for image, path in zip(case.images, paths, strict=True):
-        check_unchanged(image, path)
+    paths = [check_unchanged(image, root / image.path) for image in case.images]
     slices = tuple(SliceFile(paths[image], None, page) for image, page in case.slices)
     found = find_images(paths, len(case.sequences))
     for problem in found.problems:

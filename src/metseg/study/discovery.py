@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from metseg.errors import DataError, UnreadableFileError
-from metseg.study.copies import without_copies
 from metseg.study.dicom_studies import dicom_studies
 from metseg.study.formats import (
     error_of,
@@ -22,7 +21,6 @@ from metseg.study.formats import (
     formats,
     is_dicom,
     is_outlines,
-    is_stack,
     stem_of,
     suffix_of,
     suffixes,
@@ -34,6 +32,7 @@ from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile, printa
 from metseg.study.name_rules import RULES
 from metseg.study.naming import FileName, Neighbours, Role, Rule, StudyFiles, fold, read_name
 from metseg.study.rules_file import DataFolder, NameRules, public_rules, rules_of
+from metseg.study.same_images import without_copies
 from metseg.study.study_names import name_examinations
 
 MASK_ENDING = "_mask"
@@ -175,7 +174,7 @@ class _Tree:
     def studies(self) -> list[StudyFiles]:
         """All, in order; problems that belong to none are added to the listing's."""
         self._remark_neither()
-        examinations = group_images(self._images(), is_stack)
+        examinations = group_images(self._images())
         matching = MaskMatching(examinations)
         for name in self._names:
             if name.role is Role.MASK and not matching.add(name):

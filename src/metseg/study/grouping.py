@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
-from metseg.study.formats import stem_of
+from metseg.study.formats import is_stack, stem_of
 from metseg.study.model import Problem, ProblemKind, Sequence
 from metseg.study.naming import FileName, fold
 from metseg.study.numbering import split_numbers
@@ -96,15 +96,13 @@ class _Series:
         return cls(name.key, fold(prefix), stack, name.sequence is not None or name.channel is not None)
 
 
-def group_images(images: Seq[FileName], is_stack: Callable[[Path], bool]) -> list[Examination]:
+def group_images(images: Seq[FileName]) -> list[Examination]:
     """Puts the images of each examination together.
 
     Parameters
     ----------
     images : sequence of FileName
         In natural order.
-    is_stack : callable
-        Whether a file holds several slices.
     """
     series: dict[_Series, list[tuple[int, str, FileName]]] = defaultdict(list)
     slices: dict[tuple[object, ...], list[FileName]] = defaultdict(list)

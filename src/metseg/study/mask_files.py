@@ -14,7 +14,7 @@ from metseg.study.geometry import Geometry, Shape
 from metseg.study.masks import MaskPages, is_mask
 from metseg.study.pageformat import WHITE_IS_ZERO
 from metseg.study.preflight import TiffHeader, preflight
-from metseg.study.tiff import read_into
+from metseg.study.tiff import read_pages
 
 #: Channels of a grey JPEG differ by less than this share of the range.
 _GREY = 1 / 16
@@ -66,16 +66,12 @@ def _own_remarks(header: TiffHeader) -> list[str]:
 
 def _pixels(header: TiffHeader) -> npt.NDArray[Any]:
     """Pixels (z, c, y, x); what is partly transparent is laid on black."""
-    out = np.empty(header.shape, header.dtype)
     try:
-        read_into(header, out)
-        return out
+        return read_pages(header)
     except UnreadableFileError:
         if not header.format.alpha:
             raise
-    header = preflight(header.path, header.format.samples)
-    out = np.empty(header.shape, header.dtype)
-    read_into(header, out)
+    out = read_pages(preflight(header.path, header.format.samples))
     opaque = float(out[:, -1].max()) or 1.0
     return np.rint(out[:, :-1] * (out[:, -1:] / opaque)).astype(out.dtype)
 

@@ -52,11 +52,15 @@ def read_tiff(path: str | Path) -> Voxels:
     TooLargeError
         If it would take too much memory.
     """
-    header = preflight(path)
+    return read_pages(preflight(path))
+
+
+def read_pages(header: TiffHeader) -> Voxels:
+    """Decode the file that ``header`` describes, see :func:`read_tiff`."""
     try:
         pages = np.empty(header.shape, header.dtype)
     except MemoryError as error:
-        raise TooLargeError(path, "not enough memory") from error
+        raise TooLargeError(header.path, "not enough memory") from error
     read_into(header, pages)
     return pages
 

@@ -6,10 +6,9 @@ there, or not in the slice that is named.
 
 from metseg.curation.tools.brush import guided_brush
 from metseg.curation.tools.change import Change, ToolError
-from metseg.curation.tools.growing import grow, shrink
+from metseg.curation.tools.growing import dilate, erode, grow, shrink
 from metseg.curation.tools.interpolation import interpolate, slices_round
 from metseg.curation.tools.lesion_edits import copy_slice, delete, merge, relabel, separate, split, within_range
-from metseg.curation.tools.margin import dilate, erode
 from metseg.curation.tools.stroke import Stroke
 
 __all__ = [

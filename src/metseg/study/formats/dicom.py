@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from metseg.errors import TooLargeError, UnreadableFileError, UnsupportedFileError
 from metseg.study.formats.dicom_frames import DicomFrame, frames_of, sequence_of
-from metseg.study.formats.dicom_pixels import decoded
 from metseg.study.formats.reader import MAX_IMAGE, Found, Header, named, refused
 from metseg.study.geometry import Geometry
 from metseg.study.model import Problem, ProblemKind
@@ -26,6 +25,18 @@ from metseg.study.model import Problem, ProblemKind
 _GAP = 1.5
 #: Slices that are farther from where they should be than this part of their distance are not evenly spaced.
 _UNEVEN = 0.1
+#: Transfer syntaxes (DICOM PS3.6, table A-1) that imagecodecs decodes, and its function for each.
+_CODECS = {
+    "1.2.840.10008.1.2.4.57": "ljpeg_decode",
+    "1.2.840.10008.1.2.4.70": "ljpeg_decode",
+    "1.2.840.10008.1.2.4.80": "jpegls_decode",
+    "1.2.840.10008.1.2.4.81": "jpegls_decode",
+    "1.2.840.10008.1.2.4.90": "jpeg2k_decode",
+    "1.2.840.10008.1.2.4.91": "jpeg2k_decode",
+    "1.2.840.10008.1.2.4.201": "htj2k_decode",
+    "1.2.840.10008.1.2.4.202": "htj2k_decode",
+    "1.2.840.10008.1.2.4.203": "htj2k_decode",
+}
 
 
 class DicomReader:
@@ -75,7 +86,7 @@ class DicomReader:
             wanted[frame.path].append(place)
         for path, places in wanted.items():
             with named(path, "the pixels cannot be decoded"):
-                pixels = decoded(path, [frames[place].index for place in places])
+                pixels = _decoded(path, [frames[place].index for place in places])
             for place, plane in zip(places, pixels, strict=True):
                 if plane.shape != voxels.shape[1:]:
                     raise UnreadableFileError(path, "a frame has another size than the header declares")
@@ -202,3 +213,59 @@ def _pages(
     frames = ordered if along[2] > 0 else ordered[::-1]
     where = {path: place for place, path in enumerate(files)}
     return tuple((where[frame.path], frame.index) for frame in frames)
+
+
+def _decoded(path: Path, frames: Seq[int]) -> list[npt.NDArray[Any]]:
+    """Stored values (y, x) of some frames of a file.
+
+    Raises
+    ------
+    UnreadableFileError
+        If there are fewer frames, or one has another size than the header says.
+    UnsupportedFileError
+        If it is compressed in a way that is not read.
+    """
+    import pydicom
+    from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.pixels.utils import pixel_array
+
+    data = pydicom.dcmread(path)
+    syntax = data.file_meta.TransferSyntaxUID
+    if str(syntax) in _CODECS:
+        return _by_imagecodecs(path, data, str(syntax), frames)
+    try:
+        available = not syntax.is_encapsulated or get_decoder(syntax).is_available
+    except (NotImplementedError, ValueError):
+        available = False
+    if not available:
+        raise UnsupportedFileError(path, f"is compressed as {syntax.name}, which is not read; save it uncompressed")
+    pixels = np.asarray(pixel_array(data, raw=True))
+    if pixels.ndim == 2:
+        pixels = pixels[None]
+    if max(frames) >= len(pixels):
+        raise UnreadableFileError(path, f"holds {len(pixels)} frames, fewer than it declares")
+    return [pixels[index] for index in frames]
+
+
+def _by_imagecodecs(path: Path, data: Any, syntax: str, frames: Seq[int]) -> list[npt.NDArray[Any]]:
+    import imagecodecs
+    from pydicom.encaps import generate_frames
+
+    count = int(data.get("NumberOfFrames", 1) or 1)
+    encoded = list(generate_frames(data.PixelData, number_of_frames=count))
+    decode = getattr(imagecodecs, _CODECS[syntax])
+    bits, signed = int(data.BitsStored), bool(data.PixelRepresentation)
+    planes = []
+    for index in frames:
+        plane = np.asarray(decode(encoded[index]))
+        if plane.shape != (data.Rows, data.Columns):
+            raise UnreadableFileError(path, f"frame {index + 1} is {plane.shape}, not as its header says")
+        planes.append(_as_signed(plane, bits) if signed and plane.dtype.kind == "u" else plane)
+    return planes
+
+
+def _as_signed(plane: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
+    """Two's complement of ``bits`` bits, which the codec took for unsigned."""
+    unused = 8 * plane.dtype.itemsize - bits
+    signed: npt.NDArray[Any] = (plane << unused).view(plane.dtype.str.replace("u", "i")) >> unused
+    return signed
