@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -46,3 +48,18 @@ def list_problems(title: str, problems: Iterable[Problem | str]) -> None:
     plain(console, title, "bold")
     for problem in problems:
         plain(console, f"  {problem}")
+
+
+def leave_with(refused: Iterable[Problem | str], title: str = "Refused:") -> None:
+    """List what was refused, if anything was, and leave with exit status 1 then."""
+    if listed := list(refused):
+        list_problems(title, listed)
+        raise typer.Exit(1)
+
+
+def table(*headings: str, left: Collection[str] = ()) -> Table:
+    """A table without lines: numbers to the right, the columns of ``left`` to the left."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        made.add_column(heading, justify="left" if heading in left else "right")
+    return made

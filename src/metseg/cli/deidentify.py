@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from metseg.cli.console import list_problems, out, plain
+from metseg.cli.console import leave_with, out, plain
 from metseg.cli.progress import follow
 from metseg.errors import DataError
 
@@ -38,6 +38,4 @@ def deidentify(
     key = os.environ.get(KEY)
     done = follow(deidentifying(files, out_, key=key.encode() if key else None), "de-identifying")
     plain(out(), f"{done.written} file{'s' * (done.written != 1)} in {out_}")
-    if done.refused:
-        list_problems("Refused:", done.refused)
-        raise typer.Exit(1)
+    leave_with(done.refused)

@@ -197,7 +197,7 @@ def _write_lesions(study: Study, sample: Sample, result: Segmentation, root: Pat
     """Write masks and table of one target into ``folder``, and return in words what was found and how well."""
     from metseg.lesions import lesion_table_csv
     from metseg.prediction import planned, write_slices
-    from metseg.study import write_atomically
+    from metseg.study import write_text
 
     spacing = study.geometry.spacing
     source = root if sample.files is None else sample.files.folder
@@ -207,8 +207,7 @@ def _write_lesions(study: Study, sample: Sample, result: Segmentation, root: Pat
         plain(out(), f"replacing {there} masks of an earlier demo in {folder}")
     write_slices(study, result.mask, root=source, out=folder, suffix="_mask", about=result.provenance, overwrite=True)
     lesions = result.measured
-    with write_atomically(folder / "lesion_table.csv") as temporary:
-        temporary.write_text(lesion_table_csv(lesions, result.target), encoding="utf-8")
+    write_text(folder / "lesion_table.csv", lesion_table_csv(lesions, result.target))
     found = f"{len(lesions)} lesion{'s' * (len(lesions) != 1)}, {_size(int(result.mask.sum()), spacing)}"
     return [text for text in (found, _agreement(study, result)) if text]
 

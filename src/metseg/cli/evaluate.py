@@ -64,7 +64,7 @@ def evaluate(
     """
     from metseg.checkpoints import load_checkpoint
     from metseg.metrics import as_table, draw_froc
-    from metseg.study import write_atomically
+    from metseg.study import write_atomically, write_text
     from metseg.training import evaluate as run
 
     if froc is not None and froc.suffix.lower() not in _PICTURES:
@@ -87,8 +87,7 @@ def evaluate(
         with write_atomically(froc) as temporary:
             draw_froc(temporary, evaluation.summaries)
     if json is not None:
-        with write_atomically(json) as temporary:
-            temporary.write_text(evaluation.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        write_text(json, evaluation.model_dump_json(indent=2) + "\n")
     if evaluation.seen:
         plain(
             err(),
@@ -122,13 +121,7 @@ def _chosen(model: str, data: Folders, targets: tuple[Target, ...]) -> str:
 
 
 def _held_out(checkpoint: Checkpoint, data: Folders) -> list[str]:
-    """Patients in ``data`` whom the model never saw, by its card.
-
-    Raises
-    ------
-    DataError
-        If there is none.
-    """
+    """Patients in ``data`` whom the model never saw, by its card; DataError if there is none."""
     from metseg.training.dataset import masked_patients
 
     names = sorted(masked_patients(data).keys() & set(checkpoint.card.training.held_out))

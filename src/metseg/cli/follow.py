@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from metseg import DEFAULT_MODEL
-from metseg.cli.console import out, plain
-from metseg.cli.follow_tracked import show_tracked, write_tracked
+from metseg.cli.console import out, plain, table
 from metseg.cli.options import Device, Labels, Model, Rules, Sequences, Server, Smallest, Threshold, data_of, targets_of
 from metseg.cli.progress import EventBar
 from metseg.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence as Seq
     from typing import Any
 
     import numpy as np
     import numpy.typing as npt
 
-    from metseg.follow_up import FollowUp
+    from metseg.follow_up import FollowUp, TrackedExaminations
     from metseg.inference import Segmenters
     from metseg.study import Study
 
@@ -82,12 +82,13 @@ def follow(
             result = bar.follow(following(*studies, masks=(masks[0], masks[1])), "following")
         else:
             tracked = bar.follow(tracking(studies, masks=masks), "following")
+    out_.mkdir(parents=True, exist_ok=True)
     if len(studies) == 2:
         _write(result, out_, {"before": made[0][1], "after": made[1][1]})
-        _show(result)
+        _print(result)
     else:
-        write_tracked(tracked, out_, [by for _, by in made])
-        show_tracked(tracked)
+        _write_tracked(tracked, out_, [by for _, by in made])
+        _print_tracked(tracked)
     plain(out(), f"written to {out_}")
 
 
@@ -104,40 +105,67 @@ def _mask(
 
 
 def _write(result: FollowUp, folder: Path, outlined_by: dict[str, dict[str, Any] | str]) -> None:
-    import numpy as np
+    """Write tables, page, outlines and registration of two examinations."""
+    from metseg.follow_up import carried_provenance, change_table_csv, follow_up_document, write_follow_up_page
+
+    _write_tables(folder, change_table_csv(result), {**follow_up_document(result), "outlined_by": outlined_by})
+    _write_labels(folder / "before_lesions.nii.gz", result.labels_before, result.before)
+    _write_labels(folder / "after_lesions.nii.gz", result.labels_after, result.after)
+    carried = folder / "carried_lesions.nii.gz"
+    _write_labels(carried, result.carried, result.after, carried_provenance(result))
+    write_follow_up_page(folder / "follow_up.pdf", result)
+    _write_transform(folder / "later_to_earlier.tfm", result)
+
+
+def _write_tracked(result: TrackedExaminations, folder: Path, outlined_by: Seq[dict[str, Any] | str]) -> None:
+    """Write tables, pages, outlines and registrations of more than two examinations."""
+    from metseg.follow_up import (
+        carried_provenance,
+        tracked_document,
+        tracked_table_csv,
+        write_course_page,
+        write_follow_up_page,
+    )
+
+    _write_tables(folder, tracked_table_csv(result), {**tracked_document(result), "outlined_by": list(outlined_by)})
+    write_course_page(folder / "follow_up.pdf", result)
+    for number, (study, labels) in enumerate(zip(result.studies, result.labels, strict=True), start=1):
+        _write_labels(folder / f"{number}_lesions.nii.gz", labels, study)
+    for number, step in enumerate(result.steps, start=2):
+        carried = folder / f"{number}_carried_lesions.nii.gz"
+        _write_labels(carried, step.carried, step.after, carried_provenance(step))
+        write_follow_up_page(folder / f"{number}_follow_up.pdf", step)
+        _write_transform(folder / f"{number}_to_{number - 1}.tfm", step)
+
+
+def _write_tables(folder: Path, csv: str, document: dict[str, Any]) -> None:
+    from metseg.study import write_text
+
+    write_text(folder / "follow_up.csv", csv)
+    write_text(folder / "follow_up.json", json.dumps(document, indent=2) + "\n")
+
+
+def _write_labels(
+    path: Path, labels: npt.NDArray[np.integer[Any]], study: Study, about: dict[str, Any] | None = None
+) -> None:
+    from metseg.study import write_volume
+
+    write_volume(path, labels.astype("uint16"), study, about=about)
+
+
+def _write_transform(path: Path, result: FollowUp) -> None:
     import SimpleITK
 
-    from metseg.follow_up import carried_provenance, change_table_csv, follow_up_document, write_follow_up_page
-    from metseg.study import write_atomically, write_volume
-
-    folder.mkdir(parents=True, exist_ok=True)
-    document = {**follow_up_document(result), "outlined_by": outlined_by}
-    for name, text in (
-        ("follow_up.csv", change_table_csv(result)),
-        ("follow_up.json", json.dumps(document, indent=2) + "\n"),
-    ):
-        with write_atomically(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    for name, labels, study, about in (
-        ("before_lesions", result.labels_before, result.before, None),
-        ("after_lesions", result.labels_after, result.after, None),
-        ("carried_lesions", result.carried, result.after, carried_provenance(result)),
-    ):
-        write_volume(folder / f"{name}.nii.gz", labels.astype(np.uint16), study, about=about)
-    write_follow_up_page(folder / "follow_up.pdf", result)
-    SimpleITK.WriteTransform(result.transform.itk, str(folder / "later_to_earlier.tfm"))
+    SimpleITK.WriteTransform(result.transform.itk, str(path))
 
 
-def _show(result: FollowUp) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in _COLUMNS:
-        table.add_column(column, justify="left" if column in ("change", "event", "target", "side") else "right")
+def _print(result: FollowUp) -> None:
+    """Print a line a lesion, and the response."""
+    listed = table(*_COLUMNS, left=("change", "event", "target", "side"))
     for lesion in result.lesions:
         part = lesion.volume_change
         known = (lesion.after or lesion.before)[0]
-        table.add_row(
+        listed.add_row(
             str(lesion.number),
             str(lesion.change),
             lesion.event,
@@ -148,5 +176,25 @@ def _show(result: FollowUp) -> None:
             "yes" if lesion.number in result.judgement.targets else "",
             str(known.side or ""),
         )
-    out().print(table)
-    plain(out(), f"RANO-BM, target lesions: {result.judgement.response} ({result.judgement.reason})")
+    out().print(listed)
+    _print_response("RANO-BM, target lesions", result)
+
+
+def _print_tracked(result: TrackedExaminations) -> None:
+    """Print a line a lesion, and the response at each examination."""
+    headings = ("lesion", "1 (mm³, mm)", *(str(number) for number in range(2, len(result.studies) + 1)))
+    listed = table(*headings, left=headings)
+    for lesion in result.lesions:
+        cells = [
+            f"{volume:.0f}, {diameter:.1f}" if parts else "–"
+            for volume, diameter, parts in zip(lesion.volumes, lesion.diameters, lesion.parts, strict=True)
+        ]
+        changes = ["" if change is None else f" {change}" for change in lesion.changes]
+        listed.add_row(str(lesion.number), *(a + b for a, b in zip(cells, changes, strict=True)))
+    out().print(listed)
+    for number, step in enumerate(result.steps, start=2):
+        _print_response(f"RANO-BM, target lesions, {number}", step)
+
+
+def _print_response(title: str, result: FollowUp) -> None:
+    plain(out(), f"{title}: {result.judgement.response} ({result.judgement.reason})")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metseg.cli.console import out, plain
+from metseg.cli.console import out, plain, table
 from metseg.cli.options import Labels, Rules, Sequences, data_of, sequences_of
 from metseg.cli.progress import follow
 
@@ -42,15 +42,12 @@ def inspect(
 
 
 def _print_studies(inspection: Inspection) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("study", no_wrap=True)
-    for heading in ("slices", "masks", "lesion", "format", "sequences", "spacing, mm", "remarks"):
-        table.add_column(heading, justify="right")
+    numbers = ("slices", "masks", "lesion", "format", "sequences", "spacing, mm", "remarks")
+    listed = table("study", *numbers, left=("study",))
+    listed.columns[0].no_wrap = True
     for study in inspection.studies:
-        table.add_row(*_row(study))
-    out().print(table)
+        listed.add_row(*_row(study))
+    out().print(listed)
 
 
 def _row(study: StudyInspection) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metseg import DEFAULT_MODEL
-from metseg.cli.console import err, out, plain
+from metseg.cli.console import err, out, plain, table
 from metseg.cli.options import Server, sequences_of
 
 if TYPE_CHECKING:
@@ -28,39 +28,37 @@ def models(
     server: Server = None,
 ) -> None:
     """List the trained networks that --model knows by name: what they outline, on which sequences, and how well."""
-    from rich.table import Table
-
     from metseg.checkpoints import list_models, misfit
 
-    found = list_models() if server is None else _models_of(server)
+    if server is None:
+        found = list_models()
+    else:
+        from metseg.inference.remote import server_models
+
+        found = server_models(server)
     if not found:
         plain(
             err(), "No model is installed; give --model a checkpoint file, or set METSEG_WEIGHTS to a folder of them."
         )
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
     there = sequences_of(sequences)
-    table.add_column("name", no_wrap=True)
-    for heading in ("outlines", "sequences", "what it is", *(() if there is None else ("fits",))):
-        table.add_column(heading, overflow="fold")
+    headings = ("name", "outlines", "sequences", "what it is", *(() if there is None else ("fits",)))
+    listed = table(*headings, left=headings)
+    listed.columns[0].no_wrap = True
+    for column in listed.columns[1:]:
+        column.overflow = "fold"
     for info in found:
         card = info.card
         about = ("", "", f"cannot be used: {info.problem}")
         if card is not None:
             about = (str(card.target), ", ".join(card.preprocessing.sequences), info.summary)
         fits = () if there is None else ("" if card is None else misfit(card, there) or "yes",)
-        table.add_row(info.name, *about, *fits)
-    out().print(table)
+        listed.add_row(info.name, *about, *fits)
+    out().print(listed)
     if server is None:
         plain(out(), "\n" + "\n".join(f"{info.name}: {info.path}" for info in found))
     if there is not None:
         plain(out(), f"\n--model {DEFAULT_MODEL}: {_automatic(there, found)}")
-
-
-def _models_of(server: str) -> list[ModelInfo]:
-    from metseg.inference.remote import server_models
-
-    return server_models(server)
 
 
 def _automatic(sequences: tuple[Sequence, ...], found: list[ModelInfo]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from metseg import DEFAULT_MODEL
-from metseg.cli.console import list_problems, out, plain
+from metseg.cli.console import leave_with, list_problems, out, plain
 from metseg.cli.options import (
     Backend,
     Clahe,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 
 def predict(
+    context: typer.Context,
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the masks go.")],
     input_: Annotated[
         Path | None,
@@ -123,6 +124,9 @@ def predict(
         raise DataError("in place of --rules and --sequences the manifest has a column sequences")
     if dicomweb is not None:
         form = form or "dicom-seg"
+    source = context.get_parameter_source("backend")
+    if server is not None and source is not None and source.name == "ENVIRONMENT":
+        backend = "auto"  # what METSEG_BACKEND says is said of this computer
     networks = NetworkSettings(model, device, batch_size, clahe, backend, server)
     settings = PredictionSettings(targets_of(target), threshold, smallest, form, probabilities, report, overwrite)
     if manifest is not None:
@@ -137,9 +141,7 @@ def predict(
     plain(out(), f"{len(done.masks)} mask{'s' * (len(done.masks) != 1)} in {output}")
     if done.remarks:
         list_problems("Remarks:", done.remarks)
-    if done.refused:
-        list_problems("Refused:", done.refused)
-        raise typer.Exit(1)
+    leave_with(done.refused)
 
 
 def _predict(
@@ -194,6 +196,4 @@ def _predict_manifest(
     plain(out(), f"{masks} mask{'s' * (masks != 1)} of {len(results)} rows in {output}\n  {output / TABLE}")
     if remarks := [remark for one in results for remark in one.remarks]:
         list_problems("Remarks:", remarks)
-    if refused := [reason for one in results for reason in one.refused]:
-        list_problems("Refused:", refused)
-        raise typer.Exit(1)
+    leave_with(reason for one in results for reason in one.refused)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from metseg import DEFAULT_MODEL
-from metseg.cli.console import out, plain
+from metseg.cli.console import leave_with, out, plain
 from metseg.cli.options import Clahe, Device, Server, Smallest, TargetName, Threshold, targets_of
 from metseg.cli.progress import follow
-from metseg.cli.project import Folder, leave_with
+from metseg.cli.project import Folder
 from metseg.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from metseg.curation import Project
     from metseg.curation.state import Provenance
     from metseg.events import Event
     from metseg.inference import Segmentation
@@ -62,7 +60,8 @@ def predict(
     targets = targets_of(target)
     if len(targets) > 1:
         raise DataError("a case has one outline: give --target flair-abnormality or enhancing-lesion")
-    named = str(model or _own_model(opened) or DEFAULT_MODEL)
+    promoted = opened.default_model
+    named = model or (DEFAULT_MODEL if promoted is None else str(promoted.located(opened)))
     with Segmenters(named, targets, device=device, batch_size=batch_size, clahe=clahe, server=server) as segmenters:
 
         def propose(study: Study) -> Iterator[Event[Segmentation]]:
@@ -98,9 +97,3 @@ def predict(
             hint = " (name them with --case)" if outcome is Outcome.FINISHED else hint
             plain(out(), f"{count} case{'s' * (count != 1)} {outcome}{hint}")
     leave_with(done.refused)
-
-
-def _own_model(project: Project) -> Path | None:
-    """The network that the project has promoted."""
-    promoted = project.default_model
-    return None if promoted is None else promoted.located(project)

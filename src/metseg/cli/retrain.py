@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metseg.cli.console import err, out, plain
+from metseg.cli.console import err, out, plain, table
 from metseg.cli.options import Device, Labels, Rules, Sequences, labels_of, sequences_of
 from metseg.cli.progress import follow
 from metseg.cli.project import Folder
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def retrain(
+    ctx: typer.Context,
     project: Folder,
     parent: Annotated[
         str, typer.Option("--parent", metavar="NAME_OR_PATH", help="The single network that is trained further.")
@@ -82,24 +83,10 @@ def retrain(
     from metseg.retraining import retrain as run
     from metseg.training import keep_freed_memory
 
-    config = RetrainingConfig(
-        project=project,
-        parent=parent,
-        data=tuple(data or ()),
-        rules=rules,
-        labels=labels_of(labels),
-        sequences=sequences_of(sequences),
-        out=out_,
-        replay=replay,
-        epochs=epochs,
-        steps_per_epoch=steps_per_epoch,
-        learning_rate=learning_rate,
-        held_out=held_out,
-        patient_pattern=patient,
-        tolerance=tolerance,
-        least_patients=least_held_out,
-        seed=seed,
-    )
+    given = {name: value for name, value in ctx.params.items() if name in RetrainingConfig.model_fields}
+    given |= {"data": tuple(data or ()), "labels": labels_of(labels), "sequences": sequences_of(sequences)}
+    given |= {"out": out_, "patient_pattern": patient, "least_patients": least_held_out}
+    config = RetrainingConfig.model_validate(given)
     opened = Project.open(project)
     keep_freed_memory()
     command = shlex.join(["metseg", *sys.argv[1:]])
@@ -135,16 +122,11 @@ def promote(
 
 
 def _print_check(promotion: PromotionCheck, folder: Path) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("")
-    for heading in ("mean Dice", "lesions found", "false lesions"):
-        table.add_column(heading, justify="right")
+    compared = table("", "mean Dice", "lesions found", "false lesions", left=("",))
     for title, model in (("parent", promotion.parent), ("child", promotion.child)):
         dice = f"{model.mean_dice:.4f}" if model.rows else ""
-        table.add_row(f"{title} {model.name}", dice, f"{model.found} of {model.lesions}", str(model.false))
-    out().print(table)
+        compared.add_row(f"{title} {model.name}", dice, f"{model.found} of {model.lesions}", str(model.false))
+    out().print(compared)
     plain(out(), f"Promotion check {promotion.result}: {promotion.reason}")
     for remark in promotion.remarks:
         plain(out(), f"  {remark}")

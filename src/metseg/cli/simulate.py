@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +16,6 @@ from metseg.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
-    from metseg.checkpoints import Checkpoint
     from metseg.events import Event
     from metseg.training import SimulatedHead, SimulationScore
     from metseg.training.dataset import Folders
@@ -89,15 +87,14 @@ def simulate(
             )
         _write(source, out_, patient, seed)
     if score is not None:
-        chosen = _Search(patient, every, seed, threshold, smallest, device)
-        result = chosen.score(score, source)
+        settings = {"threshold": threshold, "min_lesion_voxels": smallest}
+        result = _score(score, source, patient, every=every, seed=seed, device=device, settings=settings)
         plain(out(), f"{result.model}\n{result.as_table()}")
         plain(err(), _SAYS)
         if json is not None:
-            from metseg.study import write_atomically
+            from metseg.study import write_text
 
-            with write_atomically(json) as temporary:
-                temporary.write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            write_text(json, result.model_dump_json(indent=2) + "\n")
 
 
 def _write(data: Folders, target: Path, patients: list[str] | None, seed: int) -> None:
@@ -149,50 +146,39 @@ def _rows(head: SimulatedHead) -> list[tuple[object, ...]]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Search:
-    """How a model looks for the lesions."""
+def _score(
+    model: str,
+    data: Folders,
+    patients: list[str] | None,
+    *,
+    every: bool,
+    seed: int,
+    device: str,
+    settings: dict[str, Any],
+) -> SimulationScore:
+    """The score of a model, or of the folds of a cross-validation, each on the patients it never saw."""
+    from metseg.checkpoints import load_checkpoint
+    from metseg.comparison import find_entries
+    from metseg.training import SimulationScore, score_simulated
+    from metseg.training.dataset import masked_patients
 
-    patients: list[str] | None
-    every: bool
-    seed: int
-    threshold: float | None
-    smallest: int | None
-    device: str
-
-    def score(self, model: str, data: Folders) -> SimulationScore:
-        """The score of a model, or of the folds of a cross-validation, each on the patients it never saw."""
-        from metseg.checkpoints import load_checkpoint
-        from metseg.comparison import find_entries
-        from metseg.training import SimulationScore, score_simulated
-        from metseg.training.dataset import masked_patients
-
-        names = sorted(masked_patients(data)) if self.patients is None else self.patients
-        models = find_entries([model])[0].models
-        parts = []
-        with EventBar() as bar:
-            for checkpoint in map(load_checkpoint, models):
-                chosen = self._chosen(checkpoint, names, fold=len(models) > 1)
-                if not chosen:
-                    continue
-                events = score_simulated(
-                    checkpoint,
-                    data,
-                    patients=chosen,
-                    seed=self.seed,
-                    device=self.device,
-                    postprocessing=checkpoint.card.postprocessing.adjusted(
-                        threshold=self.threshold, min_lesion_voxels=self.smallest
-                    ),
-                )
-                parts.append(bar.follow(events, f"scoring {checkpoint.card.name}"))
-        if not parts:
-            raise DataError(f"{model} was trained on every patient asked for; --all scores them nevertheless")
-        return SimulationScore.pooled(parts)
-
-    def _chosen(self, checkpoint: Checkpoint, names: list[str], *, fold: bool) -> list[str]:
-        """Patients that a model may be scored on; of a fold, those it held out."""
-        record = checkpoint.card.training
-        if fold:
-            return [name for name in names if name in record.held_out]
-        return [name for name in names if self.every or name not in record.patients]
+    names = sorted(masked_patients(data)) if patients is None else patients
+    models = find_entries([model])[0].models
+    parts = []
+    with EventBar() as bar:
+        for checkpoint in map(load_checkpoint, models):
+            record = checkpoint.card.training
+            if len(models) > 1:
+                chosen = [name for name in names if name in record.held_out]
+            else:
+                chosen = [name for name in names if every or name not in record.patients]
+            if not chosen:
+                continue
+            postprocessing = checkpoint.card.postprocessing.adjusted(**settings)
+            events = score_simulated(
+                checkpoint, data, patients=chosen, seed=seed, device=device, postprocessing=postprocessing
+            )
+            parts.append(bar.follow(events, f"scoring {checkpoint.card.name}"))
+    if not parts:
+        raise DataError(f"{model} was trained on every patient asked for; --all scores them nevertheless")
+    return SimulationScore.pooled(parts)

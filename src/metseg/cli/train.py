@@ -28,6 +28,7 @@ _LENGTH: dict[str, Any] = _in("How it is trained")
 
 
 def train(
+    ctx: typer.Context,
     data: Data,
     out_: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where checkpoint, card, split and log go.")],
     model: Architecture = None,
@@ -158,37 +159,13 @@ def train(
 
     Ctrl-C or SIGTERM ends it after the step in progress; the same command with --resume goes on from there.
     """
-    from metseg.training import keep_freed_memory
+    from metseg.training import TrainingConfig, keep_freed_memory
     from metseg.training import train as run
 
-    chosen = training_config(
-        file=config,
-        architecture=model,
-        init=init,
-        freeze_encoder=freeze_encoder,
-        encoder=encoder,
-        encoder_weights=encoder_weights,
-        loss=loss,
-        clahe=clahe,
-        sequences=sequences_of(sequences),
-        preprocessing={"neighbours": neighbours, "normalisation": normalisation, "size": size},
-        crop=crop,
-        epochs=epochs,
-        steps_per_epoch=steps_per_epoch,
-        batch_size=batch_size,
-        compile=compile_network,
-        learning_rate=learning_rate,
-        encoder_learning_rate=encoder_learning_rate,
-        held_out=held_out,
-        folds=folds,
-        fold=fold,
-        synthetic_heads=synthetic_heads,
-        simulated_lesions=simulated_lesions,
-        validate_every=validate_every,
-        data_source=data_source,
-        licence=licence,
-        seed=seed,
-    )
+    settings = {name: value for name, value in ctx.params.items() if name in TrainingConfig.model_fields}
+    settings |= {"architecture": model, "sequences": sequences_of(sequences), "compile": compile_network}
+    looks = {"neighbours": neighbours, "normalisation": normalisation, "size": size}
+    chosen = training_config(file=config, clahe=clahe, preprocessing=looks, **settings)
     keep_freed_memory()
     command = shlex.join(["metseg", *sys.argv[1:]])
     with stopping_cleanly("the same command with --resume goes on") as heeding:
