@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metseg.follow_up import Change, FollowedLesion, Group, Response, judge_response, match_lesions
+from metseg.follow_up import Change, FollowedLesion, Group, Response, judge_response, match_lesions, signed_percent
 from metseg.lesions import Lesion
 
 
@@ -40,6 +40,11 @@ def followed(*diameters: tuple[float, float]) -> list[FollowedLesion]:
 )
 def test_categories(diameters: list[tuple[float, float]], expected: Response) -> None:
     assert judge_response(followed(*diameters)).response is expected
+
+
+@pytest.mark.parametrize(("share", "written"), [(0.124, "+12%"), (-0.05, "−5%"), (-0.004, "0%"), (1.81, "+181%")])
+def test_changes_are_written_with_their_sign(share: float, written: str) -> None:
+    assert signed_percent(share) == written
 
 
 def test_the_longest_five_are_targets() -> None:

@@ -131,7 +131,7 @@ def test_charts_are_to_the_scale_of_time_where_dates_are_known(result: TrackedEx
     dated = _dated(result, _DAYS)
     volumes, diameters = course_figure(dated).axes[1:]
     for axes in (volumes, diameters):
-        assert axes.get_xlabel() == "date of the examination"
+        assert axes.get_xlabel() == "date of the examination (its number above)"
         drawn = max((line.get_xdata() for line in axes.lines if line.get_marker() == "o"), key=len)
         assert np.diff(np.asarray(drawn)).tolist() == [28, 182]
         assert [text.get_text() for text in axes.texts if text.get_position()[1] > 1][:3] == ["1", "2", "3"]

@@ -1,6 +1,6 @@
 """Examinations of one patient: registered, lesions matched, what changed."""
 
-from metseg.follow_up.changes import Change, FollowedLesion, Response, Thresholds, judge_response
+from metseg.follow_up.changes import Change, FollowedLesion, Response, Thresholds, judge_response, signed_percent
 from metseg.follow_up.comparing import FollowUp, common_sequence, following
 from metseg.follow_up.course_page import write_course_page
 from metseg.follow_up.matching import Group, match_lesions
@@ -34,6 +34,7 @@ __all__ = [
     "match_lesions",
     "register",
     "registering",
+    "signed_percent",
     "tracked_document",
     "tracked_table_csv",
     "tracking",

@@ -107,6 +107,12 @@ class FollowedLesion:
         return any(lesion.measurable for lesion in self.before)
 
 
+def signed_percent(share: float) -> str:
+    """A change in words, such as ``+12%``, ``−5%`` and ``0%``."""
+    percent = round(100 * share)
+    return f"{percent:+d}%".replace("-", "−") if percent else "0%"
+
+
 def change_of(before: Sequence[Lesion], after: Sequence[Lesion], thresholds: Thresholds) -> Change:
     """What became of a lesion that both examinations cover."""
     if not before or not after:
@@ -176,7 +182,7 @@ def categorise(
     more = now / nadir - 1 if nadir else float(now > 0)
     less = 1 - now / baseline if baseline else 0.0
     if len(sums) == 2:
-        said = f"sum of target diameters {baseline:.1f} mm, then {now:.1f} mm ({more:+.0%})"
+        said = f"sum of target diameters {baseline:.1f} mm, then {now:.1f} mm ({signed_percent(more)})"
     else:
         said = f"sum of targets {now:.1f} mm, baseline {baseline:.1f}, nadir {nadir:.1f}"
     if new:

@@ -101,7 +101,7 @@ def _show_time(axes: Axes, dates: Sequence[datetime.date | None]) -> list[float]
     locator = calendar.DayLocator() if span < _FEW_DAYS else calendar.AutoDateLocator(minticks=2, maxticks=4)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(calendar.DateFormatter("%Y-%m-%d"))
-    axes.set_xlabel("date of the examination", fontsize=8)
+    axes.set_xlabel("date of the examination (its number above)", fontsize=8)
     for numbers in _together(places, _NEAR * span):
         middle = sum(places[number - 1] for number in numbers) / len(numbers)
         said = ", ".join(map(str, numbers))

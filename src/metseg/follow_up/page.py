@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metseg.follow_up.changes import Change, FollowedLesion
+from metseg.follow_up.changes import Change, FollowedLesion, signed_percent
 from metseg.follow_up.comparing import FollowUp, common_sequence
 from metseg.preprocessing.display import display_window
 from metseg.reporting.page import begin_page, draw_outlines, picture_places, save_page
@@ -80,7 +80,7 @@ def _cells(lesion: FollowedLesion, result: FollowUp) -> list[str]:
         str(lesion.change),
         lesion.event,
         " → ".join(f"{volume:.0f}" for volume in lesion.volumes),
-        "" if share is None else f"{share:+.0%}",
+        "" if share is None else signed_percent(share),
         " → ".join(f"{diameter:.1f}" for diameter in lesion.diameters),
         f"{lesion.diameter_change:+.1f}",
         "yes" if lesion.number in result.judgement.targets else "",

@@ -179,6 +179,8 @@ def _volume(target: Path, data: Any, *, rgb: bool = False) -> npt.NDArray[Any]:
 
 def _saved_volume(target: Path, data: Any, attributes: dict[str, Any]) -> npt.NDArray[Any]:
     """Data of an image layer as (z, y, x), or of a labels layer as small labels."""
+    if isinstance(_metadata(attributes).get(KEY), str):
+        raise DataError(f"{target.name}: the layer only helps to see; choose the image or the outlines to save")
     volume = _volume(target, data, rgb=attributes.get("rgb", False))
     return volume if "contrast_limits" in attributes else _as_small_labels(target, volume)
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from napari.components import ViewerModel
 from qtpy.QtCore import QTimer
 
+from metseg.errors import DataError
 from metseg.lesions import Target
 from metseg.napari_plugin import outlines
 from metseg.napari_plugin.follow_up.linking import LinkedViewers
+from metseg.napari_plugin.follow_up.look import EARLIER_OUTLINES, LESION_NUMBERS
 from metseg.napari_plugin.follow_up.work import number_places
 from metseg.napari_plugin.layers import is_auxiliary
 from metseg.napari_plugin.state import Activity
@@ -131,7 +135,7 @@ def test_examinations_are_compared_side_by_side(
         "post · later",
         "mask · later",
     ]
-    np.testing.assert_array_equal(view.model.layers["earlier outlines"].data, result.carried)
+    np.testing.assert_array_equal(view.model.layers[EARLIER_OUTLINES].data, result.carried)
     for model in (viewer, view.model):
         letters = [overlay.text for key, overlay in model.canvas.overlays.items() if key.startswith("metseg_side")]
         assert letters == ["A", "P", "R", "L"]
@@ -140,7 +144,7 @@ def test_examinations_are_compared_side_by_side(
     places = {table.topLevelItem(row).number: row for row in range(table.topLevelItemCount())}
     for number, (z, y, x) in ((coming, _COMING), (growing, _GROWING)):
         table.setCurrentItem(table.topLevelItem(places[number]))
-        layer = view.model.layers["earlier outlines"]
+        layer = view.model.layers[EARLIER_OUTLINES]
         for model in (viewer, view.model):
             here = np.array(layer.world_to_data(model.dims.point))
             assert np.abs(here - (z, y + _SHIFT[0], x + _SHIFT[1])).max() < 2.5
@@ -159,6 +163,75 @@ def test_examinations_are_compared_side_by_side(
     viewer.window.remove_dock_widget(widget)
     assert list(viewer.layers) == opened
     assert all(layer.visible for layer in opened)
+
+
+def test_what_helps_to_see_is_neither_edited_nor_saved_and_goes_with_the_view(
+    viewer: Any, open_both: Callable[..., Any], examinations: tuple[Path, ...], patiently: Wait, tmp_path: Path
+) -> None:
+    widget = open_both(*examinations[:2])
+    opened = list(viewer.layers)
+    _compare(widget, patiently)
+    helpers = [layer for layer in viewer.layers if layer not in opened]
+    assert [layer.name for layer in helpers] == [EARLIER_OUTLINES, LESION_NUMBERS]
+    assert viewer.layers.selection.active not in helpers
+    for ndisplay in (3, 2):
+        viewer.dims.ndisplay = ndisplay
+        assert not any(layer.editable for layer in helpers)
+    with pytest.raises(DataError, match="only helps to see"):
+        helpers[0].save(str(tmp_path / "outlines.nii.gz"), plugin="napari-metseg")
+    assert not list(tmp_path.iterdir())
+    _compare(widget, patiently)
+    assert len(viewer.layers) == len(opened) + len(helpers)
+    overlays = set(viewer.canvas.overlays)
+    viewer.window.remove_dock_widget(widget)
+    assert list(viewer.layers) == opened
+    assert {key for key in overlays - set(viewer.canvas.overlays) if key.startswith("metseg")} >= {"metseg_cursor"}
+
+
+def test_cancel_stops_the_registration(
+    viewer: Any,
+    open_both: Callable[..., Any],
+    examinations: tuple[Path, ...],
+    patiently: Wait,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, cancelled, ended = Event(), Event(), Event()
+    stopped: list[bool] = []
+
+    class Watched(sitk.ImageRegistrationMethod):
+        """Registers, and says what happens; waits in its first iteration until Cancel was pressed."""
+
+        def AddCommand(self, event: int, command: Callable[[], None]) -> int:
+            def in_iteration() -> None:
+                begun.set()
+                cancelled.wait(60)
+                command()
+
+            return int(super().AddCommand(event, in_iteration))
+
+        def StopRegistration(self) -> bool:
+            stopped.append(super().StopRegistration())
+            return stopped[-1]
+
+        def Execute(self, *images: Any) -> Any:
+            try:
+                return super().Execute(*images)
+            finally:
+                ended.set()
+
+    widget = open_both(*examinations[:2])
+    monkeypatch.setattr(sitk, "ImageRegistrationMethod", Watched)
+    widget.examinations.compare.click()
+    patiently(begun.is_set)
+    assert widget.state.activity is Activity.RUNNING
+    widget.examinations.work.cancel.click()
+    assert widget.state.activity is Activity.IDLE
+    cancelled.set()
+    patiently(ended.is_set)
+    assert stopped == [True]
+
+    monkeypatch.undo()
+    _compare(widget, patiently)
 
 
 def test_correction_starts_from_the_earlier_outlines(
@@ -208,21 +281,28 @@ def test_slice_zoom_and_cursor_of_one_viewer_are_those_of_the_other() -> None:
     first, second = ViewerModel(), ViewerModel()
     for viewer in (first, second):
         viewer.add_image(np.zeros((20, 30, 30)), scale=(3, 1, 1), units=("mm",) * 3)
-    link = LinkedViewers(first, second, ("mm",) * 3)
+    link = LinkedViewers(first, second)
     second.dims.set_point(0, 12.0)
     assert first.dims.point[0] == 12
     first.dims.order = (1, 0, 2)
     first.scene.camera.zoom = 3
+    first.scene.camera.center = (0.0, 10.0, 7.0)
+    second.canvas.size = 300, 200
     first.cursor.position = (12.0, 4.0, 5.0)
     assert second.dims.order == (1, 0, 2)
     assert second.scene.camera.zoom == 3
     there, here = link.cursor_in(second), link.cursor_in(first)
     assert there.visible
     assert not here.visible
-    np.testing.assert_array_equal(there.data, [(12, 4, 5)])
-    link.unfollow()
+    middle = 300 / 2 + 3 * (12 - 10), 200 / 2 + 3 * (5 - 7)  # y and x of the canvas; z and x are shown
+    np.testing.assert_allclose(np.mean(there.position, axis=0), middle)
+    first.scene.camera.zoom = 6
+    np.testing.assert_allclose(np.mean(there.position, axis=0), (150 + 12, 100 - 12))
+    assert [layer.name for layer in second.layers] == ["Image"]
+    link.close()
     first.dims.set_point(0, 3)
     assert second.dims.point[0] == 12
+    assert "metseg_cursor" not in {*first.canvas.overlays, *second.canvas.overlays}
 
 
 def test_numbers_stand_at_the_upper_right_of_a_lesion_in_each_slice() -> None:

@@ -9,7 +9,7 @@ from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
-from metseg.follow_up import Change
+from metseg.follow_up import Change, signed_percent
 from metseg.napari_plugin.studio.lesion_columns import chip
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _cells(lesion: FollowedLesion, *, outlined: bool) -> list[str]:
         str(lesion.number),
         f"{lesion.change}, {lesion.event}" if lesion.event else str(lesion.change),
         _pair(f"{volumes[0]:,.0f}", f"{volumes[1]:,.0f}", lesion),
-        f"{share:+.0%}" if both and share is not None else "",
+        signed_percent(share) if both and share is not None else "",
         _pair(f"{diameters[0]:.1f}", f"{diameters[1]:.1f}", lesion),
     ]
 

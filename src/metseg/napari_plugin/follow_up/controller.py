@@ -90,7 +90,7 @@ class FollowUpController(WorkerMixin):
         self.view.close()
 
     def cancel(self) -> None:
-        """Stop at once; a registration that is under way ends in its thread, and its result is dropped."""
+        """Stop at once; a registration that is under way ends at its next iteration."""
         self._run.close()
 
     # Examinations
@@ -175,8 +175,7 @@ class FollowUpController(WorkerMixin):
         self._viewer.layers.selection.active = active if active in self._viewer.layers else order.later
         look.write_caption(self._viewer, "Later", comparison.result.after.name)
         look.write_caption(model, "Earlier", comparison.result.before.name)
-        self._link = LinkedViewers(self._viewer, model, placed["units"])
-        self._added.append(self._link.cursor_in(self._viewer))
+        self._link = LinkedViewers(self._viewer, model)
         self._state.comparison = comparison
         self._state.outdated = False
         self._state.lesion = 0
@@ -203,7 +202,7 @@ class FollowUpController(WorkerMixin):
         """Take what the last comparison has added out of both viewers."""
         self._edits.unfollow()
         if self._link is not None:
-            self._link.unfollow()
+            self._link.close()
             self._link = None
         with self._viewer.layers.batched_update():
             for layer in self._added:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from metseg.napari_plugin.follow_up.work import ComparedExaminations
 
+#: Of the layers that a comparison adds to the viewer, and takes out again.
+EARLIER_OUTLINES, LESION_NUMBERS = "earlier outlines (follow-up)", "lesion numbers (follow-up)"
 #: Of the earlier outlines; no network's and no mask file's outlines have it.
 EARLIER_COLOUR = (1.0, 0.45, 0.95, 1.0)
 _CAPTION = "metseg_follow_up"
@@ -43,25 +45,25 @@ def earlier_outlines(comparison: ComparedExaminations, placed: dict[str, Any]) -
 
     layer = Labels(
         comparison.result.carried,
-        name="earlier outlines",
+        name=EARLIER_OUTLINES,
         colormap=DirectLabelColormap(color_dict={0: (0.0,) * 4, None: EARLIER_COLOUR}),
         opacity=0.9,
         metadata={KEY: "earlier outlines"},
         **placed,
     )
     layer.contour = 1
-    layer.editable = False
+    _lock(layer)
     return layer
 
 
 def lesion_numbers(comparison: ComparedExaminations, time: int, placed: dict[str, Any]) -> Points:
-    """Lesions' numbers beside the earlier (0) or later (1) outlines, the same for the same lesion."""
+    """Lesions' numbers beside the earlier (0) or later (1) outlines, the same for the same lesion; not to be moved."""
     from napari.layers import Points
 
     places, numbers = comparison.numbers[time]
-    return Points(
+    layer = Points(
         places.reshape(-1, 3),
-        name="numbers of lesions",
+        name=LESION_NUMBERS,
         size=0.1,
         face_color="transparent",
         border_color="transparent",
@@ -70,6 +72,18 @@ def lesion_numbers(comparison: ComparedExaminations, time: int, placed: dict[str
         metadata={KEY: "numbers"},
         **placed,
     )
+    _lock(layer)
+    return layer
+
+
+def _lock(layer: Labels | Points) -> None:
+    """Let nothing be edited; napari would allow it again after each change between 2-D and 3-D."""
+
+    def lock() -> None:
+        layer.editable = False
+
+    layer.events.editable.connect(lock)
+    lock()
 
 
 def carried_outlines(comparison: ComparedExaminations, placed: dict[str, Any]) -> Labels:

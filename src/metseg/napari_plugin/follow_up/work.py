@@ -73,7 +73,7 @@ class ComparedExaminations:
     earlier_image : ndarray of float32, shape (z, y, x)
         That of the earlier examination, interpolated.
     numbers : pair of (ndarray of int, shape (n, 3); ndarray of int, shape (n,))
-        Where to write which lesion's number, for the earlier outlines and for the later ones.
+        Where to write which lesion's number, for the earlier outlines, and for both on the later image.
     """
 
     order: CompareOrder
@@ -110,7 +110,8 @@ def comparing(order: CompareOrder) -> Iterator[Event[ComparedExaminations]]:
     sequence = common_sequence(before, after)
     moving = before.voxels[before.channel(sequence)]
     image = result.transform.carry(moving, before.geometry, after.geometry, after.shape, labels=False)
-    numbers = number_places(result.carried), number_places(result.labels_after)
+    both = np.where(result.labels_after > 0, result.labels_after, result.carried)
+    numbers = number_places(result.carried), number_places(both)
     yield Finished(ComparedExaminations(order, result, sequence, image, numbers))
 
 
