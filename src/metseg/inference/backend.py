@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib import import_module
 from typing import Protocol
 
 import numpy as np
@@ -64,8 +65,12 @@ class Backend(Protocol):
 
 BackendFactory = Callable[[Checkpoint, str], Backend]
 
-#: Names of the backends; ``auto`` takes OpenVINO on x86 CPUs where it is installed, else PyTorch.
-BACKENDS = ("auto", "torch", "openvino", "onnx")
+#: Module and class of every backend; ``auto`` takes OpenVINO on x86 CPUs where it is installed, else PyTorch.
+BACKENDS = {
+    "torch": ("torch_backend", "TorchBackend"),
+    "openvino": ("openvino_backend", "OpenVinoBackend"),
+    "onnx": ("onnx_backend", "OnnxBackend"),
+}
 #: The one that ``auto`` in this process means, whatever is installed.
 ENVIRONMENT = "METSEG_BACKEND"
 
@@ -85,22 +90,14 @@ def backend_factory(name: str = "auto") -> BackendFactory:
     MetsegError
         If there is no such backend.
     """
-    match _meant(name):
-        case "auto":
-            return _fastest
-        case "torch":
-            from metseg.inference.torch_backend import TorchBackend
-
-            return TorchBackend
-        case "openvino":
-            from metseg.inference.openvino_backend import OpenVinoBackend
-
-            return OpenVinoBackend
-        case "onnx":
-            from metseg.inference.onnx_backend import OnnxBackend
-
-            return OnnxBackend
-    raise MetsegError(f"no backend is called {name!r}; there are: {', '.join(BACKENDS)}")
+    wanted = _meant(name)
+    if wanted == "auto":
+        return _fastest
+    if wanted not in BACKENDS:
+        raise MetsegError(f"no backend is called {name!r}; there are: auto, {', '.join(BACKENDS)}")
+    module, made = BACKENDS[wanted]
+    factory: BackendFactory = getattr(import_module(f"metseg.inference.{module}"), made)
+    return factory
 
 
 def backend_devices(name: str = "auto") -> list[str]:

@@ -75,14 +75,11 @@ def _run(
             ray.shutdown()
 
 
-class _Actor:
+class _Actor(ManifestWorker):
     """A worker as Ray Data calls it."""
 
-    def __init__(self, networks: NetworkSettings, settings: PredictionSettings, output: Path) -> None:
-        self._worker = ManifestWorker(networks, settings, output)
-
     def __call__(self, item: dict[str, str]) -> dict[str, str]:
-        return {"result": self._worker.outline(ManifestRow.model_validate_json(item["row"])).model_dump_json()}
+        return {"result": self.outline(ManifestRow.model_validate_json(item["row"])).model_dump_json()}
 
 
 def _join() -> bool:
