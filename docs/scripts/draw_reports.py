@@ -21,13 +21,18 @@ BEFORE = [(16, 60, 50, 7, 1), (18, 95, 105, 6, 2), (22, 70, 100, 5, 3), (12, 60,
 AFTER = [(16, 60, 50, 9, 1), (18, 95, 105, 4.5, 2), (22, 70, 100, 5, 3), (20, 110, 55, 6, 5), (14, 100, 70, 5, 6)]
 
 
-def head(lesions: list[tuple[float, ...]]) -> Study:
-    """A synthetic head whose place in the patient is known, with lesions of (z, y, x), radius and seed."""
+def head(lesions: list[tuple[float, ...]], finer: int = 1) -> Study:
+    """A synthetic head whose place in the patient is known, with lesions of (z, y, x), radius in mm and seed.
+
+    ``finer`` is by how much its pixels are smaller than those in which lesions are given.
+    """
     specs = [
-        LesionSpec(kind="solid", centre=(z, y, x), radius=radius, oedema=2, irregularity=0.2, seed=int(seed))
+        LesionSpec(
+            kind="solid", centre=(z, y * finer, x * finer), radius=radius, oedema=2, irregularity=0.2, seed=int(seed)
+        )
         for z, y, x, radius, seed in lesions
     ]
-    study = synthetic_study(5, slices=32, size=160, lesions=specs, target=Target.ENHANCING_LESION)
+    study = synthetic_study(5, slices=32, size=160 * finer, lesions=specs, target=Target.ENHANCING_LESION)
     z, y, x = study.geometry.spacing or (1.0, 1.0, 1.0)
     return study.with_geometry(Geometry.placed(np.diag([-x, -y, z, 1.0])))
 

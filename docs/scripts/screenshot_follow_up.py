@@ -21,15 +21,15 @@ from metseg.study.resampling import image_of
 IMAGES = Path(__file__).resolve().parents[1] / "images"
 #: How the head lies in the scanner the second time: radians, and mm.
 _TURN, _SHIFT = (0.05, -0.04, 0.12), (5.0, -4.0, 3.0)
-#: Number of the lesion that is looked at.
-_LESION = 2
+#: Number of the lesion that is looked at, and by how much pixels are smaller than those in which lesions are given.
+_LESION, _FINER = 2, 2
 
 
 def main() -> None:
     """Write two examinations, the later head turned; open, compare, choose a lesion, take the picture."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--output", type=Path, default=IMAGES / "follow_up_view.png")
-    options.add_argument("--size", type=int, nargs=2, default=(1600, 900), metavar=("WIDTH", "HEIGHT"))
+    options.add_argument("--size", type=int, nargs=2, default=(1600, 800), metavar=("WIDTH", "HEIGHT"))
     given = options.parse_args()
     viewer = napari.Viewer(show_welcome_screen=False)
     viewer.window.resize(*given.size)
@@ -37,8 +37,8 @@ def main() -> None:
     controller, state = widget.controller, widget.state
     with tempfile.TemporaryDirectory() as folder:
         for point, name, study in (
-            (state.earlier, "2026-03-02", head(BEFORE)),
-            (state.later, "2026-08-31", turned(head(AFTER))),
+            (state.earlier, "2026-03-02", head(BEFORE, _FINER)),
+            (state.later, "2026-08-31", turned(head(AFTER, _FINER))),
         ):
             path = Path(folder, name)
             path.mkdir()
@@ -54,6 +54,7 @@ def main() -> None:
     viewer.scene.camera.zoom *= 1.4
     widget.changes.table.setCurrentItem(widget.changes.table.topLevelItem(_LESION - 1))
     settle(2)
+    viewer.help = ""  # napari's keys for the selected layer
     given.output.parent.mkdir(parents=True, exist_ok=True)
     viewer.window.screenshot(str(given.output), flash=False, canvas_only=False)
     print(f"{given.output}: {widget.changes.response.text()}; {widget.changes.reason.text()}")
