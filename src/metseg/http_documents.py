@@ -105,6 +105,8 @@ class ModelList(BaseModel):
     """The models of this server."""
 
     automatic: bool = Field(description="Whether the model is chosen by the image's sequences unless one is named.")
+    device: str = Field("", description="Where they run.")
+    metseg: str = Field("", description="Version of the server's software.")
     models: list[ModelDocument]
 
 

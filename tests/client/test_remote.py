@@ -273,6 +273,8 @@ def test_what_is_wrong_is_said_in_a_sentence(
         Segmenters(device="cuda", server=served.url)
     with pytest.raises(MetsegError, match="the server decides"):
         metseg.load_model("best", server=served.url, device="cpu")
+    with pytest.raises(MetsegError, match="leave the backend away"):
+        open_segmenter("best", server=served.url, backend="onnx")
     with pytest.raises(ServerDownError, match=r"^the server at 127\.0\.0\.1:9 does not answer$"):
         metseg.segment(head, server="http://127.0.0.1:9")
     with pytest.raises(ServerDownError, match="is no metseg server"):
@@ -327,6 +329,35 @@ def test_a_token_is_that_of_the_environment_else_of_the_keyring(monkeypatch: pyt
         assert server_at("https://gpu.example.org").token == "stated"
     finally:
         keyring.set_keyring(before)
+
+
+@pytest.mark.parametrize("asked", ["--device", "--backend"])
+def test_what_the_server_decides_cannot_be_asked_for(
+    predict: Callable[..., int], served: Any, patients: dict[str, Path], capsys: Any, asked: str
+) -> None:
+    where = ("--input", patients["TIFF"], "--output", patients["TIFF"].parent / "out")
+    value = {"--device": "cpu", "--backend": "onnx"}[asked]
+    for options in ((asked, value, "--server", served.url), ("--server", served.url, asked, value)):
+        assert predict(*where, *options) == 2
+        said = f"the server decides on what its networks run: leave the {asked[2:]} away"
+        assert capsys.readouterr().err == f"metseg: {said}\n"
+    assert not (patients["TIFF"].parent / "out").exists()
+
+
+@pytest.mark.parametrize("backend", ["torch", "onnx", ""])
+def test_the_backend_of_the_environment_is_that_of_this_computer(
+    predict: Callable[..., int],
+    served: Any,
+    patients: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    backend: str,
+) -> None:
+    monkeypatch.setenv("METSEG_BACKEND", backend) if backend else monkeypatch.delenv("METSEG_BACKEND")
+    out = patients["TIFF"].parent / "out"
+    arguments = ("--input", patients["TIFF"], "--output", out, "--model", "one", "--server", served.url)
+    assert predict(*arguments) == 0
+    said = [json.loads(path.read_text())["server"] for path in out.rglob("*_mask.json")]
+    assert said == [served.url] * 5
 
 
 def test_a_server_that_is_gone_ends_the_run(

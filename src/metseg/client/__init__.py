@@ -1,6 +1,6 @@
 """A metseg server from the client's side: where it is, what it can be asked, and studies on their way through it."""
 
-from metseg.client.address import Address, server_at
+from metseg.client.address import Address, remember_token, server_at
 from metseg.client.http import (
     JSON,
     NIFTI,
@@ -33,6 +33,7 @@ __all__ = [
     "Waiting",
     "outlining",
     "packed",
+    "remember_token",
     "server_at",
     "unpacked",
 ]

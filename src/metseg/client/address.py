@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 
 from metseg.errors import DataError
-from metseg.keychain import recall
+from metseg.keychain import keep, recall
 from metseg.loopback import host_of, is_readable_on_the_way
 
 #: The environment variable with the token, the same that the server reads.
@@ -50,3 +50,16 @@ def server_at(server: str | Address) -> Address:
         if is_readable_on_the_way(address.url):
             raise DataError(f"{address.url}: over http anybody could read the token and the images; use https")
     return address
+
+
+def remember_token(address: Address) -> None:
+    """Keep an address' token in the system's keyring, where :func:`server_at` finds it.
+
+    Raises
+    ------
+    DataError
+        If the system has no keyring, or it is locked.
+    MissingExtraError
+        If keyring is not installed.
+    """
+    keep(_SERVICE, address.url, address.token or "", instead=f"set {TOKEN} instead")

@@ -26,6 +26,8 @@ ZIP = "application/zip"
 
 _TIMEOUT = httpx.Timeout(60, connect=5, write=120)
 _FORGETTING_SECONDS = 5
+#: What OpenSSL calls an answer that is no TLS.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
 _USUAL_WAIT = 5
 _LONGEST_WAIT = 60
 
@@ -200,6 +202,8 @@ class Client:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 advice = "if its authority is your hospital's, name that in REQUESTS_CA_BUNDLE"
                 raise ServerDownError(f"the server at {self.name} has a certificate not to trust; {advice}") from None
+            if any(sign in str(error) for sign in _NO_TLS):
+                raise ServerDownError(f"what answers at {self.name} does not speak https; check the port") from None
             reason = "takes too long to answer" if isinstance(error, httpx.TimeoutException) else "does not answer"
             raise UnreachableError(f"the server at {self.name} {reason}") from None
         if answer.is_success:

@@ -36,7 +36,7 @@ def open_segmenter(
     model : str, Path or Checkpoint
         Name or path of a network, or the network itself; on a server a name of the server's.
     device, batch_size, backend
-        See :class:`Segmenter`; a server decides itself, and a device must not be named for it.
+        See :class:`Segmenter`; a server decides itself, and neither device nor backend may be named for it.
     clahe : {"on", "off", "average"}, optional
         See :meth:`metseg.checkpoints.Checkpoint.with_clahe`; as its card unless given.
     server : str or Address, optional
@@ -52,7 +52,7 @@ def open_segmenter(
     if server is not None:
         from metseg.inference.remote import RemoteSegmenter
 
-        _check_left_to_server(device)
+        _check_left_to_server(device, backend)
         if isinstance(model, Checkpoint):
             raise MetsegError("a server has networks of its own: name one of them")
         return RemoteSegmenter(str(model), server, clahe=clahe)
@@ -97,7 +97,7 @@ class Segmenters(Closeable):
         else:
             from metseg.inference.remote import server_models
 
-            _check_left_to_server(device)
+            _check_left_to_server(device, backend)
             self._installed = server_models(server)
         self._open_network = partial(
             open_segmenter, device=device, batch_size=batch_size, clahe=clahe, backend=backend, server=server
@@ -133,6 +133,7 @@ class Segmenters(Closeable):
         return self._open[name]
 
 
-def _check_left_to_server(device: str) -> None:
-    if device != "auto":
-        raise MetsegError("the server decides on what its networks run: leave the device away")
+def _check_left_to_server(device: str, backend: str | BackendFactory) -> None:
+    for name, given in (("device", device), ("backend", backend)):
+        if given != "auto":
+            raise MetsegError(f"the server decides on what its networks run: leave the {name} away")

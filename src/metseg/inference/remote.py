@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from metseg.checkpoints import ModelCard, ModelInfo, card_of
 from metseg.client import JSON, NIFTI, Address, Client, JobProgress, JobRequest, outlining, packed, server_at, unpacked
 from metseg.errors import CheckpointError, MetsegError, ServerDownError
 from metseg.events import Event, Finished, Notice, Progress, Warned
-from metseg.http_documents import JobState, MaskDocument, ModelDocument
+from metseg.http_documents import JobState, MaskDocument, ModelList
 from metseg.inference.segmentation import Segmentation
 from metseg.inference.segmenter import StudySegmenter
 from metseg.lesions import PostprocessingConfig, Target, mask_from_probabilities
@@ -62,12 +63,12 @@ class RemoteSegmenter(StudySegmenter):
         self.url = address.url
         self._client = Client(address)
         try:
-            documents = _documents(self._client)
-            self.card = _card(model, self._client.name, documents).with_clahe(clahe)
+            found = _list_of(self._client)
+            self.card = _card(model, self._client.name, found).with_clahe(clahe)
         except BaseException:
             self._client.close()
             raise
-        self.sha256 = documents[model].weights_sha256
+        self.sha256 = next(one.weights_sha256 for one in found.models if one.name == model)
         self._model = model
         self._clahe = clahe or ""
 
@@ -143,49 +144,74 @@ class RemoteSegmenter(StudySegmenter):
         )
 
 
-def server_models(server: str | Address) -> list[ModelInfo]:
-    """The networks of a server, in the order of their names; ``path`` is no more than the name.
+@dataclass(frozen=True, slots=True)
+class ServerDescription:
+    """A server that answers, and what it says of itself.
+
+    Attributes
+    ----------
+    device, metseg : str
+        Where its networks run, and the version of its software; empty if it does not say.
+    models : tuple of ModelInfo
+        Its networks, in the order of their names; ``path`` is no more than the name.
+    """
+
+    address: Address
+    device: str
+    metseg: str
+    models: tuple[ModelInfo, ...]
+
+
+def describe_server(server: str | Address) -> ServerDescription:
+    """What a server has.
 
     Raises
     ------
     DataError, ServerDownError, MetsegError
         As :class:`RemoteSegmenter` does.
     """
-    with Client(server_at(server)) as client:
-        documents = _documents(client)
-        return _infos(documents, client.name)
+    address = server_at(server)
+    with Client(address) as client:
+        found = _list_of(client)
+        return ServerDescription(address, found.device, found.metseg, tuple(_infos(found, client.name)))
 
 
-def _documents(client: Client) -> dict[str, ModelDocument]:
-    """The networks of a server by their names.
+def server_models(server: str | Address) -> list[ModelInfo]:
+    """The networks of a server, see :func:`describe_server`."""
+    return list(describe_server(server).models)
+
+
+def _list_of(client: Client) -> ModelList:
+    """The networks of a server.
 
     Raises
     ------
     MetsegError
         If the server is too old to describe them.
     """
-    found = {document.name: document for document in client.model_list().models}
-    if any(document.usable and document.card is None for document in found.values()):
+    found = client.model_list()
+    if any(document.usable and document.card is None for document in found.models):
         raise MetsegError(f"the server at {client.name} is older than metseg {__version__} here: update it")
     return found
 
 
-def _infos(documents: dict[str, ModelDocument], server: str) -> list[ModelInfo]:
+def _infos(found: ModelList, server: str) -> list[ModelInfo]:
     infos = []
-    for name, document in documents.items():
+    for document in found.models:
         card, problem = None, f"its file on {server} is damaged"
         if document.card is not None:
             try:
                 card = ModelCard.model_validate(document.card)
             except ValidationError:
-                problem = f"{server} has another version of metseg, which metseg {__version__} does not understand"
-        infos.append(ModelInfo(name, Path(name), card, None if card else problem))
+                version = found.metseg or "in another version"
+                problem = f"{server} has metseg {version}, whose networks metseg {__version__} here does not understand"
+        infos.append(ModelInfo(document.name, Path(document.name), card, None if card else problem))
     return infos
 
 
-def _card(model: str, server: str, documents: dict[str, ModelDocument]) -> ModelCard:
+def _card(model: str, server: str, found: ModelList) -> ModelCard:
     try:
-        return card_of(model, _infos(documents, server))
+        return card_of(model, _infos(found, server))
     except CheckpointError as error:
         raise CheckpointError(f"the server at {server}: {error}") from None
 

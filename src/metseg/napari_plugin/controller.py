@@ -43,7 +43,7 @@ class Controller(WorkerMixin):
         self._names = self.group()
         self._run = Run(state)
         self._painted: Labels | None = None
-        self._networks = NetworkChoices(state, pipeline.find_choices, tell_error)
+        self.networks = NetworkChoices(state, pipeline.find_choices, tell_error)
         self._rederivations = self.worker(self._on_rederived, tell_error)
         self._reviews = self.worker(self._on_reviewed, tell_error)
         self._rederive_soon = self.delayed(self.rederive)
@@ -59,24 +59,24 @@ class Controller(WorkerMixin):
         self.follow(viewer.dims.events, ("current_step", "ndisplay", "order"), self._show_confirmed)
         self.follow(state.events, ("threshold", "min_lesion_voxels"), self._on_postprocessing)
         self._on_layers()
-        self._networks.find()
+        self.networks.find()
 
     @property
     def busy(self) -> bool:
         """Whether anything is under way or about to be."""
-        return super().busy or self._run.busy or self._networks.busy
+        return super().busy or self._run.busy or self.networks.busy
 
     def close(self) -> None:
         """Stop work and listening."""
         super().close()
         self._run.close()
-        self._networks.close()
+        self.networks.close()
 
     # Networks and devices
 
     def add_model_file(self, path: str) -> None:
         """Read the network in ``path`` in a thread, offer it beside the shipped ones, and choose it."""
-        self._networks.add_file(path)
+        self.networks.add_file(path)
 
     def _on_image(self) -> None:
         image = self._state.image

@@ -1,4 +1,4 @@
-"""The widget's first section: patient, image, sequences, spacing, network and device."""
+"""The widget's first section: patient, image, sequences, spacing, where networks run, and which."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from metseg import DEFAULT_MODEL
 from metseg.lesions import TargetChoice
 from metseg.napari_plugin import pipeline
 from metseg.napari_plugin.controls import Choice, Hint, Option, Section
+from metseg.napari_plugin.network_choices import NetworkChoices
+from metseg.napari_plugin.place_section import PlaceSection
 from metseg.napari_plugin.sequence_table import SequenceTable
 from metseg.napari_plugin.spacing import SpacingField
 from metseg.napari_plugin.state import ModelChoice, SegmentationState
 from metseg.study import Sequence, StudyFiles
 
-_DEVICE_TITLES = {"auto": "Automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
+_OPEN_TIP = "Open a network from a .safetensors file, such as one that metseg train wrote."
+_NO_FILE_TIP = "A server runs networks of its own. To open a file, run on this computer."
 
 
 class InputSection(Section[SegmentationState]):
@@ -30,6 +33,7 @@ class InputSection(Section[SegmentationState]):
         open_patient: Callable[[StudyFiles], object],
         state_spacing: Callable[[tuple[float, float, float]], object],
         show_planes: Callable[[], object],
+        networks: NetworkChoices,
     ) -> None:
         super().__init__("Image and network", state)
         self.patient = Choice(open_patient)
@@ -48,37 +52,45 @@ class InputSection(Section[SegmentationState]):
         self.open_model = QToolButton()
         self.open_model.setText("…")
         self.open_model.setObjectName("openModel")
-        self.open_model.setToolTip("Open a network from a .safetensors file, such as one that metseg train wrote.")
         self.open_model.clicked.connect(open_model)
         self.summary = Hint()
         self.research = Hint()
         self.research.say("Research use only: every outline must be checked by a person.")
-        self.device = Choice(lambda device: setattr(state, "device", device))
-        self.device.setToolTip("Where the network runs. Automatic takes the fastest device of this computer.")
+        self.place = PlaceSection(state, networks)
         self.add_row("Patient", self.patient)
         self.add_row("Image", self.image)
         self.add_wide(self.sequences)
         self.add_row("Spacing (mm)", self.spacing)
         self.add_wide(self.planes)
+        self.add_wide(self.place)
         self.add_row("Network", self.model, self.open_model)
         self.add_row("Outline", self.target)
         self.add_wide(self.summary)
         self.add_wide(self.research)
-        self.add_row("Device", self.device)
         self.follow(state.events, ("patients", "patient"), self._show_patients)
         self.follow(state.events, ("images", "image"), self._show_images)
         self.follow(state.events, ("sequence_rows",), self._show_sequences)
         self.follow(state.events, ("image",), self.spacing.clear)
         self.follow(state.events, ("image", "spacing", "spacing_asked"), self._show_spacing)
-        shown = ("models", "model", "searching", "opening", "sequences", "target", "automatic", "unavailable")
+        shown = (
+            "models",
+            "model",
+            "searching",
+            "opening",
+            "sequences",
+            "target",
+            "automatic",
+            "unavailable",
+            "remote",
+            "server",
+            "server_problem",
+        )
         self.follow(state.events, shown, self._show_models)
-        self.follow(state.events, ("devices", "device"), self._show_devices)
         self._show_patients()
         self._show_images()
         self._show_sequences()
         self._show_spacing()
         self._show_models()
-        self._show_devices()
 
     def _show_patients(self) -> None:
         patients = self.state.patients
@@ -104,13 +116,11 @@ class InputSection(Section[SegmentationState]):
         options = [Option(None, "What the sequences show"), *(Option(*one) for one in titles)]
         self.target.offer(options, self.state.target)
         self.target.setEnabled(self.state.model == DEFAULT_MODEL)
+        self.open_model.setEnabled(not self.state.remote)
+        self.open_model.setToolTip(_NO_FILE_TIP if self.state.remote else _OPEN_TIP)
         card = self.state.card
         self.summary.say(_network_line(self.state))
         self.model.setToolTip(card.notes or card.summary if card else "The network that proposes the outline.")
-
-    def _show_devices(self) -> None:
-        options = [Option(name, device_title(name)) for name in self.state.devices]
-        self.device.offer(options, self.state.device)
 
 
 def model_options(models: tuple[ModelChoice, ...], sequences: tuple[Sequence, ...]) -> list[Option]:
@@ -124,17 +134,12 @@ def model_options(models: tuple[ModelChoice, ...], sequences: tuple[Sequence, ..
     return [automatic, *options] if any(choice.card is not None for choice in models) else options
 
 
-def device_title(name: str) -> str:
-    """A device in the user's words."""
-    kind, _, index = name.partition(":")
-    title = _DEVICE_TITLES.get(kind, kind)
-    return f"{title} {index}" if index else title
-
-
 def _network_line(state: SegmentationState) -> str:
     card = state.card
     if state.opening:
         return f"Opening {Path(state.opening).name} …"
+    if state.remote and state.server is None:
+        return ""
     if state.searching:
         return "Looking for networks …"
     if state.model == DEFAULT_MODEL and state.models:
@@ -144,5 +149,8 @@ def _network_line(state: SegmentationState) -> str:
     if card is not None:
         choice = next(choice for choice in state.models if choice.key == state.model)
         return "\n".join(filter(None, (pipeline.misfit_of(choice, state.sequences), choice.summary)))
-    problem = next((choice.problem for choice in state.models if choice.problem), "No network is installed.")
+    problem = next((choice.problem for choice in state.models if choice.problem), "")
+    if state.remote:
+        return problem or "The server has no network."
+    problem = problem or "No network is installed."
     return f"{problem}\nOpen one with the … button, or train one with metseg train."

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -23,13 +25,14 @@ from metseg.lesions import (
 )
 from metseg.napari_plugin.layers import Source, source_of
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
-from metseg.napari_plugin.state import ModelChoice, SegmentationState
+from metseg.napari_plugin.state import FoundNetworks, ModelChoice, SegmentationState, ServerLogin
 from metseg.preprocessing import Clahe, PreprocessingConfig, Preprocessor
 from metseg.study import Sequence, Study
 
 if TYPE_CHECKING:
-    from metseg.checkpoints import Checkpoint, ModelCard, ModelInfo
-    from metseg.inference import Segmentation
+    from metseg.checkpoints import ModelCard, ModelInfo
+    from metseg.client import Address
+    from metseg.inference import Segmentation, StudySegmenter
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -69,12 +72,13 @@ class NetworkOrder:
 
 @dataclass(frozen=True)
 class Order:
-    """What the user asked for, taken from the state at the press of Run."""
+    """What the user asked for, taken from the state at the press of Run; ``server`` is None for this computer."""
 
     layer: Any
     device: str
     networks: tuple[NetworkOrder, ...]
     known: tuple[tuple[Study, Segmentation], ...] = ()
+    server: Address | None = None
 
 
 def order_from(state: SegmentationState, known: tuple[tuple[Study, Segmentation], ...] = ()) -> Order:
@@ -87,7 +91,7 @@ def order_from(state: SegmentationState, known: tuple[tuple[Study, Segmentation]
         NetworkOrder(key, *_clahe(state, card, shown), _postprocessing(state, card, shown))
         for key, card in state.cards.items()
     )
-    return Order(state.image, state.device, networks, known)
+    return Order(state.image, state.device, networks, known, None if state.server is None else state.server.address)
 
 
 def _postprocessing(state: SegmentationState, card: ModelCard, shown: ModelCard | None) -> PostprocessingConfig:
@@ -124,35 +128,57 @@ def errors_yielded(stream: Callable[P, Iterator[Event[T]]]) -> Callable[P, Itera
 @errors_yielded
 def run(order: Order) -> Iterator[Event[tuple[Outcome, ...]]]:
     """Segment one layer."""
-    keep_llvm_apart()
-    from metseg.checkpoints import load_checkpoint
-    from metseg.inference import open_segmenter
-
     yield Progress(0, 0, "loading the network")
     source = source_of(order.layer)
     yield from map(Notice, source.notices)
     outcomes: list[Outcome] = []
     for network in order.networks:
-        checkpoint = load_checkpoint(network.model).with_clahe(network.clahe, network.clip_limit)
-        known = _reusable(order, source.study, checkpoint)
-        if known is not None:
-            yield Notice(f"{known.model} has seen this image already: its probabilities are used again.")
-            segmentation = rederive(known, network.postprocessing)
-        else:
-            with open_segmenter(checkpoint, device=order.device, batch_size=SLICES_AT_ONCE) as segmenter:
-                segmentation = yield from relay(segmenter.stream(source.study, network.postprocessing))
+        with _opened(order, network) as segmenter:
+            known = _reusable(order, source.study, segmenter)
+            if known is not None:
+                yield Notice(f"{known.model} has seen this image already: its probabilities are used again.")
+                segmentation = rederive(known, network.postprocessing)
+            else:
+                segmentation = yield from relay(
+                    phased(segmenter.stream(source.study, network.postprocessing), source.study.name)
+                )
         outcomes.append(Outcome(order.layer, source, segmentation, largest_lesion_centre(segmentation.mask)))
     yield Finished(tuple(outcomes))
 
 
-def _reusable(order: Order, study: Study, checkpoint: Checkpoint) -> Segmentation | None:
-    """An earlier run of the same weights on the same voxels, prepared in the same way, on the device asked for."""
-    card = checkpoint.card.with_clahe()
+def _opened(order: Order, network: NetworkOrder) -> StudySegmenter:
+    """A network of this computer, or of the server that was asked for; a server's has the clip limit of its card."""
+    if order.server is not None:
+        from metseg.inference import open_segmenter
+
+        return open_segmenter(network.model, clahe=network.clahe, server=order.server)
+    keep_llvm_apart()
+    from metseg.checkpoints import load_checkpoint
+    from metseg.inference import open_segmenter
+
+    checkpoint = load_checkpoint(network.model).with_clahe(network.clahe, network.clip_limit)
+    return open_segmenter(checkpoint, device=order.device, batch_size=SLICES_AT_ONCE)
+
+
+def phased(stream: Iterator[Event[T]], name: str) -> Iterator[Event[T]]:
+    """The stream of a study ``name``; its progress has no total while no slice is outlined: it says what is done."""
+    with closing(stream) as events:  # type: ignore[type-var]  # all streams are generators
+        for event in events:
+            if isinstance(event, Progress) and not event.done and event.what != name:
+                yield Progress(0, 0, event.what)
+            else:
+                yield event
+
+
+def _reusable(order: Order, study: Study, segmenter: StudySegmenter) -> Segmentation | None:
+    """An earlier run of the same weights on the same voxels, prepared in the same way, where it is asked for."""
+    card, server = segmenter.card.with_clahe(), order.server and order.server.url
     for seen, run in order.known:
-        same = (run.weights_sha256, run.preprocessing, run.clahe_average) == (
-            checkpoint.sha256,
+        same = (run.weights_sha256, run.preprocessing, run.clahe_average, run.served.get("server")) == (
+            segmenter.sha256,
             card.preprocessing,
             card.inference.clahe_average,
+            server,
         )
         there = order.device in ("auto", run.device) and seen.sequences == study.sequences
         if same and there and (seen.voxels is study.voxels or np.array_equal(seen.voxels, study.voxels)):
@@ -183,17 +209,44 @@ def misfit_of(choice: ModelChoice, sequences: tuple[Sequence, ...]) -> str:
     return misfit(choice.card, sequences)
 
 
-def find_choices() -> tuple[tuple[ModelChoice, ...], tuple[str, ...]]:
+def find_choices() -> FoundNetworks:
     """Networks and devices of this computer. Imports torch: seconds, once."""
     keep_llvm_apart()
     from metseg.checkpoints import list_models
     from metseg.inference import available_devices
 
-    models = tuple(
+    return FoundNetworks(_choices(list_models()), ("auto", *available_devices()))
+
+
+def ask_server(login: ServerLogin) -> FoundNetworks:
+    """Networks of a server; a token that was typed is kept in the keyring then, if that is wanted. Imports no torch.
+
+    Raises
+    ------
+    MetsegError
+        If there is no such server, it does not let us in, or its version is too different.
+    """
+    from metseg.client import Address, RefusedError, remember_token, server_at
+    from metseg.inference.remote import describe_server
+
+    address = server_at(Address(login.url, login.token) if login.token else login.url)
+    try:
+        server = describe_server(address)
+    except RefusedError as error:
+        if error.status != HTTPStatus.UNAUTHORIZED:
+            raise
+        reason = "wants a token" if address.token is None else "does not accept this token"
+        raise MetsegError(f"{address.url} {reason}; type its own below") from error
+    if login.remember:
+        remember_token(address)
+    return FoundNetworks(_choices(server.models), server=server)
+
+
+def _choices(found: Iterable[ModelInfo]) -> tuple[ModelChoice, ...]:
+    return tuple(
         ModelChoice(info.name, _title(info), info.card, info.problem or "", info.summary, info.standing)
-        for info in list_models()
+        for info in found
     )
-    return models, ("auto", *available_devices())
 
 
 def _title(info: ModelInfo) -> str:

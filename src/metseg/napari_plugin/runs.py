@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
+from threading import Event as Flag
 from typing import Any, Protocol
 
 from napari.qt.threading import create_worker
@@ -34,6 +36,7 @@ class Run:
         self._worker: Any = None
         self._bar: cancelable_progress | None = None
         self._done: Callable[[Any], object] | None = None
+        self._stopped = Flag()
 
     @property
     def busy(self) -> bool:
@@ -58,7 +61,10 @@ class Run:
         self._state.progress = Progress(0, 0)
         self._state.activity = activity
         self._bar = cancelable_progress(desc=what, total=0)
-        self._worker = create_worker(stream, *arguments, _start_thread=False, _ignore_errors=True)
+        self._stopped = Flag()
+        self._worker = create_worker(
+            _until, self._stopped, stream, *arguments, _start_thread=False, _ignore_errors=True
+        )
         self._worker.yielded.connect(self._on_event)
         self._worker.finished.connect(self._on_ended)
         start(self._worker)
@@ -67,7 +73,7 @@ class Run:
         """Stop before the next step; no result is delivered."""
         if self._worker is not None:
             self._state.activity = Activity.CANCELLING
-            self._worker.quit()
+            self._stopped.set()
 
     def close(self) -> None:
         """Cancel and never call back."""
@@ -75,7 +81,7 @@ class Run:
         if self._worker is not None:
             self._worker.yielded.disconnect(self._on_event)
             self._worker.finished.disconnect(self._on_ended)
-            self._worker.quit()
+            self._stopped.set()
             self._on_ended()
 
     def _on_event(self, event: Event[Any] | Failed) -> None:
@@ -111,6 +117,17 @@ class Run:
             self._bar = None
         self._state.progress = Progress(0, 0)
         self._state.activity = Activity.IDLE
+
+
+def _until(
+    stopped: Flag, stream: Callable[..., Generator[Any, None, None]], *arguments: object
+) -> Generator[Any, None, None]:
+    """What a stream gives before ``stopped`` is set; it is closed in its own thread, for that may ask a server."""
+    with closing(stream(*arguments)) as events:
+        for event in events:
+            yield event
+            if stopped.is_set():
+                return
 
 
 class ProgressText:

@@ -37,6 +37,8 @@ from metseg.preprocessing import Clahe
 
 _MOST_VOXELS = 1_000_000
 _MOST_CLIP = 8.0
+_CLIP = "How far contrast may be raised: higher shows more, noise included."
+_SERVERS_CLIP = "On a server each network has its own clip limit."
 _USUAL = {
     Clahe.ON: "This network is meant for equalised slices.",
     Clahe.OFF: "This network is meant for slices that are not equalised.",
@@ -50,16 +52,16 @@ class EnhanceSection(Section[SegmentationState]):
     def __init__(self, state: SegmentationState) -> None:
         super().__init__("Contrast", state)
         self.clahe = ClaheBox(lambda choice: setattr(state, "clahe", choice))
-        shown = "Show the current slice as the network will see it, in a temporary layer."
-        self.preview = self.field(state, "preview", text="Preview", tooltip=shown)
+        tip = "Show the current slice as the network will see it, in a temporary layer."
+        self.preview = self.field(state, "preview", text="Preview", tooltip=tip)
         self.clip_limit = _slider(0.5, _MOST_CLIP, 1)
-        self.clip_limit.setToolTip("How far contrast may be raised: higher shows more, noise included.")
         self.clip_limit.valueChanged.connect(lambda value: setattr(state, "clip_limit", round(value, 2)))
         self.usual = Hint()
         self.add_wide(row(self.clahe, QWidget(), self.preview, spacing=-1, stretch=(0, 1)))
         self.add_row("Clip limit", self.clip_limit)
         self.add_wide(self.usual)
-        self.follow(state.events, ("clahe", "clip_limit", "model", "models", "automatic", "image"), self._show)
+        shown = ("clahe", "clip_limit", "model", "models", "automatic", "image", "remote")
+        self.follow(state.events, shown, self._show)
         self._show()
 
     def _show(self) -> None:
@@ -67,7 +69,8 @@ class EnhanceSection(Section[SegmentationState]):
         self.clahe.show_choice(state.clahe, state.card)
         with QSignalBlocker(self.clip_limit):
             self.clip_limit.setValue(state.clip_limit)
-        self.clip_limit.setEnabled(state.clahe is not Clahe.OFF)
+        self.clip_limit.setEnabled(state.clahe is not Clahe.OFF and not state.remote)
+        self.clip_limit.setToolTip(_SERVERS_CLIP if state.remote else _CLIP)
         ready = state.image is not None and state.card is not None
         self.preview.setEnabled(ready)
         self.usual.say(_difference_from_card(state))
@@ -134,6 +137,9 @@ class RunSection(Part[SegmentationState]):
             "outlines",
             "automatic",
             "unavailable",
+            "remote",
+            "server",
+            "server_problem",
         )
         self.follow(state.events, shown, self._show)
         self._show()
@@ -142,7 +148,7 @@ class RunSection(Part[SegmentationState]):
         state = self.state
         idle = state.activity is Activity.IDLE
         self.run.setEnabled(not state.obstacle)
-        self.run.setToolTip(state.obstacle or "Outline the lesions of this study.")
+        self.run.setToolTip(state.obstacle or _what_runs(state))
         self.cancel.setEnabled(state.activity in (Activity.RUNNING, Activity.EXPORTING))
         self.cancel.setToolTip("Nothing is running." if idle else "Stop. Nothing is changed.")
         self.summary.setText(_summary(state))
@@ -229,6 +235,12 @@ class ResultSection(Section[SegmentationState]):
             self.edited.say("A run will add a new layer and leave your work alone." if state.edited else "")
         self.anew.setVisible(state.outdated)
         self.notices.say("\n".join(state.notices))
+
+
+def _what_runs(state: SegmentationState) -> str:
+    if state.server is None:
+        return "Outline the lesions of this study."
+    return f"Outline the lesions of this study on {state.server.address.url}."
 
 
 def _summary(state: SegmentationState) -> str:

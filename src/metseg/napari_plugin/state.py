@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +18,7 @@ from metseg.study import Sequence, StudyFiles
 
 if TYPE_CHECKING:
     from metseg.checkpoints import ModelCard, Standing
+    from metseg.inference.remote import ServerDescription
     from metseg.napari_plugin.companions import SequenceRow
 
 
@@ -90,6 +91,24 @@ class ModelChoice:
 
 
 @dataclass(frozen=True)
+class ServerLogin:
+    """A server to ask, by its URL; its ``token`` if one was typed, and whether the keyring shall keep that."""
+
+    url: str
+    token: str = field(default="", repr=False)
+    remember: bool = False
+
+
+@dataclass(frozen=True)
+class FoundNetworks:
+    """Networks to choose from and the devices that they can run on; of a server, what it said."""
+
+    models: tuple[ModelChoice, ...]
+    devices: tuple[str, ...] = ("auto",)
+    server: ServerDescription | None = None
+
+
+@dataclass(frozen=True)
 class LayerChoice:
     """A layer to choose."""
 
@@ -133,6 +152,8 @@ class SegmentationState:
         File that a network is being read from; empty if none is.
     devices, device
         ``auto`` and what this computer has.
+    remote, server, server_problem
+        Whether networks are those of a server; what it said, once it has; why it cannot be used.
     clahe, clip_limit, preview
         Enhancement before the network, and whether the current slice shows it.
     threshold, min_lesion_voxels
@@ -177,6 +198,9 @@ class SegmentationState:
     opening: str = ""
     devices: tuple[str, ...] = ("auto",)
     device: str = "auto"
+    remote: bool = False
+    server: ServerDescription | None = None
+    server_problem: str = ""
     clahe: Clahe = Clahe.ON
     clip_limit: float = 2.0
     preview: bool = False
@@ -224,6 +248,8 @@ class SegmentationState:
             return "Still looking for networks."
         if self.opening:
             return "Still opening a network."
+        if self.remote and self.server is None:
+            return self.server_problem or "Connect to a server first."
         if self.card is None:
             return self.unavailable or "Choose a network first."
         return ""

@@ -47,6 +47,7 @@ class SegmentationWidget(SessionWidget):
             self.patients.open,
             self.controller.state_spacing,
             partial(toggle_planes, napari_viewer),
+            self.controller.networks,
         )
         self.enhance = EnhanceSection(self.state)
         self.outline = OutlineSection(self.state)
@@ -63,7 +64,7 @@ class SegmentationWidget(SessionWidget):
         self._themes = ConnectionMixin()
         self._themes.follow(napari_viewer.events, ("theme",), self._restyle)
         self.begin_session(
-            (*self._parts, self._themes),
+            (*self._parts, self.input.place, self._themes),
             self.controller.close,
             self.preview.close,
             self.display.close,

@@ -14,13 +14,14 @@ from metseg.curation import PredictionPlan, Project, Provenance
 from metseg.curation.predicting import Predictions, predicting_project, provenance_of
 from metseg.events import Event, Progress
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
-from metseg.napari_plugin.pipeline import SLICES_AT_ONCE
+from metseg.napari_plugin.pipeline import SLICES_AT_ONCE, phased
 from metseg.preprocessing import Clahe
 from metseg.study import Sequence as MrSequence
 from metseg.study import Study
 
 if TYPE_CHECKING:
-    from metseg.inference import Segmentation
+    from metseg.client import Address
+    from metseg.inference import Segmentation, Segmenters
 
 _IDS = int(np.iinfo(np.uint16).max) + 1
 
@@ -124,26 +125,22 @@ def first_voxel_slice(proposal: Proposal, before: npt.NDArray[np.uint16], lesion
     return z, y, x
 
 
-def predicting(study: Study, model: str, device: str, clahe: Clahe | None) -> Iterator[Event[Segmentation]]:
+def predicting(
+    study: Study, model: str, device: str, clahe: Clahe | None, server: Address | None
+) -> Iterator[Event[Segmentation]]:
     """Segment a study with the network ``model`` (``auto``, a name or a file), shown what ``clahe`` is."""
-    keep_llvm_apart()
-    from metseg.inference import Segmenters
-
     yield Progress(0, 0, "loading the network")
-    with Segmenters(model, device=device, batch_size=SLICES_AT_ONCE, clahe=clahe) as segmenters:
+    with _opened(model, device, clahe, server) as segmenters:
         (segmenter,) = segmenters.of(study.sequences)
-        yield from segmenter.stream(study)
+        yield from phased(segmenter.stream(study), study.name)
 
 
 def predicting_all(
-    project: Project, model: str, device: str, clahe: Clahe | None, cases: Collection[str]
+    project: Project, model: str, device: str, clahe: Clahe | None, server: Address | None, cases: Collection[str]
 ) -> Iterator[Event[Predictions]]:
     """Let a network predict those of ``cases`` that nobody has edited, as ``metseg project predict`` does."""
-    keep_llvm_apart()
-    from metseg.inference import Segmenters
-
     yield Progress(0, 0, "loading the network")
-    with Segmenters(model, device=device, batch_size=SLICES_AT_ONCE, clahe=clahe) as segmenters:
+    with _opened(model, device, clahe, server) as segmenters:
 
         def made(sequences: tuple[MrSequence, ...]) -> Provenance:
             (segmenter,) = segmenters.of(sequences)
@@ -162,3 +159,12 @@ def predicting_all(
             return segmenter.stream(study)
 
         yield from predicting_project(project, propose, made, cases=cases)
+
+
+def _opened(model: str, device: str, clahe: Clahe | None, server: Address | None) -> Segmenters:
+    """Networks of this computer, or of a server, which imports no torch."""
+    if server is None:
+        keep_llvm_apart()
+    from metseg.inference import Segmenters
+
+    return Segmenters(model, device=device, batch_size=SLICES_AT_ONCE, clahe=clahe, server=server)

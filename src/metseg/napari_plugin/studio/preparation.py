@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pint
 
 from metseg.napari_plugin.pipeline import find_choices
-from metseg.napari_plugin.state import ModelChoice
+from metseg.napari_plugin.state import FoundNetworks
 
 #: Modules that napari imports when the first image and labels layers are made, added and measured.
 _MODULES = ("pandas", "skimage.color", "skimage.measure", "scipy.ndimage")
@@ -22,7 +22,7 @@ _NETWORKS = "segmentation_models_pytorch"
 _IMPORTING = threading.Lock()
 
 
-def found_choices() -> tuple[tuple[ModelChoice, ...], tuple[str, ...]]:
+def found_choices() -> FoundNetworks:
     """Networks and devices, see :func:`metseg.napari_plugin.pipeline.find_choices`; run this in a thread.
 
     What is in memory then, modules above all, is not looked through for garbage again until :func:`gc.unfreeze`: that

@@ -86,7 +86,7 @@ class RetrainPanel(Panel):
         for widget in (self.outlook, buttons, self.progress, self.problem, self.promotion, self.plots, self.notices):
             self.add_wide(widget)
         self.follow(retraining, ("changed",), self._show)
-        events = ("models", "searching", "project", "cases")
+        events = ("models", "searching", "project", "cases", "remote")
         self.follow(studio.state.events, events, self._show)
         self._show()
 
@@ -116,11 +116,11 @@ class RetrainPanel(Panel):
                 else model.summary,
                 model.card is not None and not averages(model),
             )
-            for model in self.state.models
+            for model in (() if self.state.remote else self.state.models)
         ]
         self.parent_model.offer(options, retraining.parent)
         for widget in (self.parent_model, self.open_model, self.folders, self.epochs, self.held_out):
-            widget.setEnabled(not running)
+            widget.setEnabled(not running and not self.state.remote)
         with QSignalBlocker(self.epochs), QSignalBlocker(self.held_out):
             self.epochs.setValue(retraining.epochs)
             self.held_out.setValue(round(100 * retraining.held_out))

@@ -103,6 +103,8 @@ class Retraining(WorkerMixin):
             return translate("studio", "Open a project first.")
         if state.searching or self._looking.busy or self._reading.busy:
             return translate("studio", "Still looking for networks.")
+        if self._studio.state.remote:
+            return translate("studio", "Training runs here: choose this computer under Predict first.")
         if not self.approved:
             return translate("studio", "Approve cases first: only approved ones are trained on.")
         return "" if self.choice is not None else translate("studio", "Choose a network to start from.")
@@ -135,7 +137,9 @@ class Retraining(WorkerMixin):
 
     @property
     def parents(self) -> list[ModelChoice]:
-        """Networks that can be trained further: single ones."""
+        """Networks that can be trained further: single ones of this computer."""
+        if self._studio.state.remote:
+            return []
         return [model for model in self._studio.state.models if model.card is not None and not averages(model)]
 
     # What is done

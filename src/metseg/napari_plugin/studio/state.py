@@ -16,6 +16,7 @@ from metseg.preprocessing import Clahe
 if TYPE_CHECKING:
     from metseg.checkpoints import ModelCard
     from metseg.curation import ReviewQueue, SliceBenefit
+    from metseg.inference.remote import ServerDescription
     from metseg.napari_plugin.studio.open_case import OpenCase
 
 
@@ -79,8 +80,8 @@ class StudioState:
         On the open case, oldest first.
     proposal
         A prediction that waits to be taken over.
-    models, model, searching, opening, devices, device
-        Networks and devices, as in :class:`~metseg.napari_plugin.state.SegmentationState`.
+    models, model, searching, opening, devices, device, remote, server, server_problem
+        Networks and where they run, as in :class:`~metseg.napari_plugin.state.SegmentationState`.
     clahe : Clahe or None
         Which slices the network is shown; ``None``: those that its card names.
     wheel_turns_slices : bool
@@ -120,6 +121,9 @@ class StudioState:
     opening: str = ""
     devices: tuple[str, ...] = ("auto",)
     device: str = "auto"
+    remote: bool = False
+    server: ServerDescription | None = None
+    server_problem: str = ""
     clahe: Clahe | None = None
     wheel_turns_slices: bool = True
 

@@ -1361,4 +1361,92 @@ Läsionen</translation>
         <source>Keys</source>
         <translation>Tasten</translation>
     </message>
+    <message>
+        <source>A server runs networks of its own. To open a file, run on this computer.</source>
+        <translation>Ein Server hat eigene Netzwerke. Um eine Datei zu öffnen, rechnen Sie auf diesem Rechner.</translation>
+    </message>
+    <message>
+        <source>Connect to a server first.</source>
+        <translation>Verbinden Sie sich zuerst mit einem Server.</translation>
+    </message>
+    <message>
+        <source>Training runs here: choose this computer under Predict first.</source>
+        <translation>Trainiert wird hier: wählen Sie zuerst unter „Vorhersagen“ diesen Rechner.</translation>
+    </message>
+    <message>
+        <source>Run on</source>
+        <translation>Rechnen auf</translation>
+    </message>
+    <message>
+        <source>This computer</source>
+        <translation>Dieser Rechner</translation>
+    </message>
+    <message>
+        <source>A metseg server</source>
+        <translation>Ein metseg-Server</translation>
+    </message>
+    <message>
+        <source>A server is sent voxels, spacing and the names of the sequences; nothing that names the patient.</source>
+        <translation>Ein Server bekommt Voxel, Abstände und die Namen der Sequenzen; nichts, was den Patienten nennt.</translation>
+    </message>
+    <message>
+        <source>Server</source>
+        <translation>Server</translation>
+    </message>
+    <message>
+        <source>Connect</source>
+        <translation>Verbinden</translation>
+    </message>
+    <message>
+        <source>Ask the server which networks it has.</source>
+        <translation>Den Server fragen, welche Netzwerke er hat.</translation>
+    </message>
+    <message>
+        <source>Type the server's address first.</source>
+        <translation>Geben Sie zuerst die Adresse des Servers ein.</translation>
+    </message>
+    <message>
+        <source>Token</source>
+        <translation>Token</translation>
+    </message>
+    <message>
+        <source>METSEG_TOKEN or keyring</source>
+        <translation>METSEG_TOKEN oder Schlüsselbund</translation>
+    </message>
+    <message>
+        <source>The server's access token. Unless it is typed, METSEG_TOKEN, else the keyring's.</source>
+        <translation>Das Zugangstoken des Servers. Wird keines eingegeben: METSEG_TOKEN, sonst das im Schlüsselbund.</translation>
+    </message>
+    <message>
+        <source>Keep in the system's keyring</source>
+        <translation>Im Schlüsselbund des Systems aufheben</translation>
+    </message>
+    <message>
+        <source>Once the server has answered. Never in a file of metseg.</source>
+        <translation>Sobald der Server geantwortet hat. Nie in einer Datei von metseg.</translation>
+    </message>
+    <message>
+        <source>Asking {host} …</source>
+        <translation>{host} wird gefragt …</translation>
+    </message>
+    <message>
+        <source>Connected: {device}{count} networks</source>
+        <translation>Verbunden: {device}{count} Netzwerke</translation>
+    </message>
+    <message>
+        <source>Connected: {device}1 network</source>
+        <translation>Verbunden: {device}1 Netzwerk</translation>
+    </message>
+    <message>
+        <source>It has metseg {there}, this computer {here}: update the older one.</source>
+        <translation>Dort läuft metseg {there}, hier {here}: aktualisieren Sie das ältere.</translation>
+    </message>
+    <message>
+        <source>The server's</source>
+        <translation>Das des Servers</translation>
+    </message>
+    <message>
+        <source>The server decides on what its networks run.</source>
+        <translation>Der Server entscheidet, worauf seine Netzwerke rechnen.</translation>
+    </message>
 </context></TS>

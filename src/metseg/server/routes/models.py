@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from metseg import __version__
 from metseg.server.problems import declared
 from metseg.server.responses import ModelList, describe_model
 from metseg.server.services import SharedServices
@@ -18,5 +19,7 @@ def models(services: SharedServices) -> ModelList:
     default, loaded = registry.default, registry.loaded
     return ModelList(
         automatic=registry.automatic,
+        device=registry.device,
+        metseg=__version__,
         models=[describe_model(info, default=default, loaded=loaded) for info in registry.listed()],
     )

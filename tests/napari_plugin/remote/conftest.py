@@ -1,0 +1,86 @@
+"""A real server in this process, a line to it that can be cut, and a widget that knows neither yet."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keyring
+import pytest
+from keyring.backend import KeyringBackend
+from qtpy.QtCore import QSettings
+
+
+def _fixtures_of_the_client() -> Any:
+    path = Path(__file__).parents[2] / "client/conftest.py"
+    spec = importlib.util.spec_from_file_location("fixtures_of_the_client", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_client = _fixtures_of_the_client()
+networks, served, line = _client.networks, _client.served, _client.line
+
+
+class Keyring(KeyringBackend):
+    """A keyring in memory."""
+
+    priority = 1  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.kept[service, username] = password
+
+
+@pytest.fixture(autouse=True)
+def settings_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the settings of the test are; no token is in the environment."""
+    folder = tmp_path / "settings"
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(folder))
+    QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "napari-metseg", "studio").setValue(
+        "language", "en"
+    )
+    monkeypatch.delenv("METSEG_TOKEN", raising=False)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def kept(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
+    """What the keyring holds."""
+    ours = Keyring()
+    monkeypatch.setattr(keyring, "get_password", ours.get_password)
+    monkeypatch.setattr(keyring, "set_password", ours.set_password)
+    return ours.kept
+
+
+@pytest.fixture
+def connect(patiently: Any) -> Callable[..., None]:
+    """Choose a server in a widget's section, type its address and a token, press Connect and wait."""
+
+    def press(section: Any, url: str, token: str = "") -> None:
+        section.place.setCurrentIndex(1)
+        type_into(section.url, url)
+        type_into(section.token, token)
+        section.connect_button.click()
+        assert section.state.searching
+        patiently(lambda: not section.state.searching)
+
+    return press
+
+
+def type_into(field: Any, text: str) -> None:
+    """Put a text into a field as a person does."""
+    field.setText(text)
+    field.textEdited.emit(text)
