@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from metseg.curation.enums import Origin
-from metseg.curation.export.manifest import ExportedCase, Layout, Manifest, Side
+from metseg.curation.export.manifest import ExportedCase, Layout, Manifest, Side, labels_from_runs
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _FILES = {
@@ -106,7 +106,7 @@ def _body(manifest: Manifest) -> list[str]:
 
 
 def _row(side: Side, cases: Sequence[ExportedCase]) -> str:
-    with_lesion = sum(_slices_with_lesion(case) for case in cases)
+    with_lesion = sum(int(labels_from_runs(case.lesions, case.shape).any(axis=(1, 2)).sum()) for case in cases)
     counts = (
         len({case.patient for case in cases}),
         len(cases),
@@ -115,16 +115,6 @@ def _row(side: Side, cases: Sequence[ExportedCase]) -> str:
         sum(len(case.lesions) for case in cases),
     )
     return f"| {side} | {' | '.join(map(str, counts))} |"
-
-
-def _slices_with_lesion(case: ExportedCase) -> int:
-    size = case.shape[1] * case.shape[2]
-    found: set[int] = set()
-    for lesion in case.lesions:
-        for run in lesion.runs.split(" "):
-            start, length = map(int, run.split("+"))
-            found.update(range(start // size, (start + length - 1) // size + 1))
-    return len(found)
 
 
 def _models(cases: Sequence[ExportedCase]) -> list[str]:

@@ -26,12 +26,8 @@ def patients_of(cases: Iterable[str], pattern: str) -> dict[str, str]:
         raise DataError(f"{pattern}: not a regular expression: {error}") from error
     if not wanted.groups:
         raise DataError(f"{pattern}: put the part of a case's name that names the patient in round brackets")
-    return {case: _patient(case, wanted) for case in cases}
-
-
-def _patient(case: str, wanted: re.Pattern[str]) -> str:
-    match = wanted.fullmatch(case)
-    return (match[1] or case) if match else case
+    matches = {case: wanted.fullmatch(case) for case in cases}
+    return {case: (match[1] if match else "") or case for case, match in matches.items()}
 
 
 def sides_of(patients: Iterable[str], rule: SplitRule) -> dict[str, Side]:
