@@ -85,7 +85,7 @@ def provenance_of(
     target : Target
         What the network outlines.
     clahe_average : bool
-        Whether answers for plain and equalised slices are averaged.
+        Whether answers for unenhanced and equalised slices are averaged.
     """
     return Provenance(
         model=model,

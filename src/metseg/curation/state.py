@@ -30,7 +30,7 @@ class Provenance(BaseModel, frozen=True, extra="forbid"):
     preprocessing, postprocessing : dict
         The exact configurations, as JSON objects.
     clahe_average : bool
-        The probabilities are the mean of those of plain slices and of those that ``preprocessing`` equalised.
+        The probabilities are the mean of those of unenhanced slices and of those that ``preprocessing`` equalised.
     target : Target
         What the network outlines.
     """

@@ -1,4 +1,4 @@
-"""The lesions of a case in rows: what :mod:`metseg.lesions` measures, how sure the network is, and who drew them."""
+"""The lesions of a case in rows: what :mod:`metseg.lesions` measures, how confident the network is, who drew them."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class LesionRow:
     origin : Origin or None
         DICOM's word for how it came to be; ``None`` if that was not asked.
     disagreement : float or None
-        How far the members of an ensemble are apart, mean over the lesion: 0 if they agree, 1 if one is sure that it is
-        lesion and another that it is none. ``None`` of a single network.
+        How far the members of an ensemble are apart, mean over the lesion: 0 if they agree, 1 if one is
+        confident that it is lesion and another that it is none. ``None`` of a single network.
     slice_numbers : tuple of int or None
         First and last slice by the numbers by which people call them; ``None`` if that was not asked.
     """

@@ -16,7 +16,7 @@ Plane = npt.NDArray[np.float32]
 Planes = npt.NDArray[np.float32]
 _Mask = npt.NDArray[np.bool_]
 
-#: A voxel is sure to be lesion above, and sure to be none below; it counts as lesion from one half on.
+#: A voxel is confidently lesion above, and confidently none below; it counts as lesion from one half on.
 _CONFIDENT, _NONE, _LESION = 0.7, 0.1, 0.5
 #: Nothing is learnt from fewer voxels of either kind, and a smaller outline is not continued.
 _FEWEST, _SMALLEST = 50, 20
@@ -25,7 +25,7 @@ _FEWEST, _SMALLEST = 50, 20
 _AROUND, _ABOVE, _MARGIN, _DOUBTFUL = 25, 2, 3, 0.3
 #: Windowed brightness from which on a voxel is head.
 _HEAD = 0.1
-#: Standard deviations in pixels: of the image before it is judged, and of an outline before it is propagated.
+#: Standard deviations in pixels: of the image before it is classified, and of an outline before it is propagated.
 _SMOOTH, _SPREAD = 1.0, 2.0
 
 
@@ -35,7 +35,7 @@ class SlicePropagation(BaseModel, frozen=True, extra="forbid", serialize_by_alia
     Attributes
     ----------
     separation : float
-        Share of sure voxels that the image's brightness must tell apart, the mean over lesion and healthy.
+        Share of confident voxels that the image's brightness must classify, the mean over lesion and healthy.
     overlap : float, stored as ``drawn``
         Where the next slice has more than this share of the outline as lesion already, it is left as it is.
     similarity : float, stored as ``alike``
@@ -54,7 +54,7 @@ def propagate_slices(probabilities: Planes, image: Callable[[int], Planes], conf
     """Propagate lesions to the next slice where that looks as the lesion does and hardly anything is drawn.
 
     What lesion looks like is learnt from the volume itself: a linear discriminant (Fisher 1936) of the sequences'
-    brightness between voxels that are sure to be lesion and healthy ones around them. Up the slices, then down.
+    brightness between confident lesion voxels and healthy ones around them. Up the slices, then down.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class _IntensityClassifier:
     def fitted(
         cls, probabilities: Planes, image: Callable[[int], Planes], separation: float
     ) -> _IntensityClassifier | None:
-        """From a volume's sure voxels; ``None`` if there are too few, or they look alike."""
+        """From a volume's confident voxels; ``None`` if there are too few, or they look alike."""
         samples = list(_samples(probabilities, image))
         if not samples:
             return None
@@ -133,7 +133,7 @@ class _IntensityClassifier:
 
 
 def _samples(probabilities: Planes, image: Callable[[int], Planes]) -> Iterator[tuple[Plane, Plane]]:
-    """Brightness of sure lesion and of healthy voxels around it, float32 (n, c), slice by slice."""
+    """Brightness of confident lesion and of healthy voxels around it, float32 (n, c), slice by slice."""
     near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _AROUND + 1,) * 2)
     touching = np.ones((2 * _MARGIN + 1,) * 2, np.uint8)
     lesion = probabilities > _LESION

@@ -1,4 +1,4 @@
-"""How sure a mean over patients is, and whether two models differ."""
+"""How certain a mean over patients is, and whether two models differ."""
 
 from __future__ import annotations
 

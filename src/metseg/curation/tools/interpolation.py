@@ -13,7 +13,7 @@ from metseg.curation.tools.brush_features import log_odds, squashed_logit
 from metseg.curation.tools.change import Change, Labels, ToolError, bounding_box, change, nothing, widened
 from metseg.curation.tools.growing import Probabilities
 
-#: How far a sure network may move the edge, as a part of the lesion's width (the square root of both ends' area).
+#: How far a confident network may move the edge, as a part of the lesion's width (the square root of both ends' area).
 _NETWORK = 0.15
 
 
@@ -129,7 +129,7 @@ def _blend(first: _Shape, last: _Shape, share: float) -> npt.NDArray[np.float32]
 
 
 def _push(first: npt.NDArray[np.bool_], last: npt.NDArray[np.bool_]) -> float:
-    """Pixels by which a sure network may move the edge."""
+    """Pixels by which a confident network may move the edge."""
     return _NETWORK * math.sqrt(np.count_nonzero(first) + np.count_nonzero(last))
 
 

@@ -30,7 +30,7 @@ _NOT_PLACED = "the volume does not say how it lies; its slices are taken as axia
 
 @dataclass(frozen=True, slots=True)
 class _Stated:
-    """What the text of a header states: what of the place, the file of the voxels, and whether they are plain bytes."""
+    """What the text of a header states: what of the place, the file of the voxels, whether they are uncompressed."""
 
     known: Known
     data: str | None
