@@ -59,6 +59,7 @@ def main() -> None:
         wait_until(lambda: not widget.controller.busy, "opening")
         viewer.dims.set_current_step(0, int(np.argmax((head.mask > 0).sum(axis=(1, 2)))))
         viewer.reset_view(margin=0.02)
+        viewer.help = ""  # napari's keys for the selected layer
         settle()
         viewer.window.screenshot(str(output / "pacs_opened.png"), flash=False, canvas_only=False)
         viewer.close()
