@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import anyio
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metseg.loopback import is_loopback
 from metseg.server.engine import BusyError
-from metseg.server.problems import MEDIA_TYPE, ProblemError, as_problem, problem_document
+from metseg.server.problems import ProblemError, as_problem, problem_response
 from metseg.server.routes.uploads import UPLOAD_PATHS
 from metseg.server.services import Services
 from metseg.server.settings import Settings
@@ -56,12 +54,21 @@ class AccessMiddleware:
         except (ProblemError, BusyError) as error:
             await _refuse(as_problem(error), scope, receive, send)
             return
-        body = _Body(self._settings.idle_seconds, time.monotonic() + self._settings.body_seconds)
+        deadline = time.monotonic() + self._settings.body_seconds
+        received, complete = 0, False
 
         async def receive_bounded() -> Message:
-            message = await body.next(receive)
+            """The next message, in time unless the body is complete."""
+            nonlocal received, complete
+            seconds = min(self._settings.idle_seconds, deadline - time.monotonic())
+            try:
+                with anyio.fail_after(None if complete else max(0.0, seconds)):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, "the body took too long to arrive", {"Connection": "close"}) from None
+            complete = not message.get("more_body", False)
             size = len(message.get("body", b""))
-            body.bytes += size
+            received += size
             self._held += size
             if self._held > _BODIES * self._settings.upload_bytes:
                 raise HTTPException(503, "too much is being uploaded at this moment", {"Retry-After": "5"})
@@ -74,7 +81,7 @@ class AccessMiddleware:
         try:
             await self._app(scope, receive_bounded, send_bounded)
         finally:
-            self._held -= body.bytes
+            self._held -= received
 
     def _check_who(self, scope: Scope) -> None:
         """Refuse whoever has no token; without one, whoever is not this computer, or acts for a foreign page."""
@@ -106,34 +113,6 @@ class AccessMiddleware:
             )
 
 
-@dataclass(slots=True)
-class _Body:
-    """A request's body as it arrives."""
-
-    idle: float
-    deadline: float
-    bytes: int = 0
-    complete: bool = False
-
-    async def next(self, receive: Receive) -> Message:
-        """The next message; once the body is complete it may take for ever.
-
-        Raises
-        ------
-        HTTPException
-            408 if the client is too slow.
-        """
-        if self.complete:
-            return await receive()
-        try:
-            with anyio.fail_after(max(0.0, min(self.idle, self.deadline - time.monotonic()))):
-                message = await receive()
-        except TimeoutError:
-            raise HTTPException(408, "the body took too long to arrive", {"Connection": "close"}) from None
-        self.complete = not message.get("more_body", False)
-        return message
-
-
 def _check_room(scope: Scope) -> None:
     """Refuse an upload that would find no place in the queue, before it is taken apart."""
     services: Services | None = getattr(scope["app"].state, "services", None)
@@ -150,10 +129,8 @@ def _is_here(place: str) -> bool:
 
 async def _refuse(problem: ProblemError, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer at once and close, but let the client end its sentence, or it may never read the answer."""
-    request_id = scope["state"]["request_id"]
-    content = problem_document(problem.status, problem.detail, request_id)
-    headers = {**problem.headers, "Connection": "close"}
-    response = JSONResponse(content, problem.status, headers, MEDIA_TYPE)
+    problem.headers["Connection"] = "close"
+    response = problem_response(problem, scope["state"]["request_id"])
 
     async def hold_open(message: Message) -> None:
         if message["type"] == "http.response.body":

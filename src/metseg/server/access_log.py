@@ -9,13 +9,12 @@ import uuid
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metseg.server.draining import Draining
 from metseg.server.logs import log
 from metseg.server.metrics import Metrics
-from metseg.server.problems import CLIENT_GONE, MEDIA_TYPE, as_problem, problem_document
+from metseg.server.problems import CLIENT_GONE, as_problem, problem_response
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 
@@ -89,8 +88,7 @@ class AccessLogMiddleware:
             log("failed", logging.ERROR, error, id=exchange.id)
         if exchange.status:
             raise error
-        content = problem_document(problem.status, problem.detail, exchange.id)
-        await JSONResponse(content, problem.status, problem.headers, MEDIA_TYPE)(scope, receive, send)
+        await problem_response(problem, exchange.id)(scope, receive, send)
 
     def _record(self, scope: Scope, exchange: _Exchange) -> None:
         status = exchange.status if exchange.status and not exchange.gone else CLIENT_GONE

@@ -29,7 +29,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         by_route = ("route", "method", "status")
-        self.requests = self._counter("requests", "Requests answered.", by_route)
+        self.requests = Counter("metseg_requests", "Requests answered.", by_route, registry=self.registry)
         self.seconds = self._histogram("request_seconds", "Time to answer.", _SECONDS, ("route", "method"))
         self.in_flight = Gauge("metseg_requests_in_flight", "Requests now.", registry=self.registry)
         self.batches = self._histogram("batch_slices", "Slices of a pass through a network.", _SLICES)
@@ -44,9 +44,6 @@ class Metrics:
     def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
         """Show ``value()`` as ``metseg_<name>`` whenever the metrics are asked for."""
         Gauge(f"metseg_{name}", text, registry=self.registry).set_function(value)
-
-    def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
-        return Counter(f"metseg_{name}", text, labels, registry=self.registry)
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], labels: tuple[str, ...] = ()) -> Histogram:
         return Histogram(f"metseg_{name}", text, labels, buckets=buckets, registry=self.registry)

@@ -2,31 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-_RANGE = re.compile(r"\s*([\w!#$&^.+*-]+)/([\w!#$&^.+*-]+)\s*((?:;[^,]*)?)")
-_QUALITY = re.compile(r";\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)", re.IGNORECASE)
-_BAD_QUALITY = re.compile(r";\s*q\s*=", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Range:
-    """A media range, as ``image/*;q=0.5``; parameters other than q are not asked."""
-
-    type: str
-    subtype: str
-    quality: float
-
-    def specificity(self, media_type: str) -> int:
-        """How exactly it names ``media_type``: 3 by name, 2 by kind, 1 as anything, 0 not at all."""
-        kind, _, subtype = media_type.partition("/")
-        if self.type == self.subtype == "*":
-            return 1
-        if self.type != kind:
-            return 0
-        return 3 if self.subtype == subtype else 2 if self.subtype == "*" else 0
+from collections.abc import Iterator, Sequence
 
 
 def preferred(accept: str | None, offers: Sequence[str]) -> str | None:
@@ -39,25 +15,27 @@ def preferred(accept: str | None, offers: Sequence[str]) -> str | None:
     offers : sequence of str
         Media types, the best first.
     """
-    ranges = [*_ranges(accept)] if accept and accept.strip() else [_Range("*", "*", 1.0)]
-    best, most = None, 0.0
-    for offer in offers:
-        fitting = [(one.specificity(offer), one.quality) for one in ranges if one.specificity(offer)]
-        quality = max(fitting)[1] if fitting else 0.0
-        if quality > most:
-            best, most = offer, quality
-    return best
+    ranges = [*_ranges((accept or "").strip() or "*/*")]
+
+    def quality(offer: str) -> float:
+        """That of the range which names the offer most exactly."""
+        for name in (offer, f"{offer.partition('/')[0]}/*", "*/*"):
+            if named := [quality for range_, quality in ranges if range_ == name]:
+                return max(named)
+        return 0.0
+
+    best = max(offers, key=quality)
+    return best if quality(best) > 0 else None
 
 
-def _ranges(accept: str) -> list[_Range]:
-    """The media ranges that can be understood."""
-    found = []
+def _ranges(accept: str) -> Iterator[tuple[str, float]]:
+    """Media ranges and their quality; those that cannot be understood are left out, parameters other than q ignored."""
     for part in accept.split(","):
-        match = _RANGE.fullmatch(part.strip())
-        if match is None:
+        name, *parameters = (text.strip().lower() for text in part.split(";"))
+        given = [value.strip() for key, _, value in (text.partition("=") for text in parameters) if key.strip() == "q"]
+        try:
+            quality = float(given[0]) if given else 1.0
+        except ValueError:
             continue
-        quality = _QUALITY.search(match[3])
-        if quality is None and _BAD_QUALITY.search(match[3]):
-            continue
-        found.append(_Range(match[1].lower(), match[2].lower(), float(quality[1]) if quality else 1.0))
-    return found
+        if 0 <= quality <= 1:
+            yield name, quality

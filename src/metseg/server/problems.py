@@ -72,11 +72,12 @@ class ProblemError(MetsegError):
         self.headers = dict(headers or {})
 
 
-def problem_document(status: int, detail: str, request_id: str) -> dict[str, Any]:
-    """The content of a problem document."""
+def problem_response(problem: ProblemError, request_id: str) -> JSONResponse:
+    """The problem document of ``problem``."""
+    status = problem.status
     title = "Client Closed Request" if status == CLIENT_GONE else HTTPStatus(status).phrase
-    problem = Problem(type="about:blank", title=title, status=status, detail=detail, request_id=request_id)
-    return problem.model_dump()
+    document = Problem(type="about:blank", title=title, status=status, detail=problem.detail, request_id=request_id)
+    return JSONResponse(document.model_dump(), status, problem.headers, MEDIA_TYPE)
 
 
 def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -133,8 +134,7 @@ async def answer_with_problem(request: Request, error: Exception) -> JSONRespons
     problem = as_problem(error)
     if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
         problem.headers["Allow"] = _methods(request) or problem.headers.get("Allow", "")
-    content = problem_document(problem.status, problem.detail, request.state.request_id)
-    return JSONResponse(content, problem.status, problem.headers, media_type=MEDIA_TYPE)
+    return problem_response(problem, request.state.request_id)
 
 
 def _methods(request: Request) -> str:

@@ -95,13 +95,7 @@ class Settings(BaseSettings):
 
 
 def settings_from_environment() -> Settings:
-    """The settings in the variables ``METSEG_*``.
-
-    Raises
-    ------
-    DataError
-        If one of them cannot be.
-    """
+    """The settings in the variables ``METSEG_*``; DataError if one of them cannot be."""
     try:
         return Settings()
     except ValidationError as error:
@@ -110,13 +104,7 @@ def settings_from_environment() -> Settings:
 
 
 def require_token(settings: Settings, host: str) -> None:
-    """Refuse an address that others can reach while there is no token.
-
-    Raises
-    ------
-    DataError
-        If so.
-    """
+    """Refuse an address that others can reach while there is no token, with a DataError."""
     if settings.token is None and not is_loopback(host):
         raise DataError(
             f"{host} can be reached from other computers: set METSEG_TOKEN to a secret that clients must send, "

@@ -29,13 +29,7 @@ class Cases:
         Project.open(path)
 
     def project(self) -> Project:
-        """The project.
-
-        Raises
-        ------
-        ProblemError
-            500 if it is gone.
-        """
+        """The project; 500 if it is gone."""
         with _told():
             return Project.open(self.path)
 
@@ -46,13 +40,7 @@ class Cases:
             return tuple(summary for summary in project.cases() if not summary.problem)
 
     def view(self, name: str) -> CaseView:
-        """Look at a case.
-
-        Raises
-        ------
-        ProblemError
-            404 if there is none of that name, 500 if it cannot be read.
-        """
+        """Look at a case; 404 if there is none of that name, 500 if it cannot be read."""
         project = self.project()
         try:
             with _told():

@@ -13,7 +13,6 @@ from fastapi import Depends, FastAPI, Request
 
 from metseg.server.services import Services
 from metseg.server.slicer.cases import Cases
-from metseg.server.slicer.images import Images
 from metseg.server.slicer.models import Models
 from metseg.server.slicer.samples import Samples
 from metseg.server.slicer.sessions import Sessions
@@ -31,7 +30,6 @@ class SlicerContext:
     """
 
     cases: Cases
-    images: Images
     models: Models
     samples: Samples
     sessions: Sessions
@@ -39,17 +37,10 @@ class SlicerContext:
 
     @classmethod
     def over(cls, path: Path, services: Services) -> SlicerContext:
-        """The context over the project at ``path``.
-
-        Raises
-        ------
-        MetsegError
-            If there is no project.
-        """
+        """The context over the project at ``path``; MetsegError if there is no project."""
         cases = Cases(path)
         return cls(
             cases,
-            Images(),
             Models(path, services.model_registry),
             Samples(cases),
             Sessions(),

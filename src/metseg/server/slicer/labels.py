@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,20 +26,16 @@ _NO_LABELS = ("background", "foreground_scribbles", "background_scribbles")
 _LARGEST = 65535
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """What became of a label.
+class SavedLabel(BaseModel):
+    """A label is in the project."""
 
-    Attributes
-    ----------
-    changed : int
-        Voxels that are different now.
-    """
-
-    status: Status
-    changed: int
+    image: str
+    label: str
+    tag: str = "final"
+    status: str = Field(description="Where the case stands now.")
+    changed: int = Field(description="Voxels that are different now.")
     lesions: int
-    voxels: int
+    voxels: int = Field(description="Inside lesions.")
 
 
 def drawn_mask(decoded: Decoded, segments: Sequence[str], case: CaseDescription) -> npt.NDArray[np.bool_]:
@@ -74,7 +69,7 @@ def drawn_mask(decoded: Decoded, segments: Sequence[str], case: CaseDescription)
     return mask_of_case(values > 0, study.geometry, case.geometry, case.shape)
 
 
-def save_mask(session: CaseSession, mask: npt.NDArray[np.bool_], detail: dict[str, Any]) -> Saved:
+def save_mask(session: CaseSession, mask: npt.NDArray[np.bool_], detail: dict[str, Any]) -> SavedLabel:
     """Put a mask that a person sent as final into a case, which is ``corrected`` then.
 
     Voxels keep the lesion that they belong to; what is new joins the lesion that it touches, or is a new one. A case
@@ -93,7 +88,14 @@ def save_mask(session: CaseSession, mask: npt.NDArray[np.bool_], detail: dict[st
     if record is None and session.status in (Status.TODO, Status.PREDICTED):
         session.set_status(Status.CORRECTED, "sent back as final without a change")
     summary = session.summary
-    return Saved(session.status, changed, summary.lesions, summary.voxels)
+    return SavedLabel(
+        image=session.name,
+        label=session.name,
+        status=session.status,
+        changed=changed,
+        lesions=summary.lesions,
+        voxels=summary.voxels,
+    )
 
 
 class Segment(BaseModel):

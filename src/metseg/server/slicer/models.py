@@ -93,13 +93,7 @@ class Models:
             return self._promoted[1]
 
     def offer(self, name: str) -> Offer:
-        """What is offered as ``name``.
-
-        Raises
-        ------
-        ProblemError
-            404 if nothing is.
-        """
+        """What is offered as ``name``; 404 if nothing is."""
         offers = self.offers()
         for offer in offers:
             if offer.name == name:

@@ -36,13 +36,7 @@ class Source:
 
     @classmethod
     def of_case(cls, cases: Cases, name: str) -> Source:
-        """The image of a case.
-
-        Raises
-        ------
-        ProblemError
-            404, or 500 if its files are gone or have changed.
-        """
+        """The image of a case; 404, or 500 if its files are gone or have changed."""
         case = cases.view(name)
         try:
             decoded = Decoded("case", case.study())

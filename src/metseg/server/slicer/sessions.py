@@ -61,13 +61,7 @@ class Sessions:
         return session
 
     def get(self, name: str) -> Session:
-        """The session ``name``, which is used now.
-
-        Raises
-        ------
-        ProblemError
-            404 if there is none, or none any more.
-        """
+        """The session ``name``, which is used now; 404 if there is none, or none any more."""
         with self._lock:
             self._forget_old()
             if name not in self._sessions:
@@ -78,13 +72,7 @@ class Sessions:
             return session
 
     def remove(self, name: str) -> Session:
-        """Forget a session.
-
-        Raises
-        ------
-        ProblemError
-            404 if there is none.
-        """
+        """Forget a session; 404 if there is none."""
         session = self.get(name)
         with self._lock:
             self._drop(name)

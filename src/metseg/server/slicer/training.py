@@ -127,13 +127,7 @@ class Trainings:
         return self.last if self._process is not None and self._process.poll() is None else None
 
     def start(self, offer: Offer, options: TrainingOptions) -> Training:
-        """Train ``offer`` further on the approved cases.
-
-        Raises
-        ------
-        ProblemError
-            409 if a training runs, 500 if it cannot be started.
-        """
+        """Train ``offer`` further on the approved cases; 409 if a training runs, 500 if it cannot be started."""
         from metseg.retraining import new_run_folder
 
         with self._lock:
@@ -186,10 +180,7 @@ class Trainings:
             parent=str(offer.file),
             data=() if self._data is None else (self._data,),
             out=self._project / training.folder,
-            replay=options.replay,
-            epochs=options.epochs,
-            learning_rate=options.learning_rate,
-            held_out=options.held_out,
+            **options.model_dump(exclude={"adopt"}),
         )
         command = [sys.executable, "-m", "metseg.cli", *command_arguments(config), "--device", self._device]
         command += ["--promote"] if options.adopt else []

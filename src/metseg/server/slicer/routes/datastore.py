@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from anyio import to_thread
 from fastapi import APIRouter, Query, Response, UploadFile
-from pydantic import BaseModel, Field, Json
+from pydantic import BaseModel, Json
 
 from metseg.curation import CaseSummary
 from metseg.errors import DataError
@@ -19,7 +19,8 @@ from metseg.server.routes.uploads import UPLOAD, VOLUME_TYPES, decoded_upload, u
 from metseg.server.services import SharedServices
 from metseg.server.slicer.context import SharedContext, SlicerContext
 from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, PARAMS, Asked, ImageId, NewImageId, refused
-from metseg.server.slicer.labels import LESION, LabelParameters, Saved, drawn_mask, save_mask
+from metseg.server.slicer.images import image_of_case
+from metseg.server.slicer.labels import LESION, LabelParameters, SavedLabel, drawn_mask, save_mask
 from metseg.server.slicer.placement import add_upload
 from metseg.server.slicer.routes.info import FINAL, ORIGINAL, Store, has_final, has_original, stock
 from metseg.server.slicer.routes.samples import file_name
@@ -91,18 +92,6 @@ class AddedImage(BaseModel):
     image: str
 
 
-class SavedLabel(BaseModel):
-    """A label is in the project."""
-
-    image: str
-    label: str
-    tag: str = FINAL
-    status: str = Field(description="Where the case stands now.")
-    changed: int = Field(description="Voxels that are different now.")
-    lesions: int
-    voxels: int = Field(description="Inside lesions.")
-
-
 @router.get("/", responses=refused(401, 403, 422, 500))
 def datastore(context: SharedContext, output: Output = Output.STATS) -> Store | Stock:
     """How much is done; or every image with its labels."""
@@ -116,8 +105,7 @@ def datastore(context: SharedContext, output: Output = Output.STATS) -> Store | 
 @router.get("/image", response_class=Response, responses={**_VOLUME, **refused(401, 403, 404, 422, 500)})
 def download_image(context: SharedContext, image: ImageId) -> Response:
     """An image as NIfTI: FLAIR, or what stands for it."""
-    volume = context.images.volume(context.cases.view(image))
-    return _file(volume.content, file_name(image))
+    return _file(image_of_case(context.cases, image).content, file_name(image))
 
 
 @router.put("/", dependencies=MULTIPART, responses=_UPLOADING)
@@ -169,15 +157,7 @@ async def save_label(
     decoded = await decoded_upload(services, label)
     digest = await to_thread.run_sync(_digest, label)
     detail = {"from": "MONAI Label client", "sha256": digest}
-    saved = await to_thread.run_sync(_save, context, image, decoded, told, detail)
-    return SavedLabel(
-        image=image,
-        label=image,
-        status=saved.status,
-        changed=saved.changed,
-        lesions=saved.lesions,
-        voxels=saved.voxels,
-    )
+    return await to_thread.run_sync(_save, context, image, decoded, told, detail)
 
 
 def _add(context: SlicerContext, name: str, decoded: Decoded) -> None:
@@ -188,7 +168,9 @@ def _add(context: SlicerContext, name: str, decoded: Decoded) -> None:
         raise ProblemError(500, "the image cannot be written: the project's folder is read-only or full") from error
 
 
-def _save(context: SlicerContext, name: str, decoded: Decoded, told: LabelParameters, detail: dict[str, Any]) -> Saved:
+def _save(
+    context: SlicerContext, name: str, decoded: Decoded, told: LabelParameters, detail: dict[str, Any]
+) -> SavedLabel:
     mask = drawn_mask(decoded, told.segments, context.cases.view(name).description)
     with context.cases.session(name, told.who) as session:
         return save_mask(session, mask, detail)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from metseg.curation.names import safe_name
 from metseg.server.slicer.context import SharedContext
 from metseg.server.slicer.forms import Asked, refused
+from metseg.server.slicer.images import image_of_case
 from metseg.server.slicer.samples import Strategy
 
 router = APIRouter(tags=["slicer"])
@@ -44,7 +45,7 @@ def next_sample(context: SharedContext, strategy: Strategy, wanted: Annotated[As
     return Sample(
         id=chosen.name,
         name=file_name(chosen.name),
-        checksum=f"SHA256:{context.images.volume(case).sha256}",
+        checksum=f"SHA256:{image_of_case(context.cases, chosen.name).sha256}",
         ts=now,
         spacing=None if spacing is None else list(spacing),
         status=chosen.status,
