@@ -17,22 +17,17 @@ from metseg.cli.console import complain
 from metseg.cli.deidentify import deidentify
 from metseg.cli.demo import demo
 from metseg.cli.evaluate import evaluate
-from metseg.cli.export import export
-from metseg.cli.export_model import export_model
+from metseg.cli.export import export, export_model, reimport, verify
 from metseg.cli.follow import follow
 from metseg.cli.inspect import inspect
 from metseg.cli.models import models
 from metseg.cli.predict import predict
 from metseg.cli.project_predict import predict as predict_project
-from metseg.cli.project_save import save as save_project
-from metseg.cli.reimport import reimport
 from metseg.cli.retrain import promote, retrain
-from metseg.cli.serve import serve
+from metseg.cli.serve import serve, ui
 from metseg.cli.simulate import simulate
 from metseg.cli.train import train
 from metseg.cli.tune import tune
-from metseg.cli.ui import ui
-from metseg.cli.verify import verify
 from metseg.errors import MetsegError
 
 
@@ -68,7 +63,7 @@ for step in (
     project.reject,
     project.reopen,
     project.status,
-    save_project,
+    project.save,
     promote,
 ):
     project_app.command(help=_unwrapped(step.__doc__ or ""))(step)

@@ -1,4 +1,4 @@
-"""``metseg export``: the approved cases of a project as a data set."""
+"""``metseg export``, ``verify``, ``import``: approved cases as a data set, and back; ``export-model``: a network."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from metseg.cli.console import out, plain
+from metseg.cli.console import leave_with, out, plain
 from metseg.cli.progress import follow
+from metseg.cli.project import Annotator, Folder
 
 
 def export(
-    project: Annotated[Path, typer.Argument(metavar="PROJECT", help="Folder of the project.")],
+    project: Folder,
     out_: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="New or empty folder, or an export of this project.")
     ],
@@ -63,3 +64,60 @@ def export(
     plain(out(), f"{count} case{'s' * (count != 1)} in {out_}{kept}")
     if done.left_out:
         raise typer.Exit(1)
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that `metseg export` wrote.")],
+) -> None:
+    """Hash every file of an export again and name those that are missing, changed, or not in its manifest.
+
+    The exit status is 1 if there are any.
+    """
+    from metseg.curation.export import verifying
+
+    found = follow(verifying(folder), "verifying")
+    for what, paths in (("missing", found.missing), ("changed", found.changed), ("extra", found.extra)):
+        for path in paths:
+            plain(out(), f"{what}  {path}")
+    if not found.sound:
+        raise typer.Exit(1)
+    plain(out(), f"{found.files} files as they were written")
+
+
+def reimport(
+    project: Folder,
+    folder: Annotated[Path, typer.Option("--from", metavar="DIR", help="Folder that `metseg export` wrote.")],
+    annotator: Annotator = "",
+) -> None:
+    """Take an export back into a project, which is made if there is none: the same labels, lesions and status.
+
+    Cases that the project has already are left as they are if they went through the exported state. Cases with other
+    labels of their own are left alone and listed, and make the exit status 1. An export that differs from its
+    manifest is refused.
+    """
+    from metseg.curation import Project
+    from metseg.curation.export import importing_export, read_manifest
+
+    read_manifest(folder)
+    opened = Project.open(project) if (project / "project.json").exists() else Project.create(project)
+    done = follow(importing_export(opened, folder, annotator=annotator), "importing")
+    there = f", {len(done.there)} there already" if done.there else ""
+    plain(out(), f"{len(done.taken)} case{'s' * (len(done.taken) != 1)} taken over into {project}{there}")
+    leave_with(done.left_out, "Left alone because they have other labels in the project:")
+
+
+def export_model(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A name that `metseg models` lists, or a checkpoint.")],
+    to: Annotated[Literal["onnx", "openvino"], typer.Option("--to", help="What will run it.")],
+    out_: Annotated[Path, typer.Option("--out", metavar="DIR", help="New or empty folder.")],
+) -> None:
+    """Write a network as ONNX or OpenVINO, with a description of what comes before and after it.
+
+    The file is compared with PyTorch on synthetic heads first; one that answers otherwise is not written. An ensemble
+    becomes one network. README.md and network.json say sequences, normalisation, size and channels of the input,
+    threshold and peak, target, licence and hashes; example.npz has images with the probabilities to expect.
+    """
+    from metseg.checkpoints import load_checkpoint
+    from metseg.inference.model_export import exporting
+
+    plain(out(), str(follow(exporting(load_checkpoint(model), to, out_), "converting")))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metseg.cli.console import err, out, plain
+from metseg.cli.console import err, leave_with, list_problems, out, plain, table
 from metseg.cli.options import Rules, Sequences, data_of, sequences_of
 from metseg.cli.progress import follow
 from metseg.errors import DataError
@@ -185,14 +185,44 @@ def status(project: Folder, json: Json = False) -> None:
     leave_with(_problems(cases))
 
 
-def leave_with(refused: Iterable[str]) -> None:
-    """List what went wrong, and leave with status 1 if anything did."""
-    listed = list(refused)
-    if listed:
-        plain(err(), "Refused:", "bold")
-        for line in listed:
-            plain(err(), f"  {line}")
-        raise typer.Exit(1)
+def save(
+    project: Folder,
+    case: Case,
+    out_: Annotated[
+        Path,
+        typer.Option("--out", metavar="FILE", help=".dcm (DICOM SEG), .rtstruct.dcm, .nii.gz or .tif; must be new."),
+    ],
+    report: Annotated[
+        bool,
+        typer.Option("--report", help="Also <FILE>_report.pdf, and of a DICOM SEG <FILE>_report.dcm (TID 1500)."),
+    ] = False,
+) -> None:
+    """Write the outlines of a case as they are now, corrected or not, for other programs.
+
+    DICOM needs cases of DICOM series. Each lesion says how it was drawn: AUTOMATIC, SEMIAUTOMATIC or MANUAL. Beside the
+    file its .json says which network proposed, and where the case stands.
+    """
+    from metseg.curation import Project
+    from metseg.reporting import Outlined, write_page, write_structured_report
+    from metseg.study import writer_of
+
+    writer = writer_of(out_)
+    page = out_.with_name(f"{out_.name.removesuffix(writer.suffix)}_report.pdf")
+    structured = page.with_suffix(".dcm")
+    if there := [path for path in (out_, *((page, structured) if report else ())) if path.exists()]:
+        raise DataError(f"{there[0]}: is there already; choose another --out")
+    outlined = Outlined.of_case(Project.open(project).read_case(case))
+    study, labels, about = outlined.study, outlined.labels, outlined.about
+    out_.parent.mkdir(parents=True, exist_ok=True)
+    writer.write(out_, labels if writer.whole else (labels > 0).view("uint8"), study, mask=True, about=about)
+    written = [out_]
+    if report:
+        write_page(page, study, labels, outlined.lesions, about)
+        written.append(page)
+        if writer.name == "dicom-seg":
+            write_structured_report(structured, study, outlined.lesions, out_, about)
+            written.append(structured)
+    plain(out(), f"written: {', '.join(str(path) for path in written)}")
 
 
 def _take_over(session: CaseSession, folder: Path) -> int:
@@ -204,9 +234,8 @@ def _take_over(session: CaseSession, folder: Path) -> int:
     labels = corrections.applied_to(session.labels, session.next_label)
     session.commit(labels, EditKind.IMPORT, detail={"slices": list(corrections.slices)})
     if corrections.left_over:
-        plain(err(), f"{len(corrections.left_over)} masks are of no slice of {session.name}:", "bold")
-        for path in corrections.left_over:
-            plain(err(), f"  {path}")
+        title = f"{len(corrections.left_over)} masks are of no slice of {session.name}:"
+        list_problems(title, map(str, corrections.left_over))
     return len(corrections.slices)
 
 
@@ -220,18 +249,13 @@ def _problems(cases: Iterable[CaseSummary]) -> list[str]:
 
 
 def _print_queue(found: ReviewQueue) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("", justify="right")
-    table.add_column("case", no_wrap=True)
-    table.add_column("status")
-    for heading in ("expected Dice", "voxels to change", "voxels disputed"):
-        table.add_column(heading, justify="right")
-    table.add_column("look first at slices")
+    words = ("case", "status", "look first at slices")
+    numbers = ("expected Dice", "voxels to change", "voxels disputed")
+    listed = table("", *words[:2], *numbers, words[2], left=words)
+    listed.columns[1].no_wrap = True
     for place, entry in enumerate(found.entries, start=1):
-        table.add_row(str(place), entry.case.name, entry.case.status.value, *_cells(entry))
-    out().print(table)
+        listed.add_row(str(place), entry.case.name, entry.case.status.value, *_cells(entry))
+    out().print(listed)
     _print_progress(found.progress)
 
 
@@ -263,14 +287,10 @@ def _print_slices(case: str, benefit: CaseBenefit, *, as_json: bool) -> None:
     if as_json:
         print(json_text.dumps({"case": case} | _benefit_values(benefit), indent=2))
         return
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("slice", "Dice gained", "voxels to change", "voxels disputed"):
-        table.add_column(heading, justify="right")
+    listed = table("slice", "Dice gained", "voxels to change", "voxels disputed")
     for one in benefit.slices:
-        table.add_row(str(_number(benefit, one.z)), f"{one.gain:.4f}", f"{one.changes:.0f}", _voxels(one.disputed))
-    out().print(table)
+        listed.add_row(str(_number(benefit, one.z)), f"{one.gain:.4f}", f"{one.changes:.0f}", _voxels(one.disputed))
+    out().print(listed)
 
 
 def _print_progress(progress: ReviewProgress) -> None:

@@ -1,9 +1,8 @@
-"""``metseg serve``: the same masks for whoever can send an image."""
+"""``metseg serve``: the same masks for whoever can send an image; ``metseg ui``: the page for the browser."""
 
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from metseg import DEFAULT_MODEL
 from metseg.cli.options import Device, Model
-from metseg.errors import MissingExtraError
+from metseg.errors import require_packages
 
 
 def serve(
@@ -31,9 +30,7 @@ def serve(
     The token that clients must send is read from METSEG_TOKEN; without one only this computer is served. Limits are
     set by other METSEG_ variables, see docs/server.md.
     """
-    for package in ("fastapi", "uvicorn", "multipart", "prometheus_client", "pydantic_settings"):
-        if find_spec(package) is None:
-            raise MissingExtraError(package, "server")
+    require_packages(("fastapi", "uvicorn", "multipart", "prometheus_client", "pydantic_settings"), "server")
     from metseg.server.serving import serve as serve_until_told
 
     told = {"HOST": host, "PORT": str(port), "MODEL": model, "DEVICE": device}
@@ -41,3 +38,24 @@ def serve(
         told["PROJECT"] = str(project)
     os.environ.update({f"METSEG_{name}": value for name, value in told.items()})
     serve_until_told(host, port)
+
+
+def ui(
+    server: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A running metseg server; without one, one is started and stopped."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = 8501,
+    host: Annotated[str, typer.Option(help="Address of the page; all but this computer's own need a token.")] = (
+        "127.0.0.1"
+    ),
+    model: Model = DEFAULT_MODEL,
+) -> None:
+    """Open a page for the browser: upload a study, look at what a network outlines, download it.
+
+    The server's token is read from METSEG_TOKEN. --model is for the server that is started; one at --server has its
+    own.
+    """
+    from metseg.web import open_page
+
+    open_page(server, host, port, model)
