@@ -82,7 +82,7 @@ def _cells(lesion: FollowedLesion, result: FollowUp) -> list[str]:
         " → ".join(f"{volume:.0f}" for volume in lesion.volumes),
         "" if share is None else signed_percent(share),
         " → ".join(f"{diameter:.1f}" for diameter in lesion.diameters),
-        f"{lesion.diameter_change:+.1f}",
+        f"{lesion.diameter_change:+.1f}".replace("-", "−"),
         "yes" if lesion.number in result.judgement.targets else "",
         str(known.side or ""),
     ]
