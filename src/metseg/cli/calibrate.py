@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from metseg.cli.console import out, plain
+from metseg.cli.console import echo, out
 from metseg.cli.options import Data, Device, Labels, Model, Rules, Sequences, data_of
 from metseg.cli.progress import follow
 
@@ -50,8 +50,8 @@ def calibrate(
         ("Brier score", result.before.brier, result.after.brier),
     ]
     width = max(len(name) for name, _, _ in rows)
-    plain(out(), f"Temperature {result.temperature} from {len(result.patients)} patients, {result.voxels:,} voxels")
-    plain(out(), f"{'':{width}}  {'before':>8}  {'after':>8}")
+    echo(out(), f"Temperature {result.temperature} from {len(result.patients)} patients, {result.voxels:,} voxels")
+    echo(out(), f"{'':{width}}  {'before':>8}  {'after':>8}")
     for name, before, after in rows:
-        plain(out(), f"{name:{width}}  {before:8.5f}  {after:8.5f}")
-    plain(out(), str(write_temperature(checkpoint, result)))
+        echo(out(), f"{name:{width}}  {before:8.5f}  {after:8.5f}")
+    echo(out(), str(write_temperature(checkpoint, result)))

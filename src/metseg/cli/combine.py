@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from metseg.cli.console import err, out, plain
+from metseg.cli.console import echo, err, out
 
 
 def combine(
@@ -46,12 +46,12 @@ def combine(
         raise typer.BadParameter("weights that are averaged cannot be named instead of copied", param_hint="--by-name")
     members = [load_checkpoint(name) for name in model]
     if weights:
-        plain(out(), str(save_checkpoint(out_, *average_weights(members, out_.resolve().name))))
+        echo(out(), str(save_checkpoint(out_, *average_weights(members, out_.resolve().name))))
         if not descend_from_each_other(members):
-            plain(
+            echo(
                 err(),
                 "the cards do not say that these were trained on from the same weights; if not, the mean is of no use",
             )
         return
     network, card = run(members, out_.resolve().name)
-    plain(out(), str(save_ensemble(out_, members, card) if by_name else save_checkpoint(out_, network, card)))
+    echo(out(), str(save_ensemble(out_, members, card) if by_name else save_checkpoint(out_, network, card)))

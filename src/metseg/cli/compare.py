@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from metseg.cli.console import err, out, plain
+from metseg.cli.console import echo, err, out
 from metseg.cli.options import Clahe, Data, Device, Labels, Rules, Sequences, data_of
 from metseg.cli.progress import follow
 
@@ -49,9 +49,9 @@ def compare(
     patients = sorted(masked_patients(source)) if all_ else patient
     entries = find_entries(model) if model else installed_entries()
     comparison = follow(run(entries, source, out_, patients=patients, device=device, clahe=clahe), "comparing")
-    plain(out(), agreement_table(comparison).markdown())
+    echo(out(), agreement_table(comparison).markdown())
     if comparison.verdict is not None:
-        plain(out(), f"\n{comparison.verdict.sentence}")
+        echo(out(), f"\n{comparison.verdict.sentence}")
     if comparison.trained_on:
-        plain(err(), f"Trained on {len(comparison.trained_on)} of these patients, so their scores say little.")
-    plain(err(), f"The report is {out_ / 'report.html'}")
+        echo(err(), f"Trained on {len(comparison.trained_on)} of these patients, so their scores say little.")
+    echo(err(), f"The report is {out_ / 'report.html'}")

@@ -31,7 +31,7 @@ def err() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-def plain(console: Console, text: str, style: str = "") -> None:
+def echo(console: Console, text: str, style: str = "") -> None:
     """Print ``text`` as it is: paths are neither wrapped nor read as markup."""
     console.print(Text(text, style=style), soft_wrap=True)
 
@@ -39,15 +39,15 @@ def plain(console: Console, text: str, style: str = "") -> None:
 def complain(text: str) -> None:
     """Say why nothing could be done."""
     console = err()
-    plain(console, f"metseg: {text}", "bold red" if console.is_terminal else "")
+    echo(console, f"metseg: {text}", "bold red" if console.is_terminal else "")
 
 
 def list_problems(title: str, problems: Iterable[Problem | str]) -> None:
     """List files by name with what is wrong with each, on standard error."""
     console = err()
-    plain(console, title, "bold")
+    echo(console, title, "bold")
     for problem in problems:
-        plain(console, f"  {problem}")
+        echo(console, f"  {problem}")
 
 
 def leave_with(refused: Iterable[Problem | str], title: str = "Refused:") -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from metseg.cli.console import leave_with, out, plain
+from metseg.cli.console import echo, leave_with, out
 from metseg.cli.progress import follow
 from metseg.errors import DataError
 
@@ -37,5 +37,5 @@ def deidentify(
         raise DataError(f"{folder}: no DICOM file in it")
     key = os.environ.get(KEY)
     done = follow(deidentifying(files, out_, key=key.encode() if key else None), "de-identifying")
-    plain(out(), f"{done.written} file{'s' * (done.written != 1)} in {out_}")
+    echo(out(), f"{done.written} file{'s' * (done.written != 1)} in {out_}")
     leave_with(done.refused)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metseg import DEFAULT_MODEL
-from metseg.cli.console import err, out, plain
+from metseg.cli.console import echo, err, out
 from metseg.cli.montage import Caption, Finding, shown_on, write_montage, write_target_montage
 from metseg.cli.options import Device, Labels, Model, Rules, Sequences, TargetName, data_of, targets_of
 from metseg.cli.progress import follow
@@ -87,7 +87,7 @@ def demo(
         raise DataError("--sequences, --rules and --labels say what files are: name a folder of them in METSEG_DATA")
     folder = data_of(_patients_in(Path(data)), rules, labels, sequences) if data else None
     sample = choose_sample(model_card(choose_models(model, TRIPLET, targets)[0]), folder)
-    plain(out(), sample.about)
+    echo(out(), sample.about)
     if headless or output is not None or not _can_open_window():
         results = _segment(model, targets, sample.head, device)
         _write(sample, results, (output or Path("demo-output")) / sample.name)
@@ -152,7 +152,7 @@ def _can_open_window() -> bool:
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return False
     if find_spec("napari") is None:
-        plain(err(), 'napari is not installed (pip install "napari-metseg[napari]"): writing pictures instead')
+        echo(err(), 'napari is not installed (pip install "napari-metseg[napari]"): writing pictures instead')
         return False
     return True
 
@@ -180,8 +180,8 @@ def _write(sample: Sample, results: dict[Target, Segmentation], folder: Path) ->
     for target, result in results.items():
         inside = output_of(target, tuple(results), folder)
         parts = _write_lesions(sample.study(target), sample, result, folder, inside)
-        plain(out(), f"{target}: found {'; '.join(parts)}")
-        plain(out(), f"  {inside / 'lesion_table.csv'}\n  {sample.study(target).shape[0]} masks in {inside}")
+        echo(out(), f"{target}: found {'; '.join(parts)}")
+        echo(out(), f"  {inside / 'lesion_table.csv'}\n  {sample.study(target).shape[0]} masks in {inside}")
         texts.append("   ·   ".join((target, result.model, *parts)))
     picture, caption = folder / "montage.png", Caption(sample.name, tuple(texts))
     target, result = next(iter(results.items()))
@@ -190,7 +190,7 @@ def _write(sample: Sample, results: dict[Target, Segmentation], folder: Path) ->
     else:
         findings = [Finding(one, made.mask, sample.study(one).mask) for one, made in results.items()]
         write_target_montage(picture, sample.study(target), findings, caption)
-    plain(out(), f"  {picture}")
+    echo(out(), f"  {picture}")
 
 
 def _write_lesions(study: Study, sample: Sample, result: Segmentation, root: Path, folder: Path) -> list[str]:
@@ -204,7 +204,7 @@ def _write_lesions(study: Study, sample: Sample, result: Segmentation, root: Pat
     folder.mkdir(parents=True, exist_ok=True)
     there = sum(path.exists() for path, _, _ in planned(study, source, folder, "_mask"))
     if there:
-        plain(out(), f"replacing {there} masks of an earlier demo in {folder}")
+        echo(out(), f"replacing {there} masks of an earlier demo in {folder}")
     write_slices(study, result.mask, root=source, out=folder, suffix="_mask", about=result.provenance, overwrite=True)
     lesions = result.measured
     write_text(folder / "lesion_table.csv", lesion_table_csv(lesions, result.target))

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metseg import DEFAULT_MODEL
-from metseg.cli.console import err, out, plain
+from metseg.cli.console import echo, err, out
 from metseg.cli.options import (
     Clahe,
     Data,
     Device,
     Labels,
+    MinLesionVoxels,
     Model,
     Rules,
     Sequences,
-    Smallest,
     TargetName,
     Threshold,
     data_of,
@@ -54,7 +54,7 @@ def evaluate(
         bool, typer.Option("--flair-alone/--no-flair-alone", help="Also measure with FLAIR as the only sequence.")
     ] = True,
     threshold: Threshold = None,
-    smallest: Smallest = None,
+    min_lesion_voxels: MinLesionVoxels = None,
     clahe: Clahe = None,
     device: Device = "auto",
 ) -> None:
@@ -77,19 +77,21 @@ def evaluate(
         source,
         patients=_held_out(checkpoint, source) if held_out else patient,
         device=device,
-        postprocessing=checkpoint.card.postprocessing.adjusted(threshold=threshold, min_lesion_voxels=smallest),
+        postprocessing=checkpoint.card.postprocessing.adjusted(
+            threshold=threshold, min_lesion_voxels=min_lesion_voxels
+        ),
         flair_alone=flair_alone,
     )
     evaluation = follow(events, f"evaluating {checkpoint.card.name}")
     title = f"{evaluation.model}: {checkpoint.card.target}, CLAHE {evaluation.clahe}"
-    plain(out(), f"{title}\n{as_table(evaluation.summaries)}")
+    echo(out(), f"{title}\n{as_table(evaluation.summaries)}")
     if froc is not None:
         with write_atomically(froc) as temporary:
             draw_froc(temporary, evaluation.summaries)
     if json is not None:
         write_text(json, evaluation.model_dump_json(indent=2) + "\n")
     if evaluation.seen:
-        plain(
+        echo(
             err(),
             f"Trained on {len(evaluation.seen)} of these patients, so these scores say little about new ones; "
             "--held-out leaves them away.",
@@ -115,7 +117,7 @@ def _chosen(model: str, data: Folders, targets: tuple[Target, ...]) -> str:
     for patient in masked_patients(data).values():
         for study in (study for files in patient for study in load(files).studies):
             name = choose_models(model, study.sequences, targets)[0]
-            plain(err(), f"--model {model}: {name}, by the sequences of {study.name} ({', '.join(study.sequences)})")
+            echo(err(), f"--model {model}: {name}, by the sequences of {study.name} ({', '.join(study.sequences)})")
             return name
     raise DataError(f"{data}: none of the patients with masks can be read")
 

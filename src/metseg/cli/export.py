@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from metseg.cli.console import leave_with, out, plain
+from metseg.cli.console import echo, leave_with, out
 from metseg.cli.progress import follow
 from metseg.cli.project import Annotator, Folder
 
@@ -61,7 +61,7 @@ def export(
     done = follow(stream, "exporting")
     count = done.written + done.kept
     kept = f", {done.kept} of them there already" if done.kept else ""
-    plain(out(), f"{count} case{'s' * (count != 1)} in {out_}{kept}")
+    echo(out(), f"{count} case{'s' * (count != 1)} in {out_}{kept}")
     if done.left_out:
         raise typer.Exit(1)
 
@@ -78,10 +78,10 @@ def verify(
     found = follow(verifying(folder), "verifying")
     for what, paths in (("missing", found.missing), ("changed", found.changed), ("extra", found.extra)):
         for path in paths:
-            plain(out(), f"{what}  {path}")
+            echo(out(), f"{what}  {path}")
     if not found.sound:
         raise typer.Exit(1)
-    plain(out(), f"{found.files} files as they were written")
+    echo(out(), f"{found.files} files as they were written")
 
 
 def reimport(
@@ -102,7 +102,7 @@ def reimport(
     opened = Project.open(project) if (project / "project.json").exists() else Project.create(project)
     done = follow(importing_export(opened, folder, annotator=annotator), "importing")
     there = f", {len(done.there)} there already" if done.there else ""
-    plain(out(), f"{len(done.taken)} case{'s' * (len(done.taken) != 1)} taken over into {project}{there}")
+    echo(out(), f"{len(done.taken)} case{'s' * (len(done.taken) != 1)} taken over into {project}{there}")
     leave_with(done.left_out, "Left alone because they have other labels in the project:")
 
 
@@ -120,4 +120,4 @@ def export_model(
     from metseg.checkpoints import load_checkpoint
     from metseg.inference.model_export import exporting
 
-    plain(out(), str(follow(exporting(load_checkpoint(model), to, out_), "converting")))
+    echo(out(), str(follow(exporting(load_checkpoint(model), to, out_), "converting")))

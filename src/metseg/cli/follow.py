@@ -9,8 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from metseg import DEFAULT_MODEL
-from metseg.cli.console import out, plain, table
-from metseg.cli.options import Device, Labels, Model, Rules, Sequences, Server, Smallest, Threshold, data_of, targets_of
+from metseg.cli.console import echo, out, table
+from metseg.cli.options import (
+    Device,
+    Labels,
+    MinLesionVoxels,
+    Model,
+    Rules,
+    Sequences,
+    Server,
+    Threshold,
+    data_of,
+    targets_of,
+)
 from metseg.cli.progress import EventBar
 from metseg.errors import DataError
 
@@ -45,7 +56,7 @@ def follow(
     device: Device = "auto",
     server: Server = None,
     threshold: Threshold = None,
-    smallest: Smallest = None,
+    min_lesion_voxels: MinLesionVoxels = None,
     predict: Annotated[bool, typer.Option("--predict", help="Outline anew, also where there is a mask.")] = False,
 ) -> None:
     """Compare examinations of one patient: new, grown, shrunk, unchanged and gone lesions, with RANO-BM's category.
@@ -76,7 +87,7 @@ def follow(
         if study.geometry.spacing is None:
             raise DataError(f"{study.name}: its spacing is not known; <name>.json beside a TIFF can state it")
     with EventBar() as bar, Segmenters(model, targets_of(target), device=device, server=server) as segmenters:
-        made = [_mask(study, segmenters, bar, threshold, smallest, predict) for study in studies]
+        made = [_mask(study, segmenters, bar, threshold, min_lesion_voxels, predict) for study in studies]
         masks = [mask for mask, _ in made]
         if len(studies) == 2:
             result = bar.follow(following(*studies, masks=(masks[0], masks[1])), "following")
@@ -89,17 +100,22 @@ def follow(
     else:
         _write_tracked(tracked, out_, [by for _, by in made])
         _print_tracked(tracked)
-    plain(out(), f"written to {out_}")
+    echo(out(), f"written to {out_}")
 
 
 def _mask(
-    study: Study, segmenters: Segmenters, bar: EventBar, threshold: float | None, smallest: int | None, predict: bool
+    study: Study,
+    segmenters: Segmenters,
+    bar: EventBar,
+    threshold: float | None,
+    min_lesion_voxels: int | None,
+    predict: bool,
 ) -> tuple[npt.NDArray[np.uint8], dict[str, Any] | str]:
     """A study's outlines, and what made them."""
     if study.mask is not None and not predict:
         return study.mask, ", ".join(dict.fromkeys(path.name for entry in study.slices for path in entry.masks))
     segmenter = segmenters.of(study.sequences)[0]
-    settings = segmenter.card.postprocessing.adjusted(threshold=threshold, min_lesion_voxels=smallest)
+    settings = segmenter.card.postprocessing.adjusted(threshold=threshold, min_lesion_voxels=min_lesion_voxels)
     answer = bar.follow(segmenter.stream(study, settings), study.name)
     return answer.mask, answer.provenance
 
@@ -197,4 +213,4 @@ def _print_tracked(result: TrackedExaminations) -> None:
 
 
 def _print_response(title: str, result: FollowUp) -> None:
-    plain(out(), f"{title}: {result.judgement.response} ({result.judgement.reason})")
+    echo(out(), f"{title}: {result.judgement.response} ({result.judgement.reason})")

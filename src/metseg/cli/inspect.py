@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metseg.cli.console import out, plain, table
+from metseg.cli.console import echo, out, table
 from metseg.cli.options import Labels, Rules, Sequences, data_of, sequences_of
 from metseg.cli.progress import follow
 
@@ -65,13 +65,13 @@ def _print_names(inspection: Inspection) -> None:
     for file in inspection.files:
         alike.setdefault((file.role, file.sequence, file.rules), []).append(file)
     if len(alike) > 1 or any(rules for _, _, rules in alike):
-        plain(out(), "\nTaken by their names:", "bold")
+        echo(out(), "\nTaken by their names:", "bold")
     for (role, sequence, rules), files in alike.items():
         first = files[0]
         what = f"{len(files)} {role}{'s' * (len(files) > 1)}" + (f" of {sequence}" if sequence else "")
         name = first.path.relative_to(inspection.path) if inspection.path in first.path.parents else first.path.name
         if rules or len(alike) > 1:
-            plain(out(), f"  {what}, as {name} of {first.study}: {', '.join(rules) or 'name as it is'}")
+            echo(out(), f"  {what}, as {name} of {first.study}: {', '.join(rules) or 'name as it is'}")
 
 
 def _print_mask_values(inspection: Inspection) -> None:
@@ -83,7 +83,7 @@ def _print_mask_values(inspection: Inspection) -> None:
         if counts:
             held = ", ".join(f"{value} in {counts[value]}" for value in sorted(counts, key=float))
             which = "all are lesion" if labels is None else f"lesion: {', '.join(map(str, labels))}"
-            plain(out(), f"\nNumbers in masks, and in how many studies: {held}; {which}")
+            echo(out(), f"\nNumbers in masks, and in how many studies: {held}; {which}")
 
 
 def _print_sums(inspection: Inspection) -> None:
@@ -92,7 +92,7 @@ def _print_sums(inspection: Inspection) -> None:
     scans = len({study.name for study in inspection.studies})
     visits = f", {scans} studies" if scans > inspection.patients else ""
     patients = f"{inspection.patients} patient{'' if one else 's'}{visits}"
-    plain(
+    echo(
         console,
         f"\n{patients}, {inspection.slices} slices, {inspection.pairs} with a mask, "
         f"{inspection.lesion_slices} with lesion",
@@ -101,6 +101,6 @@ def _print_sums(inspection: Inspection) -> None:
     remarks = [finding for finding in inspection.problems if not finding.refused]
     for title, findings in (("Refused:", inspection.refused), ("Remarks:", remarks)):
         if findings:
-            plain(console, f"\n{title}", "bold")
+            echo(console, f"\n{title}", "bold")
             for finding in findings:
-                plain(console, f"  {finding}")
+                echo(console, f"  {finding}")

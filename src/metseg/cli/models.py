@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metseg import DEFAULT_MODEL
-from metseg.cli.console import err, out, plain, table
+from metseg.cli.console import echo, err, out, table
 from metseg.cli.options import Server, sequences_of
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ def models(
 
         found = server_models(server)
     if not found:
-        plain(
-            err(), "No model is installed; give --model a checkpoint file, or set METSEG_WEIGHTS to a folder of them."
-        )
+        echo(err(), "No model is installed; give --model a checkpoint file, or set METSEG_WEIGHTS to a folder of them.")
         return
     there = sequences_of(sequences)
     headings = ("name", "outlines", "sequences", "what it is", *(() if there is None else ("fits",)))
@@ -56,9 +54,9 @@ def models(
         listed.add_row(info.name, *about, *fits)
     out().print(listed)
     if server is None:
-        plain(out(), "\n" + "\n".join(f"{info.name}: {info.path}" for info in found))
+        echo(out(), "\n" + "\n".join(f"{info.name}: {info.path}" for info in found))
     if there is not None:
-        plain(out(), f"\n--model {DEFAULT_MODEL}: {_automatic(there, found)}")
+        echo(out(), f"\n--model {DEFAULT_MODEL}: {_automatic(there, found)}")
 
 
 def _automatic(sequences: tuple[Sequence, ...], found: list[ModelInfo]) -> str:

@@ -35,7 +35,7 @@ Threshold = Annotated[
     float | None,
     typer.Option("--threshold", min=0, max=1, help="Probability from which on a voxel is lesion.", show_default=False),
 ]
-Smallest = Annotated[
+MinLesionVoxels = Annotated[
     int | None, typer.Option("--smallest", min=0, help="Lesions of fewer voxels are dropped.", show_default=False)
 ]
 Clahe = Annotated[
@@ -91,8 +91,8 @@ def data_of(
 
     if rules is None and labels is None and sequences is None:
         return folder
-    said = None if rules is None else read_rules(rules)
-    return DataFolder(folder, said, sequences_of(sequences)).with_labels(labels_of(labels))
+    read = None if rules is None else read_rules(rules)
+    return DataFolder(folder, read, sequences_of(sequences)).with_labels(labels_of(labels))
 
 
 def labels_of(text: str | None) -> tuple[int, ...] | None:

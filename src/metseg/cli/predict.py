@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from metseg import DEFAULT_MODEL
-from metseg.cli.console import leave_with, list_problems, out, plain
+from metseg.cli.console import echo, leave_with, list_problems, out
 from metseg.cli.options import (
     Backend,
     Clahe,
     Device,
+    MinLesionVoxels,
     Model,
     Rules,
     Sequences,
     Server,
-    Smallest,
     TargetName,
     Threshold,
     data_of,
@@ -47,7 +47,7 @@ def predict(
     backend: Backend = "auto",
     server: Server = None,
     threshold: Threshold = None,
-    smallest: Smallest = None,
+    min_lesion_voxels: MinLesionVoxels = None,
     clahe: Clahe = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Slices per forward pass.")] = 8,
     probabilities: Annotated[
@@ -128,7 +128,9 @@ def predict(
     if server is not None and source is not None and source.name == "ENVIRONMENT":
         backend = "auto"  # what METSEG_BACKEND says is said of this computer
     networks = NetworkSettings(model, device, batch_size, clahe, backend, server)
-    settings = PredictionSettings(targets_of(target), threshold, smallest, form, probabilities, report, overwrite)
+    settings = PredictionSettings(
+        targets_of(target), threshold, min_lesion_voxels, form, probabilities, report, overwrite
+    )
     if manifest is not None:
         _predict_manifest(manifest, output, networks, settings, engine, workers)
         return
@@ -138,7 +140,7 @@ def predict(
             done = _predict(predictor, input_, output, sequences_of(sequences), rules)
         else:
             done = _predict_from_pacs(predictor, output, dicomweb or "", study or "", store=store)
-    plain(out(), f"{len(done.masks)} mask{'s' * (len(done.masks) != 1)} in {output}")
+    echo(out(), f"{len(done.masks)} mask{'s' * (len(done.masks) != 1)} in {output}")
     if done.remarks:
         list_problems("Remarks:", done.remarks)
     leave_with(done.refused)
@@ -174,7 +176,7 @@ def _predict_from_pacs(predictor: StudyPredictor, output: Path, url: str, study:
     if store:
         files = [path for path in (*done.masks, *done.others) if path.suffix == ".dcm"]
         pacs.store(files)
-        plain(out(), f"{len(files)} file{'s' * (len(files) != 1)} stored in {url}")
+        echo(out(), f"{len(files)} file{'s' * (len(files) != 1)} stored in {url}")
     return done
 
 
@@ -193,7 +195,7 @@ def _predict_manifest(
     output.mkdir(parents=True, exist_ok=True)
     results = follow(predict_manifest(read_manifest(manifest), output, networks, settings, runner), "outlining")
     masks = sum(len(one.masks) for one in results)
-    plain(out(), f"{masks} mask{'s' * (masks != 1)} of {len(results)} rows in {output}\n  {output / TABLE}")
+    echo(out(), f"{masks} mask{'s' * (masks != 1)} of {len(results)} rows in {output}\n  {output / TABLE}")
     if remarks := [remark for one in results for remark in one.remarks]:
         list_problems("Remarks:", remarks)
     leave_with(reason for one in results for reason in one.refused)

@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 
 from rich import progress
 
-from metseg.cli.console import err, plain
+from metseg.cli.console import echo, err
 from metseg.events import Event, Finished, Notice, Progress, Warned, drain
 
 T = TypeVar("T")
@@ -59,17 +59,17 @@ class EventBar:
                 label = title if title.startswith(what) else f"{title}: {what}"
                 self._bar.update(task, completed=done, total=total or None, description=label)
                 if self._bar.disable and time.monotonic() - self._last_line >= _PLAIN_INTERVAL_S:
-                    self._say(f"{label} ({done} of {total})")
+                    self._print_line(f"{label} ({done} of {total})")
             case Warned():
-                self._say(event.text, "bold red")
+                self._print_line(event.text, "bold red")
             case Notice():
-                self._say(event.text)
+                self._print_line(event.text)
             case Finished():
                 pass
 
-    def _say(self, line: str, style: str = "") -> None:
+    def _print_line(self, line: str, style: str = "") -> None:
         self._last_line = time.monotonic()
-        plain(self._console, line, style)
+        echo(self._console, line, style)
 
 
 def follow(stream: Iterable[Event[T]], title: str) -> T:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metseg.cli.console import err, leave_with, list_problems, out, plain, table
+from metseg.cli.console import echo, err, leave_with, list_problems, out, table
 from metseg.cli.options import Rules, Sequences, data_of, sequences_of
 from metseg.cli.progress import follow
 from metseg.errors import DataError
@@ -68,7 +68,7 @@ def create(
     else:
         added = follow(adding_studies(opened, found), "adding")
     new = len(added.there - before)
-    plain(out(), f"{new} case{'s' * (new != 1)} added to {project}, {len(added.there | before)} in all")
+    echo(out(), f"{new} case{'s' * (new != 1)} added to {project}, {len(added.there | before)} in all")
     leave_with(added.refused)
 
 
@@ -124,7 +124,7 @@ def approve(
     from metseg.curation import Project, Status
 
     with Project.open(project).open_case(case, annotator=annotator) as session:
-        _tell_recovery(session)
+        _report_recovery(session)
         taken = _take_over(session, masks) if masks is not None else 0
         if masks is None and session.status is Status.TODO:
             raise DataError(f"{case}: nothing was predicted or drawn yet; predict it, draw, or give --masks")
@@ -132,7 +132,7 @@ def approve(
         summary = session.summary
     with_masks = f", {taken} masks taken over" if masks is not None else ""
     looked_at = f"{summary.reviewed} of {summary.shape[0]} slices looked at"
-    plain(
+    echo(
         out(), f"{case}: approved with {summary.lesions} lesion{'s' * (summary.lesions != 1)}{with_masks}; {looked_at}"
     )
 
@@ -147,9 +147,9 @@ def reject(
     from metseg.curation import Project, Status
 
     with Project.open(project).open_case(case, annotator=annotator) as session:
-        _tell_recovery(session)
+        _report_recovery(session)
         session.set_status(Status.REJECTED, reason)
-    plain(out(), f"{case}: rejected: {reason}")
+    echo(out(), f"{case}: rejected: {reason}")
 
 
 def reopen(project: Folder, case: Case, annotator: Annotator = "") -> None:
@@ -157,11 +157,11 @@ def reopen(project: Folder, case: Case, annotator: Annotator = "") -> None:
     from metseg.curation import Project
 
     with Project.open(project).open_case(case, annotator=annotator) as session:
-        _tell_recovery(session)
+        _report_recovery(session)
         if session.reopen() is None:
             raise DataError(f"{case}: is {session.status}, neither approved nor rejected")
         now = session.status
-    plain(out(), f"{case}: is {now} again")
+    echo(out(), f"{case}: is {now} again")
 
 
 def status(project: Folder, json: Json = False) -> None:
@@ -181,7 +181,7 @@ def status(project: Folder, json: Json = False) -> None:
     else:
         _print_progress(progress)
         for name, reason in rejected.items():
-            plain(out(), f"rejected: {name}: {reason}")
+            echo(out(), f"rejected: {name}: {reason}")
     leave_with(_problems(cases))
 
 
@@ -222,7 +222,7 @@ def save(
         if writer.name == "dicom-seg":
             write_structured_report(structured, study, outlined.lesions, out_, about)
             written.append(structured)
-    plain(out(), f"written: {', '.join(str(path) for path in written)}")
+    echo(out(), f"written: {', '.join(str(path) for path in written)}")
 
 
 def _take_over(session: CaseSession, folder: Path) -> int:
@@ -239,9 +239,9 @@ def _take_over(session: CaseSession, folder: Path) -> int:
     return len(corrections.slices)
 
 
-def _tell_recovery(session: CaseSession) -> None:
+def _report_recovery(session: CaseSession) -> None:
     if session.recovery is not None:
-        plain(err(), f"{session.name}: {session.recovery}")
+        echo(err(), f"{session.name}: {session.recovery}")
 
 
 def _problems(cases: Iterable[CaseSummary]) -> list[str]:
@@ -297,8 +297,8 @@ def _print_progress(progress: ReviewProgress) -> None:
     stand = ", ".join(f"{count} {status.value}" for status, count in progress.cases.items() if count) or "no case"
     done, total = progress.slices
     share = f" ({100 * done / total:.0f} %)" if total else ""
-    plain(out(), f"{stand}; {done} of {total} slices looked at{share}")
-    plain(out(), f"{progress.lesions} lesions approved, {progress.lesion_voxels} voxels")
+    echo(out(), f"{stand}; {done} of {total} slices looked at{share}")
+    echo(out(), f"{progress.lesions} lesions approved, {progress.lesion_voxels} voxels")
 
 
 def _as_values(found: ReviewQueue) -> dict[str, Any]:

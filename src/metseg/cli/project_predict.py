@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metseg import DEFAULT_MODEL
-from metseg.cli.console import leave_with, out, plain
-from metseg.cli.options import Clahe, Device, Server, Smallest, TargetName, Threshold, targets_of
+from metseg.cli.console import echo, leave_with, out
+from metseg.cli.options import Clahe, Device, MinLesionVoxels, Server, TargetName, Threshold, targets_of
 from metseg.cli.progress import follow
 from metseg.cli.project import Folder
 from metseg.errors import DataError
@@ -41,7 +41,7 @@ def predict(
     device: Device = "auto",
     server: Server = None,
     threshold: Threshold = None,
-    smallest: Smallest = None,
+    min_lesion_voxels: MinLesionVoxels = None,
     clahe: Clahe = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Slices per forward pass.")] = 8,
 ) -> None:
@@ -67,12 +67,12 @@ def predict(
         def propose(study: Study) -> Iterator[Event[Segmentation]]:
             (segmenter,) = segmenters.of(study.sequences)
             usual = segmenter.card.postprocessing
-            return segmenter.stream(study, usual.adjusted(threshold=threshold, min_lesion_voxels=smallest))
+            return segmenter.stream(study, usual.adjusted(threshold=threshold, min_lesion_voxels=min_lesion_voxels))
 
         def made(sequences: tuple[Sequence, ...]) -> Provenance:
             (segmenter,) = segmenters.of(sequences)
             card = segmenter.card
-            how = card.postprocessing.adjusted(threshold=threshold, min_lesion_voxels=smallest)
+            how = card.postprocessing.adjusted(threshold=threshold, min_lesion_voxels=min_lesion_voxels)
             return provenance_of(
                 card.name,
                 segmenter.sha256,
@@ -95,5 +95,5 @@ def predict(
         if count := done.count(outcome):
             hint = " (--also-edited)" if outcome is Outcome.EDITED else ""
             hint = " (name them with --case)" if outcome is Outcome.FINISHED else hint
-            plain(out(), f"{count} case{'s' * (count != 1)} {outcome}{hint}")
+            echo(out(), f"{count} case{'s' * (count != 1)} {outcome}{hint}")
     leave_with(done.refused)

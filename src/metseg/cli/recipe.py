@@ -57,23 +57,23 @@ def training_config(
 
     from metseg.training import LOSSES, TrainingConfig
 
-    asked = _given(settings)
-    asked["preprocessing"] = _given(preprocessing or {}) | _equalisation(clahe)
-    if "sequences" in asked:
-        asked["preprocessing"]["sequences"] = asked["sequences"]
+    given = _given(settings)
+    given["preprocessing"] = _given(preprocessing or {}) | _equalisation(clahe)
+    if "sequences" in given:
+        given["preprocessing"]["sequences"] = given["sequences"]
     if loss is not None:
-        asked["loss"] = LOSSES[loss].model_dump()
+        given["loss"] = LOSSES[loss].model_dump()
     content = {} if file is None else _read(file)
-    if "held_out" in asked:
-        if "folds" in asked:
+    if "held_out" in given:
+        if "folds" in given:
             raise DataError("--folds and --held-out both say who is held out; choose one")
         content = {key: value for key, value in content.items() if key not in ("folds", "fold")}
-    merged = _merged([content, asked])
+    merged = _merged([content, given])
     if merged.get("init"):
         parent = _of_parent(merged["init"], merged.get("architecture"))
-        if "sequences" in asked:  # other images may show something else
+        if "sequences" in given:  # other images may show something else
             del parent["target"]
-        merged = _merged([parent, content, asked])
+        merged = _merged([parent, content, given])
     if "architecture" not in merged:
         raise DataError("which network? Give --model, or --config or --init, which name one")
     default = TrainingConfig.model_fields["preprocessing"].default.model_dump()

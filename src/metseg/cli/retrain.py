@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metseg.cli.console import err, out, plain, table
+from metseg.cli.console import echo, err, out, table
 from metseg.cli.options import Device, Labels, Rules, Sequences, labels_of, sequences_of
 from metseg.cli.progress import follow
 from metseg.cli.project import Folder
@@ -90,8 +90,8 @@ def retrain(
     opened = Project.open(project)
     keep_freed_memory()
     command = shlex.join(["metseg", *sys.argv[1:]])
-    with stopping_cleanly("the same command with --resume goes on") as heeding:
-        stream = heeding(run(config, resume=resume, device=device, command=command))
+    with stopping_cleanly("the same command with --resume goes on") as stoppable:
+        stream = stoppable(run(config, resume=resume, device=device, command=command))
         if json_events:
             promotion = print_events(stream, lambda found: PromotionCheck.model_dump(found, mode="json"))
         else:
@@ -99,7 +99,7 @@ def retrain(
             _print_check(promotion, out_)
     if promote_:
         if not promotion.passed:
-            plain(err(), f"{promotion.child.name}: not promoted")
+            echo(err(), f"{promotion.child.name}: not promoted")
             raise typer.Exit(1)
         promote(opened, out_)
 
@@ -118,7 +118,7 @@ def promote(
 
     promoted = run(Project.open(project), model, force=force)
     how = f"the promotion check: {promoted.promotion}" + (", promoted all the same" if promoted.forced else "")
-    plain(out(), f"{promoted.name} is the default of {project} ({how})")
+    echo(out(), f"{promoted.name} is the default of {project} ({how})")
 
 
 def _print_check(promotion: PromotionCheck, folder: Path) -> None:
@@ -127,7 +127,7 @@ def _print_check(promotion: PromotionCheck, folder: Path) -> None:
         dice = f"{model.mean_dice:.4f}" if model.rows else ""
         compared.add_row(f"{title} {model.name}", dice, f"{model.found} of {model.lesions}", str(model.false))
     out().print(compared)
-    plain(out(), f"Promotion check {promotion.result}: {promotion.reason}")
+    echo(out(), f"Promotion check {promotion.result}: {promotion.reason}")
     for remark in promotion.remarks:
-        plain(out(), f"  {remark}")
-    plain(out(), str(folder))
+        echo(out(), f"  {remark}")
+    echo(out(), str(folder))

@@ -31,13 +31,13 @@ def serve(
     set by other METSEG_ variables, see docs/server.md.
     """
     require_packages(("fastapi", "uvicorn", "multipart", "prometheus_client", "pydantic_settings"), "server")
-    from metseg.server.serving import serve as serve_until_told
+    from metseg.server.serving import serve as run_server
 
-    told = {"HOST": host, "PORT": str(port), "MODEL": model, "DEVICE": device}
+    settings = {"HOST": host, "PORT": str(port), "MODEL": model, "DEVICE": device}
     if project is not None:
-        told["PROJECT"] = str(project)
-    os.environ.update({f"METSEG_{name}": value for name, value in told.items()})
-    serve_until_told(host, port)
+        settings["PROJECT"] = str(project)
+    os.environ.update({f"METSEG_{name}": value for name, value in settings.items()})
+    run_server(host, port)
 
 
 def ui(

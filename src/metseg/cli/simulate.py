@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metseg.cli.console import err, out, plain
-from metseg.cli.options import Data, Device, Labels, Rules, Sequences, Smallest, Threshold, data_of
+from metseg.cli.console import echo, err, out
+from metseg.cli.options import Data, Device, Labels, MinLesionVoxels, Rules, Sequences, Threshold, data_of
 from metseg.cli.progress import EventBar, follow
 from metseg.errors import DataError
 
@@ -61,7 +61,7 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="Decides every lesion, with the patient's name.")] = 0,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the scores here.")] = None,
     threshold: Threshold = None,
-    smallest: Smallest = None,
+    min_lesion_voxels: MinLesionVoxels = None,
     sequences: Sequences = None,
     rules: Rules = None,
     labels: Labels = None,
@@ -87,10 +87,10 @@ def simulate(
             )
         _write(source, out_, patient, seed)
     if score is not None:
-        settings = {"threshold": threshold, "min_lesion_voxels": smallest}
+        settings = {"threshold": threshold, "min_lesion_voxels": min_lesion_voxels}
         result = _score(score, source, patient, every=every, seed=seed, device=device, settings=settings)
-        plain(out(), f"{result.model}\n{result.as_table()}")
-        plain(err(), _SAYS)
+        echo(out(), f"{result.model}\n{result.as_table()}")
+        echo(err(), _SAYS)
         if json is not None:
             from metseg.study import write_text
 
@@ -101,7 +101,7 @@ def _write(data: Folders, target: Path, patients: list[str] | None, seed: int) -
     if (target / TABLE).exists():
         raise DataError(f"{target / TABLE} exists already; choose another --out")
     rows = follow(_written(data, target, patients, seed), "drawing lesions")
-    plain(out(), f"{len(rows)} lesions in {len({row[0] for row in rows})} heads, listed in {target / TABLE}")
+    echo(out(), f"{len(rows)} lesions in {len({row[0] for row in rows})} heads, listed in {target / TABLE}")
 
 
 def _written(

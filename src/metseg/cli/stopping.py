@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import typer
 
-from metseg.cli.console import err, plain
+from metseg.cli.console import echo, err
 from metseg.events import Event, Finished, to_json
 
 T = TypeVar("T")
@@ -30,32 +30,32 @@ def stopping_cleanly(hint: str) -> Iterator[Callable[[Iterable[Event[T]]], Itera
     callable
         Wraps a stream of events so that it is closed then; the program leaves with 128 and the signal's number.
     """
-    asked: list[int] = []
+    signals: list[int] = []
     usual: dict[int, Any] = {}
 
-    def heed(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
+    def request_stop(number: int, frame: FrameType | None) -> None:
+        signals.append(number)
         signal.signal(number, usual[number])
 
-    def heeding(stream: Iterable[Event[T]]) -> Iterator[Event[T]]:
+    def stoppable(stream: Iterable[Event[T]]) -> Iterator[Event[T]]:
         try:
             for event in stream:
                 yield event
-                if asked and not isinstance(event, Finished):
+                if signals and not isinstance(event, Finished):
                     break
             else:
                 return
         finally:
             if isinstance(stream, Generator):
                 stream.close()
-        plain(err(), f"stopped; {hint}")
-        raise typer.Exit(128 + asked[0])
+        echo(err(), f"stopped; {hint}")
+        raise typer.Exit(128 + signals[0])
 
-    for asking in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(asking) is not signal.SIG_IGN:
-            usual[asking] = signal.signal(asking, heed) or signal.SIG_DFL
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(stop) is not signal.SIG_IGN:
+            usual[stop] = signal.signal(stop, request_stop) or signal.SIG_DFL
     try:
-        yield heeding
+        yield stoppable
     finally:
         for number, handler in usual.items():
             signal.signal(number, handler)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from metseg.cli.console import out, plain
+from metseg.cli.console import echo, out
 from metseg.cli.options import Data, Device, Labels, Rules, data_of, sequences_of
 from metseg.cli.progress import follow
 from metseg.cli.recipe import Architecture, ConfigFile, training_config
@@ -168,8 +168,8 @@ def train(
     chosen = training_config(file=config, clahe=clahe, preprocessing=looks, **settings)
     keep_freed_memory()
     command = shlex.join(["metseg", *sys.argv[1:]])
-    with stopping_cleanly("the same command with --resume goes on") as heeding:
-        events = heeding(
+    with stopping_cleanly("the same command with --resume goes on") as stoppable:
+        events = stoppable(
             run(
                 chosen,
                 data_of(data, rules, labels),
@@ -183,4 +183,4 @@ def train(
                 command=command,
             )
         )
-        plain(out(), str(follow(events, f"training {chosen.architecture}")))
+        echo(out(), str(follow(events, f"training {chosen.architecture}")))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from metseg.cli.console import out, plain
+from metseg.cli.console import echo, out
 from metseg.cli.options import Data, Device, Labels, Rules, data_of
 from metseg.cli.progress import follow
 from metseg.cli.recipe import Architecture, ConfigFile, training_config
@@ -53,7 +53,7 @@ def tune(
     keep_freed_memory()
     result = follow(run(base, data_of(data, rules, labels), out_, search=search, device=device), "tuning")
     out().print(_table(result))
-    plain(out(), str(result.file))
+    echo(out(), str(result.file))
 
 
 def _table(result: TuningResult) -> Table:

@@ -61,7 +61,7 @@ class RefusedError(MetsegError):
     Parameters
     ----------
     detail : str
-        RejectionReason, in the server's words.
+        Why, in the server's words.
     """
 
     def __init__(self, status: int, detail: str) -> None:

@@ -110,8 +110,8 @@ class AccessLogMiddleware:
 
 def _id_of(scope: Scope) -> str:
     """The client's id if it is a UUID, which can name nobody; else a new one."""
-    asked = Headers(scope=scope).get("x-request-id", "")
-    return asked if _UUID.fullmatch(asked) else str(uuid.uuid4())
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _UUID.fullmatch(given) else str(uuid.uuid4())
 
 
 def _method(scope: Scope) -> str:

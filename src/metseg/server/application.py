@@ -76,11 +76,11 @@ def app_from_environment() -> FastAPI:
         If the environment is not understood, or others could reach the server without a token.
     """
     settings = settings_from_environment()
-    host = _told_uvicorn()
+    host = _uvicorn_host()
     return create_app(settings if host is None else settings.model_copy(update={"host": host}))
 
 
-def _told_uvicorn() -> str | None:
+def _uvicorn_host() -> str | None:
     """The address in uvicorn's command line, if that is what runs."""
     import click
 

@@ -61,7 +61,7 @@ class Job:
             expires_in=left,
             notices=[
                 NoticeDocument(text=text, warning=isinstance(notice, Warned))
-                for text, notice in zip(self.work.said, self.work.notices, strict=False)
+                for text, notice in zip(self.work.messages, self.work.notices, strict=False)
             ],
         )
 
@@ -157,7 +157,7 @@ class Jobs:
     def _ending(self, job: Job, decoded: Decoded, slot: Slot) -> Callable[[Future[Segmentation]], None]:
         def end(future: Future[Segmentation]) -> None:
             try:
-                result = result_of(decoded, future.result(), job.work.model.name, job.work.said)
+                result = result_of(decoded, future.result(), job.work.model.name, job.work.messages)
             except (CancelledError, Cancelled):
                 self._end(job, JobState.CANCELLED)
             except Exception as error:  # the job must end, whatever happened

@@ -33,7 +33,7 @@ class Session:
     results : dict of str to Result
         What has come back for ``upload`` with that ``clahe``, by model.
     problem : MetsegError or None
-        RejectionReason the last try failed.
+        Why the last try failed.
     at : list of int
         The voxel (z, y, x) that is looked at.
     lesion : int
@@ -71,11 +71,11 @@ class Session:
         self.clahe = clahe
         self.lesion = 0
 
-    def take(self, result: Result, asked: str) -> None:
+    def take(self, result: Result, requested: str) -> None:
         """Keep what came of asking for a model; the first one decides where the page looks."""
         if not self.results:
             self.at = fullest(result.mask)
-        self.results[asked] = result
+        self.results[requested] = result
 
     def fail(self, problem: MetsegError) -> None:
         """Say why nothing more comes, and keep what is there."""

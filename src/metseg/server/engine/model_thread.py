@@ -81,8 +81,8 @@ class ModelThread:
         """End the thread; what waits is given up."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def ask(self, question: Callable[[Images], T], images: Images, owner: object) -> T:
-        """What a network answers to ``question`` on ``images``, float32 (n, c, height, width); waits for its turn.
+    def run(self, network: Callable[[Images], T], images: Images, owner: object) -> T:
+        """The output of ``network`` for ``images``, float32 (n, c, height, width); waits for its turn.
 
         Raises
         ------
@@ -94,7 +94,7 @@ class ModelThread:
 
         def work() -> T:
             started = time.perf_counter()
-            result = question(images)
+            result = network(images)
             self._observe(len(images), time.perf_counter() - started)
             return result
 

@@ -84,7 +84,7 @@ class Work:
     seconds_left: float | None = None
 
     @property
-    def said(self) -> list[str]:
+    def messages(self) -> list[str]:
         """The notices without the name of the study, which the server has made up."""
         return [notice.text.replace(f"{self.study.name}: ", "", 1) for notice in self.notices]
 
@@ -214,15 +214,15 @@ class _SharedBackend:
         return "" if self._network.backend is None else self._network.backend.remark
 
     def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
-        return self._ask(self._network.probabilities, images)
+        return self._run_network(self._network.probabilities, images)
 
     def with_disagreement(self, images: Images) -> tuple[Images, Images]:
-        return self._ask(lambda given: self._network.opened().with_disagreement(given), images)
+        return self._run_network(lambda given: self._network.opened().with_disagreement(given), images)
 
     def close(self) -> None:
         """The network belongs to the model thread."""
 
-    def _ask(self, question: Callable[[Images], T], images: Images) -> T:
+    def _run_network(self, network: Callable[[Images], T], images: Images) -> T:
         if self._work.cancelled.is_set():
             raise Cancelled("the request was given up")
-        return self._thread.ask(question, images, self._work)
+        return self._thread.run(network, images, self._work)

@@ -45,7 +45,7 @@ async def predict(
         with services.engine.admit() as slot:
             decoded, work, future = await wanted.start(slot, lambda sent: check_form(form, view, sent, slice_))
             segmentation = await finished(services.engine, work, future)
-            result = await to_thread.run_sync(result_of, decoded, segmentation, work.model.name, work.said)
+            result = await to_thread.run_sync(result_of, decoded, segmentation, work.model.name, work.messages)
             rendered = await to_thread.run_sync(render, result, form, view, slice_, request.state.request_id)
         return Response(rendered.content, 200, rendered.headers, rendered.media_type)
 

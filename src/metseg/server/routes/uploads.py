@@ -97,7 +97,7 @@ Threshold = Annotated[
     float | None,
     Query(ge=0, le=1, description="Probability from which on a voxel is lesion; the model's own unless given."),
 ]
-Smallest = Annotated[
+MinLesionVoxels = Annotated[
     int | None,
     Query(ge=0, le=1 << 40, description="Lesions of fewer voxels are dropped; the model's own unless given."),
 ]
@@ -183,7 +183,7 @@ def _prediction_request(
     target: TargetName = None,
     sequences: Sequences = None,
     threshold: Threshold = None,
-    smallest: Smallest = None,
+    smallest: MinLesionVoxels = None,
     clahe: ClaheChoice = None,
 ) -> PredictionRequest:
     return PredictionRequest(services, file, model, target, sequences, threshold, smallest, clahe)

@@ -30,20 +30,20 @@ class Cases:
 
     def project(self) -> Project:
         """The project; 500 if it is gone."""
-        with _told():
+        with _as_problems():
             return Project.open(self.path)
 
     def listed(self) -> tuple[CaseSummary, ...]:
         """Every case that can be opened."""
         project = self.project()
-        with _told():
+        with _as_problems():
             return tuple(summary for summary in project.cases() if not summary.problem)
 
     def view(self, name: str) -> CaseView:
         """Look at a case; 404 if there is none of that name, 500 if it cannot be read."""
         project = self.project()
         try:
-            with _told():
+            with _as_problems():
                 return project.read_case(name)
         except DataError:
             raise ProblemError(404, f"the project has no image {name!r}") from None
@@ -59,7 +59,7 @@ class Cases:
         """
         self.view(name)
         try:
-            with _told(), self.project().open_case(name, annotator=annotator, timeout=_PATIENCE) as session:
+            with _as_problems(), self.project().open_case(name, annotator=annotator, timeout=_PATIENCE) as session:
                 yield session
         except DataError as error:
             log("a case was not written", error=error)
@@ -69,7 +69,7 @@ class Cases:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _as_problems() -> Iterator[None]:
     """Say what went wrong without naming files of the server; what concerns a name alone stays a ``DataError``."""
     try:
         yield

@@ -44,7 +44,7 @@ NewImageId = Annotated[
 ]
 
 
-class Asked(BaseModel):
+class ClientParameters(BaseModel):
     """What a client sends as JSON; what is not named here is not looked at."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")

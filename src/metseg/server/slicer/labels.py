@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from metseg.curation import CaseDescription, CaseSession, Corrections, EditKind, Status
 from metseg.lesions import Target
 from metseg.server.problems import ProblemError
-from metseg.server.slicer.forms import Asked
+from metseg.server.slicer.forms import ClientParameters
 from metseg.server.slicer.volumes import mask_of_case
 from metseg.server.upload_decoding import Decoded
 from metseg.study.formats import is_whole
@@ -106,7 +106,7 @@ class Segment(BaseModel):
     name: str
 
 
-class LabelParameters(Asked):
+class LabelParameters(ClientParameters):
     """What is said of a label."""
 
     label_info: list[Segment] | None = Field(None, description="The segments whose values are 1, 2, ... in order.")

@@ -71,7 +71,7 @@ class Training:
     lines: deque[str] = field(default_factory=lambda: deque(["the training begins"], _LINES))
     statistics: dict[str, Any] = field(default_factory=dict)
 
-    def hear(self, line: str) -> None:
+    def record(self, line: str) -> None:
         """Take in one line of what the process says."""
         try:
             event = from_json(line, dict)
@@ -207,5 +207,5 @@ class Trainings:
             with process.stdout:
                 for line in process.stdout:
                     if text := line.strip():
-                        training.hear(text)
+                        training.record(text)
         training.end(process.wait())

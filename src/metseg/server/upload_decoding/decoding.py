@@ -123,8 +123,8 @@ def _zipped(folder: Path, limits: Limits, sequences: tuple[Sequence, ...] | None
     except UnreadableFileError as error:
         raise _refusal(error, folder, ZIP) from None
     except DataError as error:
-        said = str(error).replace(f"{folder}/", "").replace(str(folder), "the zip")
-        raise UploadRejected(Reason.UNREADABLE, said) from None
+        reason = str(error).replace(f"{folder}/", "").replace(str(folder), "the zip")
+        raise UploadRejected(Reason.UNREADABLE, reason) from None
     if len(found) > 1:
         raise UploadRejected(Reason.UNREADABLE, f"the zip holds {len(found)} studies; send one at a time")
     return _study(found[0], folder, ZIP, limits)

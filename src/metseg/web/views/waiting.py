@@ -38,14 +38,14 @@ def wait_for_server(client: Client) -> bool:
             place.empty()
             return True
         except BusyError as busy:
-            _say(place, f"Server: {busy}", waited)
+            _show_progress(place, f"Server: {busy}", waited)
         except ServerDownError as down:
             reason = _why_not_starting(down, waited)
             if reason:
                 place.empty()
                 show_down(reason)
                 return False
-            _say(place, "Starting the server", waited)
+            _show_progress(place, "Starting the server", waited)
         except MetsegError as refused:
             place.empty()
             show_problem(refused)
@@ -105,7 +105,7 @@ def _cancel() -> None:
     session.wanted = tuple(model for model in session.wanted if model in session.results)
 
 
-def _say(place: st.delta_generator.DeltaGenerator, text: str, waited: float) -> None:
+def _show_progress(place: st.delta_generator.DeltaGenerator, text: str, waited: float) -> None:
     with place.container(horizontal_alignment="center"), st.container(width=420):
         st.html('<div style="height: 18vh"></div>')
         st.progress(min(waited / 60, 0.97), f"{text} ({waited:.0f} s)")

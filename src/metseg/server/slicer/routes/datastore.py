@@ -18,7 +18,7 @@ from metseg.server.problems import ProblemError
 from metseg.server.routes.uploads import UPLOAD, VOLUME_TYPES, decoded_upload, upload_of
 from metseg.server.services import SharedServices
 from metseg.server.slicer.context import SharedContext, SlicerContext
-from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, PARAMS, Asked, ImageId, NewImageId, refused
+from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, PARAMS, ClientParameters, ImageId, NewImageId, refused
 from metseg.server.slicer.images import image_of_case
 from metseg.server.slicer.labels import LESION, LabelParameters, SavedLabel, drawn_mask, save_mask
 from metseg.server.slicer.placement import add_upload
@@ -115,7 +115,7 @@ async def add_image(
     context: SharedContext,
     image: NewImageId,
     file: Annotated[UploadFile, UPLOAD],
-    params: Annotated[Json[Asked | None], PARAMS] = None,
+    params: Annotated[Json[ClientParameters | None], PARAMS] = None,
 ) -> AddedImage:
     """Add an image to the project; it is kept there as TIFF, with its place in the head beside it."""
     decoded = await decoded_upload(services, file)
@@ -153,11 +153,11 @@ async def save_label(
 
     When this has answered, the label is on the disk. If somebody else has the case open, nothing is stored (409).
     """
-    told = params or LabelParameters()
+    parameters = params or LabelParameters()
     decoded = await decoded_upload(services, label)
     digest = await to_thread.run_sync(_digest, label)
     detail = {"from": "MONAI Label client", "sha256": digest}
-    return await to_thread.run_sync(_save, context, image, decoded, told, detail)
+    return await to_thread.run_sync(_save, context, image, decoded, parameters, detail)
 
 
 def _add(context: SlicerContext, name: str, decoded: Decoded) -> None:
@@ -169,10 +169,10 @@ def _add(context: SlicerContext, name: str, decoded: Decoded) -> None:
 
 
 def _save(
-    context: SlicerContext, name: str, decoded: Decoded, told: LabelParameters, detail: dict[str, Any]
+    context: SlicerContext, name: str, decoded: Decoded, parameters: LabelParameters, detail: dict[str, Any]
 ) -> SavedLabel:
-    mask = drawn_mask(decoded, told.segments, context.cases.view(name).description)
-    with context.cases.session(name, told.who) as session:
+    mask = drawn_mask(decoded, parameters.segments, context.cases.view(name).description)
+    with context.cases.session(name, parameters.who) as session:
         return save_mask(session, mask, detail)
 
 
@@ -183,9 +183,15 @@ def _digest(upload: UploadFile) -> str:
 
 def _stored(case: CaseSummary, segment: str) -> StoredImage:
     names = {"label_names": {segment: 1}}
-    told = {"params": names, "status": case.status, "model": case.model, "lesions": case.lesions, "voxels": case.voxels}
+    parameters = {
+        "params": names,
+        "status": case.status,
+        "model": case.model,
+        "lesions": case.lesions,
+        "voxels": case.voxels,
+    }
     labels = {
-        tag: Stored(info={"name": "label.nii.gz", **told})
+        tag: Stored(info={"name": "label.nii.gz", **parameters})
         for tag, there in ((ORIGINAL, has_original(case)), (FINAL, has_final(case)))
         if there
     }

@@ -19,7 +19,7 @@ from metseg.server.routes.uploads import UPLOAD, decoded_upload
 from metseg.server.routes.waiting import while_connected
 from metseg.server.services import Services, SharedServices
 from metseg.server.slicer.context import SharedContext, SlicerContext
-from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, PARAMS, Asked, multipart, refused
+from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, PARAMS, ClientParameters, multipart, refused
 from metseg.server.slicer.outlining import Source, keep
 from metseg.server.slicer.volumes import UNKNOWN_SPACING
 
@@ -53,7 +53,7 @@ class Output(StrEnum):
     IMAGE = "image"
 
 
-class InferenceParameters(Asked):
+class InferenceParameters(ClientParameters):
     """What can be chosen for one outline; the model's own unless given."""
 
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -110,7 +110,7 @@ async def infer(
     The mask of an image of the project becomes the case's prediction unless a person has worked on the case; what
     the server answers is the network's mask in any case.
     """
-    told = params or InferenceParameters()
+    parameters = params or InferenceParameters()
 
     async def answer() -> Response:
         with services.engine.admit() as slot:
@@ -118,11 +118,11 @@ async def infer(
             services.engine.hold(slot, source.decoded.study)
             loaded = await to_thread.run_sync(context.models.get, model, source.decoded.study.sequences)
             usual = loaded.checkpoint.card.postprocessing
-            how = usual.adjusted(threshold=told.threshold, min_lesion_voxels=told.smallest)
-            work, future = services.engine.start(source.decoded.study, loaded.with_clahe(told.clahe), how)
+            how = usual.adjusted(threshold=parameters.threshold, min_lesion_voxels=parameters.smallest)
+            work, future = services.engine.start(source.decoded.study, loaded.with_clahe(parameters.clahe), how)
             segmentation = await finished(services.engine, work, future)
             return await to_thread.run_sync(
-                _answer, context, source, work, segmentation, told.who, output, request.state.request_id
+                _answer, context, source, work, segmentation, parameters.who, output, request.state.request_id
             )
 
     return await while_connected(request, answer)
@@ -151,15 +151,15 @@ def _answer(
     output: Output,
     request_id: str,
 ) -> Response:
-    said = [*source.decoded.notices, *work.said]
+    notices = [*source.decoded.notices, *work.messages]
     kept = False
     if source.case:
         reason = keep(context.cases, source.case, work.model.checkpoint.card.name, segmentation, who)
         kept = not reason
-        said += [f"not stored: {reason}"] if reason else []
+        notices += [f"not stored: {reason}"] if reason else []
     spacing = source.decoded.study.geometry.spacing
     if spacing is None:
-        said.append(UNKNOWN_SPACING)
+        notices.append(UNKNOWN_SPACING)
     outline = Outline(
         label_names={segmentation.target: 1},
         model=work.model.name,
@@ -172,7 +172,7 @@ def _answer(
         voxels=int(segmentation.mask.sum()),
         spacing=None if spacing is None else list(spacing),
         stored=kept,
-        notices=said,
+        notices=notices,
     )
     if output is Output.JSON:
         return Response(outline.model_dump_json(), media_type="application/json")

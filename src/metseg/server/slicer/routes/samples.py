@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metseg.curation.names import safe_name
 from metseg.server.slicer.context import SharedContext
-from metseg.server.slicer.forms import Asked, refused
+from metseg.server.slicer.forms import ClientParameters, refused
 from metseg.server.slicer.images import image_of_case
 from metseg.server.slicer.samples import Strategy
 
@@ -34,9 +34,11 @@ class Sample(BaseModel):
 @router.post(
     "/activelearning/{strategy}", response_model_exclude_none=True, responses=refused(400, 401, 403, 408, 413, 422, 500)
 )
-def next_sample(context: SharedContext, strategy: Strategy, wanted: Annotated[Asked | None, Body()] = None) -> Sample:
+def next_sample(
+    context: SharedContext, strategy: Strategy, wanted: Annotated[ClientParameters | None, Body()] = None
+) -> Sample:
     """The next image that nobody has corrected, approved or rejected; an empty answer if there is none."""
-    who = (wanted or Asked()).who
+    who = (wanted or ClientParameters()).who
     chosen = context.samples.next(strategy, who)
     if chosen is None:
         return Sample()

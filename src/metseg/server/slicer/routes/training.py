@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from metseg.curation import Status
 from metseg.server.problems import ProblemError
 from metseg.server.slicer.context import SharedContext
-from metseg.server.slicer.forms import Asked, refused
+from metseg.server.slicer.forms import ClientParameters, refused
 from metseg.server.slicer.training import TaskState, Training, TrainingOptions
 
 router = APIRouter(prefix="/train", tags=["slicer"])
@@ -29,7 +29,7 @@ class Task(BaseModel):
     details: list[str] = Field(description="The last lines that it said.", min_length=1)
 
 
-class TrainingRequest(TrainingOptions, Asked):
+class TrainingRequest(TrainingOptions, ClientParameters):
     """What is chosen, and who asks."""
 
 
