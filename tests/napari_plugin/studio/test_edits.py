@@ -205,7 +205,8 @@ def test_a_models_result_is_one_step_and_keeps_what_was_drawn(
     mask = np.zeros(SHAPE, bool)
     mask[1, 8:14, 8:14] = mask[4, 20:30, 20:30] = True
     provenance = Provenance(model="small", weights_sha256="ab" * 32, threshold=0.5)
-    plan = studio.planned(mask)
+    assert studio.flush()
+    plan = case.view.plan_prediction(mask)
     assert (plan.kept, plan.left_out, len(plan.added)) == ((1,), 1, 1)
     studio.take_over(plan, mask * np.float32(0.8), provenance, {"device": "cpu"})
     taken = case.labels.data.copy()
@@ -224,14 +225,14 @@ def test_a_models_result_is_one_step_and_keeps_what_was_drawn(
     with pytest.raises(DataError, match="edited while the network was at work"):
         studio.take_over(plan, mask * np.float32(0.8), provenance)
     with pytest.raises(DataError, match="between 0 and 1"):
-        studio.take_over(studio.planned(mask), mask * np.float32(1.2), provenance)
+        studio.take_over(case.view.plan_prediction(mask), mask * np.float32(1.2), provenance)
     np.testing.assert_array_equal(case.labels.data, drawn)
 
 
 def test_a_result_that_changes_nothing_is_kept_all_the_same(studio: Any, records: Any) -> None:
     nothing = np.zeros(SHAPE, np.float32)
     provenance = Provenance(model="small", weights_sha256="ab" * 32, threshold=0.5)
-    studio.take_over(studio.planned(nothing), nothing, provenance)
+    studio.take_over(studio.state.case.view.plan_prediction(nothing), nothing, provenance)
     assert studio.flush()
     assert [record.kind for record in records(studio.state.case.view)] == [EditKind.MODEL]
     assert studio.state.status is Status.PREDICTED

@@ -23,7 +23,6 @@ from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 from metseg.napari_plugin.studio.state import OnCanvas
 from metseg.napari_plugin.studio.tool_panel import renumber
-from metseg.napari_plugin.studio.tools import Tools
 from metseg.study import Sequence, Study
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class LesionPanel(Panel):
     def __init__(self, studio: Studio) -> None:
         super().__init__("", studio)
         self.setContentsMargins(4, 2, 4, 4)
-        self.tools = Tools.of(studio)
+        self.tools = studio.tools
         self.table = LesionView(self._colour)
         self.total = Hint()
         self.export = QPushButton("Export …")

@@ -14,7 +14,9 @@ from metseg.curation.predicting import Outcome, Predictions
 from metseg.errors import MetsegError
 from metseg.napari_plugin.background import WorkerMixin
 from metseg.napari_plugin.pipeline import preferred
-from metseg.napari_plugin.state import Activity
+from metseg.napari_plugin.state import Activity, ConnectionMixin
+from metseg.napari_plugin.studio.canvas_picture import CanvasPicture, colour_table
+from metseg.napari_plugin.studio.colours import GREEN, ORANGE, SKY, VERMILION
 from metseg.napari_plugin.studio.predictions import (
     Change,
     Proposal,
@@ -23,14 +25,14 @@ from metseg.napari_plugin.studio.predictions import (
     predicting_all,
     propose,
 )
-from metseg.napari_plugin.studio.proposal_picture import ProposalPicture
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 from metseg.napari_plugin.translations import translate
-from metseg.preprocessing import Clahe
 
 if TYPE_CHECKING:
-    from metseg.client import Address
+    from napari.components import ViewerModel
+
     from metseg.inference import Segmentation
+    from metseg.napari_plugin.studio.case_layers import OwnLayers
     from metseg.napari_plugin.studio.open_case import OpenCase
     from metseg.napari_plugin.studio.studio import Studio
 
@@ -42,6 +44,58 @@ PREDICT, TAKE_OVER = (
     QT_TRANSLATE_NOOP("studio", "have the network predict this case"),
     QT_TRANSLATE_NOOP("studio", "take over what the network proposes"),
 )
+
+
+_UNCHANGED = "#a0a4ab"
+_OPACITY, _FAINT = "78", "38"
+
+#: Colour of each kind of change; what an altered lesion loses is shown like a removed one, but fainter.
+COLOURS = {
+    Change.ADDED: GREEN,
+    Change.REMOVED: VERMILION,
+    Change.ALTERED: ORANGE,
+    Change.KEPT: SKY,
+    Change.UNCHANGED: _UNCHANGED,
+}
+_TABLE = colour_table(
+    {int(change): code + _OPACITY for change, code in COLOURS.items()} | {int(Change.LOST): VERMILION + _FAINT}
+)
+
+
+class ProposalPicture(ConnectionMixin):
+    """At most one preview over the canvas, in 2D; in 3D the labels are seen as they are."""
+
+    def __init__(self, viewer: ViewerModel, own: OwnLayers) -> None:
+        super().__init__()
+        self._own = own
+        self._labels: Any = None
+        self.picture = CanvasPicture(viewer)
+        self.follow(viewer.dims.events, ("ndisplay",), self._hide_labels)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.unfollow()
+        self.picture.unfollow()
+
+    def show(self, case: OpenCase, proposal: Proposal) -> None:
+        """Show a proposal for ``case`` in place of its labels."""
+        self._labels = case.labels
+        self.picture.show(case.labels, proposal.changes, _TABLE)
+        self._hide_labels()
+
+    def hide(self) -> None:
+        """Hide the preview and show the labels again."""
+        labels, self._labels = self._labels, None
+        self.picture.hide()
+        if labels is not None:
+            self._own.unhide(labels)
+
+    def _hide_labels(self) -> None:
+        """Hide the labels while, and only while, the proposal is seen in their place."""
+        if self._labels is None:
+            return
+        self.picture.redraw()
+        (self._own.hide if self.picture.drawn else self._own.unhide)(self._labels)
 
 
 class Proposing(WorkerMixin):
@@ -66,7 +120,7 @@ class Proposing(WorkerMixin):
         self._defaults = self.worker(self._on_default, studio.report_error)
         self._soon = self.delayed(self._replan, _REST)
         events = self._state.events
-        self.follow(events, ("project", "remote"), self._find_default)
+        self.follow(events, ("project",), self._find_default)
         self.follow(events, ("activity",), self._on_activity)
         self.follow(events, ("case",), self._on_case)
         self.follow(events, ("commits",), self._on_commit)
@@ -104,8 +158,6 @@ class Proposing(WorkerMixin):
             return translate("studio", "Wait for the current work to end.")
         if state.searching or state.opening:
             return translate("studio", "Still looking for networks.")
-        if state.remote and state.server is None:
-            return state.server_problem or translate("studio", "Connect to a server first.")
         usable = state.card is not None or state.model == DEFAULT_MODEL
         return "" if usable else translate("studio", "Choose a network first.")
 
@@ -128,7 +180,7 @@ class Proposing(WorkerMixin):
             return
         self._forget()
         self._set(case=case.name, summary="")
-        arguments = case.study, *self._network
+        arguments = case.study, self._state.model, self._state.device, self._state.clahe
         self._studio.start(Activity.RUNNING, f"Predicting {case.name}", self._on_answer, predicting, *arguments)
 
     def take_over(self) -> None:
@@ -228,14 +280,8 @@ class Proposing(WorkerMixin):
             self._studio.report(self.obstacle or translate("studio", "Every case was edited, approved or rejected."))
             return
         self._set(all=True, summary="")
-        arguments = project, *self._network, names
+        arguments = project, self._state.model, self._state.device, self._state.clahe, names
         self._studio.start(Activity.RUNNING, f"Predicting {len(names)} cases", self._on_all, predicting_all, *arguments)
-
-    @property
-    def _network(self) -> tuple[str, str, Clahe | None, Address | None]:
-        """Which one predicts, where, and what it is shown."""
-        state = self._state
-        return state.model, state.device, state.clahe, None if state.server is None else state.server.address
 
     def unedited(self) -> list[str]:
         """Names of the cases that nobody has edited, without the open one."""
@@ -266,7 +312,7 @@ class Proposing(WorkerMixin):
 
     def _find_default(self) -> None:
         project = self._state.project
-        if project is not None and not self._state.remote:
+        if project is not None:
             self._defaults.submit(_default_model, project)
 
     def _on_default(self, path: str) -> None:

@@ -30,6 +30,7 @@ from metseg.napari_plugin.studio.colours import Colours
 from metseg.napari_plugin.studio.preparation import found_choices
 from metseg.napari_plugin.studio.shortcuts import Shortcut, Shortcuts
 from metseg.napari_plugin.studio.state import StudioState, Tab
+from metseg.napari_plugin.studio.tools import Tools
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -53,13 +54,14 @@ class Studio(ConnectionMixin):
         self.cases = Cases(viewer, self.own_layers, self.state, self.shortcuts, self.report, self.report_error)
         self._run = Run(self.state)
         self._listings = LatestOnlyWorker(self._on_listed, self._on_listing_failed)
-        self.networks = NetworkChoices(self.state, found_choices, self.report_error)
+        self._networks = NetworkChoices(self.state, found_choices, self.report_error)
         self._closings: list[Callable[[], object]] = []
+        self.tools = Tools(self)
 
     @property
     def busy(self) -> bool:
         """Whether any thread works or anything waits to be written."""
-        return any(thread.busy for thread in (self._run, self._listings, self.networks, self.cases))
+        return any(thread.busy for thread in (self._run, self._listings, self._networks, self.cases))
 
     def add_closing(self, action: Callable[[], object]) -> None:
         """Have ``action`` called once when the studio ends; it must touch no widget, for the window may be gone."""
@@ -74,7 +76,7 @@ class Studio(ConnectionMixin):
         self.cases.end()
         self._run.close()
         self._listings.forget()
-        self.networks.close()
+        self._networks.close()
         self.shortcuts.close()
         gc.unfreeze()
 
@@ -161,16 +163,6 @@ class Studio(ConnectionMixin):
         if change:
             case.labels.put(change.indices, change.values, EditKind.TOOL, given)
 
-    def planned(self, mask: npt.NDArray[np.generic], *, keep_hand: bool = True) -> PredictionPlan:
-        """What taking over ``mask``, shape (z, y, x), would change of what is on the screen; all that is saved first.
-
-        Raises
-        ------
-        DataError
-            If no case is open for editing, or something cannot be saved.
-        """
-        return self._saved_case().view.plan_prediction(mask, keep_hand=keep_hand)
-
     def take_over(
         self,
         plan: PredictionPlan,
@@ -185,7 +177,7 @@ class Studio(ConnectionMixin):
         Parameters
         ----------
         plan : PredictionPlan
-            Of the open case as it is now: see :meth:`planned`.
+            Of the open case as it is now: see :meth:`metseg.curation.CaseView.plan_prediction`.
         probabilities : ndarray of float, shape (z, y, x)
             0 to 1.
         detail : mapping, optional
@@ -258,12 +250,12 @@ class Studio(ConnectionMixin):
 
     def find_networks(self) -> None:
         """Look up networks and devices in a thread, once."""
-        if not (self.state.models or self.state.searching or self.state.remote):
-            self.networks.find()
+        if not self.state.models and not self.state.searching:
+            self._networks.find()
 
     def add_model_file(self, path: str) -> None:
         """Read the network in ``path`` in a thread, offer it beside the others, and choose it."""
-        self.networks.add_file(path)
+        self._networks.add_file(path)
 
     # Keys, places, messages
 

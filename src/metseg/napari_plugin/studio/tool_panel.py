@@ -15,12 +15,12 @@ from metseg.napari_plugin.studio.canvas_tools import CanvasTools, EdgePreview
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 from metseg.napari_plugin.studio.state import Edge, OnCanvas, StudioState, ToolState
-from metseg.napari_plugin.studio.tools import Tools
 from metseg.napari_plugin.translations import translate
 from metseg.preprocessing import display_window
 
 if TYPE_CHECKING:
     from metseg.napari_plugin.studio.studio import Studio
+    from metseg.napari_plugin.studio.tools import Tools
 
 _MOST_NEIGHBOURS = 5
 _HIGHEST = 65535
@@ -76,7 +76,7 @@ class ToolPanel(Panel):
 
     def __init__(self, studio: Studio) -> None:
         super().__init__(translate("studio", "Correct"), studio)
-        self.tools = tools = Tools.of(studio)
+        self.tools = tools = studio.tools
         self.canvas = CanvasTools(studio, tools)
         studio.add_closing(self.canvas.unfollow)
         self.brush = self._toggle(QT_TRANSLATE_NOOP("studio", "Guided brush"), "G", OnCanvas.BRUSH, _BRUSH)
@@ -249,7 +249,7 @@ class ToolMessage(Part[ToolState]):
     """
 
     def __init__(self, studio: Studio) -> None:
-        super().__init__(Tools.of(studio).state)
+        super().__init__(studio.tools.state)
         self._studio = studio
         self.done = Hint()
         self.refusal = Hint("notice")

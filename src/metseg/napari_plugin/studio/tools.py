@@ -43,15 +43,8 @@ class Tools(ConnectionMixin):
         self.follow(studio.state.events, ("lesion",), self._on_lesion)
         self.follow(studio.state.events, ("edits",), self._on_edit)
         self.follow(self.state.events, ("only",), self._restrict)
+        studio.add_closing(self.unfollow)
         self._on_case()
-
-    @classmethod
-    def of(cls, studio: Studio) -> Tools:
-        """The tools of a studio, which its panels share."""
-        if studio not in _tools:
-            _tools[studio] = cls(studio)
-            studio.add_closing(lambda: _tools.pop(studio).unfollow())
-        return _tools[studio]
 
     @property
     def lesion(self) -> int:
@@ -318,9 +311,6 @@ class Tools(ConnectionMixin):
             self._studio.state.lesion, self._fresh = self._fresh, 0
         elif self.lesion and not _there(case, self.lesion):
             self._studio.state.lesion = 0
-
-
-_tools: dict[Studio, Tools] = {}
 
 
 def _probabilities(case: OpenCase) -> npt.NDArray[np.float32] | None:

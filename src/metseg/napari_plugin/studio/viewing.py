@@ -130,7 +130,7 @@ class Viewing(ConnectionMixin):
 
     def _on_wheel(self, viewer: ViewerModel, event: Any) -> None:
         notches = float(np.clip(np.sum(event.delta), -1, 1))
-        held = {str(modifier) for modifier in map(_name, event.modifiers)}
+        held = {str(getattr(modifier, "name", modifier)) for modifier in event.modifiers}
         if held == {"Shift"}:
             self.resize_brush(notches)
         elif held <= {"Control"} and viewer.dims.ndisplay == 2:
@@ -236,7 +236,3 @@ def set_window(image: Image, window: Window) -> None:
     if window[0] < low or window[1] > high:
         image.contrast_limits_range = (min(low, window[0]), max(high, window[1]))
     image.contrast_limits = window
-
-
-def _name(modifier: Any) -> str:
-    return str(getattr(modifier, "name", modifier))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QT_TRANSLATE_NOOP
+from qtpy.QtCore import QT_TRANSLATE_NOOP, QEvent, QObject
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from metseg.napari_plugin import translations
@@ -16,7 +16,6 @@ from metseg.napari_plugin.state import ConnectionMixin
 from metseg.napari_plugin.studio.export_panel import ExportPanel
 from metseg.napari_plugin.studio.first_steps import FirstSteps
 from metseg.napari_plugin.studio.keys_panel import KeysPanel
-from metseg.napari_plugin.studio.lesion_dock import LesionDock
 from metseg.napari_plugin.studio.lesion_table import LesionPanel
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.project_panel import ProjectPanel
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 _WIDTH = 380
+_LESIONS = "Lesions"
 
 
 class StudioWidget(SessionWidget):
@@ -112,7 +112,6 @@ class StudioWidget(SessionWidget):
             self.lesions,
             self.queue.notes,
             self.tools.only,
-            self.proposal.place,
             *(panel for held in panels.values() for panel in held),
         )
         self.begin_session((*every, self._slice_number, others), self.studio.close, self.sides.close)
@@ -146,3 +145,48 @@ class StudioWidget(SessionWidget):
         sheet = style_sheet(self.studio.viewer.theme, self.font().pointSize())
         for widget in (self, self.lesions):
             widget.setStyleSheet(sheet)
+
+
+class LesionDock(QObject):
+    """Docks the lesion table below napari's list of layers; without window, or once closed, it is in ``below``."""
+
+    def __init__(self, viewer: ViewerModel, panel: LesionPanel, below: QVBoxLayout) -> None:
+        super().__init__()
+        self._window = getattr(viewer, "window", None)
+        self._panel = panel
+        self._below = below
+        self._docked = self._closed = False
+        panel.hide()
+
+    def set_shown(self, shown: bool) -> None:
+        """Show or hide the table."""
+        if shown and self._window is not None and not self._docked and not self._closed:
+            self._docked = True
+            self._window.add_dock_widget(self._panel, name=_LESIONS, area="left", add_vertical_stretch=False)
+            self._panel.installEventFilter(self)
+        elif shown and self._panel.parent() is None:
+            self._below.addWidget(self._panel)
+        if self._docked:
+            dock = self._panel.parentWidget()
+            if dock is not None:
+                dock.setVisible(shown)
+        self._panel.setVisible(shown)
+
+    def close(self) -> None:
+        """Take the dock away."""
+        self._closed = True
+        if self._docked and self._window is not None:
+            self._panel.removeEventFilter(self)
+            self._docked = False
+            if self._panel.parent() is not None:
+                self._window.remove_dock_widget(self._panel)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Keep the table when the user closes its dock."""
+        moved = watched is self._panel and event is not None and event.type() == QEvent.Type.ParentChange
+        if moved and self._docked and self._panel.parent() is None:
+            self._panel.removeEventFilter(self)
+            self._docked, self._closed = False, True
+            self._below.addWidget(self._panel)
+            self._panel.show()
+        return False
