@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QT_TRANSLATE_NOOP, QSignalBlocker, QSize, Qt
@@ -9,10 +10,11 @@ from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QCheckBox, QToolButton, QWidget
 
 from metseg import DEFAULT_MODEL
-from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, Option, column, row
+from metseg.napari_plugin.controls import Choice, ClaheBox, Hint, column, row
 from metseg.napari_plugin.dialogs import ask_model_file
-from metseg.napari_plugin.input_section import device_title, model_options
+from metseg.napari_plugin.input_section import model_options
 from metseg.napari_plugin.pipeline import automatic, faster
+from metseg.napari_plugin.place_section import PlaceSection
 from metseg.napari_plugin.studio.panel import Panel, WorkBar, button, stand_out
 from metseg.napari_plugin.studio.predictions import Change, Proposal
 from metseg.napari_plugin.studio.proposing import COLOURS, PREDICT, TAKE_OVER, Proposing
@@ -44,14 +46,8 @@ class ProposalPanel(Panel):
         self.open_model = QToolButton()
         self.open_model.setText("…")
         self.open_model.setObjectName("openModel")
-        self.open_model.setToolTip(
-            translate("studio", "Open a network from a file, such as one that metseg train or retrain wrote.")
-        )
         self.open_model.clicked.connect(self._open_model)
-        self.device = Choice(lambda device: setattr(state, "device", device))
-        self.device.setToolTip(
-            translate("studio", "Where the network runs. Automatic takes the fastest device of this computer.")
-        )
+        self.place = PlaceSection(state, studio.networks, partial(translate, "studio"))
         self.clahe = ClaheBox(lambda choice: setattr(state, "clahe", choice))
         self.predict = button(translate("studio", "Predict this case"), "", self.proposing.predict)
         self.predict_all = button(translate("studio", "All unedited …"), "", self.proposing.predict_all)
@@ -60,20 +56,19 @@ class ProposalPanel(Panel):
         self.proposal = ProposalBox(self.proposing)
         studio.show_key(self.proposal.take_over, translate("studio", "Take over"), TAKE_OVER)
         buttons = row(self.predict, self.predict_all, stretch=(3, 2))
+        self.add_wide(self.place)
         self.add_row(translate("studio", "Network"), self.model, self.open_model)
-        self.add_row(translate("studio", "Device"), self.device)
         self.add_row(translate("studio", "Contrast"), self.clahe)
         for widget in (buttons, self.work, self.summary, self.proposal):
             self.add_wide(widget)
-        self.follow(state.events, ("models", "model", "searching", "opening", "project", "case"), self._show_models)
-        self.follow(state.events, ("devices", "device"), self._show_devices)
+        shown = ("models", "model", "searching", "opening", "project", "case", "remote")
+        self.follow(state.events, shown, self._show_models)
         self.follow(state.events, ("model",), self._forget_clahe)
         self.follow(state.events, ("models", "model", "clahe"), self._show_clahe)
-        chosen = ("project", "cases", "case", "status", "model", "models", "searching", "opening")
-        self.follow(state.events, (*chosen, "activity", "progress", "proposal"), self._show)
+        chosen = ("project", "cases", "case", "status", "model", "models", "searching", "opening", "remote", "server")
+        self.follow(state.events, (*chosen, "server_problem", "activity", "progress", "proposal"), self._show)
         self.follow(self.proposing, ("changed",), self._show)
         self._show_models()
-        self._show_devices()
         self._show_clahe()
         self._show()
 
@@ -86,6 +81,12 @@ class ProposalPanel(Panel):
         state = self.state
         options = model_options(state.models, () if state.case is None else state.case.study.sequences)
         self.model.offer(options, state.model)
+        self.open_model.setEnabled(not state.remote)
+        self.open_model.setToolTip(
+            translate("studio", "A server runs networks of its own. To open a file, run on this computer.")
+            if state.remote
+            else translate("studio", "Open a network from a file, such as one that metseg train or retrain wrote.")
+        )
         self.model.setToolTip(
             state.card.summary if state.card else translate("studio", "The network that proposes the outlines.")
         )
@@ -107,9 +108,6 @@ class ProposalPanel(Panel):
         self.clahe.setEnabled(card is not None)
         if card is not None:
             self.clahe.show_choice(self.state.clahe or card.clahe, card)
-
-    def _show_devices(self) -> None:
-        self.device.offer([Option(name, device_title(name)) for name in self.state.devices], self.state.device)
 
     def _show(self) -> None:
         state, proposing = self.state, self.proposing

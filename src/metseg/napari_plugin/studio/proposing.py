@@ -27,10 +27,12 @@ from metseg.napari_plugin.studio.predictions import (
 )
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 from metseg.napari_plugin.translations import translate
+from metseg.preprocessing import Clahe
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from metseg.client import Address
     from metseg.inference import Segmentation
     from metseg.napari_plugin.studio.case_layers import OwnLayers
     from metseg.napari_plugin.studio.open_case import OpenCase
@@ -120,7 +122,7 @@ class Proposing(WorkerMixin):
         self._defaults = self.worker(self._on_default, studio.report_error)
         self._soon = self.delayed(self._replan, _REST)
         events = self._state.events
-        self.follow(events, ("project",), self._find_default)
+        self.follow(events, ("project", "remote"), self._find_default)
         self.follow(events, ("activity",), self._on_activity)
         self.follow(events, ("case",), self._on_case)
         self.follow(events, ("commits",), self._on_commit)
@@ -158,6 +160,8 @@ class Proposing(WorkerMixin):
             return translate("studio", "Wait for the current work to end.")
         if state.searching or state.opening:
             return translate("studio", "Still looking for networks.")
+        if state.remote and state.server is None:
+            return state.server_problem or translate("studio", "Connect to a server first.")
         usable = state.card is not None or state.model == DEFAULT_MODEL
         return "" if usable else translate("studio", "Choose a network first.")
 
@@ -180,7 +184,7 @@ class Proposing(WorkerMixin):
             return
         self._forget()
         self._set(case=case.name, summary="")
-        arguments = case.study, self._state.model, self._state.device, self._state.clahe
+        arguments = case.study, *self._network
         self._studio.start(Activity.RUNNING, f"Predicting {case.name}", self._on_answer, predicting, *arguments)
 
     def take_over(self) -> None:
@@ -280,8 +284,14 @@ class Proposing(WorkerMixin):
             self._studio.report(self.obstacle or translate("studio", "Every case was edited, approved or rejected."))
             return
         self._set(all=True, summary="")
-        arguments = project, self._state.model, self._state.device, self._state.clahe, names
+        arguments = project, *self._network, names
         self._studio.start(Activity.RUNNING, f"Predicting {len(names)} cases", self._on_all, predicting_all, *arguments)
+
+    @property
+    def _network(self) -> tuple[str, str, Clahe | None, Address | None]:
+        """Which one predicts, where, and what it is shown."""
+        state = self._state
+        return state.model, state.device, state.clahe, None if state.server is None else state.server.address
 
     def unedited(self) -> list[str]:
         """Names of the cases that nobody has edited, without the open one."""
@@ -312,7 +322,7 @@ class Proposing(WorkerMixin):
 
     def _find_default(self) -> None:
         project = self._state.project
-        if project is not None:
+        if project is not None and not self._state.remote:
             self._defaults.submit(_default_model, project)
 
     def _on_default(self, path: str) -> None:

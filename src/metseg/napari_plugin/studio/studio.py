@@ -54,14 +54,14 @@ class Studio(ConnectionMixin):
         self.cases = Cases(viewer, self.own_layers, self.state, self.shortcuts, self.report, self.report_error)
         self._run = Run(self.state)
         self._listings = LatestOnlyWorker(self._on_listed, self._on_listing_failed)
-        self._networks = NetworkChoices(self.state, found_choices, self.report_error)
+        self.networks = NetworkChoices(self.state, found_choices, self.report_error)
         self._closings: list[Callable[[], object]] = []
         self.tools = Tools(self)
 
     @property
     def busy(self) -> bool:
         """Whether any thread works or anything waits to be written."""
-        return any(thread.busy for thread in (self._run, self._listings, self._networks, self.cases))
+        return any(thread.busy for thread in (self._run, self._listings, self.networks, self.cases))
 
     def add_closing(self, action: Callable[[], object]) -> None:
         """Have ``action`` called once when the studio ends; it must touch no widget, for the window may be gone."""
@@ -76,7 +76,7 @@ class Studio(ConnectionMixin):
         self.cases.end()
         self._run.close()
         self._listings.forget()
-        self._networks.close()
+        self.networks.close()
         self.shortcuts.close()
         gc.unfreeze()
 
@@ -250,12 +250,12 @@ class Studio(ConnectionMixin):
 
     def find_networks(self) -> None:
         """Look up networks and devices in a thread, once."""
-        if not self.state.models and not self.state.searching:
-            self._networks.find()
+        if not (self.state.models or self.state.searching or self.state.remote):
+            self.networks.find()
 
     def add_model_file(self, path: str) -> None:
         """Read the network in ``path`` in a thread, offer it beside the others, and choose it."""
-        self._networks.add_file(path)
+        self.networks.add_file(path)
 
     # Keys, places, messages
 

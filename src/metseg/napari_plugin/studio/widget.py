@@ -112,6 +112,7 @@ class StudioWidget(SessionWidget):
             self.lesions,
             self.queue.notes,
             self.tools.only,
+            self.proposal.place,
             *(panel for held in panels.values() for panel in held),
         )
         self.begin_session((*every, self._slice_number, others), self.studio.close, self.sides.close)
