@@ -15,7 +15,7 @@ import pytest
 from metseg.curation import EditKind, Project, PromotionResult, Status
 from metseg.events import Progress, to_json
 from metseg.napari_plugin.pipeline import model_from_file
-from metseg.napari_plugin.studio.training_process import Ending, Phase, TrainingProcess, TrainingState
+from metseg.napari_plugin.studio.training_process import Phase, TrainingProcess, TrainingState
 from metseg.retraining.runs import RUNS
 from metseg.study import read_study, write_tiff
 from metseg.synthetic import synthetic_study
@@ -167,16 +167,14 @@ def test_however_a_process_ends_it_is_said(
         "metseg.napari_plugin.studio.training_process.command", lambda arguments: [sys.executable, "-c", program]
     )
     process = TrainingProcess()
-    endings: list[Ending] = []
-    process.ended.connect(endings.append)
     if stopped == "at work":
-        process.reported.connect(lambda event: process.stop(timeout=200))
+        process.changed.connect(lambda: process.stop(timeout=200))
     process.start([])
     if stopped == "at once":
         process.stop(timeout=5000)
-    patiently(lambda: endings, 60)
-    assert endings[0].phase is end
-    assert said in endings[0].problem
+    patiently(lambda: process.state.phase not in (Phase.RUNNING, Phase.STOPPING), 60)
+    assert process.state.phase is end
+    assert said in process.state.problem
     assert not process.running
 
 
@@ -202,7 +200,7 @@ app = QApplication([])
 training.command = lambda arguments: [sys.executable, "-c", {program!r}]
 process = training.TrainingProcess()
 at_work = QEventLoop()
-process.reported.connect(lambda event: at_work.quit())
+process.changed.connect(lambda: at_work.quit())
 process.start([])
 at_work.exec()
 print(process.id)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
 from metseg.curation import CaseSummary, DefaultModel, Project, Status
 from metseg.curation.export import Side, SplitRule
 from metseg.curation.export.splitting import sides_of
-from metseg.events import Event, Progress
 from metseg.napari_plugin import pipeline
 from metseg.napari_plugin.background import WorkerMixin
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
 from metseg.napari_plugin.state import ModelChoice
 from metseg.napari_plugin.studio.preparation import uncollected
-from metseg.napari_plugin.studio.training_process import Ending, Phase, TrainingProcess, TrainingState
+from metseg.napari_plugin.studio.training_process import Phase, TrainingProcess, TrainingState
 from metseg.napari_plugin.translations import translate
 
 if TYPE_CHECKING:
@@ -54,7 +53,6 @@ class Retraining(WorkerMixin):
         self._reading = self.worker(self._on_read, studio.report_error)
         self._promoting = self.worker(self._on_promoted, studio.report_error)
         self._soon = self.delayed(self.changed.emit, _CALM)
-        self.run = TrainingState()
         self.default: DefaultModel | None = None
         self.follow(studio.state.events, ("project",), self._on_project)
         self.follow(studio.state.events, ("models",), self._on_models)
@@ -68,6 +66,11 @@ class Retraining(WorkerMixin):
         self.process.leave()
 
     # What may be done
+
+    @property
+    def run(self) -> TrainingState:
+        """What is known of the newest retraining."""
+        return self.process.state
 
     @property
     def approved(self) -> int:
@@ -189,13 +192,12 @@ class Retraining(WorkerMixin):
             epochs=self.epochs,
             held_out=self.held_out,
         )
-        self.run = TrainingState()
+        self.process.state = TrainingState()
         self._begin(config, resume=False)
 
     def stop(self) -> None:
         """End the process after the step in progress."""
         if self.run.phase is Phase.RUNNING:
-            self.run.phase = Phase.STOPPING
             self.process.stop()
             self.changed.emit()
 
@@ -208,14 +210,14 @@ class Retraining(WorkerMixin):
         """Make the new network the project's default, in a thread."""
         project = self._studio.state.project
         if not self.promotion_obstacle and project is not None and self.run.config is not None:
-            self._promoting.submit(_promoted, project, self.run.config.out)
+            from metseg.retraining import promote
+
+            self._promoting.submit(promote, project, self.run.config.out)
 
     def _begin(self, config: RetrainingConfig, *, resume: bool) -> None:
         from metseg.retraining import command_arguments
 
-        self.run.config, self.run.phase, self.run.problem = config, Phase.RUNNING, ""
-        self.run.progress = Progress(0, 0, "starting")
-        self.run.notices.clear()
+        self.run.config = config
         self.process.start(command_arguments(config, resume=resume))
         self.changed.emit()
 
@@ -223,19 +225,16 @@ class Retraining(WorkerMixin):
 
     def _new_process(self) -> TrainingProcess:
         process = TrainingProcess()
-        process.reported.connect(self._on_event)
-        process.ended.connect(self._on_ended)
+        process.changed.connect(self._on_process)
         return process
 
-    def _on_event(self, event: Event[Any]) -> None:
-        self.run.update(event)
-        if not self._soon.isActive():
-            self._soon.start()
-
-    def _on_ended(self, ending: Ending) -> None:
+    def _on_process(self) -> None:
+        if self.run.running:
+            if not self._soon.isActive():
+                self._soon.start()
+            return
         self._soon.stop()
-        self.run.phase, self.run.problem, self.run.promotion = ending.phase, ending.problem, ending.promotion
-        if ending.promotion is not None and self.run.config is not None:
+        if self.run.promotion is not None and self.run.config is not None:
             self._reading.submit(pipeline.model_from_file, str(self.run.config.out / "model.safetensors"))
         self.changed.emit()
 
@@ -243,7 +242,7 @@ class Retraining(WorkerMixin):
         if self.run.running:
             self.process.leave()
             self.process = self._new_process()
-        self.run = TrainingState()
+        self.process.state = TrainingState()
         self.default = None
         if project is not None:
             self._looking.submit(_look, project)
@@ -257,7 +256,7 @@ class Retraining(WorkerMixin):
     def _on_found(self, found: tuple[TrainingState | None, DefaultModel | None]) -> None:
         last, self.default = found
         if last is not None and not self.run.running:
-            self.run = last
+            self.process.state = last
             if last.config is not None:
                 self.data, self.epochs, self.held_out = last.config.data, last.config.epochs, last.config.held_out
         self.changed.emit()
@@ -294,9 +293,3 @@ def _look(project: Project) -> tuple[TrainingState | None, DefaultModel | None]:
         return None, project.default_model
     phase = Phase.STOPPED if found.promotion is None else Phase.FINISHED
     return TrainingState(found.config, phase, rows=found.rows, promotion=found.promotion), project.default_model
-
-
-def _promoted(project: Project, run: Path) -> DefaultModel:
-    from metseg.retraining import promote
-
-    return promote(project, run)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from psygnal import Signal
 from qtpy.QtCore import QProcess, QProcessEnvironment, QTimer
@@ -68,8 +68,8 @@ class TrainingState:
         """How many it was started with."""
         return 1 if self.config is None else self.config.epochs
 
-    def update(self, event: Event[Any]) -> None:
-        """Take in what the process tells."""
+    def update(self, event: Event[PromotionCheck]) -> None:
+        """Take in an event of the process."""
         match event:
             case StepFinished(done, total, _, loss):
                 self.progress = event
@@ -80,15 +80,8 @@ class TrainingState:
                 self.rows = [known for known in self.rows if known["epoch"] < row["epoch"]] + [row]
             case Notice(text):
                 self.notices.append(str(text))
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a process ended, with the promotion check's word if it came to its end, or why it did not."""
-
-    phase: Phase
-    promotion: PromotionCheck | None = None
-    problem: str = ""
+            case Finished(promotion):
+                self.promotion = promotion
 
 
 class TrainingProcess:
@@ -99,18 +92,16 @@ class TrainingProcess:
 
     Attributes
     ----------
-    reported : Signal
-        An event of the retraining.
-    ended : Signal
-        The :class:`Ending`, once.
+    state : TrainingState
+    changed : Signal
+        The state is another: after each event, and at the end.
     """
 
-    reported = Signal(object)
-    ended = Signal(object)
+    changed = Signal()
 
     def __init__(self) -> None:
+        self.state = TrainingState()
         self._process: QProcess | None = None
-        self._promotion: PromotionCheck | None = None
         self._stop_requested = self._killed = False
         self._kill_timer = delayed(self.kill)
 
@@ -134,7 +125,10 @@ class TrainingProcess:
         """
         if self._process is not None:
             raise RuntimeError("a training runs already")
-        self._promotion, self._stop_requested, self._killed = None, False, False
+        state, self._stop_requested, self._killed = self.state, False, False
+        state.phase, state.problem, state.promotion = Phase.RUNNING, "", None
+        state.progress = Progress(0, 0, "starting")
+        state.notices.clear()
         process = QProcess()
         process.setProcessEnvironment(_environment())
         process.readyReadStandardOutput.connect(self._read_lines)
@@ -149,6 +143,7 @@ class TrainingProcess:
     def stop(self, timeout: int = STOP_TIMEOUT) -> None:
         """Have the process end after the step in progress; kill it after ``timeout`` milliseconds."""
         if self._process is not None and not self._stop_requested:
+            self.state.phase = Phase.STOPPING
             self.request_stop()
             self._kill_timer.start(timeout)
 
@@ -156,8 +151,7 @@ class TrainingProcess:
         """Stop, and report nothing any more; the process is waited for when the program ends, and then killed."""
         if self._process is None:
             return
-        self.reported.disconnect()
-        self.ended.disconnect()
+        self.changed.disconnect()
         self.stop()
         self._kill_timer.start(EXIT_TIMEOUT)
 
@@ -190,19 +184,14 @@ class TrainingProcess:
         from metseg.retraining import PromotionCheck
 
         try:
-            event: Event[PromotionCheck] = from_json(line, PromotionCheck.model_validate)
+            self.state.update(from_json(line, PromotionCheck.model_validate))
         except ValueError:  # something that a library printed
             return
-        if isinstance(event, Finished):
-            self._promotion = event.result
-        else:
-            self.reported.emit(event)
+        self.changed.emit()
 
     def _on_error(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart and self._process is not None:
-            self._end(
-                Ending(Phase.FAILED, problem=f"{sys.executable} cannot be started: {self._process.errorString()}")
-            )
+            self._end(Phase.FAILED, f"{sys.executable} cannot be started: {self._process.errorString()}")
 
     def _on_finished(self, code: int, status: QProcess.ExitStatus) -> None:
         process = self._process
@@ -210,25 +199,26 @@ class TrainingProcess:
             return
         for line in bytes(process.readAllStandardOutput().data()).splitlines():
             self._handle_line(line)
-        said = bytes(process.readAllStandardError().data()).decode("utf-8", "replace")
-        if self._promotion is not None and code == 0:
-            self._end(Ending(Phase.FINISHED, self._promotion))
+        error = _error_message(bytes(process.readAllStandardError().data()).decode("utf-8", "replace"))
+        if self.state.promotion is not None and code == 0:
+            self._end(Phase.FINISHED)
         elif self._killed:
-            self._end(
-                Ending(Phase.STOPPED, problem="It did not end by itself; what it did since the last save is lost.")
-            )
+            self._end(Phase.STOPPED, "It did not end by itself; what it did since the last save is lost.")
         elif self._stop_requested or (status == QProcess.ExitStatus.NormalExit and code in _STOPPED):
-            self._end(Ending(Phase.STOPPED))
+            self._end(Phase.STOPPED)
         else:
-            self._end(Ending(Phase.FAILED, problem=_error_message(said) or "It was ended from outside."))
+            self._end(Phase.FAILED, error or "It was ended from outside.")
 
-    def _end(self, ending: Ending) -> None:
+    def _end(self, phase: Phase, problem: str = "") -> None:
         process, self._process = self._process, None
         self._kill_timer.stop()
         if process is not None:
             process.deleteLater()
         _alive.discard(self)
-        self.ended.emit(ending)
+        self.state.phase, self.state.problem = phase, problem
+        if phase is not Phase.FINISHED:
+            self.state.promotion = None
+        self.changed.emit()
 
 
 #: Holds on to processes, also when their window is gone: Qt kills what is garbage.
@@ -264,8 +254,8 @@ def _environment() -> QProcessEnvironment:
     return environment
 
 
-def _error_message(said: str) -> str:
-    """What the command said why it could not go on: its own sentence, else the last line."""
-    lines = [line for line in said.splitlines() if line.strip()]
+def _error_message(printed: str) -> str:
+    """Why the command could not go on: its own sentence, else the last line that it printed."""
+    lines = [line for line in printed.splitlines() if line.strip()]
     own = [line.removeprefix("metseg: ") for line in lines if line.startswith("metseg: ")]
     return next(iter(own or reversed(lines)), "")
