@@ -11,7 +11,7 @@ import pytest
 from napari.layers import Image
 
 from metseg.napari_plugin.layers import source_of
-from metseg.napari_plugin.reader import read
+from metseg.napari_plugin.reader import get_reader
 from metseg.study import Geometry, Sequence, Study
 
 KINDS = [f"NIfTI {codes}" for codes in ("LPS", "RAS", "ASL", "PIR", "SAL", "IPR", "int16", "float32")]
@@ -39,7 +39,9 @@ def reference(flair: npt.NDArray[np.uint16], segmenter: Any) -> npt.NDArray[np.u
 def test_layers_of_any_format_get_the_same_mask(
     one_head: dict[str, Path], oblique: Any, segmenter: Any, reference: npt.NDArray[np.uint8], kind: str
 ) -> None:
-    [(data, look, _)] = read(one_head[kind])
+    reader = get_reader(str(one_head[kind]))
+    assert reader is not None
+    [(data, look, _)] = reader(one_head[kind])
     layer = Image(data, **look)
     study = source_of(layer).study
     assert np.array_equal(segmenter.segment(study).mask, reference)

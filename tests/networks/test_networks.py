@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import get_args
@@ -20,9 +21,14 @@ from metseg.networks.encoders import make_encoder
 from metseg.networks.spec import ArchitectureName
 
 
-def test_the_places_that_list_architectures_agree() -> None:
+def test_the_places_that_list_architectures_agree(repository: Path) -> None:
     choices, _ = get_args(get_args(Architecture)[0])
     assert set(get_args(choices)) == set(get_args(ArchitectureName)) == set(ARCHITECTURES)
+    line = re.search(
+        r"metseg train --model ([\w|]+)", (repository / "docs/command_line.md").read_text(encoding="utf-8")
+    )
+    assert line is not None
+    assert set(line[1].split("|")) == set(ARCHITECTURES)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

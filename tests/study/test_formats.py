@@ -281,8 +281,9 @@ def test_the_table_in_the_documentation_is_that_of_the_registry(repository: Path
     from metseg.study.formats import readers
 
     rows = [f"| {reader.name} | `{'`, `'.join(reader.suffixes)}` | {reader.about} |" for reader in readers()]
-    table = "\n".join(["| format | names end in | what is read |", "| --- | --- | --- |", *rows])
-    assert table in (repository / "docs/studies.md").read_text(encoding="utf-8")
+    written = (repository / "docs/studies.md").read_text(encoding="utf-8").splitlines()
+    table = written[written.index("| format | names end in | what is read |") + 2 :]
+    assert table[: len(rows)] == rows
 
 
 def test_the_table_of_layouts_in_the_documentation_is_current(repository: Path) -> None:

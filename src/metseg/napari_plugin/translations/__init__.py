@@ -1,8 +1,7 @@
 """The studio's texts in the user's language: Qt's ``translate`` with one ``.ts`` file for each language.
 
-``pylupdate6 --no-obsolete src/metseg/napari_plugin/{place_section,studio/*}.py --ts
-src/metseg/napari_plugin/translations/de.ts`` adds new texts to a file; Qt Linguist, or any editor, fills them in. Qt
-itself reads only compiled files, for which PyQt has no compiler, so they are read here.
+A new text is a ``<message>`` in each file; ``test_languages.py`` of the studio names those that are missing. Qt itself
+reads only compiled files, for which PyQt has no compiler, so they are read here.
 """
 
 from __future__ import annotations

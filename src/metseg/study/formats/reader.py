@@ -164,7 +164,10 @@ class Reader(Protocol):
         """What of the format is read, in one line for the documentation."""
 
     def recognises(self, head: bytes) -> bool:
-        """Whether a file that begins with ``head`` is of this format."""
+        """Whether a file that begins with ``head`` is of this format.
+
+        True for each of its own files: napari opens no others. A compressed file begins as its compression does.
+        """
 
     def find(self, files: Seq[Path], channels: int | None = None) -> Found:
         """Look at the headers of files of this format, and sort them into images.
