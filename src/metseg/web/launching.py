@@ -49,7 +49,7 @@ def open_page(server: str | None, host: str, port: int, model: str) -> None:
         )
     from streamlit.web import cli
 
-    from metseg.web.local_server import own_server
+    from metseg.web.server import own_server
 
     if server is not None:
         os.environ["METSEG_SERVER"] = server

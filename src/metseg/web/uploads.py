@@ -10,13 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePath
-from tempfile import TemporaryDirectory
+from pathlib import PurePath
 
-import numpy as np
-
+from metseg.client import packed
 from metseg.errors import DataError
-from metseg.study import MASK_ENDING, Study, is_mask_name, suffixes, write_tiff
+from metseg.study import MASK_ENDING, Study, is_mask_name, suffixes
 
 #: Endings of files that can be chosen; the server looks at their first bytes.
 ENDINGS = ("gz", "zip", *(suffix.rpartition(".")[2] for suffix in suffixes() if suffix != ".nii.gz"))
@@ -77,7 +75,7 @@ def pack(files: Sequence[tuple[str, bytes]], limit_mib: int) -> Upload:
         raise DataError(
             f"several files can only be sent together if all are images of one patient; these are not: {named}"
         )
-    slices = [(name, content) for name, content in files if not _is_mask(name)]
+    slices = [(name, content) for name, content in files if not is_mask_name(PurePath(name))]
     if not slices:
         raise DataError("all files are masks; add the images that they belong to, or rather those alone")
     again = [name for name, count in Counter(PurePath(name).name for name, _ in slices).items() if count > 1]
@@ -92,16 +90,7 @@ def pack(files: Sequence[tuple[str, bytes]], limit_mib: int) -> Upload:
 
 def pack_study(study: Study) -> Upload:
     """An upload of a study that was never a file, with its spacing."""
-    with TemporaryDirectory(prefix="metseg-sample-") as folder:
-        path = Path(folder, f"{study.name}.tif")
-        write_tiff(
-            path,
-            np.ascontiguousarray(study.voxels.transpose(1, 2, 3, 0)),
-            channels=True,
-            spacing=study.geometry.spacing,
-        )
-        archive = _zip((file.name, file.read_bytes()) for file in sorted(Path(folder).iterdir()))
-    return Upload(study.name, archive, f"{study.name}.zip")
+    return Upload(study.name, packed(study), f"{study.name}.nii.gz")
 
 
 def _within(upload: Upload, limit_mib: int) -> Upload:
@@ -121,10 +110,6 @@ def _zip(files: Iterable[tuple[str, bytes]]) -> bytes:
 
 def _stem(name: str) -> str:
     return _ENDING.sub("", PurePath(name).name) or "study"
-
-
-def _is_mask(name: str) -> bool:
-    return is_mask_name(PurePath(name))
 
 
 def _common_name(stems: Sequence[str]) -> str:

@@ -10,10 +10,10 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from metseg.errors import MetsegError
 from metseg.study import TRIPLET
+from metseg.synthetic import synthetic_study
 from metseg.web.launching import upload_limit
-from metseg.web.sample import sample_upload
 from metseg.web.session import Session, current
-from metseg.web.uploads import ENDINGS, pack
+from metseg.web.uploads import ENDINGS, Upload, pack, pack_study
 from metseg.web.views.card import show_card
 
 _NONE = "None"
@@ -62,11 +62,17 @@ def show_sidebar() -> None:
             show_card(session.cards, models[0])
     if sample:
         session.uploader += 1
-        session.want(sample_upload(), models, clahe)
+        session.want(_sample(), models, clahe)
         st.rerun()
     if start:
         _send(session, files, models, sequences, clahe)
         st.rerun()
+
+
+@st.cache_resource(show_spinner="Drawing a synthetic head with lesions", max_entries=1)
+def _sample() -> Upload:
+    """The synthetic head, drawn once for all users: no patient's data is in it."""
+    return pack_study(synthetic_study(seed=2, slices=28))
 
 
 def _changed(session: Session, models: tuple[str, ...], sequences: str, clahe: str) -> bool:

@@ -27,17 +27,16 @@ def show_results(results: Results) -> None:
     """One network's result, or two beside each other."""
     first = results[0]
     _show_head(results)
-    views: dict[str, Callable[[Results, Look], None]] = {_SINGLE: _single, _FOUR: _four}
+    views: dict[str, Callable[[Result, Look], None]] = {_SINGLE: show_single, _FOUR: show_four}
     if first.shape[0] > 1:
-        views |= {_PLANES: _planes, _VOLUME: _volume}
-    if len(results) > 1:
-        views = {_COMPARE: show_comparison} | views
+        views |= {_PLANES: show_planes, _VOLUME: show_volume}
+    names = [*([_COMPARE] if len(results) > 1 else []), *views]
     view = st.segmented_control(
         "View",
-        list(views),
-        default=next(iter(views)),
+        names,
+        default=names[0],
         required=True,
-        key=f"view {'+'.join(result.model for result in results)} {len(views)}",
+        key=f"view {'+'.join(result.model for result in results)} {len(names)}",
         label_visibility="collapsed",
     )
     with st.container(key="metseg-result"):
@@ -49,7 +48,10 @@ def show_results(results: Results) -> None:
         if first.shape[0] > 1:
             st.caption("A row of the table goes to its lesion. The wheel turns slices; a click moves the other planes.")
     with pictures:
-        views.get(view or _SINGLE, _single)(results, look)
+        if view == _COMPARE:
+            show_comparison(results, look)
+        else:
+            views.get(view or _SINGLE, show_single)(first, look)
 
 
 def _show_head(results: Results) -> None:
@@ -68,19 +70,3 @@ def _show_head(results: Results) -> None:
         remarks += [notice for notice in result.answer.notices if notice not in remarks]
     if remarks:
         st.info("  \n".join(as_markdown(sentence(remark)) for remark in remarks), icon=":material/info:")
-
-
-def _single(results: Results, look: Look) -> None:
-    show_single(results[0], look)
-
-
-def _four(results: Results, look: Look) -> None:
-    show_four(results[0], look)
-
-
-def _planes(results: Results, look: Look) -> None:
-    show_planes(results[0], look)
-
-
-def _volume(results: Results, look: Look) -> None:
-    show_volume(results[0], look)
