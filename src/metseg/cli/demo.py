@@ -116,10 +116,7 @@ def _patients_in(data: Path) -> Path:
 def choose_sample(card: ModelCard, folder: Path | DataFolder | None) -> Sample:
     """A patient of ``folder`` whom the model never saw, else any patient there; without a folder a synthetic head.
 
-    Raises
-    ------
-    DataError
-        If there is no patient in the folder.
+    DataError if there is no patient in the folder.
     """
     from metseg.lesions import Target
     from metseg.study import find_studies, load

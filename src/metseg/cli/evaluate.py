@@ -101,10 +101,7 @@ def evaluate(
 def _chosen(model: str, data: Folders, targets: tuple[Target, ...]) -> str:
     """The network to score: ``auto`` chooses by the sequences of the first patient with masks that can be read.
 
-    Raises
-    ------
-    DataError
-        If there is none, or two targets are asked for: the masks are of one.
+    DataError if there is none, or two targets are asked for: the masks are of one.
     """
     from metseg.checkpoints import choose_models
     from metseg.study import load

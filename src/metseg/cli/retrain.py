@@ -11,9 +11,8 @@ import typer
 
 from metseg.cli.console import echo, err, out, table
 from metseg.cli.options import Device, Labels, Rules, Sequences, labels_of, sequences_of
-from metseg.cli.progress import follow
+from metseg.cli.progress import follow, print_events, stopping_cleanly
 from metseg.cli.project import Folder
-from metseg.cli.stopping import print_events, stopping_cleanly
 
 if TYPE_CHECKING:
     from metseg.retraining import PromotionCheck

@@ -11,9 +11,8 @@ import typer
 
 from metseg.cli.console import echo, out
 from metseg.cli.options import Data, Device, Labels, Rules, data_of, sequences_of
-from metseg.cli.progress import follow
+from metseg.cli.progress import follow, stopping_cleanly
 from metseg.cli.recipe import Architecture, ConfigFile, training_config
-from metseg.cli.stopping import stopping_cleanly
 
 
 def _in(panel: str) -> dict[str, Any]:

@@ -38,10 +38,7 @@ _OPEN_TAGS = (["health"], ["auth"])
 def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS) -> FastAPI:
     """The application with its middleware and routes; its models are loaded when it starts.
 
-    Raises
-    ------
-    DataError
-        If others could reach it without a token.
+    DataError if others could reach it without a token.
     """
     require_token(settings, settings.host)
     metrics = Metrics()
@@ -70,10 +67,7 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS) -> Fa
 def app_from_environment() -> FastAPI:
     """The application that ``uvicorn metseg.server:app`` serves.
 
-    Raises
-    ------
-    DataError
-        If the environment is not understood, or others could reach the server without a token.
+    DataError if the environment is not understood, or others could reach the server without a token.
     """
     settings = settings_from_environment()
     host = _uvicorn_host()

@@ -137,10 +137,7 @@ class Jobs:
     def remove(self, name: str) -> Job:
         """Give the job ``name`` up, or forget its result; it is not there afterwards.
 
-        Raises
-        ------
-        ProblemError
-            404 if there is none.
+        404 if there is none.
         """
         job = self.get(name)
         with self._lock:

@@ -65,10 +65,7 @@ class ModelRegistry:
     thread : ModelThread
         Where networks are made and run.
 
-    Raises
-    ------
-    MetsegError
-        If there is no such device.
+    MetsegError if there is no such device.
     """
 
     def __init__(self, default: str, *, device: str, kept: int, batch: int, thread: ModelThread) -> None:
@@ -86,10 +83,7 @@ class ModelRegistry:
     def load_default(self) -> Loaded:
         """Load and warm the default model; where models are chosen by sequences, the one for FLAIR.
 
-        Raises
-        ------
-        CheckpointError
-            If it is not there, or damaged.
+        CheckpointError if it is not there, or damaged.
         """
         if self.automatic:
             usable = {info.name for info in list_models() if info.card is not None}

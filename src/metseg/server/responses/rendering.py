@@ -17,14 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.errors import DataError
+from metseg.preprocessing import Preprocessor, display_window
 from metseg.reporting import write_structured_report
 from metseg.server.problems import ProblemError
 from metseg.server.responses.documents import as_document
 from metseg.server.responses.forms import DICOM, GZIP, JSON, NIFTI, PNG, TIFF, ZIP, View
-from metseg.server.responses.pictures import enhanced, overlay
 from metseg.server.responses.result import Result
 from metseg.server.upload_decoding import Decoded
-from metseg.study import MASK_ENDING, SliceFile, Study, sidecar_of, write_tiff
+from metseg.study import MASK_ENDING, Sequence, SliceFile, Study, sidecar_of, write_tiff
 from metseg.study.formats import mask_volume
 from metseg.study.formats.dicom_objects import SourceSeries
 from metseg.study.formats.writing import writer_named
@@ -32,6 +32,9 @@ from metseg.study.results import result_files
 
 #: The date of files in a zip: the same masks give the same bytes.
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
+#: Colour of outlines, red first, and how much of it is on the voxels inside.
+_OUTLINE, _FILL = np.array((255, 176, 0), np.float32), 0.22
+_CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 _EXTENSIONS = {PNG: "png", TIFF: "tif", GZIP: "nii.gz", NIFTI: "nii", ZIP: "zip", DICOM: "dcm"}
 
 
@@ -55,10 +58,7 @@ class RenderedResponse:
 def check_form(media_type: str, view: View, decoded: Decoded, z: int | None) -> None:
     """Check, before the network runs, that an answer of this form can be made of the upload.
 
-    Raises
-    ------
-    ProblemError
-        404 if there is no such slice; 406 for a PNG of several slices, or DICOM of what is no DICOM series.
+    404 if there is no such slice; 406 for a PNG of several slices, or DICOM of what is no DICOM series.
     """
     depth = decoded.study.shape[0]
     if z is not None and z >= depth:
@@ -74,10 +74,7 @@ def check_form(media_type: str, view: View, decoded: Decoded, z: int | None) -> 
 def _dicom_series(decoded: Decoded) -> Iterator[Study]:
     """The study that a DICOM answer is made of.
 
-    Raises
-    ------
-    ProblemError
-        406 if it is no series that DICOM objects can refer to; 422 if its headers are damaged.
+    406 if it is no series that DICOM objects can refer to; 422 if its headers are damaged.
     """
     try:
         with decoded.series() as study:
@@ -99,10 +96,7 @@ def render(result: Result, media_type: str, view: View, z: int | None, request_i
     z : int or None
         The slice of a PNG.
 
-    Raises
-    ------
-    ProblemError
-        404 if the disagreement of a single network is asked for.
+    404 if the disagreement of a single network is asked for.
     """
     made = result.segmentation
     if view is View.DISAGREEMENT and made.disagreement is None:
@@ -139,7 +133,7 @@ def _content(result: Result, media_type: str, view: View, z: int) -> bytes:
 def _png(result: Result, view: View, z: int) -> bytes:
     """One slice; three channels are red, green and blue."""
     if view is View.OVERLAY:
-        picture = overlay(result, z)
+        picture = _overlay(result, z)
     else:
         pages, channels = _pages(result, view, slice(z, z + 1))
         pages = _of_a_picture(pages)
@@ -148,6 +142,31 @@ def _png(result: Result, view: View, z: int) -> bytes:
     if not done:
         raise RuntimeError("OpenCV could not write a PNG")
     return content.tobytes()
+
+
+def _overlay(result: Result, z: int) -> npt.NDArray[np.uint8]:
+    """FLAIR, or what stands for it, with the mask's outline, uint8 (y, x, 3), red first."""
+    study = result.decoded.study
+    volume = study.voxels[study.channel(Sequence.FLAIR)]
+    low, high = display_window(volume)
+    gray = ((volume[z].astype(np.float32) - low) / (high - low)).clip(0, 1) * 255
+    picture = np.repeat(gray[..., None], 3, axis=-1)
+    mask = result.segmentation.mask[z]
+    inside = mask.astype(bool)
+    edge = inside & (cv2.erode(mask, _CROSS, borderValue=0) == 0)
+    picture[inside] = (1 - _FILL) * picture[inside] + _FILL * _OUTLINE
+    picture[edge] = _OUTLINE
+    return np.asarray(np.rint(picture), np.uint8)
+
+
+def _enhanced(result: Result, part: slice) -> npt.NDArray[np.uint8]:
+    """Slices after the model's window and CLAHE, uint8 (c, z, y, x); one channel if one was sent."""
+    config = result.segmentation.preprocessing.with_clahe(True)
+    study = result.decoded.study
+    preprocessor = Preprocessor(config, study.select([Sequence(name) for name in config.sequences]))
+    slices = [preprocessor.enhanced(z) for z in range(study.shape[0])[part]]
+    shown = np.rint(np.stack(slices, axis=1) * 255).astype(np.uint8)
+    return shown if len(study.sequences) == 3 == len(shown) else shown[:1]
 
 
 def _of_a_picture(pages: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -167,7 +186,7 @@ def _pages(result: Result, view: View, part: slice = slice(None)) -> tuple[npt.N
         return np.rint(_numbers(result, view)[part] * 255).astype(np.uint8), False
     voxels = result.decoded.study.voxels[:, part]
     if view is View.ENHANCED:
-        voxels = enhanced(result, part)
+        voxels = _enhanced(result, part)
     return (voxels.transpose(1, 2, 3, 0), True) if len(voxels) == 3 else (voxels[0], False)
 
 

@@ -137,10 +137,7 @@ async def chosen_model(
 ) -> Loaded:
     """The model ``name``, or what fits the sequences of a study and the target, loaded.
 
-    Raises
-    ------
-    ProblemError
-        409 if it does not outline the target, the study cannot show it, or no network for it is here.
+    409 if it does not outline the target, the study cannot show it, or no network for it is here.
     """
     targets = () if target is None else TargetChoice(target).targets
     try:

@@ -15,10 +15,7 @@ __all__ = ["slicer_routers"]
 def slicer_routers(settings: Settings) -> tuple[APIRouter, ...]:
     """The routes over the project that ``settings`` names; none if it names none.
 
-    Raises
-    ------
-    MetsegError
-        If there is no project in that folder.
+    MetsegError if there is no project in that folder.
     """
     if settings.project is None:
         return ()

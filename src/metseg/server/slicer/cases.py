@@ -18,10 +18,7 @@ _PATIENCE = 5.0
 class Cases:
     """The cases of one project, read from the disk each time: others work on it too.
 
-    Raises
-    ------
-    MetsegError
-        If there is no project.
+    MetsegError if there is no project.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,10 +49,7 @@ class Cases:
     def session(self, name: str, annotator: str) -> Iterator[CaseSession]:
         """Edit a case; errors within are told to the client, too.
 
-        Raises
-        ------
-        ProblemError
-            404, 409 if somebody else has it open, 500 if it cannot be written.
+        404, 409 if somebody else has it open, 500 if it cannot be written.
         """
         self.view(name)
         try:

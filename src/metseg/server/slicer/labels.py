@@ -46,10 +46,7 @@ def drawn_mask(decoded: Decoded, segments: Sequence[str], case: CaseDescription)
     segments : sequence of str
         Names of its values 1, 2, ...; without any, every value is lesion.
 
-    Raises
-    ------
-    ProblemError
-        415 or 422 if it is no label for this case.
+    415 or 422 if it is no label for this case.
     """
     study = decoded.study
     if study.stored is None or not study.stored.header:
@@ -75,10 +72,7 @@ def save_mask(session: CaseSession, mask: npt.NDArray[np.bool_], detail: dict[st
     Voxels keep the lesion that they belong to; what is new joins the lesion that it touches, or is a new one. A case
     that was approved, and is sent back as it was, stays approved.
 
-    Raises
-    ------
-    DataError
-        If it could not be written.
+    DataError if it could not be written.
     """
     every = tuple(range(session.shape[0]))
     before = session.labels

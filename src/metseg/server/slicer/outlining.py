@@ -57,10 +57,7 @@ def keep(cases: Cases, name: str, model: str, segmentation: Segmentation, annota
 
     The same rule as that of `metseg project predict`.
 
-    Raises
-    ------
-    ProblemError
-        500 if the case cannot be written.
+    500 if the case cannot be written.
     """
     provenance = provenance_of(
         model,

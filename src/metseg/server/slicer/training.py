@@ -146,10 +146,7 @@ class Trainings:
     def stop(self) -> Training:
         """End the training after the step that it is in; it can be gone on with on the command line.
 
-        Raises
-        ------
-        ProblemError
-            404 if none runs.
+        404 if none runs.
         """
         with self._lock:
             training, process = self.running, self._process

@@ -32,10 +32,7 @@ def mask_of_case(
 ) -> npt.NDArray[np.bool_]:
     """A mask that was drawn on another grid of the same voxels, such as a cut-out, on that of a case.
 
-    Raises
-    ------
-    ProblemError
-        422 if the voxels of the two grids do not coincide, or something is drawn outside of the case.
+    422 if the voxels of the two grids do not coincide, or something is drawn outside of the case.
     """
     try:
         return transfer(mask, drawn_on, Geometry.placed(case.drawn), shape)

@@ -44,10 +44,7 @@ class Decoder:
     async def warm(self) -> None:
         """Start the processes, so that the first uploads do not wait for them.
 
-        Raises
-        ------
-        MetsegError
-            If they do not start: each imports the script that this process runs.
+        MetsegError if they do not start: each imports the script that this process runs.
         """
         try:
             async with anyio.create_task_group() as group:

@@ -57,10 +57,7 @@ class Decoded:
     def series(self) -> Iterator[Study]:
         """The study with its DICOM series' headers as files, which are there only within the context.
 
-        Raises
-        ------
-        DataError
-            If the headers were too large to be kept.
+        DataError if the headers were too large to be kept.
         """
         with TemporaryDirectory(prefix="metseg-series-") as folder:
             study, files = replace(self.study, name="the upload"), []

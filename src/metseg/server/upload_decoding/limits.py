@@ -57,10 +57,7 @@ class Limits:
     def check(self, slices: int, rows: int, columns: int, channels: int) -> None:
         """Refuse an image whose header declares too much.
 
-        Raises
-        ------
-        UploadRejected
-            If one of the numbers is too large, or not positive.
+        UploadRejected if one of the numbers is too large, or not positive.
         """
         shape = (slices, rows, columns, channels)
         declared = f"{slices} slices of {rows} x {columns} pixels, {channels} channels"
