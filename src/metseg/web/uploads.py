@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePath
+from pathlib import Path, PurePath
+from tempfile import TemporaryDirectory
 
-from metseg.client import packed
+import numpy as np
+
 from metseg.errors import DataError
-from metseg.study import MASK_ENDING, Study, is_mask_name, suffixes
+from metseg.study import MASK_ENDING, Study, is_mask_name, suffixes, write_tiff
 
 #: Endings of files that can be chosen; the server looks at their first bytes.
 ENDINGS = ("gz", "zip", *(suffix.rpartition(".")[2] for suffix in suffixes() if suffix != ".nii.gz"))
@@ -90,7 +92,11 @@ def pack(files: Sequence[tuple[str, bytes]], limit_mib: int) -> Upload:
 
 def pack_study(study: Study) -> Upload:
     """An upload of a study that was never a file, with its spacing."""
-    return Upload(study.name, packed(study), f"{study.name}.nii.gz")
+    with TemporaryDirectory(prefix="metseg-sample-") as folder:
+        pages = np.ascontiguousarray(study.voxels.transpose(1, 2, 3, 0))
+        write_tiff(Path(folder, f"{study.name}.tif"), pages, channels=True, spacing=study.geometry.spacing)
+        archive = _zip((file.name, file.read_bytes()) for file in sorted(Path(folder).iterdir()))
+    return Upload(study.name, archive, f"{study.name}.zip")
 
 
 def _within(upload: Upload, limit_mib: int) -> Upload:
