@@ -375,7 +375,7 @@ def test_an_image_that_has_changed_is_refused_by_name(
     assert any("bob.tif" in text and "is gone" in text for text in notifications)
     patiently(lambda: _shows_nothing(model))
     with pytest.raises(DataError, match="no case is open"):
-        studio.planned(np.zeros((6, 48, 40)))
+        studio.apply(())
 
 
 def test_the_studio_ends_with_the_case_closed(studio: Any, project: Project) -> None:
