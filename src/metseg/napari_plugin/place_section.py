@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QLineEdit
 
 from metseg import __version__
 from metseg.loopback import host_of
-from metseg.napari_plugin.controls import Choice, Hint, Option, Section, sign_button
+from metseg.napari_plugin.controls import Choice, Hint, Option, Section, rename, row, sign_button
 from metseg.napari_plugin.network_choices import ChoosingState, NetworkChoices, known_url
 from metseg.napari_plugin.state import ServerLogin
 
@@ -86,10 +86,11 @@ class PlaceSection(Section[ChoosingState]):
         self.remember.setToolTip(words(_KEEP_TIP))
         self.device = Choice(lambda device: setattr(state, "device", device))
         self.add_row(words(_RUN_ON), self.place)
-        self.add_row(words(_SERVER), self.url, self.connect_button)
-        self.add_wide(self.said)
+        self._submit = row(self.remember, self.connect_button)
+        self.add_row(words(_SERVER), self.url)
         self.add_row(words(_TOKEN), self.token)
-        self.add_row("", self.remember)
+        self.add_wide(self._submit)
+        self.add_wide(self.said)
         self.add_row(words(_DEVICE), self.device)
         self.follow(state.events, ("remote", "server", "server_problem", "searching"), self._show)
         self.follow(state.events, ("devices", "device", "remote", "server"), self._show_devices)
@@ -118,13 +119,15 @@ class PlaceSection(Section[ChoosingState]):
     def _show(self) -> None:
         state = self.state
         self.place.show_chosen(state.remote)
+        self.url.setCursorPosition(0 if state.server is not None else self.url.cursorPosition())
         self.show_row(self.url, state.remote)
         self.said.say(self._what_is_known() if state.remote else "")
+        rename(self.said, "notice" if state.remote and state.server_problem else "hint")
         server = state.server
         self.said.setToolTip("" if server is None else ", ".join(one.name for one in server.models if one.card))
         if not (state.remote and state.searching):  # what was typed stays in sight meanwhile
-            for field in (self.token, self.remember):
-                self.show_row(field, state.remote and server is None)
+            self.show_row(self.token, state.remote and server is None)
+            self._submit.setVisible(state.remote and server is None)
         self._show_login()
 
     def _show_login(self) -> None:
