@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from metseg.curation import Project, PromotionResult
 from metseg.curation.export import verify
 from metseg.errors import CheckpointError, DataError
 from metseg.events import EpochFinished, Notice, Progress, StepFinished, drain, from_json, to_json
-from metseg.inference import Segmenter
+from metseg.inference import Segmenter, threads
 from metseg.metrics import score_scan
 from metseg.retraining import PromotionCheck, RetrainingConfig, promote, read_config, read_promotion_check, retrain
 from metseg.study import file_sha256, read_study
@@ -28,6 +29,17 @@ class Retrained:
     promotion: PromotionCheck
     events: list[object]
     child: Checkpoint
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sums are taken in the same order however busy the machine is: weights are compared to the last bit."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threads, "free_cores", lambda *_: 1)
+        yield
+    torch.set_num_threads(usual)
 
 
 @pytest.fixture(scope="module")
