@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import keyring
 import pytest
 from keyring.backend import KeyringBackend
 from qtpy.QtCore import QSettings
+
+from metseg.napari_plugin.studio.settings import settings
 
 
 def _fixtures_of_the_client() -> Any:
@@ -45,15 +47,14 @@ class Keyring(KeyringBackend):
 
 
 @pytest.fixture(autouse=True)
-def settings_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the settings of the test are; no token is in the environment."""
+def settings_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the settings of the test are; no token is in the environment, and no server is chosen afterwards."""
     folder = tmp_path / "settings"
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(folder))
-    QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "napari-metseg", "studio").setValue(
-        "language", "en"
-    )
+    settings().setValue("language", "en")
     monkeypatch.delenv("METSEG_TOKEN", raising=False)
-    return folder
+    yield folder
+    settings().setValue("server/chosen", False)
 
 
 @pytest.fixture(autouse=True)
