@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from measure_backends import milliseconds
+from measure_backends import measured_peak, milliseconds
 from torch.utils.flop_counter import FlopCounterMode
 
 from metseg.checkpoints import Checkpoint, load_checkpoint
@@ -125,22 +125,10 @@ def speed(checkpoint: Checkpoint, device: str, size: Size, peak: float) -> Itera
     with FlopCounterMode(display=False) as counter:
         backend.probabilities(one)
     for count in size.batches:
-        (took,) = milliseconds([backend], np.repeat(one, count, axis=0), size.repeats)
-        share = counter.get_total_flops() * 1000 / took / peak
-        yield f"slices a second, {count} at once", f"{1000 / took:,.0f}, {share:.0%} of the peak"
+        (took,) = milliseconds([backend.probabilities], np.repeat(one, count, axis=0), size.repeats)
+        share = counter.get_total_flops() * 1000 / took.median / peak
+        yield f"slices a second, {count} at once", f"{1000 / took.median:,.0f}, {share:.0%} of the peak"
     backend.close()
-
-
-def measured_peak(device: str, side: int) -> float:
-    """Operations a second of a matrix product in the precision that networks run in."""
-    dtype = autocast_dtype(device) or torch.float32
-    one, other = (torch.rand(side, side, device=device).to(dtype) for _ in range(2))
-    times = []
-    for _ in range(6):
-        start = time.perf_counter()
-        (one @ other)[0, 0].item()
-        times.append(time.perf_counter() - start)
-    return 2 * side**3 / min(times)
 
 
 def patient(checkpoint: Checkpoint, device: str) -> str:
@@ -184,7 +172,7 @@ def main() -> None:
         wrong.extend([check] * (not is_right))
 
     print(f"| {name} | check | result |\n| --- | --- | --- |", flush=True)
-    peak = measured_peak(device, size.matrix)
+    peak = measured_peak(device, size.matrix, autocast_dtype(device) or torch.float32)
     show("device", f"peak: product of {size.matrix} x {size.matrix} matrices", f"{peak / 1e12:.2f} TFLOP/s")
     for checkpoint in map(load_checkpoint, arguments.networks):
         about = f"`{checkpoint.card.name}`, {side_of(checkpoint)} x {side_of(checkpoint)}"
