@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reas
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A trained network that is shown smaller slices, yet large enough for bf16 and to run out of memory by their batch."""
+    """A network that is shown smaller slices, yet large enough for bf16, and for a batch to run out of memory."""
     checkpoint = load_checkpoint("attention_unet")
     small = checkpoint.card.preprocessing.model_copy(update={"size": 192})
     card = checkpoint.card.model_copy(update={"name": "small", "preprocessing": small})
