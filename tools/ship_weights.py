@@ -88,7 +88,7 @@ def main() -> None:
 
     model = load_checkpoint(given.model)
     postprocessing = model.card.postprocessing.model_copy(
-        update={"smallest": given.smallest, "threshold": given.threshold, "peak": given.peak}
+        update={"min_lesion_voxels": given.smallest, "threshold": given.threshold, "peak": given.peak}
     )
     ways = {
         "mirror": given.mirror,

@@ -141,7 +141,7 @@ def as_published(checkpoint: Checkpoint) -> Runner:
 
 def in_windows(checkpoint: Checkpoint) -> Runner:
     """The same network in MONAI's sliding windows of 256 x 256, a quarter of each shared with the next."""
-    from monai.inferers import SlidingWindowInferer
+    from monai.inferers.inferer import SlidingWindowInferer
 
     network, inferer = checkpoint.network().eval(), SlidingWindowInferer((_SIDE, _SIDE), sw_batch_size=4)
 
@@ -234,7 +234,7 @@ def stage_row(network: str, data: Path, patients: int) -> str:
     times = dict.fromkeys(("reading", "segmenting", "writing"), 0.0)
     slices = 0
     with tempfile.TemporaryDirectory() as out, Segmenter(load_checkpoint(network), device="cpu", backend=opened) as one:
-        one.segment(synthetic_study(0, slices=1, size=_SIDE))  # loads the network
+        one.segment(synthetic_study(0, slices=8, size=_SIDE))  # loads the network
         backends[0].seconds = 0.0
         began = time.perf_counter()
         for folder in islice((entry for entry in sorted(data.iterdir()) if entry.is_dir()), patients):

@@ -88,7 +88,7 @@ def summaries(
                     mask_from_probabilities(probabilities, postprocessing),
                     patient=patient,
                     probabilities=probabilities if threshold == thresholds[0] else None,
-                    smallest=smallest,
+                    min_lesion_voxels=smallest,
                 )
                 for name, (patient, truth, probabilities) in scans.items()
             ),

@@ -90,10 +90,15 @@ NAMED = {
 
 @schemathesis.hook
 def map_query(context: Any, query: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Ask for a slice that every upload has, and for images that there are: the document cannot say which."""
+    """Ask for what every upload has: a slice, images that there are, no view that only a DICOM series has.
+
+    The document cannot say which.
+    """
     operation = context.operation
     if operation.path in ("/predict", "/jobs/{id}/result"):
         query = query or {}
+        if query.get("view") in ("contours", "report"):
+            query["view"] = "mask"
         valid = "slice" not in query or (isinstance(query["slice"], int) and 0 <= query["slice"] <= 1 << 20)
         if valid and ("slice" in query or query.get("view", "mask") != "mask"):
             query["slice"] = 0

@@ -70,7 +70,7 @@ def from_widget(file: Path, model: Path, clahe: Clahe | None) -> Any:
 
 
 def from_studio(file: Path, model: Path, clahe: Clahe | None) -> Any:
-    return drain(predicting(read_study(file), str(model), "cpu", clahe))
+    return drain(predicting(read_study(file), str(model), "cpu", clahe, None))
 
 
 def test_the_choice_makes_a_difference_and_is_said(client: TestClient, file: Path) -> None:
