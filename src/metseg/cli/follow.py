@@ -177,6 +177,8 @@ def _write_transform(path: Path, result: FollowUp) -> None:
 
 def _print(result: FollowUp) -> None:
     """Print a line a lesion, and the response."""
+    from metseg.follow_up import signed_percent
+
     listed = table(*_COLUMNS, left=("change", "event", "target", "side"))
     for lesion in result.lesions:
         part = lesion.volume_change
@@ -186,7 +188,7 @@ def _print(result: FollowUp) -> None:
             str(lesion.change),
             lesion.event,
             *(f"{volume:.0f}" for volume in lesion.volumes),
-            "" if part is None else f"{part:+.0%}",
+            "" if part is None else signed_percent(part),
             *(f"{diameter:.1f}" for diameter in lesion.diameters),
             f"{lesion.diameter_change:+.1f}",
             "yes" if lesion.number in result.judgement.targets else "",
