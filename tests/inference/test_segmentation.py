@@ -67,6 +67,7 @@ def test_the_ending_decides_the_format(result: Segmentation, tmp_path: Path) -> 
         result.save(tmp_path / "mask.png")
 
 
+@pytest.mark.slow
 def test_a_dicom_series_is_answered_as_dicom(
     two_targets_folder: Path, one_head: dict[str, Path], tmp_path: Path
 ) -> None:
