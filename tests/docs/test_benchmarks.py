@@ -50,7 +50,7 @@ def test_openvino_is_faster_than_the_network_as_published() -> None:
     script = f"{ROOT}/docs/scripts/measure_backends.py"
     one, sixteen = rows(sys.executable, script, "attention_unet", "--tables", "slices", "--repeats", "5")
     assert [one[1], sixteen[1]] == ["1", "16"]
-    assert float(sixteen[-2]) > 1.2  # 2 to 8 where it was measured
+    assert float(sixteen[-2]) > 1  # 2 to 8 where it was measured
 
 
 def test_the_stages_from_files_to_masks_add_up(network: str) -> None:
