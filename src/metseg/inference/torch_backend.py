@@ -32,6 +32,11 @@ class TorchBackend:
         A device that :func:`metseg.inference.available_devices` names.
     full_precision : bool
         Compute in fp32 wherever it runs.
+
+    Raises
+    ------
+    DeviceMemoryError
+        If the weights alone do not fit.
     """
 
     def __init__(self, checkpoint: Checkpoint, device: str, *, full_precision: bool = False) -> None:

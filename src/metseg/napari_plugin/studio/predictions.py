@@ -128,7 +128,7 @@ def first_voxel_slice(proposal: Proposal, before: npt.NDArray[np.uint16], lesion
 def predicting(
     study: Study, model: str, device: str, clahe: Clahe | None, server: Address | None
 ) -> Iterator[Event[Segmentation]]:
-    """Segment a study with the network ``model`` (``auto``, a name or a file), shown what ``clahe`` is."""
+    """Segment a study with the network ``model`` (``auto``, a name or a file); ``clahe`` as in ``--clahe``."""
     yield Progress(0, 0, "loading the network")
     with _opened(model, device, clahe, server) as segmenters:
         (segmenter,) = segmenters.of(study.sequences)
