@@ -91,6 +91,21 @@ def runs_within() -> Callable[[float, Callable[[], object]], None]:
     return check
 
 
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
+    """What the keyring holds, by service and user: one in memory, in place of the system's."""
+    import keyring
+
+    secrets: dict[tuple[str, str], str] = {}
+
+    def set_password(service: str, user: str, secret: str) -> None:
+        secrets[service, user] = secret
+
+    monkeypatch.setattr(keyring, "get_password", lambda service, user: secrets.get((service, user)))
+    monkeypatch.setattr(keyring, "set_password", set_password)
+    return secrets
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The repository these tests stand in."""

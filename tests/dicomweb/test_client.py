@@ -16,7 +16,6 @@ import keyring
 import numpy as np
 import pydicom
 import pytest
-from keyring.backend import KeyringBackend
 
 from metseg.dicomweb import Credentials, Pacs, StudyQuery, known_credentials, remember, suggested_series
 from metseg.errors import DataError
@@ -251,33 +250,14 @@ def test_files_that_are_no_certificate_are_named(
 # Where credentials come from
 
 
-class MemoryKeyring(KeyringBackend):  # type: ignore[misc]
-    """A keyring like that of a system, for one test."""
-
-    priority = 1
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept: dict[tuple[str, str], str] = {}
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[service, username] = password
-
-
-def test_credentials_are_those_of_the_environment_else_of_the_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = keyring.get_keyring()
-    keyring.set_keyring(MemoryKeyring())
-    try:
-        remember("https://a/dicom-web", Credentials.of_token("abc"))
-        assert known_credentials("https://a/dicom-web") == Credentials("Bearer abc")
-        assert known_credentials("https://b/dicom-web") == Credentials()
-        monkeypatch.setenv("METSEG_DICOMWEB_CERT", "/c.pem")
-        assert known_credentials("https://a/dicom-web") == Credentials(certificate="/c.pem")
-    finally:
-        keyring.set_keyring(before)
+def test_credentials_are_those_of_the_environment_else_of_the_keyring(
+    kept: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember("https://a/dicom-web", Credentials.of_token("abc"))
+    assert known_credentials("https://a/dicom-web") == Credentials("Bearer abc")
+    assert known_credentials("https://b/dicom-web") == Credentials()
+    monkeypatch.setenv("METSEG_DICOMWEB_CERT", "/c.pem")
+    assert known_credentials("https://a/dicom-web") == Credentials(certificate="/c.pem")
     assert "abc" not in repr(Credentials.of_token("abc"))
 
 

@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import keyring
 import pytest
-from keyring.backend import KeyringBackend
 from qtpy.QtCore import QSettings
 
 from metseg.napari_plugin.studio.settings import settings
@@ -30,22 +28,6 @@ _client = _fixtures_of_the_client()
 networks, served, line = _client.networks, _client.served, _client.line
 
 
-class Keyring(KeyringBackend):
-    """A keyring in memory."""
-
-    priority = 1  # type: ignore[assignment]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept: dict[tuple[str, str], str] = {}
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[service, username] = password
-
-
 @pytest.fixture(autouse=True)
 def settings_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where the settings of the test are; no token is in the environment, and no server is chosen afterwards."""
@@ -58,12 +40,9 @@ def settings_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 @pytest.fixture(autouse=True)
-def kept(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
-    """What the keyring holds."""
-    ours = Keyring()
-    monkeypatch.setattr(keyring, "get_password", ours.get_password)
-    monkeypatch.setattr(keyring, "set_password", ours.set_password)
-    return ours.kept
+def kept(kept: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:
+    """What the keyring holds: never the system's."""
+    return kept
 
 
 @pytest.fixture
