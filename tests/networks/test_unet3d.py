@@ -10,6 +10,7 @@ import torch
 
 from metseg.checkpoints import ModelCard, load_checkpoint, save_checkpoint
 from metseg.inference import Segmenter
+from metseg.inference.torch_backend import TorchBackend
 from metseg.networks import ARCHITECTURES, NetworkSpec, SegmentationNetwork, build_network
 from metseg.networks.unet3d import SliceMixing
 from metseg.preprocessing import PreprocessingConfig
@@ -72,6 +73,22 @@ def test_the_segmenter_gives_it_its_margin(tmp_path: Path, network: Segmentation
     study = synthetic_study(0, slices=12, size=64)
     answers = []
     for batch_size in (2, 12):
-        with Segmenter(checkpoint, device="cpu", batch_size=batch_size) as segmenter:
+        with Segmenter(checkpoint, device="cpu") as segmenter:
+            segmenter.batch_size = batch_size
             answers.append(segmenter.segment(study).probabilities)
     np.testing.assert_allclose(answers[0], answers[1], atol=0.03)
+
+
+def test_margins_are_not_computed_again_and_again(tmp_path: Path, network: SegmentationNetwork) -> None:
+    card = ModelCard(name="deep", network=network.spec, preprocessing=PreprocessingConfig(clahe=None, size=None))
+    checkpoint = load_checkpoint(save_checkpoint(tmp_path, network, card))
+    computed: list[int] = []
+
+    class Counting(TorchBackend):
+        def probabilities(self, images: np.ndarray) -> np.ndarray:
+            computed.append(len(images))
+            return super().probabilities(images)
+
+    with Segmenter(checkpoint, device="cpu", batch_size=1, backend=Counting) as segmenter:
+        segmenter.segment(synthetic_study(0, slices=40, size=64))
+    assert sum(computed) <= 1.25 * 40

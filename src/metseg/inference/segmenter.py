@@ -33,6 +33,9 @@ from metseg.study import Sequence, Study
 
 Planes = npt.NDArray[np.float32]
 
+#: Slices of a forward pass, for each of the network's margin: those of the margin are computed again in the next one.
+_PASS_FOR_MARGIN = 8
+
 #: Probabilities nearer to 0 or 1 than this have no finite logit in fp32.
 _LEAST = np.float32(1e-6)
 
@@ -89,7 +92,7 @@ class Segmenter(StudySegmenter):
     device : str
         ``auto`` or one of :func:`metseg.inference.available_devices`; ``dml`` (DirectML) of ONNX Runtime.
     batch_size : int
-        Slices per forward pass.
+        Slices per forward pass; at least eight times the margin of a network that looks at neighbouring slices.
     backend : str or BackendFactory
         What runs the network: ``auto``, ``torch``, ``openvino`` or ``onnx``, or what makes it.
     """
@@ -106,7 +109,7 @@ class Segmenter(StudySegmenter):
             raise MetsegError(f"the batch size must be at least 1, not {batch_size}")
         self.checkpoint = checkpoint
         self.card, self.sha256 = checkpoint.card, checkpoint.sha256
-        self.batch_size = batch_size
+        self.batch_size = max(batch_size, _PASS_FOR_MARGIN * self.card.network.margin)
         self._open = backend_factory(backend) if isinstance(backend, str) else backend
         self._device = resolve_device(device, backend_devices(backend) if isinstance(backend, str) else None)
         self._backend: Backend | None = None
