@@ -44,7 +44,7 @@ def test_a_folder_that_is_not_empty_is_no_place_for_a_project(tmp_path: Path) ->
 def test_a_project_of_a_later_version_is_refused(project: Project) -> None:
     path = project.path / "project.json"
     path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
-    with pytest.raises(UnreadableFileError, match="another version"):
+    with pytest.raises(UnreadableFileError, match="in format 2, of another version of metseg"):
         Project.open(project.path)
 
 

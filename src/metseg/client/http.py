@@ -26,6 +26,8 @@ ZIP = "application/zip"
 
 _TIMEOUT = httpx.Timeout(60, connect=5, write=120)
 _FORGETTING_SECONDS = 5
+#: For an answer about a job: it is asked again, and whoever cancels waits no longer.
+_ASKING_SECONDS = 10
 #: What OpenSSL calls an answer that is no TLS.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
 _USUAL_WAIT = 5
@@ -172,7 +174,7 @@ class Client:
 
     def job(self, name: str) -> JobDocument:
         """The job as it is now."""
-        return self._document(self._send("GET", f"/jobs/{quote(name)}"), JobDocument)
+        return self._document(self._send("GET", f"/jobs/{quote(name)}", timeout=_ASKING_SECONDS), JobDocument)
 
     def result(self, name: str, media_type: str, view: str = "mask") -> bytes:
         """What came of a job that has finished, as ``media_type``."""

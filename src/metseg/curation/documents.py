@@ -25,11 +25,14 @@ def read_document(path: Path, model: type[Document]) -> Document:
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "file"
-        raise UnreadableFileError(
-            path, f"damaged, or of another version of metseg ({where}: {first['msg']})"
-        ) from error
+        found = error.errors(include_url=False)
+        later = next((one["input"] for one in found if one["loc"] == ("version",)), None)
+        if isinstance(later, int):
+            reason = f"in format {later}, of another version of metseg; update metseg to open it"
+        else:
+            where = ".".join(map(str, found[0]["loc"])) or "file"
+            reason = f"damaged, or of another version of metseg ({where}: {found[0]['msg']})"
+        raise UnreadableFileError(path, reason) from error
 
 
 def write_document(path: Path, document: BaseModel) -> None:
