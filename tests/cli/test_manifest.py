@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from metseg.prediction import read_manifest
+from metseg.prediction.ray_engine import worker_sizes
 from metseg.study import read_tiff, write_tiff
 
 NAMES = ("a", "b", "c", "d")
@@ -161,6 +164,38 @@ def test_a_killed_run_is_gone_on_with(
     assert "2 of 5 rows are done already" in again.err or "3 of 5 rows are done already" in again.err
     metseg("predict", "--model", model, "--input", manifest.parent, "--output", tmp_path / "usual")
     assert masks_in(tmp_path / "out") == masks_in(tmp_path / "usual")
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "wanted", "rows", "workers"),
+    [
+        ([8], 0, None, 100, (1, 8)),
+        ([0, 8, 8, 8, 8], 0, None, 100, (4, 8)),  # a head on which nothing runs
+        ([0, 8, 8], 4, None, 100, (4, 4)),
+        ([16, 4], 0, None, 100, (2, 4)),
+        ([8, 8], 0, 3, 100, (3, 4)),
+        ([2], 0, 4, 100, (4, 1)),
+        ([8, 8], 0, None, 1, (1, 8)),
+        ([0], 0, None, 5, (1, 1)),
+    ],
+)
+def test_every_machine_that_has_processors_gets_a_worker(
+    cpus: list[int], gpus: int, wanted: int | None, rows: int, workers: tuple[int, int]
+) -> None:
+    assert worker_sizes(cpus, gpus, wanted, rows) == workers
+
+
+def test_the_file_for_kubernetes_runs_the_command_with_the_version_of_ray_that_is_pinned(
+    metseg: Any, manifest: Path, tmp_path: Path, repository: Path
+) -> None:
+    job = yaml.safe_load((repository / "docs/examples/rayjob.yaml").read_text(encoding="utf-8"))["spec"]
+    assert f"ray=={job['rayClusterSpec']['rayVersion']}" in (repository / "constraints.txt").read_text().splitlines()
+    name, *arguments = shlex.split(job["entrypoint"])
+    assert name == "metseg"
+    places = {"/data/studies.csv": tmp_path / "none.csv", "/data/masks": tmp_path / "masks"}
+    done = metseg(*(places.get(word, word) for word in arguments))
+    assert "No such file" in done.err
+    assert str(tmp_path / "none.csv") in done.err
 
 
 def outlined_by_ray(model: Path, manifest: Path, output: Path) -> subprocess.CompletedProcess[str]:

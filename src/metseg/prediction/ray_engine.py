@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from metseg.errors import MetsegError
 from metseg.prediction.manifest import ManifestRow
@@ -51,10 +53,10 @@ def _run(
 
     started = _join()
     try:
-        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        gpus = int(resources.get("GPU", 0)) if networks.device in ("auto", "cuda") else 0
-        machines = len(ray.nodes())  # type: ignore[no-untyped-call]
-        workers = min(wanted or gpus or machines, len(rows))
+        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+        resources = [node["Resources"] for node in nodes if node["Alive"]]
+        gpus = int(sum(one.get("GPU", 0) for one in resources)) if networks.device in ("auto", "cuda") else 0
+        workers, cpus = worker_sizes([int(one.get("CPU", 0)) for one in resources], gpus, wanted, len(rows))
         ray.data.DataContext.get_current().enable_progress_bars = False
         studies = ray.data.from_items(
             [{"row": row.model_dump_json()} for row in rows], override_num_blocks=min(len(rows), _MOST_PARTS)
@@ -63,7 +65,7 @@ def _run(
             _Actor,  # type: ignore[arg-type] # a class whose instances are called
             fn_constructor_args=(networks, settings, output.resolve()),
             compute=ActorPoolStrategy(size=workers),
-            num_cpus=max(int(resources.get("CPU", 1)) // max(workers, 1), 1),
+            num_cpus=cpus,
             num_gpus=1 if gpus else 0,
         )
         for item in results.iter_rows():
@@ -73,6 +75,22 @@ def _run(
     finally:
         if started:
             ray.shutdown()
+
+
+def worker_sizes(cpus: list[int], gpus: int, wanted: int | None, rows: int) -> tuple[int, int]:
+    """How many workers there are, and the processors that each has.
+
+    Parameters
+    ----------
+    cpus : list of int
+        Processors of each machine; one with none, such as a cluster's head, gets no worker.
+    gpus : int
+        Of all machines.
+    """
+    machines = [count for count in cpus if count] or [1]
+    workers = min(wanted or gpus or len(machines), rows)
+    on_one_machine = math.ceil(workers / len(machines))
+    return workers, max(min(machines) // on_one_machine, 1)
 
 
 class _Actor(ManifestWorker):
