@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -175,3 +176,26 @@ def test_a_backend_is_refused_where_it_cannot_run(shipped: Checkpoint) -> None:
         OpenVinoBackend(shipped, "cuda")
     with pytest.raises(MetsegError, match="auto, torch, openvino, onnx"):
         open_segmenter(shipped, backend="abacus")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_open_network_follows_the_number_of_threads(
+    shipped: Checkpoint, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    used: list[int] = []
+
+    class Recorded(openvino_backend.CompiledNetwork):
+        def _compile(self) -> Any:
+            compiled = super()._compile()
+            used.append(compiled.get_property("INFERENCE_NUM_THREADS"))
+            return compiled
+
+    monkeypatch.setattr(openvino_backend, "CompiledNetwork", Recorded)
+    images = np.zeros((1, shipped.card.preprocessing.channels, 64, 64), np.float32)
+    backend = OpenVinoBackend(shipped, "cpu")
+    opened = used[-1]
+    used.clear()
+    monkeypatch.setattr(openvino_backend.THREADS, "_wanted", threads)
+    for _ in range(2):
+        backend.probabilities(images)
+    assert used == ([] if threads == opened else [threads])

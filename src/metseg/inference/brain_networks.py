@@ -11,7 +11,6 @@ import warnings
 from functools import cache
 from importlib.metadata import distribution, version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,7 @@ from platformdirs import user_cache_path
 from scipy import ndimage
 
 from metseg.inference.converted import make_once
-from metseg.inference.openvino_backend import compile_network, load_openvino
+from metseg.inference.openvino_backend import CompiledNetwork, load_openvino
 
 Volume = npt.NDArray[np.float32]
 Box = tuple[slice, slice, slice]
@@ -92,10 +91,10 @@ def _predict(network: str, volume: Volume) -> Volume:
 
 
 @cache
-def _compiled(network: str) -> Any:
+def _compiled(network: str) -> CompiledNetwork:
     folder = user_cache_path("metseg") / "openvino" / f"deepbet-{version('deepbet')}-{version('openvino')}"
     make_once(folder, _convert)
-    return compile_network(folder / f"{network}.xml", "f32")
+    return CompiledNetwork(folder / f"{network}.xml", "f32")
 
 
 def _convert(folder: Path) -> None:

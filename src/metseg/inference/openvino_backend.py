@@ -59,10 +59,10 @@ class OpenVinoBackend(ConvertedBackend):
     @staticmethod
     def open(path: Path, precision: str, device: str = "cpu") -> RunNetwork:
         """See :meth:`ConvertedBackend.open`."""
-        compiled = compile_network(path, precision)
+        network = CompiledNetwork(path, precision)
 
         def run(images: Planes) -> tuple[Planes, Planes]:
-            outputs = compiled(images)
+            outputs = network(images)
             return np.asarray(outputs[0], np.float32), np.asarray(outputs[1], np.float32)
 
         return run
@@ -81,11 +81,24 @@ def load_openvino() -> ModuleType:
     return cast(ModuleType, openvino)
 
 
-def compile_network(path: Path, precision: str) -> Any:
-    """An ``openvino.CompiledModel`` of a file, with the threads of :data:`THREADS`."""
-    settings = {
-        "INFERENCE_NUM_THREADS": THREADS.count,
-        "INFERENCE_PRECISION_HINT": precision,
-        "PERFORMANCE_HINT": "LATENCY",
-    }
-    return load_openvino().Core().compile_model(path, "CPU", settings)
+class CompiledNetwork:
+    """A network in a file, compiled for as many threads as :data:`THREADS` allows, and anew when these change."""
+
+    def __init__(self, path: Path, precision: str) -> None:
+        self._path, self._precision = path, precision
+        self._threads, self._compiled = 0, self._compile()
+
+    def __call__(self, images: Planes) -> Any:
+        """What OpenVINO answers, by the number of the output."""
+        if self._threads != THREADS.count:
+            self._compiled = self._compile()
+        return self._compiled(images)
+
+    def _compile(self) -> Any:
+        self._threads = THREADS.count
+        settings = {
+            "INFERENCE_NUM_THREADS": self._threads,
+            "INFERENCE_PRECISION_HINT": self._precision,
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        return load_openvino().Core().compile_model(self._path, "CPU", settings)

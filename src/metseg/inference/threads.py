@@ -5,6 +5,35 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import dataclass
+
+import psutil
+
+#: Seconds over which the use of the cores is measured: it was another before that, and is not known in less.
+_SHORTEST, _LONGEST = 0.1, 10.0
+#: The number of threads changes when so many cores more or less than that are free.
+_CLEARLY = 0.75
+#: Kinds of processor time in which programs run.
+_BUSY = ("user", "nice", "system", "irq", "softirq")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorTime:
+    """Seconds since some start: of the clock, of all cores at work, and of this process' share of these."""
+
+    clock: float
+    busy: float
+    own: float
+
+    @classmethod
+    def now(cls) -> ProcessorTime:
+        """As it is now."""
+        times = psutil.cpu_times()
+        return cls(time.monotonic(), sum(getattr(times, kind, 0.0) for kind in _BUSY), time.process_time())
+
+    def others_since(self, before: ProcessorTime) -> float:
+        """How many cores other programs have used on average since then."""
+        return max((self.busy - before.busy) - (self.own - before.own), 0.0) / (self.clock - before.clock)
 
 
 class ThreadCount:
@@ -12,7 +41,7 @@ class ThreadCount:
 
     def __init__(self) -> None:
         self._most = self._wanted = 0
-        self._seen = (0.0, 0.0)
+        self._measured = ProcessorTime.now()
 
     @property
     def count(self) -> int:
@@ -22,8 +51,10 @@ class ThreadCount:
     def adapt(self) -> int:
         """Set how many threads this process' networks use from now on, in the thread that runs them; their number."""
         self._most = max(self._most, usual_threads())
-        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # programs that ran or waited, last minute
-        self._wanted = free_cores(load - self._own_load(), os.cpu_count() or 1, self._most)
+        if not self._wanted or time.monotonic() - self._measured.clock >= _SHORTEST:
+            free = free_cores(self._others(), os.cpu_count() or 1, self._most)
+            if not self._wanted or abs(free - self._wanted) > _CLEARLY:
+                self._wanted = round(free)
         if "torch" in sys.modules:
             self.set_torch_threads()
         return self._wanted
@@ -35,11 +66,13 @@ class ThreadCount:
         if self.count != torch.get_num_threads():
             torch.set_num_threads(self.count)
 
-    def _own_load(self) -> float:
-        """Cores that this process itself has used on average since the last call."""
-        now = time.monotonic(), time.process_time()
-        (wall, own), self._seen = self._seen, now
-        return 0.0 if not wall or now[0] <= wall else (now[1] - own) / (now[0] - wall)
+    def _others(self) -> float:
+        """Cores that other programs use: since the last call, or now if that was just now or long ago."""
+        if not _SHORTEST <= time.monotonic() - self._measured.clock <= _LONGEST:
+            self._measured = ProcessorTime.now()
+            time.sleep(_SHORTEST)
+        before, self._measured = self._measured, ProcessorTime.now()
+        return self._measured.others_since(before)
 
 
 def usual_threads() -> int:
@@ -54,9 +87,9 @@ def usual_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def free_cores(others: float, cores: int, most: int) -> int:
-    """Threads to use beside ``others``, the load that other programs make, on so many cores: 1 to ``most``."""
-    return int(min(max(round(cores - max(others, 0.0)), 1), most))
+def free_cores(others: float, cores: int, most: int) -> float:
+    """Cores that are left beside ``others``, which other programs use, of so many: 1 to ``most``."""
+    return min(max(cores - others, 1.0), float(most))
 
 
 #: Of this process.
