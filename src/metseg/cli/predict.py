@@ -150,15 +150,15 @@ def _predict(
     predictor: StudyPredictor, source: Path, output: Path, sequences: tuple[Sequence, ...] | None, rules: Path | None
 ) -> PredictedFiles:
     """Outline all studies in a file or folder."""
-    from metseg.prediction import PredictedFiles
+    from metseg.prediction import PredictedFiles, read_ahead
 
     root = source if source.is_dir() else source.parent
     found = predictor.find(data_of(source, rules), root, output, sequences)
     done = PredictedFiles()
     with EventBar() as bar:
-        for number, files in enumerate(found, start=1):
+        for number, (files, loaded) in enumerate(read_ahead(found), start=1):
             title = f"{files.name} ({number} of {len(found)})"
-            done += bar.follow(predictor.predict(files, root, output), title)
+            done += bar.follow(predictor.predict(loaded, files, root, output), title)
     return done
 
 

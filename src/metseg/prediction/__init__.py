@@ -7,7 +7,7 @@ from metseg.prediction.manifest_run import (
     predict_manifest,
     run_here,
 )
-from metseg.prediction.predictor import PredictedFiles, PredictionSettings, StudyPredictor, output_of
+from metseg.prediction.predictor import PredictedFiles, PredictionSettings, StudyPredictor, output_of, read_ahead
 from metseg.prediction.ray_engine import ray_engine
 from metseg.prediction.result_files import planned, write_slices
 
@@ -21,6 +21,7 @@ __all__ = [
     "planned",
     "predict_manifest",
     "ray_engine",
+    "read_ahead",
     "read_manifest",
     "run_here",
     "write_slices",

@@ -18,7 +18,7 @@ from metseg import DEFAULT_MODEL, __version__
 from metseg.errors import CheckpointError, DataError, ServerDownError
 from metseg.events import Event, Finished, Notice, Progress, drain
 from metseg.prediction.manifest import ManifestRow
-from metseg.prediction.predictor import PredictedFiles, PredictionSettings, StudyPredictor
+from metseg.prediction.predictor import PredictedFiles, PredictionSettings, StudyPredictor, read_ahead
 from metseg.study import write_text
 
 if TYPE_CHECKING:
@@ -114,8 +114,8 @@ class ManifestWorker:
         begun.parent.mkdir(parents=True, exist_ok=True)
         begun.touch()  # from here on masks that are there and as written are those of an interrupted run
         done = PredictedFiles()
-        for files in found:
-            done += drain(predictor.predict(files, root, output))
+        for files, loaded in read_ahead(found):
+            done += drain(predictor.predict(loaded, files, root, output))
         return RowResult(
             id=row.id,
             path=str(row.path),

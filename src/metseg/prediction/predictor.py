@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from metseg.inference import Segmentation, Segmenters
-    from metseg.study import DataFolder, Sequence, Study
+    from metseg.study import DataFolder, Loaded, Sequence, Study
 
 #: Folder of the masks of what enhances, where both targets are outlined.
 ENHANCING = "enhancing_lesion"
@@ -137,11 +139,13 @@ class StudyPredictor:
         check_existing(plan, beside, output, overwrite=self._settings.overwrite)
         return found
 
-    def predict(self, files: StudyFiles, root: Path, output: Path) -> Iterator[Event[PredictedFiles]]:
-        """Read, outline and write what can be read of ``files``; the result has what became of the rest.
+    def predict(self, loaded: Loaded, files: StudyFiles, root: Path, output: Path) -> Iterator[Event[PredictedFiles]]:
+        """Outline and write what could be read of ``files``; the result has what became of the rest.
 
         Parameters
         ----------
+        loaded : Loaded
+            What was read of them, such as by :func:`read_ahead`.
         root : Path
             Folder that the images lie in.
         output : Path
@@ -154,7 +158,6 @@ class StudyPredictor:
         ServerDownError
             If the server is gone.
         """
-        loaded = load(files)
         about_masks = {ProblemKind.NO_MASK, ProblemKind.ORPHAN_MASK}
         result = PredictedFiles(
             refused=tuple(problem for problem in loaded.problems if problem.refused),
@@ -229,6 +232,25 @@ class StudyPredictor:
             return [page]
         write_structured_report(structured, study, result.measured, mask, result.provenance)
         return [page, structured]
+
+
+def read_ahead(found: Iterable[StudyFiles]) -> Iterator[tuple[StudyFiles, Loaded]]:
+    """Each study's files with what was read of them; while the caller uses one study, a thread reads the next."""
+    waiting: deque[tuple[StudyFiles, Future[Loaded]]] = deque()
+    reader = ThreadPoolExecutor(1, "metseg-reading")
+    try:
+        for files in found:
+            waiting.append((files, reader.submit(load, files)))
+            if len(waiting) > 1:
+                yield _read(*waiting.popleft())
+        while waiting:
+            yield _read(*waiting.popleft())
+    finally:
+        reader.shutdown(cancel_futures=True)
+
+
+def _read(files: StudyFiles, loading: Future[Loaded]) -> tuple[StudyFiles, Loaded]:
+    return files, loading.result()
 
 
 def output_of(target: Target, targets: Collection[Target], output: Path) -> Path:
