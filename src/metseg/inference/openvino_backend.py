@@ -86,7 +86,8 @@ class CompiledNetwork:
 
     def __init__(self, path: Path, precision: str) -> None:
         self._path, self._precision = path, precision
-        self._threads, self._compiled = 0, self._compile()
+        self._threads = 0
+        self._compiled = self._compile()
 
     def __call__(self, images: Planes) -> Any:
         """What OpenVINO answers, by the number of the output."""
