@@ -67,8 +67,9 @@ def mask_from_probabilities(
             if plane.any():
                 ndimage.binary_fill_holes(plane, output=plane)
     if config.min_lesion_voxels > 1 or config.peak > config.threshold:
-        labels = label_lesions(mask)
-        sizes = np.bincount(labels.ravel())
-        peaks = ndimage.maximum(probabilities, labels, np.arange(len(sizes)))
-        mask = ((sizes >= config.min_lesion_voxels) & (peaks >= config.peak))[labels] & mask
+        lesions = label_lesions(mask)[mask]
+        sizes = np.bincount(lesions)
+        peaks = np.zeros(len(sizes), np.float32)
+        np.maximum.at(peaks, lesions, probabilities[mask])
+        mask[mask] = ((sizes >= config.min_lesion_voxels) & (peaks >= config.peak))[lesions]
     return mask.astype(np.uint8)
