@@ -163,40 +163,37 @@ class Segmenter(StudySegmenter):
         preprocessors = [preprocessor]
         if card.inference.clahe_average:
             preprocessors.append(Preprocessor(preprocessing.with_clahe(False), voxels))
-        parts: list[Planes] = []
-        differences: list[Planes] = []
-        total = voxels.shape[1]
-        done = 0
+        total, done = voxels.shape[1], 0
+        planes = np.empty((total, *preprocessor.grid.padded), np.float32)
+        differences = np.empty_like(planes) if isinstance(card.network, EnsembleSpec) else None
         yield from self._prepare(total)
         yield Progress(0, total, study.name)
         while done < total:
             z = range(done, min(done + self.batch_size, total))
             try:
-                planes, apart = self._probabilities(preprocessors, z, total)
+                planes[z.start : z.stop], apart = self._probabilities(preprocessors, z, total)
             except DeviceMemoryError as error:
                 yield self._retreat(error)
                 continue
-            parts.append(planes)
-            if apart is not None:
-                differences.append(apart)
+            if differences is not None:
+                differences[z.start : z.stop] = apart
             done = z.stop
             yield Progress(done, total, study.name)
-        planes = np.concatenate(parts)
         if card.inference.slice_propagation is not None:
             planes = propagate_slices(planes, preprocessor.windowed_on_grid, card.inference.slice_propagation)
-        probabilities = _restored(planes, preprocessor, brain)
+        planes = _restored(planes, preprocessor, brain)
         yield Finished(
             Segmentation(
                 study=study,
-                probabilities=probabilities,
-                mask=mask_from_probabilities(probabilities, postprocessing),
+                probabilities=planes,
+                mask=mask_from_probabilities(planes, postprocessing),
                 preprocessing=preprocessing,
                 postprocessing=postprocessing,
                 model=card.name,
                 weights_sha256=self.checkpoint.sha256,
                 device=self._device,
                 backend="" if self._backend is None else self._backend.name,
-                disagreement=_restored(np.concatenate(differences), preprocessor, brain) if differences else None,
+                disagreement=None if differences is None else _restored(differences, preprocessor, brain),
                 target=card.target,
                 brain=brain,
                 clahe_average=card.inference.clahe_average,
