@@ -61,7 +61,8 @@ def read_manifest(file: Path) -> list[ManifestRow]:
                 raise DataError(
                     f"{file}: has the columns {', '.join(map(str, columns))}; wanted: path[,output,sequences]"
                 )
-            rows = [_row(file, table.line_num, row) for row in table]
+            folder = file.resolve().parent
+            rows = [_row(file, folder, table.line_num, row) for row in table]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{file}: is no CSV file in UTF-8: {error}") from None
     if not rows:
@@ -71,11 +72,10 @@ def read_manifest(file: Path) -> list[ManifestRow]:
     return rows
 
 
-def _row(file: Path, line: int, row: dict[str, str]) -> ManifestRow:
+def _row(file: Path, folder: Path, line: int, row: dict[str, str]) -> ManifestRow:
     given, named_output = (row["path"] or "").strip(), (row.get("output") or "").strip()
     if not given:
         raise DataError(f"{file}, line {line}: has no path")
-    folder = file.resolve().parent
     path = folder / given
     if named_output:
         output = Path(named_output)
