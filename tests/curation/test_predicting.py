@@ -11,7 +11,7 @@ import pytest
 
 from metseg.curation import EditKind, Project, Status
 from metseg.curation.benefit import CaseBenefit
-from metseg.curation.predicting import Outcome, predicting_project, provenance_of
+from metseg.curation.predicting import PredictionOutcome, predicting_project, provenance_of
 from metseg.curation.queue import review_queue
 from metseg.errors import DataError, UnreadableFileError
 from metseg.events import Event, Finished, Notice, Progress, drain
@@ -62,7 +62,11 @@ def cases(tmp_path: Path) -> Project:
 def test_edited_and_finished_cases_are_left_alone_and_a_failure_stops_nothing(cases: Project) -> None:
     events = list(predicting_project(cases, bright, MADE))
     done = events[-1].result  # type: ignore[union-attr]
-    assert done.outcomes == {"a": Outcome.PREDICTED, "b": Outcome.EDITED, "c": Outcome.FINISHED}
+    assert done.outcomes == {
+        "a": PredictionOutcome.PREDICTED,
+        "b": PredictionOutcome.EDITED,
+        "c": PredictionOutcome.FINISHED,
+    }
     assert len(done.refused) == 1
     assert "d.tif" in done.refused[0]
     assert Notice("a: one sequence") in events
@@ -77,7 +81,7 @@ def test_edited_and_finished_cases_are_left_alone_and_a_failure_stops_nothing(ca
     assert prediction.provenance.threshold == 0.61
     np.testing.assert_array_equal(view.labels > 0, view.study().voxels[0] / 255 >= np.float32(0.61))
     again = drain(predicting_project(cases, bright, MADE, cases=["a"]))
-    assert again.outcomes == {"a": Outcome.THERE}
+    assert again.outcomes == {"a": PredictionOutcome.THERE}
 
 
 def test_the_disagreement_of_an_ensemble_is_kept_and_reaches_the_queue(cases: Project) -> None:
@@ -105,7 +109,7 @@ def test_the_disagreement_of_an_ensemble_is_kept_and_reaches_the_queue(cases: Pr
 
 def test_edited_and_finished_cases_are_predicted_when_asked_for_and_keep_what_was_drawn(cases: Project) -> None:
     asked = predicting_project(cases, bright, MADE, cases=["b", "c"], also_edited=True, also_finished=True)
-    assert set(drain(asked).outcomes.values()) == {Outcome.PREDICTED}
+    assert set(drain(asked).outcomes.values()) == {PredictionOutcome.PREDICTED}
     assert cases.read_case("b").labels[1, 3, 4] == 9
     with pytest.raises(DataError, match="has no case x"):
         drain(predicting_project(cases, bright, MADE, cases=["x"]))
@@ -136,7 +140,7 @@ def test_an_edit_made_while_the_network_was_at_work_is_not_overrun(cases: Projec
             case.commit(np.full(SHAPE, 4, np.uint16), EditKind.FILL)
         yield from bright(study)
 
-    assert drain(predicting_project(cases, slow, MADE, cases=["a"])).outcomes == {"a": Outcome.EDITED}
+    assert drain(predicting_project(cases, slow, MADE, cases=["a"])).outcomes == {"a": PredictionOutcome.EDITED}
     assert (cases.read_case("a").labels == 4).all()
 
 

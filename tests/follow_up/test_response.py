@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metseg.follow_up import Change, FollowedLesion, Group, Response, judge_response, match_lesions, signed_percent
+from metseg.follow_up import (
+    FollowedLesion,
+    Group,
+    LesionChange,
+    Response,
+    judge_response,
+    match_lesions,
+    signed_percent,
+)
 from metseg.lesions import Lesion
 
 
@@ -16,7 +24,7 @@ def lesion(diameter: float) -> Lesion:
 def followed(*diameters: tuple[float, float]) -> list[FollowedLesion]:
     found = []
     for number, (before, after) in enumerate(diameters, start=1):
-        change = Change.NEW if not before else Change.GONE if not after else Change.UNCHANGED
+        change = LesionChange.NEW if not before else LesionChange.GONE if not after else LesionChange.UNCHANGED
         parts = [(lesion(diameter),) if diameter else () for diameter in (before, after)]
         found.append(FollowedLesion(number, *parts, change))
     return found

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from metseg.checkpoints import TrainingRecord
 from metseg.curation import EditStatistics, Status
-from metseg.curation.export import ExportedCase, JournalPosition, Side
+from metseg.curation.export import ExportedCase, JournalPosition, Subset
 from metseg.errors import DataError
 from metseg.retraining.patients import assign_split
 from metseg.study import SliceFile, StudyFiles, file_sha256
@@ -20,7 +20,7 @@ NAMES = st.sets(st.sampled_from([f"{patient}_{visit}" for patient in "abcdef" fo
 PATTERN = r"([a-f])_\d"
 
 
-def exported(name: str, side: Side, *, source: str = "cd" * 32) -> ExportedCase:
+def exported(name: str, side: Subset, *, source: str = "cd" * 32) -> ExportedCase:
     return ExportedCase(
         name=name,
         stem=name,
@@ -56,7 +56,7 @@ def found(names: set[str], image: Path, folder: str = "") -> dict[str, list[Stud
 def test_sides_never_mix(
     image: Path, cases: set[str], others: set[str], seen: set[str], clean: set[str], held: set[str]
 ) -> None:
-    made = [exported(name, Side.HELD_OUT if name[0] in held else Side.TRAIN) for name in sorted(cases)]
+    made = [exported(name, Subset.HELD_OUT if name[0] in held else Subset.TRAIN) for name in sorted(cases)]
     record = TrainingRecord(patients=tuple(seen), held_out=tuple(clean))
     try:
         result = assign_split(made, found(cases, image), found(others, image), record, PATTERN)
@@ -74,8 +74,8 @@ def test_sides_never_mix(
 
 
 def test_the_same_images_under_another_name_are_the_same_patient(image: Path) -> None:
-    known = exported("a_1", Side.HELD_OUT, source=file_sha256(image))
-    cases = [known, exported("b_1", Side.TRAIN), exported("c_1", Side.HELD_OUT)]
+    known = exported("a_1", Subset.HELD_OUT, source=file_sha256(image))
+    cases = [known, exported("b_1", Subset.TRAIN), exported("c_1", Subset.HELD_OUT)]
     record = TrainingRecord(patients=("scan 7",))
     result = assign_split(cases, found({"a_1", "b_1", "c_1"}, image), found({"scan 7"}, image), record, PATTERN)
     assert result.patients["scan 7"] == "a"

@@ -8,12 +8,12 @@ import pytest
 
 from metseg.curation import PromotionResult
 from metseg.retraining import ComparedScan, ModelScores, RetrainingConfig
-from metseg.retraining.promotion import Source, decide, remarks_on
+from metseg.retraining.promotion import MaskSource, decide, remarks_on
 
 RULE = RetrainingConfig(project=Path("p"), parent="m", out=Path("o"))
 
 
-def scores(*rows: tuple[float, int], source: Source = Source.PROJECT) -> ModelScores:
+def scores(*rows: tuple[float, int], source: MaskSource = MaskSource.PROJECT) -> ModelScores:
     """A model with these Dice values and lesions found, of three each."""
     return ModelScores(
         name="m",
@@ -64,8 +64,8 @@ def test_with_too_few_patients_it_says_so_and_does_not_pass() -> None:
 
 
 def test_what_a_mean_hides_is_remarked() -> None:
-    old = scores((0.9, 3), (0.9, 3), source=Source.ORIGINAL)
-    worse_on_old = scores((0.8, 3), (0.8, 3), source=Source.ORIGINAL)
+    old = scores((0.9, 3), (0.9, 3), source=MaskSource.ORIGINAL)
+    worse_on_old = scores((0.8, 3), (0.8, 3), source=MaskSource.ORIGINAL)
     before = PARENT.model_copy(update={"rows": (*PARENT.rows, *old.rows)})
     after = PARENT.model_copy(update={"rows": (*scores((1, 3), (1, 3), (1, 3)).rows, *worse_on_old.rows)})
     assert decide(before, after, RULE)[0] is PromotionResult.PASSED

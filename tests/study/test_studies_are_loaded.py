@@ -11,7 +11,7 @@ import pytest
 from metseg.errors import DataError, UnreadableFileError
 from metseg.study import (
     TRIPLET,
-    Loaded,
+    LoadedStudies,
     Problem,
     ProblemKind,
     Sequence,
@@ -47,12 +47,12 @@ def patient(tmp_path: Path) -> Path:
     return folder
 
 
-def load_one(path: Path) -> Loaded:
+def load_one(path: Path) -> LoadedStudies:
     [files] = find_studies(path)
     return load(files)
 
 
-def refused(loaded: Loaded) -> dict[str, Problem]:
+def refused(loaded: LoadedStudies) -> dict[str, Problem]:
     return {problem.path.name: problem for problem in loaded.problems if problem.refused}
 
 

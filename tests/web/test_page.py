@@ -11,7 +11,7 @@ from metseg.client import TIFF
 from metseg.errors import DataError
 from metseg.study import Study
 from metseg.web import PAGE, open_page
-from metseg.web.session import Session
+from metseg.web.session import UserSession
 from metseg.web.uploads import pack_study
 
 _SECONDS = 90
@@ -37,8 +37,8 @@ def press(app: AppTest, label: str) -> AppTest:
     return app
 
 
-def session(app: AppTest) -> Session:
-    known: Session = app.session_state["metseg"]
+def session(app: AppTest) -> UserSession:
+    known: UserSession = app.session_state["metseg"]
     return known
 
 

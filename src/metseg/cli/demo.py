@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class DemoSample:
     """The head to show.
 
     Attributes
@@ -113,7 +113,7 @@ def _patients_in(data: Path) -> Path:
     return data / "lgg" if (data / "lgg").is_dir() else data
 
 
-def choose_sample(card: ModelCard, folder: Path | DataFolder | None) -> Sample:
+def choose_sample(card: ModelCard, folder: Path | DataFolder | None) -> DemoSample:
     """A patient of ``folder`` whom the model never saw, else any patient there; without a folder a synthetic head.
 
     DataError if there is no patient in the folder.
@@ -125,7 +125,7 @@ def choose_sample(card: ModelCard, folder: Path | DataFolder | None) -> Sample:
     if folder is None:
         heads = synthetic_targets(seed=0)
         name = next(iter(heads.values())).name
-        return Sample(heads, None, f"{name}: a synthetic head, drawn now (set METSEG_DATA for a real patient)")
+        return DemoSample(heads, None, f"{name}: a synthetic head, drawn now (set METSEG_DATA for a real patient)")
     found = find_studies(folder)
     record = card.training
     for files in sorted(found, key=lambda files: files.name not in record.held_out):
@@ -138,7 +138,7 @@ def choose_sample(card: ModelCard, folder: Path | DataFolder | None) -> Sample:
             else:
                 how = f"the card of {card.name} does not name this patient"
             known = {Target.of_sequences(studies[0].sequences): studies[0]}
-            return Sample(known, files, f"{files.name}: a real patient from METSEG_DATA ({how})")
+            return DemoSample(known, files, f"{files.name}: a real patient from METSEG_DATA ({how})")
     raise DataError(f"METSEG_DATA: there is no readable study in {folder}")
 
 
@@ -165,7 +165,7 @@ def _segment(model: str, targets: tuple[Target, ...], study: Study, device: str)
     return {result.target: result for result in with_surroundings(results)}
 
 
-def _write(sample: Sample, results: dict[Target, Segmentation], folder: Path) -> None:
+def _write(sample: DemoSample, results: dict[Target, Segmentation], folder: Path) -> None:
     """Write masks and a lesion table for each target and one picture of all into ``folder``, and say what was found.
 
     FLAIR abnormality, and what is outlined alone, goes into ``folder`` itself, all else into a folder inside it.
@@ -190,7 +190,7 @@ def _write(sample: Sample, results: dict[Target, Segmentation], folder: Path) ->
     echo(out(), f"  {picture}")
 
 
-def _write_lesions(study: Study, sample: Sample, result: Segmentation, root: Path, folder: Path) -> list[str]:
+def _write_lesions(study: Study, sample: DemoSample, result: Segmentation, root: Path, folder: Path) -> list[str]:
     """Write masks and table of one target into ``folder``, and return in words what was found and how well."""
     from metseg.lesions import lesion_table_csv
     from metseg.prediction import planned, write_slices

@@ -52,7 +52,7 @@ def predict(
     --also-edited is given. Cases that fail are listed, and make the exit status 1.
     """
     from metseg.curation import Project
-    from metseg.curation.predicting import Outcome, predicting_project, provenance_of
+    from metseg.curation.predicting import PredictionOutcome, predicting_project, provenance_of
     from metseg.inference import Segmenters
     from metseg.study import Sequence, Study
 
@@ -91,9 +91,9 @@ def predict(
             also_finished=also_edited and bool(case),
         )
         done = follow(stream, "predicting")
-    for outcome in Outcome:
+    for outcome in PredictionOutcome:
         if count := done.count(outcome):
-            hint = " (--also-edited)" if outcome is Outcome.EDITED else ""
-            hint = " (name them with --case)" if outcome is Outcome.FINISHED else hint
+            hint = " (--also-edited)" if outcome is PredictionOutcome.EDITED else ""
+            hint = " (name them with --case)" if outcome is PredictionOutcome.FINISHED else hint
             echo(out(), f"{count} case{'s' * (count != 1)} {outcome}{hint}")
     leave_with(done.refused)

@@ -34,7 +34,7 @@ FOLDER = "journal"
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class JournalSegment:
     """What a segment holds.
 
     Attributes
@@ -70,7 +70,7 @@ def segment_paths(case: Path) -> list[Path]:
     return [folder / name for name in sorted(names, key=lambda name: int(name[:-4]))]
 
 
-def read_segment(path: Path) -> Segment:
+def read_segment(path: Path) -> JournalSegment:
     """Read one segment as far as it is sound.
 
     Raises
@@ -88,15 +88,15 @@ def read_segment(path: Path) -> Segment:
                 frames.append(frame)
                 valid += frame.size
     except DamagedRecordError as error:
-        return Segment(path, tuple(frames), valid, size, str(error), error.torn)
+        return JournalSegment(path, tuple(frames), valid, size, str(error), error.torn)
     except UnknownRecordError as error:
         reason = (
             f"record {int(path.stem) + len(frames)} is of a later version of metseg; update metseg to open the case"
         )
         raise UnreadableFileError(path, reason) from error
     if not frames:
-        return Segment(path, (), 0, size, "is empty", torn=True)
-    return Segment(path, tuple(frames), valid, size)
+        return JournalSegment(path, (), 0, size, "is empty", torn=True)
+    return JournalSegment(path, tuple(frames), valid, size)
 
 
 def _check_order(path: Path, frames: list[JournalFrame], frame: JournalFrame) -> None:
@@ -108,12 +108,12 @@ def _check_order(path: Path, frames: list[JournalFrame], frame: JournalFrame) ->
         raise DamagedRecordError("has a record that does not follow the one before")
 
 
-def put_aside(segment: Segment | None, later: Sequence[Path]) -> list[Path]:
+def put_aside(segment: JournalSegment | None, later: Sequence[Path]) -> list[Path]:
     """Take what is not sound out of the journal; nothing is erased.
 
     Parameters
     ----------
-    segment : Segment or None
+    segment : JournalSegment or None
         Is cut after its ``valid`` bytes; what follows is copied to ``<segment>-<offset>-<crc>.cut`` first.
     later : sequence of Path
         Segments that follow; renamed to ``<segment>-<crc>.cut``.

@@ -38,7 +38,7 @@ Propose = Callable[[Study], Iterator[Event[Any]]]
 ProvenanceFor = Callable[[tuple[MrSequence, ...]], Provenance]
 
 
-class Outcome(StrEnum):
+class PredictionOutcome(StrEnum):
     """What became of cases, in words that follow their number."""
 
     PREDICTED = "predicted"
@@ -57,10 +57,10 @@ class Predictions:
         Cases that failed, each with the reason.
     """
 
-    outcomes: dict[str, Outcome]
+    outcomes: dict[str, PredictionOutcome]
     refused: tuple[str, ...]
 
-    def count(self, outcome: Outcome) -> int:
+    def count(self, outcome: PredictionOutcome) -> int:
         """How many cases ended so."""
         return sum(one is outcome for one in self.outcomes.values())
 
@@ -164,7 +164,7 @@ class _Run:
     provenance: Provenance | ProvenanceFor
     also_edited: bool
     also_finished: bool
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    outcomes: dict[str, PredictionOutcome] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
 
     def predict_all(self, cases: Sequence[CaseSummary]) -> Iterator[Progress | Notice]:
@@ -179,7 +179,7 @@ class _Run:
             before += case.shape[0]
         yield Progress(total, total)
 
-    def _predict(self, name: str, start: Progress) -> Generator[Progress | Notice, None, Outcome]:
+    def _predict(self, name: str, start: Progress) -> Generator[Progress | Notice, None, PredictionOutcome]:
         """Predict a case unless there is a reason not to; it is only locked for taking the result over."""
         case = self.project.read_case(name)
         if reason := self._reason_against(case):
@@ -190,7 +190,7 @@ class _Run:
                 return reason
             plan = session.plan_prediction(answer.mask)
             session.predict(plan, answer.probabilities, self._made(case), disagreement=answer.disagreement)
-        return Outcome.PREDICTED
+        return PredictionOutcome.PREDICTED
 
     def _run_network(self, study: Study, start: Progress) -> Generator[Progress | Notice, None, Answer]:
         stream = self.propose(study)
@@ -212,10 +212,10 @@ class _Run:
         given = self.provenance
         return given if isinstance(given, Provenance) else given(case.description.sequences)
 
-    def _reason_against(self, case: CaseView) -> Outcome | None:
+    def _reason_against(self, case: CaseView) -> PredictionOutcome | None:
         """Why a case is not to be predicted; ``None`` if it is."""
         if was_predicted(case, self._made(case)):
-            return Outcome.THERE
+            return PredictionOutcome.THERE
         if case.status in (Status.APPROVED, Status.REJECTED) and not self.also_finished:
-            return Outcome.FINISHED
-        return Outcome.EDITED if case.status is Status.CORRECTED and not self.also_edited else None
+            return PredictionOutcome.FINISHED
+        return PredictionOutcome.EDITED if case.status is Status.CORRECTED and not self.also_edited else None

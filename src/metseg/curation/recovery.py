@@ -15,7 +15,7 @@ from metseg.curation.changes import Labels, apply_record
 from metseg.curation.description import CaseDescription
 from metseg.curation.drawn import reviewed_slices
 from metseg.curation.enums import EditKind
-from metseg.curation.journal import Segment, put_aside, read_segment, segment_paths
+from metseg.curation.journal import JournalSegment, put_aside, read_segment, segment_paths
 from metseg.curation.record import Base, DamagedRecordError
 from metseg.curation.state import CaseState
 from metseg.errors import MetsegError, UnreadableFileError
@@ -75,7 +75,7 @@ class Recovered:
     Attributes
     ----------
     labels : ndarray of uint16, shape (z, y, x)
-    segment : Segment or None
+    segment : JournalSegment or None
         The newest segment that counts, ``valid`` being the bytes in it that count; ``None`` if none does.
     later : tuple of Path
         Segments that do not count.
@@ -91,7 +91,7 @@ class Recovered:
 
     labels: Labels
     state: CaseState
-    segment: Segment | None = None
+    segment: JournalSegment | None = None
     later: tuple[Path, ...] = ()
     snapshot: tuple[str, str] = ("", "")
     digest: str = ""
@@ -129,7 +129,7 @@ def repair(found: Recovered) -> Recovery:
 
 
 def _recover(folder: Path, case: CaseDescription, paths: list[Path]) -> Recovered:
-    chain: list[Segment] = []
+    chain: list[JournalSegment] = []
     damaged: list[Path] = []
     labels, state, start = np.zeros(case.shape, np.uint16), CaseState(), None
     for path in reversed(paths):
@@ -147,7 +147,7 @@ def _recover(folder: Path, case: CaseDescription, paths: list[Path]) -> Recovere
     return _replay(labels, state, chain, damaged)
 
 
-def _replay(labels: Labels, state: CaseState, chain: list[Segment], damaged: list[Path]) -> Recovered:
+def _replay(labels: Labels, state: CaseState, chain: list[JournalSegment], damaged: list[Path]) -> Recovered:
     """Follow ``chain`` from its first record on, until it ends or something is wrong."""
     found = Recovered(labels, state)
     replayed = 0
@@ -192,7 +192,7 @@ def _with_reviewed(state: CaseState, older: list[Path]) -> CaseState:
     return state.model_copy(update={"reviewed": tuple(sorted(reviewed_slices(records)))})
 
 
-def _base_of(segment: Segment, case: CaseDescription) -> Base | None:
+def _base_of(segment: JournalSegment, case: CaseDescription) -> Base | None:
     base = segment.frames[0].record.base if segment.frames else None
     if base is not None and base.case != case.identity:
         raise UnreadableFileError(

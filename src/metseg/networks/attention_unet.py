@@ -56,7 +56,7 @@ def _dense(gradient: torch.Tensor) -> torch.Tensor:
     return gradient.contiguous(memory_format=torch.channels_last)
 
 
-class DecoderBlock(nn.Module):
+class AttentionDecoderBlock(nn.Module):
     """Upsample to the skip's grid, concatenate the gated skip, convolve twice."""
 
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
@@ -85,7 +85,8 @@ class AttentionUnet(nn.Module):
         widths = [features[0], *DECODER_CHANNELS]
         skips = features[1:]
         self.blocks = nn.ModuleList(
-            DecoderBlock(before, skip, after) for (before, after), skip in zip(pairwise(widths), skips, strict=True)
+            AttentionDecoderBlock(before, skip, after)
+            for (before, after), skip in zip(pairwise(widths), skips, strict=True)
         )
         self.head = make_head(classes)
 

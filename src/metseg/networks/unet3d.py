@@ -45,7 +45,7 @@ class SliceMixing(nn.Module):
         return features + mixed
 
 
-class DecoderBlock(nn.Module):
+class SliceMixingDecoderBlock(nn.Module):
     """Upsample to the skip's grid, concatenate, convolve twice within the slice, once along z."""
 
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int, mixing: bool) -> None:
@@ -72,7 +72,7 @@ class Unet3d(nn.Module):
         widths = [features[0], *DECODER_CHANNELS]
         self.mixing = nn.ModuleList(SliceMixing(channels) for channels in features[:-1])
         self.blocks = nn.ModuleList(
-            DecoderBlock(before, skip, after, mixing=2 ** (len(DECODER_CHANNELS) - index) >= _FINEST)
+            SliceMixingDecoderBlock(before, skip, after, mixing=2 ** (len(DECODER_CHANNELS) - index) >= _FINEST)
             for index, ((before, after), skip) in enumerate(zip(pairwise(widths), features[1:], strict=True))
         )
         self.head = make_head(classes)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from metseg.inference import Segmentation, Segmenters
-    from metseg.study import DataFolder, Loaded, Sequence, Study
+    from metseg.study import DataFolder, LoadedStudies, Sequence, Study
 
 #: Folder of the masks of what enhances, where both targets are outlined.
 ENHANCING = "enhancing_lesion"
@@ -139,12 +139,14 @@ class StudyPredictor:
         check_existing(plan, beside, output, overwrite=self._settings.overwrite)
         return found
 
-    def predict(self, loaded: Loaded, files: StudyFiles, root: Path, output: Path) -> Iterator[Event[PredictedFiles]]:
+    def predict(
+        self, loaded: LoadedStudies, files: StudyFiles, root: Path, output: Path
+    ) -> Iterator[Event[PredictedFiles]]:
         """Outline and write what could be read of ``files``; the result has what became of the rest.
 
         Parameters
         ----------
-        loaded : Loaded
+        loaded : LoadedStudies
             What was read of them, such as by :func:`read_ahead`.
         root : Path
             Folder that the images lie in.
@@ -234,9 +236,9 @@ class StudyPredictor:
         return [page, structured]
 
 
-def read_ahead(found: Iterable[StudyFiles]) -> Iterator[tuple[StudyFiles, Loaded]]:
+def read_ahead(found: Iterable[StudyFiles]) -> Iterator[tuple[StudyFiles, LoadedStudies]]:
     """Each study's files with what was read of them; while the caller uses one study, a thread reads the next."""
-    waiting: deque[tuple[StudyFiles, Future[Loaded]]] = deque()
+    waiting: deque[tuple[StudyFiles, Future[LoadedStudies]]] = deque()
     reader = ThreadPoolExecutor(1, "metseg-reading")
     try:
         for files in found:
@@ -249,7 +251,7 @@ def read_ahead(found: Iterable[StudyFiles]) -> Iterator[tuple[StudyFiles, Loaded
         reader.shutdown(cancel_futures=True)
 
 
-def _read(files: StudyFiles, loading: Future[Loaded]) -> tuple[StudyFiles, Loaded]:
+def _read(files: StudyFiles, loading: Future[LoadedStudies]) -> tuple[StudyFiles, LoadedStudies]:
     return files, loading.result()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from metseg.checkpoints import TrainingRecord
-from metseg.curation.export import ExportedCase, Side
+from metseg.curation.export import ExportedCase, Subset
 from metseg.curation.export.splitting import patients_of
 from metseg.errors import DataError
 from metseg.study import StudyFiles, file_sha256
@@ -16,7 +16,7 @@ Found = Mapping[str, Sequence[StudyFiles]]
 
 
 @dataclass(frozen=True, slots=True)
-class Patients:
+class RetrainingPatients:
     """Names of studies by what they are for.
 
     Attributes
@@ -38,7 +38,7 @@ class Patients:
 
 def assign_split(
     cases: Sequence[ExportedCase], corrected: Found, original: Found, parent: TrainingRecord, pattern: str
-) -> Patients:
+) -> RetrainingPatients:
     """Decide the side of every patient.
 
     A patient of the project is where the export put them, unless the parent was trained on them: such a patient is not
@@ -67,7 +67,7 @@ def assign_split(
     seen = _names_and_patients(parent.patients, pattern)
     known = {case.patient for case in case_of.values() if {case.patient, case.name, case.stem} & seen}
     known |= {patients[name] for name in others if name in seen or patients[name] in seen}
-    evaluation_set = {case.patient for case in case_of.values() if case.side is Side.HELD_OUT} - known
+    evaluation_set = {case.patient for case in case_of.values() if case.side is Subset.HELD_OUT} - known
     projects = {case.patient for case in case_of.values()}
     clean = _names_and_patients(parent.held_out, pattern) - seen
     evaluation_set |= {patients[name] for name in others if {name, patients[name]} & clean} - known - projects
@@ -75,7 +75,7 @@ def assign_split(
     held_out = tuple(sorted(name for name in patients if patients[name] in evaluation_set))
     if not train:
         raise DataError("nobody is left to train on; hold out a smaller share of the patients")
-    return Patients(
+    return RetrainingPatients(
         split=Split(train=train, held_out=held_out),
         corrected=frozenset(case_of),
         replayed=frozenset(train) & frozenset(others),
@@ -120,7 +120,7 @@ def _remarks(
     replaced: set[str],
     parent: TrainingRecord,
 ) -> Iterable[str]:
-    wanted = {case.patient for case in cases if case.side is Side.HELD_OUT}
+    wanted = {case.patient for case in cases if case.side is Subset.HELD_OUT}
     if moved := sorted(wanted & known):
         yield f"{_count(moved)} held out by the project but known to the parent, so trained on: {', '.join(moved)}"
     if now_trained := sorted(taken - evaluation_set):

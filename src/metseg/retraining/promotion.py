@@ -23,7 +23,7 @@ from metseg.study import write_text
 FILE, PAGE = "gate.json", "gate.md"
 
 
-class Source(StrEnum):
+class MaskSource(StrEnum):
     """Where a held-out patient's mask is from."""
 
     PROJECT = "project"
@@ -46,7 +46,7 @@ class ComparedScan(BaseModel, frozen=True, extra="forbid"):
 
     name: str
     patient: str
-    source: Source
+    source: MaskSource
     dice: Score
     lesions: int
     found: int
@@ -69,9 +69,9 @@ class ModelScores(BaseModel, frozen=True, extra="forbid"):
     @property
     def mean_dice(self) -> float:
         """Mean over all studies; ``nan`` without any."""
-        return self.mean_dice_on(Source)
+        return self.mean_dice_on(MaskSource)
 
-    def mean_dice_on(self, sources: Iterable[Source]) -> float:
+    def mean_dice_on(self, sources: Iterable[MaskSource]) -> float:
         """Mean over studies from these sources; ``nan`` without any."""
         wanted = set(sources)
         dice = [row.dice for row in self.rows if row.source in wanted]
@@ -167,7 +167,7 @@ def remarks_on(parent: ModelScores, child: ModelScores) -> tuple[PairedTest, tup
             f"Dice differs by {test.difference:+.4f} on average (95 % interval {test.interval.low:+.4f} to "
             f"{test.interval.high:+.4f}, Wilcoxon p {test.p_value:.2g}): the two {verdict}"
         )
-    for source in Source:
+    for source in MaskSource:
         before, after = parent.mean_dice_on([source]), child.mean_dice_on([source])
         if after < before:
             remarks.append(f"on the {source} alone mean Dice falls from {before:.4f} to {after:.4f}")

@@ -18,13 +18,13 @@ from metseg.errors import DataError
 from metseg.events import Event, Finished, Notice, Progress, relay
 from metseg.metrics import Summary
 from metseg.retraining.config import FILE, RetrainingConfig, child_training, read_config, write_config
-from metseg.retraining.patients import Patients, assign_split
+from metseg.retraining.patients import RetrainingPatients, assign_split
 from metseg.retraining.promotion import FILE as PROMOTION
 from metseg.retraining.promotion import (
     ComparedScan,
+    MaskSource,
     ModelScores,
     PromotionCheck,
-    Source,
     decide,
     read_promotion_check,
     remarks_on,
@@ -48,7 +48,7 @@ class _Task:
     config: RetrainingConfig
     parent: Checkpoint
     manifest: Manifest
-    patients: Patients
+    patients: RetrainingPatients
     device: str
 
     @property
@@ -272,7 +272,7 @@ def _measured(
         ComparedScan(
             name=scan.name,
             patient=patients[score.name],
-            source=Source.PROJECT if score.name in corrected else Source.ORIGINAL,
+            source=MaskSource.PROJECT if score.name in corrected else MaskSource.ORIGINAL,
             dice=scan.dice,
             lesions=len(scan.lesions),
             found=scan.found,

@@ -29,7 +29,7 @@ from metseg.study.model import (
 from metseg.study.name_rules import is_mask_name
 from metseg.study.naming import Role, StudyFiles
 from metseg.study.numbering import number_slices, slice_numbers
-from metseg.study.reading import Loaded, load, read_study
+from metseg.study.reading import LoadedStudies, load, read_study
 from metseg.study.rules_file import DataFolder, NameRules, parse_labels, read_rules
 from metseg.study.same_images import is_blank, joined
 from metseg.study.sidecar import read_pixels_hash, read_spacing, sidecar_of
@@ -45,7 +45,7 @@ __all__ = [
     "StoredGrid",
     "reorder",
     "Inspection",
-    "Loaded",
+    "LoadedStudies",
     "NameRules",
     "Problem",
     "ProblemKind",

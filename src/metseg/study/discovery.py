@@ -25,7 +25,7 @@ from metseg.study.formats import (
     suffix_of,
     suffixes,
 )
-from metseg.study.grouping import Examination, Slot, gaps, group_images
+from metseg.study.grouping import Examination, GroupedSlice, gaps, group_images
 from metseg.study.listing import Listing, natural_key
 from metseg.study.mask_matching import MaskMatching, chosen_masks, copy_problem
 from metseg.study.model import Problem, ProblemKind, Sequence, SliceFile, printable
@@ -108,7 +108,7 @@ def _single(path: Path, rules: NameRules) -> StudyFiles:
     name = read.get(path) or read_name(path, near, applied)
     if name.role is Role.MASK:
         raise DataError(f"{path}: is a mask by its name; give its image instead")
-    exact = Examination(name.key, name.raw, [Slot(0, {name.sequence: name})], stack=True)
+    exact = Examination(name.key, name.raw, [GroupedSlice(0, {name.sequence: name})], stack=True)
     masks = [other for other in read.values() if other.role is Role.MASK and other.raw == name.raw]
     exact.slots[0].masks = [(0, mask) for mask in masks]
     problems: list[Problem] = []
@@ -268,7 +268,7 @@ class _Tree:
                 self._problems[folder].append(Problem(folder, reason, kind=ProblemKind.NOT_READ))
 
 
-def _slice_file(slot: Slot, problems: list[Problem]) -> SliceFile:
+def _slice_file(slot: GroupedSlice, problems: list[Problem]) -> SliceFile:
     masks = chosen_masks(slot, problems)
     image, *others = (name.path for name in slot.files.values())
     return SliceFile(image, masks[0] if masks else None, others=tuple(others), more_masks=masks[1:])

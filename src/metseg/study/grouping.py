@@ -23,7 +23,7 @@ Channel = Sequence | int | None
 
 
 @dataclass
-class Slot:
+class GroupedSlice:
     """One slice of an examination, or its only stack: the file of each channel, and the masks of it."""
 
     number: int
@@ -49,7 +49,7 @@ class Examination:
 
     key: tuple[object, ...]
     prefix: str
-    slots: list[Slot]
+    slots: list[GroupedSlice]
     stack: bool
     problems: list[Problem] = field(default_factory=list)
     name: str = ""
@@ -132,12 +132,12 @@ def _examinations(series: _Series, members: list[tuple[int, str, FileName]]) -> 
     if not known:
         for number, prefix, name in others:
             named = name.raw if series.stack else prefix
-            yield Examination(series.key, named, [Slot(number, {_channel(name): name})], series.stack)
+            yield Examination(series.key, named, [GroupedSlice(number, {_channel(name): name})], series.stack)
         return
     problems: list[Problem] = []
-    slots: dict[int, Slot] = {}
+    slots: dict[int, GroupedSlice] = {}
     for number, _, name in sorted(known, key=_by_number):
-        slot = slots.setdefault(number, Slot(number))
+        slot = slots.setdefault(number, GroupedSlice(number))
         there = slot.files.setdefault(_channel(name), name)
         if there is not name:
             problems.append(_twice(there, name, stack=series.stack))
@@ -175,7 +175,7 @@ def _complete(examination: Examination) -> None:
             counts[channel] += 1
     most = max(counts.values())
     usual = sorted((channel for channel, count in counts.items() if 2 * count > most), key=_order)
-    whole: list[Slot] = []
+    whole: list[GroupedSlice] = []
     for slot in examination.slots:
         missing = [str(channel) for channel in usual if channel not in slot.files]
         if missing and slot.files:
@@ -189,7 +189,7 @@ def _complete(examination: Examination) -> None:
                 examination.problems.append(Problem(name.path, reason, kind=ProblemKind.SEQUENCE))
         whole.append(replace(slot, files={channel: slot.files[channel] for channel in usual}))
     examination.slots = whole or [
-        Slot(slot.number, dict(list(slot.files.items())[:1])) for slot in examination.slots[:1]
+        GroupedSlice(slot.number, dict(list(slot.files.items())[:1])) for slot in examination.slots[:1]
     ]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from metseg.study.formats import stem_of
-from metseg.study.grouping import Examination, Slot
+from metseg.study.grouping import Examination, GroupedSlice
 from metseg.study.model import Problem, ProblemKind
 from metseg.study.naming import FileName, fold
 
@@ -22,8 +22,8 @@ class MaskMatching:
 
     def __init__(self, examinations: Iterable[Examination]) -> None:
         self._examinations = list(examinations)
-        self._exact: dict[tuple[object, ...], list[Slot]] = defaultdict(list)
-        self._named: dict[tuple[object, ...], list[Slot]] = defaultdict(list)
+        self._exact: dict[tuple[object, ...], list[GroupedSlice]] = defaultdict(list)
+        self._named: dict[tuple[object, ...], list[GroupedSlice]] = defaultdict(list)
         self._at: dict[object, list[Examination]] = defaultdict(list)
         for examination in self._examinations:
             self._at[examination.home].append(examination)
@@ -44,7 +44,7 @@ class MaskMatching:
                 return True
         return False
 
-    def _candidates(self, mask: FileName) -> Iterator[list[Slot]]:
+    def _candidates(self, mask: FileName) -> Iterator[list[GroupedSlice]]:
         """Slots that the mask may be of, the surest first."""
         yield self._exact.get(_exactly(mask), [])
         if mask.number is not None:
@@ -60,7 +60,7 @@ class MaskMatching:
         alone = [examination for examination in here if examination.key == mask.key and examination.stack]
         yield [alone[0].slots[0]] if len(alone) == 1 and (mask.place or len(self._examinations) == 1) else []
 
-    def _numbered(self, mask: FileName) -> list[Slot]:
+    def _numbered(self, mask: FileName) -> list[GroupedSlice]:
         """Slots of a series, by each number in the mask's name, the last first."""
         stem = stem_of(mask.path) if mask.stated else mask.stem
         for run in reversed(list(_DIGITS.finditer(stem))):
@@ -77,7 +77,7 @@ def _exactly(name: FileName) -> tuple[object, ...]:
     return tuple(map(fold, name.place)), fold(name.visit), fold(name.raw)
 
 
-def chosen_masks(slot: Slot, problems: list[Problem]) -> tuple[Path, ...]:
+def chosen_masks(slot: GroupedSlice, problems: list[Problem]) -> tuple[Path, ...]:
     """The masks of a slice: the one, or one for each lesion; none if they contradict each other."""
     closest = min((closeness for closeness, _ in slot.masks), default=0)
     masks = [mask for closeness, mask in slot.masks if closeness == closest]

@@ -31,7 +31,7 @@ MAX_STUDY: Final = 2 << 30
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
+class LoadedStudies:
     """What came of reading one :class:`StudyFiles`.
 
     Attributes
@@ -47,7 +47,7 @@ class Loaded:
     problems: tuple[Problem, ...]
 
 
-def load(files: StudyFiles) -> Loaded:
+def load(files: StudyFiles) -> LoadedStudies:
     """Read a study's files.
 
     A bad image becomes a refused :class:`Problem` and its slice is left out. A mask that is bad or does not fit
@@ -81,7 +81,7 @@ def load(files: StudyFiles) -> Loaded:
             problems.append(refused(TooLargeError(group[0].entry.image, NO_MEMORY)))
             continue
         studies += [] if study is None else [study]
-    return Loaded(tuple(studies), tuple(problems))
+    return LoadedStudies(tuple(studies), tuple(problems))
 
 
 def read_study(

@@ -13,11 +13,11 @@ from metseg.client import JSON, NIFTI_GZ, TIFF, ZIP, Client, JobRequest, Refused
 from metseg.errors import ServerDownError
 from metseg.events import Event
 from metseg.http_documents import MaskDocument
-from metseg.web.result import Downloads, Result, read_pages
+from metseg.web.result import Downloads, NetworkResult, read_pages
 from metseg.web.uploads import Upload
 
 
-def outline(client: Client, upload: Upload, model: str, clahe: str = "") -> Generator[Event[Result], None, None]:
+def outline(client: Client, upload: Upload, model: str, clahe: str = "") -> Generator[Event[NetworkResult], None, None]:
     """Send ``upload``, wait until ``model`` has outlined it, and fetch all that is shown.
 
     A server that is gone is not waited for: the page says so, and can be used on.
@@ -41,13 +41,13 @@ def outline(client: Client, upload: Upload, model: str, clahe: str = "") -> Gene
     return outlining(client, request, lambda client, job: _fetch(client, job, upload), lost_seconds=0)
 
 
-def _fetch(client: Client, job: str, upload: Upload) -> Result:
+def _fetch(client: Client, job: str, upload: Upload) -> NetworkResult:
     try:
         document = client.result(job, JSON)
         answer = MaskDocument.model_validate_json(document)
         mask = client.result(job, TIFF)
         shape = answer.image.shape
-        return Result(
+        return NetworkResult(
             name=upload.name,
             answer=answer,
             voxels=read_pages(client.result(job, TIFF, "image"), shape),

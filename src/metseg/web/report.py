@@ -14,18 +14,18 @@ from metseg.metrics import overlap
 from metseg.web import formatting
 from metseg.web.pictures import FIRST, SECOND, Frame, Lesions, Marking, as_png, draw
 from metseg.web.planes import Plane
-from metseg.web.result import Result
+from metseg.web.result import NetworkResult
 
 _MOST_PICTURES = 12
 _SIDE = 420
 
 
-def as_report(results: tuple[Result, ...]) -> bytes:
+def as_report(results: tuple[NetworkResult, ...]) -> bytes:
     """A page of HTML that needs no other file.
 
     Parameters
     ----------
-    results : tuple of Result
+    results : tuple of NetworkResult
         Of one study; one or two networks.
 
     Returns
@@ -47,7 +47,7 @@ def as_report(results: tuple[Result, ...]) -> bytes:
     return page.encode()
 
 
-def _part(result: Result, colour: tuple[int, int, int]) -> dict[str, Any]:
+def _part(result: NetworkResult, colour: tuple[int, int, int]) -> dict[str, Any]:
     answer = result.answer
     lesions = sorted(answer.lesions, key=lambda lesion: -lesion.voxels)
     slices = _slices(result, lesions)
@@ -78,7 +78,7 @@ def _row(lesion: LesionDocument) -> list[str]:
     ]
 
 
-def _slices(result: Result, lesions: list[LesionDocument]) -> dict[int, list[int]]:
+def _slices(result: NetworkResult, lesions: list[LesionDocument]) -> dict[int, list[int]]:
     """Slices where lesions are largest, and the numbers of those lesions, as many as are pictured."""
     found: dict[int, list[int]] = {}
     for lesion in lesions:
@@ -89,7 +89,7 @@ def _slices(result: Result, lesions: list[LesionDocument]) -> dict[int, list[int
     return found or {result.shape[0] // 2: []}
 
 
-def _picture(result: Result, z: int, numbers: list[int], colour: tuple[int, int, int]) -> dict[str, str]:
+def _picture(result: NetworkResult, z: int, numbers: list[int], colour: tuple[int, int, int]) -> dict[str, str]:
     names = formatting.sequence_names(result.answer)
     channel = names.index("FLAIR") if "FLAIR" in names else 0
     frame = Frame(Plane.AXIAL, result.region, result.steps, _SIDE)

@@ -32,7 +32,7 @@ class Downloads:
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
+class NetworkResult:
     """One network's answer.
 
     Attributes

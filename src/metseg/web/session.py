@@ -10,14 +10,14 @@ import streamlit as st
 from metseg.errors import MetsegError
 from metseg.http_documents import ModelDocument
 from metseg.web.planes import fullest
-from metseg.web.result import Result
+from metseg.web.result import NetworkResult
 from metseg.web.uploads import Upload
 
 _KEY = "metseg"
 
 
 @dataclass
-class Session:
+class UserSession:
     """One user.
 
     Attributes
@@ -30,7 +30,7 @@ class Session:
         Models whose outlines are to be shown, one or two.
     clahe : str
         Which slices the models are shown: on, off or average; what each card says if empty.
-    results : dict of str to Result
+    results : dict of str to NetworkResult
         What has come back for ``upload`` with that ``clahe``, by model.
     problem : MetsegError or None
         Why the last try failed.
@@ -46,7 +46,7 @@ class Session:
     upload: Upload | None = None
     wanted: tuple[str, ...] = ()
     clahe: str = ""
-    results: dict[str, Result] = field(default_factory=dict)
+    results: dict[str, NetworkResult] = field(default_factory=dict)
     problem: MetsegError | None = None
     at: list[int] = field(default_factory=lambda: [0, 0, 0])
     lesion: int = 0
@@ -58,7 +58,7 @@ class Session:
         return tuple(model for model in self.wanted if model not in self.results)
 
     @property
-    def shown(self) -> tuple[Result, ...]:
+    def shown(self) -> tuple[NetworkResult, ...]:
         """Results that are wanted and there; one, where ``auto`` chose the network that is wanted too."""
         shown = [self.results[model] for model in self.wanted if model in self.results]
         return tuple({result.model: result for result in shown}.values())
@@ -71,7 +71,7 @@ class Session:
         self.clahe = clahe
         self.lesion = 0
 
-    def take(self, result: Result, requested: str) -> None:
+    def take(self, result: NetworkResult, requested: str) -> None:
         """Keep what came of asking for a model; the first one decides where the page looks."""
         if not self.results:
             self.at = fullest(result.mask)
@@ -88,9 +88,9 @@ class Session:
         self.at, self.lesion = [0, 0, 0], 0
 
 
-def current() -> Session:
+def current() -> UserSession:
     """The user whose page is being made."""
     if _KEY not in st.session_state:
-        st.session_state[_KEY] = Session()
-    session: Session = st.session_state[_KEY]
+        st.session_state[_KEY] = UserSession()
+    session: UserSession = st.session_state[_KEY]
     return session

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from metseg.curation import EditKind, Project, Status
-from metseg.curation.export import Layout, Side, export_project, exporting_project, read_manifest
+from metseg.curation.export import Layout, Subset, export_project, exporting_project, read_manifest
 from metseg.errors import DataError
 from metseg.events import Notice
 from metseg.study import Study, read_study, write_tiff
@@ -31,7 +31,7 @@ def test_nnunet_finds_what_its_documentation_demands(project: Project, tmp_path:
     out = tmp_path / "Dataset501_Lesions"
     export_project(project, out, layout=Layout.NNUNET, held_out=0.3)
     manifest = read_manifest(out)
-    training = [case.stem for case in manifest.cases if case.side is Side.TRAIN]
+    training = [case.stem for case in manifest.cases if case.side is Subset.TRAIN]
     assert 0 < len(training) < 4
     about = json.loads((out / "dataset.json").read_text())
     assert about["channel_names"] == {"0": "pre-contrast", "1": "flair", "2": "post-contrast"}
@@ -113,7 +113,7 @@ def test_coco_masks_decode_to_the_lesions(project: Project, tmp_path: Path) -> N
     out = tmp_path / "out"
     export_project(project, out, layout=Layout.COCO)
     seen = {name: np.zeros_like(project.read_case(name).labels) for name in ("a_1", "a_2", "b", "c")}
-    for side in Side:
+    for side in Subset:
         data = coco_api.COCO(str(out / "annotations" / f"{side}.json"))
         for image in data.dataset["images"]:
             assert (out / "images" / image["file_name"]).is_file()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metseg.curation.export import Side, SplitRule
+from metseg.curation.export import SplitRule, Subset
 from metseg.curation.export.splitting import folds_of, sides_of, unique_names
 
 PATIENTS = [f"patient {number}" for number in range(200)]
@@ -12,7 +12,7 @@ PATIENTS = [f"patient {number}" for number in range(200)]
 
 def _held_out(patients: list[str], share: float, seed: int = 0) -> set[str]:
     sides = sides_of(patients, SplitRule(held_out=share, seed=seed))
-    return {patient for patient, side in sides.items() if side is Side.HELD_OUT}
+    return {patient for patient, side in sides.items() if side is Subset.HELD_OUT}
 
 
 def test_who_is_held_out_stays_held_out_when_others_join() -> None:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from metseg.curation import Project
-from metseg.curation.export import ExportedFile, Role, Verification, export_project, verify
+from metseg.curation.export import ExportedFile, FileRole, Verification, export_project, verify
 from metseg.errors import DataError
 
 
@@ -51,7 +51,7 @@ def test_a_manifest_that_was_changed_is_noticed(project: Project, tmp_path: Path
 @pytest.mark.parametrize("path", ["../data/a_1.tif", "/etc/hostname", "C:/x", "a\\b", "a/../../b", ""])
 def test_a_manifest_cannot_speak_of_files_elsewhere(path: str) -> None:
     with pytest.raises(ValidationError, match="does not lie inside"):
-        ExportedFile(path=path, role=Role.IMAGE, sha256="ab" * 32, bytes=1)
+        ExportedFile(path=path, role=FileRole.IMAGE, sha256="ab" * 32, bytes=1)
 
 
 def test_what_is_no_export_is_said(project: Project, tmp_path: Path) -> None:

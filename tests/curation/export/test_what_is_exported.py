@@ -12,9 +12,9 @@ import pytest
 
 from metseg.curation import EditKind, Origin, Project, Status
 from metseg.curation.export import (
+    FileRole,
     Layout,
-    Role,
-    Side,
+    Subset,
     export_project,
     exporting_project,
     labels_from_runs,
@@ -82,7 +82,7 @@ def test_the_manifest_traces_every_mask_to_where_it_comes_from(project: Project,
         assert hashlib.sha256((out / file.path).read_bytes()).hexdigest() == file.sha256
     sources = {hashlib.sha256(path.read_bytes()).hexdigest() for path in (tmp_path / "data" / "a_1").glob("*.tif")}
     assert set(case.sources) == sources
-    masks = [file for file in case.files if file.role is Role.MASK]
+    masks = [file for file in case.files if file.role is FileRole.MASK]
     assert [int(read_tiff(out / file.path).max()) for file in masks] == [255, 255, 255]
     assert str(tmp_path) not in (out / "manifest.json").read_text()
 
@@ -171,7 +171,7 @@ def test_cases_that_cannot_be_read_are_named(project: Project, tmp_path: Path) -
 
 def test_no_patient_is_on_both_sides_and_who_is_held_out_stays(project: Project, tmp_path: Path) -> None:
     export = export_project(project, tmp_path / "out", held_out=0.4, patient_pattern="(.+?)(?:_[0-9])?")
-    sides: dict[str, set[Side]] = {}
+    sides: dict[str, set[Subset]] = {}
     for case in export.manifest.cases:
         sides.setdefault(case.patient, set()).add(case.side)
     assert set(sides) == {"a", "b", "c"}

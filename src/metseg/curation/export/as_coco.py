@@ -16,7 +16,7 @@ import numpy.typing as npt
 from metseg.curation.changes import Labels
 from metseg.curation.documents import write_json
 from metseg.curation.export.as_pairs import PairsLayout
-from metseg.curation.export.manifest import ExportedCase, Role, Side, SplitRule, labels_from_runs
+from metseg.curation.export.manifest import ExportedCase, FileRole, SplitRule, Subset, labels_from_runs
 from metseg.curation.export.workspace import StagedFile
 from metseg.study import Study, read_study
 
@@ -34,17 +34,17 @@ class CocoLayout(PairsLayout):
     ) -> Generator[str, None, list[StagedFile]]:
         """Make the images, and the spacing if it is known."""
         made = yield from super().write_case(case, study, labels, folder / _IMAGES)
-        return [replace(entry, path=f"{_IMAGES}/{entry.path}") for entry in made if entry.role is not Role.MASK]
+        return [replace(entry, path=f"{_IMAGES}/{entry.path}") for entry in made if entry.role is not FileRole.MASK]
 
     def write_dataset(
         self, cases: Sequence[ExportedCase], rule: SplitRule, licence: str, folder: Path
     ) -> list[StagedFile]:
         """Make ``annotations/train.json`` and ``annotations/held_out.json``."""
         made = []
-        for side in Side:
+        for side in Subset:
             path = f"annotations/{side}.json"
             write_json(folder / path, _annotations([case for case in cases if case.side is side], licence))
-            made.append(StagedFile(path, Role.MASK))
+            made.append(StagedFile(path, FileRole.MASK))
         return made
 
     def read_study(self, case: ExportedCase, out: Path, images: Path) -> Study:

@@ -16,7 +16,7 @@ import numpy as np
 from metseg.curation.changes import Labels
 from metseg.curation.documents import write_json
 from metseg.curation.export.layout import LayoutWriter
-from metseg.curation.export.manifest import ExportedCase, Role, SplitRule
+from metseg.curation.export.manifest import ExportedCase, FileRole, SplitRule
 from metseg.curation.export.volumes import (
     check_placement,
     unknown_spacing_remark,
@@ -59,23 +59,23 @@ class NiftiLayout(LayoutWriter):
         images = [f"{subject}_{suffix}" for suffix in _suffixes(case.sequences)]
         sources = [f"bids::{subject}/anat/{image}.nii.gz" for image in images]
         lesion = {**_geometry(case), **_about_mask(case), "Sources": sources}
-        volumes: list[tuple[str, Role, Any, dict[str, Any]]] = [
-            (f"{subject}_space-orig_label-L_mask", Role.MASK, (labels > 0).astype(np.uint8), lesion),
-            (f"{subject}_space-orig_seg-lesions_dseg", Role.MASK, labels, lesion),
+        volumes: list[tuple[str, FileRole, Any, dict[str, Any]]] = [
+            (f"{subject}_space-orig_label-L_mask", FileRole.MASK, (labels > 0).astype(np.uint8), lesion),
+            (f"{subject}_space-orig_seg-lesions_dseg", FileRole.MASK, labels, lesion),
         ]
         for name, sequence, voxels in zip(images, case.sequences, study.voxels, strict=True):
-            volumes.append((name, Role.IMAGE, voxels, {**_geometry(case), "MRSequence": str(sequence)}))
+            volumes.append((name, FileRole.IMAGE, voxels, {**_geometry(case), "MRSequence": str(sequence)}))
         made = []
         for name, role, voxels, about in volumes:
             path = f"{subject}/anat/{name}"
             yield name
             write_json(folder / f"{path}.json", about)
             write_volume(folder / f"{path}.nii.gz", voxels, case.geometry)
-            made += [StagedFile(f"{path}.json", Role.ABOUT), StagedFile(f"{path}.nii.gz", role)]
+            made += [StagedFile(f"{path}.json", FileRole.ABOUT), StagedFile(f"{path}.nii.gz", role)]
         table = f"{subject}/anat/{subject}_space-orig_seg-lesions_dseg.tsv"
         rows = [f"{lesion.id}\tlesion {lesion.id}" for lesion in case.lesions]
         write_text(folder / table, "\n".join(["index\tname", "0\tbackground", *rows]) + "\n")
-        return [*made, StagedFile(table, Role.ABOUT)]
+        return [*made, StagedFile(table, FileRole.ABOUT)]
 
     def write_dataset(
         self, cases: Sequence[ExportedCase], rule: SplitRule, licence: str, folder: Path
@@ -92,7 +92,7 @@ class NiftiLayout(LayoutWriter):
         write_json(folder / "dataset_description.json", description)
         rows = [f"sub-{case.stem}\t{case.name}\t{case.patient}\t{case.side}" for case in cases]
         write_text(folder / "participants.tsv", "\n".join(["participant_id\tcase\tpatient\tsplit", *rows]) + "\n")
-        return [StagedFile("dataset_description.json", Role.ABOUT), StagedFile("participants.tsv", Role.ABOUT)]
+        return [StagedFile("dataset_description.json", FileRole.ABOUT), StagedFile("participants.tsv", FileRole.ABOUT)]
 
 
 def _suffixes(sequences: Sequence[MrSequence]) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 from metseg.curation.changes import Labels
 from metseg.curation.documents import write_json
 from metseg.curation.export.layout import LayoutWriter
-from metseg.curation.export.manifest import ExportedCase, Role, Side, SplitRule
+from metseg.curation.export.manifest import ExportedCase, FileRole, SplitRule, Subset
 from metseg.curation.export.splitting import folds_of
 from metseg.curation.export.volumes import check_placement, unknown_spacing_remark, write_volume
 from metseg.curation.export.workspace import StagedFile
@@ -26,7 +26,7 @@ ENDING = ".nii.gz"
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _FOLDER_NAME = re.compile(r"Dataset[0-9]{3}_.+")
-_PART = {Side.TRAIN: "Tr", Side.HELD_OUT: "Ts"}
+_PART = {Subset.TRAIN: "Tr", Subset.HELD_OUT: "Ts"}
 _FOLDS = 5
 
 
@@ -50,7 +50,7 @@ class NnunetLayout(LayoutWriter):
         remarks = unknown_spacing_remark([case.name for case in cases if case.spacing is None], "nnU-Net")
         if not _FOLDER_NAME.fullmatch(out.name):
             remarks.append(f"nnU-Net finds a data set by its folder's name, Dataset123_Name; rename {out.name}.")
-        if len({case.patient for case in cases if case.side is Side.TRAIN}) < 2:
+        if len({case.patient for case in cases if case.side is Subset.TRAIN}) < 2:
             remarks.append("There is one patient to train on: no splits_final.json, which needs two, is written.")
         return remarks
 
@@ -62,19 +62,19 @@ class NnunetLayout(LayoutWriter):
         mask = f"labels{part}/{case.stem}{ENDING}"
         yield mask
         write_volume(folder / mask, (labels > 0).astype(np.uint8), case.geometry)
-        made = [StagedFile(mask, Role.MASK)]
+        made = [StagedFile(mask, FileRole.MASK)]
         for channel, voxels in enumerate(study.voxels):
             image = f"images{part}/{case.stem}_{channel:04d}{ENDING}"
             yield image
             write_volume(folder / image, voxels, case.geometry)
-            made.append(StagedFile(image, Role.IMAGE))
+            made.append(StagedFile(image, FileRole.IMAGE))
         return made
 
     def write_dataset(
         self, cases: Sequence[ExportedCase], rule: SplitRule, licence: str, folder: Path
     ) -> list[StagedFile]:
         """Make ``dataset.json``, and ``splits_final.json`` for cross-validation by patient."""
-        training = [case for case in cases if case.side is Side.TRAIN]
+        training = [case for case in cases if case.side is Subset.TRAIN]
         content = {
             "channel_names": {str(number): str(sequence) for number, sequence in enumerate(cases[0].sequences)},
             "labels": {"background": 0, "lesion": 1},
@@ -84,10 +84,10 @@ class NnunetLayout(LayoutWriter):
             "spacing_unknown": [case.stem for case in cases if case.spacing is None],
         }
         write_json(folder / "dataset.json", content)
-        made = [StagedFile("dataset.json", Role.ABOUT)]
+        made = [StagedFile("dataset.json", FileRole.ABOUT)]
         if folds := _folds(training, rule.seed):
             write_json(folder / "splits_final.json", folds)
-            made.append(StagedFile("splits_final.json", Role.ABOUT))
+            made.append(StagedFile("splits_final.json", FileRole.ABOUT))
         return made
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from metseg.curation.changes import Labels
 from metseg.curation.documents import write_json
 from metseg.curation.export.layout import LayoutWriter
-from metseg.curation.export.manifest import ExportedCase, Role, Side, SplitRule
+from metseg.curation.export.manifest import ExportedCase, FileRole, SplitRule, Subset
 from metseg.curation.export.workspace import StagedFile
 from metseg.curation.names import safe_name
 from metseg.curation.pairs import exporting_pairs
@@ -37,21 +37,21 @@ class PairsLayout(LayoutWriter):
             elif isinstance(event, Progress):
                 yield event.what
         made = [
-            StagedFile(path.relative_to(folder).as_posix(), Role.MASK if place % 2 else Role.IMAGE, place // 2)
+            StagedFile(path.relative_to(folder).as_posix(), FileRole.MASK if place % 2 else FileRole.IMAGE, place // 2)
             for place, path in enumerate(written)
         ]
         spacing = sidecar_of(folder / case.stem / f"{case.stem}.tif")
         if spacing.exists():
-            made.append(StagedFile(spacing.relative_to(folder).as_posix(), Role.ABOUT))
+            made.append(StagedFile(spacing.relative_to(folder).as_posix(), FileRole.ABOUT))
         return made
 
     def write_dataset(
         self, cases: Sequence[ExportedCase], rule: SplitRule, licence: str, folder: Path
     ) -> list[StagedFile]:
         """Make ``split.json``, which ``metseg train --split`` reads."""
-        names = {side: [case.stem for case in cases if case.side is side] for side in Side}
-        write_json(folder / "split.json", {str(side): names[side] for side in Side})
-        return [StagedFile("split.json", Role.ABOUT)]
+        names = {side: [case.stem for case in cases if case.side is side] for side in Subset}
+        write_json(folder / "split.json", {str(side): names[side] for side in Subset})
+        return [StagedFile("split.json", FileRole.ABOUT)]
 
     def read_study(self, case: ExportedCase, out: Path, images: Path) -> Study:
         """The images as they are in the export."""

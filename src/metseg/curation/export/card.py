@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from metseg.curation.enums import Origin
-from metseg.curation.export.manifest import ExportedCase, Layout, Manifest, Side, labels_from_runs
+from metseg.curation.export.manifest import ExportedCase, Layout, Manifest, Subset, labels_from_runs
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _FILES = {
@@ -73,7 +73,7 @@ def _body(manifest: Manifest) -> list[str]:
         "",
         "| side | patients | examinations | slices | slices with lesion | lesions |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
-        *(_row(side, [case for case in cases if case.side is side]) for side in Side),
+        *(_row(side, [case for case in cases if case.side is side]) for side in Subset),
         "",
         _FILES[manifest.layout],
         "",
@@ -105,7 +105,7 @@ def _body(manifest: Manifest) -> list[str]:
     return lines
 
 
-def _row(side: Side, cases: Sequence[ExportedCase]) -> str:
+def _row(side: Subset, cases: Sequence[ExportedCase]) -> str:
     with_lesion = sum(int(labels_from_runs(case.lesions, case.shape).any(axis=(1, 2)).sum()) for case in cases)
     counts = (
         len({case.patient for case in cases}),

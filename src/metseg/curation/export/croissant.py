@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from metseg.curation.export.manifest import ExportedCase, ExportedFile, Manifest, Side
+from metseg.curation.export.manifest import ExportedCase, ExportedFile, Manifest, Subset
 
 #: Terms that are called in JSON-LD as they are in Croissant.
 _TERMS = """citeAs column equivalentProperty extract field fileObject fileProperty fileSet format includes isLiveDataset
@@ -31,7 +31,7 @@ _FORMATS = {
     ".tsv": "text/tab-separated-values",
     ".md": "text/markdown",
 }
-_SPLITS = {Side.TRAIN: "cr:TrainingSplit", Side.HELD_OUT: "cr:TestSplit"}
+_SPLITS = {Subset.TRAIN: "cr:TrainingSplit", Subset.HELD_OUT: "cr:TestSplit"}
 _COLUMNS = (
     ("case", "Name of the examination.", "sc:Text"),
     ("patient", "Whom it is of; no patient is on both sides of the split.", "sc:Text"),

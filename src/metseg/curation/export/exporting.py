@@ -20,11 +20,11 @@ from metseg.curation.export.croissant import croissant
 from metseg.curation.export.layout import LayoutWriter
 from metseg.curation.export.manifest import (
     ExportedCase,
+    FileRole,
     Layout,
     Manifest,
-    Role,
-    Side,
     SplitRule,
+    Subset,
     labels_from_runs,
 )
 from metseg.curation.export.provenance import describe_case
@@ -177,7 +177,7 @@ def _described(
     for number, name in enumerate(names):
         yield Progress(number, len(names), f"reading {name}")
         view = project.read_case(name)
-        case = describe_case(view, stem=stems[name], patient=name, side=Side.TRAIN)
+        case = describe_case(view, stem=stems[name], patient=name, side=Subset.TRAIN)
         chosen.append(_Chosen(case, view.description))
     patients = _patients(chosen, rule, project.path)
     sides = sides_of(patients.values(), rule)
@@ -246,5 +246,5 @@ def _write_dataset(writer: LayoutWriter, workspace: Workspace, manifest: Manifes
     made = writer.write_dataset(manifest.cases, manifest.split, manifest.licence, staging)
     write_text(staging / CARD, card(manifest))
     write_json(staging / CROISSANT, croissant(manifest, [staged_file(staging, entry) for entry in made]))
-    about = [StagedFile(CARD, Role.ABOUT), StagedFile(CROISSANT, Role.ABOUT)]
+    about = [StagedFile(CARD, FileRole.ABOUT), StagedFile(CROISSANT, FileRole.ABOUT)]
     return manifest.model_copy(update={"files": workspace.commit([*made, *about])})

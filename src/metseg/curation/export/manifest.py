@@ -42,14 +42,14 @@ class Layout(StrEnum):
     COCO = "coco"
 
 
-class Side(StrEnum):
-    """Side of the split; no patient is on both."""
+class Subset(StrEnum):
+    """Subset of the split; no patient is on both."""
 
     TRAIN = "train"
     HELD_OUT = "held_out"
 
 
-class Role(StrEnum):
+class FileRole(StrEnum):
     """What a file is."""
 
     IMAGE = "image"
@@ -76,7 +76,7 @@ class ExportedFile(BaseModel, frozen=True, extra="forbid"):
     """
 
     path: Annotated[str, AfterValidator(_inside)]
-    role: Role
+    role: FileRole
     sha256: Sha256
     bytes: Annotated[int, Field(ge=0)]
     z: Annotated[int, Field(ge=0)] | None = None
@@ -153,7 +153,7 @@ class ExportedCase(BaseModel, frozen=True, extra="forbid"):
     name: str
     stem: str
     patient: str
-    side: Side
+    side: Subset
     status: Status
     reason: str = ""
     status_time: AwareDatetime | None = None
@@ -186,7 +186,7 @@ class ExportedCase(BaseModel, frozen=True, extra="forbid"):
     @property
     def images(self) -> tuple[ExportedFile, ...]:
         """Its image files."""
-        return tuple(file for file in self.files if file.role is Role.IMAGE)
+        return tuple(file for file in self.files if file.role is FileRole.IMAGE)
 
 
 class SplitRule(BaseModel, frozen=True, extra="forbid"):

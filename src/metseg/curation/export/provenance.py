@@ -10,7 +10,14 @@ from pydantic import ValidationError
 
 from metseg.curation.changes import Labels
 from metseg.curation.enums import EditKind, Origin
-from metseg.curation.export.manifest import ExportedCase, ExportedLesion, JournalPosition, ModelMask, Side, encode_runs
+from metseg.curation.export.manifest import (
+    ExportedCase,
+    ExportedLesion,
+    JournalPosition,
+    ModelMask,
+    Subset,
+    encode_runs,
+)
 from metseg.curation.journal import read_frames
 from metseg.curation.record import JournalFrame, software
 from metseg.curation.view import CaseView
@@ -63,7 +70,7 @@ class _History:
         return Origin.SEMIAUTOMATIC
 
 
-def describe_case(view: CaseView, *, stem: str, patient: str, side: Side) -> ExportedCase:
+def describe_case(view: CaseView, *, stem: str, patient: str, side: Subset) -> ExportedCase:
     """Everything that the manifest says of a case but its files.
 
     Parameters

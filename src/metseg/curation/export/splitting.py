@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable
 
-from metseg.curation.export.manifest import Side, SplitRule
+from metseg.curation.export.manifest import SplitRule, Subset
 from metseg.errors import DataError
 
 _RANGE = 1 << 64
@@ -30,7 +30,7 @@ def patients_of(cases: Iterable[str], pattern: str) -> dict[str, str]:
     return {case: (match[1] if match else "") or case for case, match in matches.items()}
 
 
-def sides_of(patients: Iterable[str], rule: SplitRule) -> dict[str, Side]:
+def sides_of(patients: Iterable[str], rule: SplitRule) -> dict[str, Subset]:
     """Draw the side of each patient.
 
     It depends on the patient and the seed alone: a patient stays where they are when others join. About ``held_out``
@@ -39,7 +39,7 @@ def sides_of(patients: Iterable[str], rule: SplitRule) -> dict[str, Side]:
     drawn = sorted(set(patients), key=lambda patient: _draw(patient, rule.seed))
     count = sum(_draw(patient, rule.seed) < rule.held_out * _RANGE for patient in drawn)
     count = min(max(count, 1), len(drawn) - 1) if rule.held_out > 0 else 0
-    return {patient: Side.HELD_OUT if place < count else Side.TRAIN for place, patient in enumerate(drawn)}
+    return {patient: Subset.HELD_OUT if place < count else Subset.TRAIN for place, patient in enumerate(drawn)}
 
 
 def folds_of(patients: Iterable[str], count: int, seed: int) -> list[list[str]]:

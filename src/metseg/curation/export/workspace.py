@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, Field
 
 from metseg.curation.documents import read_document, write_document
-from metseg.curation.export.manifest import FILE, ExportedCase, ExportedFile, Layout, Manifest, Role, read_manifest
+from metseg.curation.export.manifest import FILE, ExportedCase, ExportedFile, FileRole, Layout, Manifest, read_manifest
 from metseg.errors import DataError
 from metseg.study import file_sha256, flush_folder, read_errors, sweep_leftovers, write_errors
 
@@ -36,7 +36,7 @@ class StagedFile:
     """A file that was made in the staging folder: path from there with ``/``, what it is, the slice it holds."""
 
     path: str
-    role: Role
+    role: FileRole
     z: int | None = None
 
 
@@ -143,7 +143,7 @@ class Workspace:
         if moving:
             self._reopen()
         with write_errors(self._out):
-            for file in sorted(moving, key=lambda file: file.role is Role.IMAGE):
+            for file in sorted(moving, key=lambda file: file.role is FileRole.IMAGE):
                 target = self._out / file.path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(staging / file.path, target)

@@ -18,7 +18,7 @@ class ToolError(MetsegError):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Change:
+class LabelChange:
     """A change of labels that can be applied, undone, or handed to napari as one undo step.
 
     ``layer.data_setitem(change.indices, change.values)`` does the latter.
@@ -56,16 +56,16 @@ class Change:
         return np.asarray(self.after[self.before != self.after])
 
     @property
-    def undone(self) -> Change:
+    def undone(self) -> LabelChange:
         """The change that takes this one back."""
-        return Change(self.start, self.after, self.before)
+        return LabelChange(self.start, self.after, self.before)
 
     def apply(self, labels: Labels) -> None:
         """Change ``labels`` in place; voxels that this change does not touch keep what they have by now."""
         np.copyto(labels[self.box], self.after, where=self.before != self.after)
 
 
-def change(labels: Labels, box: Box, after: Labels) -> Change:
+def change(labels: Labels, box: Box, after: Labels) -> LabelChange:
     """The change from ``labels`` to ``after`` within ``box``, cropped to what differs.
 
     Parameters
@@ -82,13 +82,13 @@ def change(labels: Labels, box: Box, after: Labels) -> Change:
     if inner is None:
         return nothing(labels)
     z, y, x = (outer.start + side.start for outer, side in zip(box, inner, strict=True))
-    return Change((z, y, x), _frozen(before[inner]), _frozen(after[inner]))
+    return LabelChange((z, y, x), _frozen(before[inner]), _frozen(after[inner]))
 
 
-def nothing(labels: Labels) -> Change:
+def nothing(labels: Labels) -> LabelChange:
     """The change that changes nothing."""
     empty = _frozen(labels[:0, :0, :0])
-    return Change((0, 0, 0), empty, empty)
+    return LabelChange((0, 0, 0), empty, empty)
 
 
 def bounding_box(mask: npt.NDArray[np.bool_]) -> Box | None:

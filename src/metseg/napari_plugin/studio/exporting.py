@@ -12,7 +12,7 @@ from metseg.curation import Project
 from metseg.curation.export import (
     Export,
     Layout,
-    Side,
+    Subset,
     Verification,
     exporting_project,
     importing_export,
@@ -164,9 +164,9 @@ def exports_in(folder: Path) -> list[Path]:
 
 def _export_line(export: Export) -> str:
     cases = export.manifest.cases
-    sides = {side: len({case.patient for case in cases if case.side is side}) for side in Side}
-    train = sides[Side.TRAIN]
-    split = f"{counted(train, 'patient')} to train on, {sides[Side.HELD_OUT]} held out"
+    sides = {side: len({case.patient for case in cases if case.side is side}) for side in Subset}
+    train = sides[Subset.TRAIN]
+    split = f"{counted(train, 'patient')} to train on, {sides[Subset.HELD_OUT]} held out"
     kept = f" ({export.kept} there already)" if export.kept else ""
     return f"{TITLES[export.manifest.layout]}: {counted(len(cases), 'case')}{kept}; {split}"
 

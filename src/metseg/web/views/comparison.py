@@ -8,7 +8,7 @@ import streamlit as st
 
 from metseg.metrics import overlap
 from metseg.web.planes import Plane
-from metseg.web.result import Result
+from metseg.web.result import NetworkResult
 from metseg.web.views.controls import Look
 from metseg.web.views.layouts import CSS_FIRST, CSS_SECOND, caption, lesions_of, overlay, place_of
 from metseg.web.views.slice_view import show_slice, show_slider, slices_with
@@ -18,7 +18,7 @@ _TALL = "calc(100vh - 26rem)"
 _HALO = 5
 
 
-def show_comparison(results: tuple[Result, ...], look: Look) -> None:
+def show_comparison(results: tuple[NetworkResult, ...], look: Look) -> None:
     """The same axial slice twice, and how far the networks agree."""
     first, second = results
     plane = Plane.AXIAL
@@ -40,7 +40,7 @@ def show_comparison(results: tuple[Result, ...], look: Look) -> None:
     _show_agreement(first, second)
 
 
-def _show_agreement(first: Result, second: Result) -> None:
+def _show_agreement(first: NetworkResult, second: NetworkResult) -> None:
     shared = overlap(first.mask, second.mask)
     one, two = int(first.mask.sum()), int(second.mask.sum())
     for column, (title, value, help_) in zip(

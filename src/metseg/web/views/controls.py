@@ -8,7 +8,7 @@ import streamlit as st
 
 from metseg.web.formatting import sequence_names
 from metseg.web.pictures import Marking, Window
-from metseg.web.result import Result
+from metseg.web.result import NetworkResult
 
 _OUTLINE, _FILL = "Outline", "Fill"
 
@@ -23,7 +23,7 @@ class Look:
     sequence: str
 
 
-def show_controls(result: Result) -> Look:
+def show_controls(result: NetworkResult) -> Look:
     """Let the user choose how slices of ``result`` look."""
     names = sequence_names(result.answer)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -43,7 +43,7 @@ def show_controls(result: Result) -> Look:
     return Look(channel, window, Marking(opacity / 100, filled=marking == _FILL), names[channel])
 
 
-def _window(result: Result, channel: int) -> Window:
+def _window(result: NetworkResult, channel: int) -> Window:
     volume = result.voxels[channel]
     usual = result.windows[channel]
     most = max(float(volume.max()), usual.level + usual.width / 2, 1.0)

@@ -9,10 +9,10 @@ import streamlit as st
 
 from metseg.client import JSON, NIFTI_GZ, TIFF, ZIP
 from metseg.web.report import as_report
-from metseg.web.result import Result
+from metseg.web.result import NetworkResult
 
 
-def show_downloads(results: tuple[Result, ...]) -> None:
+def show_downloads(results: tuple[NetworkResult, ...]) -> None:
     """A menu with files of each network, and one report of all."""
     with st.popover("Download", icon=":material/download:", width="content"):
         for result in results:
@@ -30,7 +30,7 @@ def show_downloads(results: tuple[Result, ...]) -> None:
         )
 
 
-def _show_files(result: Result) -> None:
+def _show_files(result: NetworkResult) -> None:
     stem = f"{result.name}_{result.model}"
     files = result.files
     offers: list[tuple[str, bytes | None, str, str]] = [

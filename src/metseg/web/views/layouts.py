@@ -8,7 +8,7 @@ import streamlit as st
 
 from metseg.web.pictures import FIRST, SECOND, Frame, Lesions, Picture, draw, draw_cross, draw_mask
 from metseg.web.planes import Plane
-from metseg.web.result import Result
+from metseg.web.result import NetworkResult
 from metseg.web.session import current
 from metseg.web.views.controls import Look
 from metseg.web.views.slice_view import show_slice, show_slider, slices_with
@@ -20,7 +20,7 @@ _SIDE, _SMALL_SIDE = 720, 520
 _TALL, _HALF = "calc(100vh - 20rem)", "calc(50vh - 11.9rem)"
 
 
-def show_single(result: Result, look: Look) -> None:
+def show_single(result: NetworkResult, look: Look) -> None:
     """One large slice of the plane that the user chooses."""
     plane = _choose_plane(result)
     with st.container(gap="xsmall"):
@@ -31,7 +31,7 @@ def show_single(result: Result, look: Look) -> None:
         show_slider(plane, result.shape, [(slices_with(result.mask, plane), CSS_FIRST)])
 
 
-def show_four(result: Result, look: Look) -> None:
+def show_four(result: NetworkResult, look: Look) -> None:
     """The original, CLAHE, the mask and the overlay of one slice."""
     plane = _choose_plane(result)
     index, lesions = current().at[plane.axis], lesions_of(result)
@@ -52,7 +52,7 @@ def show_four(result: Result, look: Look) -> None:
     show_slider(plane, result.shape, [(slices_with(result.mask, plane), CSS_FIRST)])
 
 
-def show_planes(result: Result, look: Look) -> None:
+def show_planes(result: NetworkResult, look: Look) -> None:
     """All three planes through one voxel, with lines where they cut each other."""
     if result.geometry.spacing is None:
         st.caption(
@@ -72,19 +72,19 @@ def show_planes(result: Result, look: Look) -> None:
             show_slider(plane, result.shape, [(slices_with(result.mask, plane), CSS_FIRST)])
 
 
-def overlay(result: Result, look: Look, plane: Plane, marked: list[Lesions], side: int = _SIDE) -> Picture:
+def overlay(result: NetworkResult, look: Look, plane: Plane, marked: list[Lesions], side: int = _SIDE) -> Picture:
     """The slice that is looked at, with lesions."""
     index = current().at[plane.axis]
     gray = look.window.apply(plane.cut(result.voxels[look.channel], index))
     return draw(Frame(plane, result.region, result.steps, side), gray, index, marked, look.marking)
 
 
-def lesions_of(result: Result, second: bool = False) -> Lesions:
+def lesions_of(result: NetworkResult, second: bool = False) -> Lesions:
     """The lesions of a result in its colour; the chosen one of the first stands out."""
     return Lesions(result.labels, SECOND if second else FIRST, 0 if second else current().lesion)
 
 
-def place_of(result: Result, plane: Plane) -> str:
+def place_of(result: NetworkResult, plane: Plane) -> str:
     """Which slice of a plane is looked at, counted from 1."""
     return f"{current().at[plane.axis] + 1} / {result.shape[plane.axis]}"
 
@@ -95,7 +95,7 @@ def caption(left: str, right: str = "", colour: str = "") -> None:
     st.html(f'<p class="metseg-label"><span>{key}<b>{escape(left)}</b></span><span>{escape(right)}</span></p>')
 
 
-def _choose_plane(result: Result) -> Plane:
+def _choose_plane(result: NetworkResult) -> Plane:
     if result.shape[0] == 1:
         return Plane.AXIAL
     names = [str(plane) for plane in Plane]

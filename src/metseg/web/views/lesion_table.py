@@ -10,13 +10,13 @@ from streamlit.elements.lib.column_types import ButtonColumnResult, ColumnConfig
 
 from metseg.study.geometry import Shape
 from metseg.web.formatting import found, slices_of
-from metseg.web.result import Result
+from metseg.web.result import NetworkResult
 from metseg.web.session import current
 
 _ROW = 32
 
 
-def show_lesion_table(result: Result, colour: str, place: str = "") -> None:
+def show_lesion_table(result: NetworkResult, colour: str, place: str = "") -> None:
     """What ``result`` found, largest lesion first.
 
     Parameters
@@ -56,7 +56,7 @@ def show_lesion_table(result: Result, colour: str, place: str = "") -> None:
         st.caption(f"Sum of target diameters: {result.answer.sum_of_target_diameters_mm:.1f} mm. Research use.")
 
 
-def lesion_frame(result: Result) -> pd.DataFrame:
+def lesion_frame(result: NetworkResult) -> pd.DataFrame:
     """The lesions as a table, largest first; in ml and mm where spacing is known."""
     known = result.answer.image.spacing is not None
     rows = []
@@ -91,7 +91,7 @@ def _columns(table: pd.DataFrame) -> dict[str, ColumnConfig | ButtonColumnResult
     }
 
 
-def _go_to(result: Result, number: int) -> None:
+def _go_to(result: NetworkResult, number: int) -> None:
     """Look at the slice where the lesion is largest, and at its middle."""
     shape: Shape = result.shape
     inside = result.labels == number

@@ -12,7 +12,7 @@ from metseg.errors import MetsegError
 from metseg.study import TRIPLET
 from metseg.synthetic import synthetic_study
 from metseg.web.launching import upload_limit
-from metseg.web.session import Session, current
+from metseg.web.session import UserSession, current
 from metseg.web.uploads import ENDINGS, Upload, pack, pack_study
 from metseg.web.views.card import show_card
 
@@ -75,7 +75,7 @@ def _sample() -> Upload:
     return pack_study(synthetic_study(seed=2, slices=28))
 
 
-def _changed(session: Session, models: tuple[str, ...], sequences: str, clahe: str) -> bool:
+def _changed(session: UserSession, models: tuple[str, ...], sequences: str, clahe: str) -> bool:
     """Whether the study that is there would be outlined otherwise."""
     upload = session.upload
     if upload is None:
@@ -98,7 +98,7 @@ def _sequences(working: bool) -> str:
     return chosen or ""
 
 
-def _models(session: Session, working: bool) -> tuple[str, ...]:
+def _models(session: UserSession, working: bool) -> tuple[str, ...]:
     names = [card.name for card in session.cards]
     usual = next((index for index, card in enumerate(session.cards) if card.default), 0)
     first = st.selectbox("Network", names, index=usual, key="first", disabled=working, label_visibility="collapsed")
@@ -124,7 +124,7 @@ def _clahe(working: bool) -> str:
     )
 
 
-def _send(session: Session, files: list[UploadedFile], models: tuple[str, ...], sequences: str, clahe: str) -> None:
+def _send(session: UserSession, files: list[UploadedFile], models: tuple[str, ...], sequences: str, clahe: str) -> None:
     """Ask for the chosen files, or for the study that is there; the chooser is then empty for the next study."""
     upload = session.upload
     if files:

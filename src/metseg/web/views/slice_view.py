@@ -14,7 +14,7 @@ from streamlit.components import v2
 from metseg.study.geometry import Shape
 from metseg.web.pictures import Picture, as_png
 from metseg.web.planes import Plane
-from metseg.web.result import Result
+from metseg.web.result import NetworkResult
 from metseg.web.session import current
 from metseg.web.views.frame import asset
 
@@ -25,14 +25,14 @@ img { display: block; width: 100%; min-width: 0; object-fit: contain; cursor: cr
 """
 
 
-def show_slice(picture: Picture, plane: Plane, result: Result, alt: str, place: str, tallest: str) -> None:
+def show_slice(picture: Picture, plane: Plane, result: NetworkResult, alt: str, place: str, tallest: str) -> None:
     """A picture of the slice of ``plane`` that is looked at.
 
     Parameters
     ----------
     picture : ndarray of uint8, shape (height, width, 3)
         What to show.
-    plane, result : Plane, Result
+    plane, result : Plane, NetworkResult
         Its plane, and what it is a slice of.
     alt : str
         What is to be seen, in words.

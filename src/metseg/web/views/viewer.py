@@ -8,7 +8,7 @@ from html import escape
 import streamlit as st
 
 from metseg.web.formatting import as_markdown, describe_image, sentence
-from metseg.web.result import Result
+from metseg.web.result import NetworkResult
 from metseg.web.session import current
 from metseg.web.views.comparison import show_comparison
 from metseg.web.views.controls import Look, show_controls
@@ -17,7 +17,7 @@ from metseg.web.views.layouts import CSS_FIRST, CSS_SECOND, show_four, show_plan
 from metseg.web.views.lesion_table import show_lesion_table
 from metseg.web.views.volume import show_volume
 
-Results = tuple[Result, ...]
+Results = tuple[NetworkResult, ...]
 
 _SINGLE, _FOUR, _PLANES, _COMPARE, _VOLUME = "Slice", "Four views", "Three planes", "Compare", "3-D"
 
@@ -27,7 +27,7 @@ def show_results(results: Results) -> None:
     """One network's result, or two beside each other."""
     first = results[0]
     _show_head(results)
-    views: dict[str, Callable[[Result, Look], None]] = {_SINGLE: show_single, _FOUR: show_four}
+    views: dict[str, Callable[[NetworkResult, Look], None]] = {_SINGLE: show_single, _FOUR: show_four}
     if first.shape[0] > 1:
         views |= {_PLANES: show_planes, _VOLUME: show_volume}
     names = [*([_COMPARE] if len(results) > 1 else []), *views]

@@ -12,7 +12,7 @@ from niivue_component import niivue_viewer
 from scipy import ndimage
 
 from metseg.study.geometry import Geometry, Spacing
-from metseg.web.result import Result
+from metseg.web.result import NetworkResult
 from metseg.web.views.controls import Look
 
 _SIDE = 640
@@ -23,7 +23,7 @@ _SOFT = 0.6
 _HALF = 128
 
 
-def show_volume(result: Result, look: Look) -> None:
+def show_volume(result: NetworkResult, look: Look) -> None:
     """The head with its lesions; dragging turns it."""
     gray = look.window.apply(result.voxels[look.channel])
     with st.container(width=_SIDE, key="volume"):
@@ -41,7 +41,7 @@ def show_volume(result: Result, look: Look) -> None:
     st.caption("Drag to turn. Voxels between slices are interpolated, here only.")
 
 
-def _overlay(result: Result, look: Look) -> list[dict[str, object]] | None:
+def _overlay(result: NetworkResult, look: Look) -> list[dict[str, object]] | None:
     if not result.mask.any():
         return None
     soft = ndimage.gaussian_filter(result.mask * np.uint8(255), (0, 1, 1))
@@ -57,7 +57,7 @@ def _overlay(result: Result, look: Look) -> list[dict[str, object]] | None:
     ]
 
 
-def _head(result: Result, values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def _head(result: NetworkResult, values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """The part of a volume that pictures show."""
     (_, _), (top, bottom), (left, right) = result.region.bounds
     return values[:, top:bottom, left:right]
