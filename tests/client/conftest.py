@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +165,38 @@ def line(served: Served) -> Iterator[Line]:
     line = Line(served.port)
     yield line
     line.cut()
+
+
+@contextlib.contextmanager
+def _other_server(answer: bytes = b"", certificate: Path | None = None) -> Iterator[int]:
+    class Answering(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Answering)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def other_server() -> Callable[..., contextlib.AbstractContextManager[int]]:
+    """Run a server of another kind or of other times, which gives one answer to everything, while in a context.
+
+    It is called with the answer, and the file of the certificate if it is to speak https; the context is its port.
+    """
+    return _other_server

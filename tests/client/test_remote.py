@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import keyring
@@ -231,39 +229,8 @@ def test_both_targets_are_outlined_by_the_servers_networks(served: Any, head: St
         Segmenters("best", (Target.ENHANCING_LESION,), server=served.address)
 
 
-class _Other(BaseHTTPRequestHandler):
-    """A server of another kind, or of former times."""
-
-    answer = b""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(self.answer)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def other() -> Iterator[Callable[[bytes], str]]:
-    """Start a server that answers everything with the same; its URL."""
-    servers = []
-
-    def start(answer: bytes) -> str:
-        server = HTTPServer(("127.0.0.1", 0), type("Other", (_Other,), {"answer": answer}))
-        Thread(target=server.serve_forever).start()
-        servers.append(server)
-        return f"http://127.0.0.1:{server.server_port}"
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
 def test_what_is_wrong_is_said_in_a_sentence(
-    served: Any, known: Path, head: Study, other: Callable[[bytes], str], monkeypatch: pytest.MonkeyPatch
+    served: Any, known: Path, head: Study, other_server: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(
         CheckpointError, match=r"the server at .*: no model is called 'worst'; there are: .*best, .*metast"
@@ -277,12 +244,13 @@ def test_what_is_wrong_is_said_in_a_sentence(
         open_segmenter("best", server=served.url, backend="onnx")
     with pytest.raises(ServerDownError, match=r"^the server at 127\.0\.0\.1:9 does not answer$"):
         metseg.segment(head, server="http://127.0.0.1:9")
-    with pytest.raises(ServerDownError, match="is no metseg server"):
-        metseg.segment(head, server=other(b"<html>hello</html>"))
+    with other_server(b"<html>hello</html>") as port, pytest.raises(ServerDownError, match="is no metseg server"):
+        metseg.segment(head, server=f"http://127.0.0.1:{port}")
     old = {"name": "best", "usable": True, "default": True, "loaded": True, "architecture": "U-Net", "target": "x"}
     old |= {"sequences": [], "threshold": 0.5, "smallest": 1, "clahe": "on", "created": "", "notes": "", "scores": {}}
-    with pytest.raises(MetsegError, match="is older than metseg .* here: update it"):
-        metseg.segment(head, server=other(json.dumps({"automatic": True, "models": [old]}).encode()))
+    answer = json.dumps({"automatic": True, "models": [old]}).encode()
+    with other_server(answer) as port, pytest.raises(MetsegError, match="is older than metseg .* here: update it"):
+        metseg.segment(head, server=f"http://127.0.0.1:{port}")
     noise = np.random.default_rng(0).integers(0, 1 << 16, (1, 30, 300, 300)).astype(np.uint16)
     with pytest.raises(RefusedError, match="at most 4 MiB are taken"):
         metseg.segment(noise, server=served.url)

@@ -58,40 +58,40 @@ class PlaceSection(Section[ChoosingState]):
     state : ChoosingState
     networks : NetworkChoices
         Of this state.
-    words : callable
+    translate : callable
         Gives a text in the user's language.
     """
 
-    def __init__(self, state: ChoosingState, networks: NetworkChoices, words: Callable[[str], str] = str) -> None:
+    def __init__(self, state: ChoosingState, networks: NetworkChoices, translate: Callable[[str], str] = str) -> None:
         super().__init__("", state)
         self._networks = networks
-        self._words = words
+        self._translate = translate
         self.place = Choice(self._choose)
-        self.place.offer([Option(False, words(_HERE)), Option(True, words(_THERE))], state.remote)
-        self.place.setToolTip(words(_WHAT_IS_SENT))
+        self.place.offer([Option(False, translate(_HERE)), Option(True, translate(_THERE))], state.remote)
+        self.place.setToolTip(translate(_WHAT_IS_SENT))
         self.url = QLineEdit(known_url())
         self.url.setPlaceholderText("https://gpu.example.org")
         self.url.setCursorPosition(0)
         self.url.textEdited.connect(self._on_edited)
         self.url.returnPressed.connect(self._connect)
-        self.connect_button = sign_button(words(_CONNECT), words(_CONNECT_TIP), self._connect)
-        self.said = Hint()
+        self.connect_button = sign_button(translate(_CONNECT), translate(_CONNECT_TIP), self._connect)
+        self.server_hint = Hint()
         self.token = QLineEdit()
         self.token.setEchoMode(QLineEdit.EchoMode.Password)
-        self.token.setPlaceholderText(words(_TOKEN_PLACE))
-        self.token.setToolTip(words(_TOKEN_TIP))
+        self.token.setPlaceholderText(translate(_TOKEN_PLACE))
+        self.token.setToolTip(translate(_TOKEN_TIP))
         self.token.textEdited.connect(self._show_login)
         self.token.returnPressed.connect(self._connect)
-        self.remember = QCheckBox(words(_KEEP))
-        self.remember.setToolTip(words(_KEEP_TIP))
+        self.remember = QCheckBox(translate(_KEEP))
+        self.remember.setToolTip(translate(_KEEP_TIP))
         self.device = Choice(lambda device: setattr(state, "device", device))
-        self.add_row(words(_RUN_ON), self.place)
+        self.add_row(translate(_RUN_ON), self.place)
         self._submit = row(self.remember, self.connect_button)
-        self.add_row(words(_SERVER), self.url)
-        self.add_row(words(_TOKEN), self.token)
+        self.add_row(translate(_SERVER), self.url)
+        self.add_row(translate(_TOKEN), self.token)
         self.add_wide(self._submit)
-        self.add_wide(self.said)
-        self.add_row(words(_DEVICE), self.device)
+        self.add_wide(self.server_hint)
+        self.add_row(translate(_DEVICE), self.device)
         self.follow(state.events, ("remote", "server", "server_problem", "searching"), self._show)
         self.follow(state.events, ("devices", "device", "remote", "server"), self._show_devices)
         self._show()
@@ -121,10 +121,10 @@ class PlaceSection(Section[ChoosingState]):
         self.place.show_chosen(state.remote)
         self.url.setCursorPosition(0 if state.server is not None else self.url.cursorPosition())
         self.show_row(self.url, state.remote)
-        self.said.say(self._what_is_known() if state.remote else "")
-        rename(self.said, "notice" if state.remote and state.server_problem else "hint")
+        self.server_hint.say(self._what_is_known() if state.remote else "")
+        rename(self.server_hint, "notice" if state.remote and state.server_problem else "hint")
         server = state.server
-        self.said.setToolTip("" if server is None else ", ".join(one.name for one in server.models if one.card))
+        self.server_hint.setToolTip("" if server is None else ", ".join(one.name for one in server.models if one.card))
         if not (state.remote and state.searching):  # what was typed stays in sight meanwhile
             self.show_row(self.token, state.remote and server is None)
             self._submit.setVisible(state.remote and server is None)
@@ -133,30 +133,30 @@ class PlaceSection(Section[ChoosingState]):
     def _show_login(self) -> None:
         url = self.url.text().strip()
         self.connect_button.setEnabled(bool(url) and not self.state.searching)
-        self.connect_button.setToolTip(self._words(_CONNECT_TIP if url else _NO_URL))
+        self.connect_button.setToolTip(self._translate(_CONNECT_TIP if url else _NO_URL))
         self.remember.setEnabled(bool(self.token.text().strip()))
 
     def _what_is_known(self) -> str:
-        words, server = self._words, self.state.server
+        translate, server = self._translate, self.state.server
         if self.state.searching:
-            return words(_ASKING).format(host=host_of(self.url.text().strip()) or self.url.text().strip())
+            return translate(_ASKING).format(host=host_of(self.url.text().strip()) or self.url.text().strip())
         if server is None:
-            return self.state.server_problem or words(_WHAT_IS_SENT)
+            return self.state.server_problem or translate(_WHAT_IS_SENT)
         count = sum(one.card is not None for one in server.models)
         device = f"{device_title(server.device)}, " if server.device else ""
-        known = words(_ONE if count == 1 else _CONNECTED).format(device=device, count=count)
+        known = translate(_ONE if count == 1 else _CONNECTED).format(device=device, count=count)
         differs = server.metseg not in ("", __version__)
-        return "\n".join([known, *([words(_VERSIONS).format(there=server.metseg, here=__version__)] * differs)])
+        return "\n".join([known, *([translate(_VERSIONS).format(there=server.metseg, here=__version__)] * differs)])
 
     def _show_devices(self) -> None:
-        state, words = self.state, self._words
+        state, translate = self.state, self._translate
         if state.remote:
             title = device_title(state.server.device) if state.server and state.server.device else ""
-            self.device.offer([Option("auto", title or words(_SERVERS_CHOICE))], "auto")
+            self.device.offer([Option("auto", title or translate(_SERVERS_CHOICE))], "auto")
         else:
             self.device.offer([Option(name, device_title(name)) for name in state.devices], state.device)
         self.device.setEnabled(not state.remote)
-        self.device.setToolTip(words(_SERVERS_TIP if state.remote else _DEVICE_TIP))
+        self.device.setToolTip(translate(_SERVERS_TIP if state.remote else _DEVICE_TIP))
 
 
 def device_title(name: str) -> str:

@@ -25,7 +25,7 @@ def _fixtures_of_the_client() -> Any:
 
 
 _client = _fixtures_of_the_client()
-networks, served, line = _client.networks, _client.served, _client.line
+networks, served, line, other_server = _client.networks, _client.served, _client.line, _client.other_server
 
 
 @pytest.fixture(autouse=True)

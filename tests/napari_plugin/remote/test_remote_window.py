@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -70,8 +66,8 @@ def test_layers_files_and_provenance_are_those_of_this_computer(
     connect(widget.input.place, served.url, served.address.token)
     names = [info.name for info in list_models() if info.card is not None]
     assert {"best", "metastases"} < set(names)
-    assert widget.input.place.said.text() == f"Connected: CPU, {len(names)} networks"
-    assert widget.input.place.said.toolTip() == ", ".join(names)
+    assert widget.input.place.server_hint.text() == f"Connected: CPU, {len(names)} networks"
+    assert widget.input.place.server_hint.toolTip() == ", ".join(names)
     assert widget.state.model == "auto"
     run(widget, patiently)
     there = _results(outlines(viewer), tmp_path)
@@ -213,36 +209,6 @@ def test_a_lost_line_is_told_and_taken_up_again(
     assert len(served.sent) == before + 1
 
 
-class _Other(BaseHTTPRequestHandler):
-    """A server that answers everything with the same."""
-
-    answer = b""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(self.answer)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextlib.contextmanager
-def _other(answer: bytes = b"", certificate: Path | None = None) -> Iterator[int]:
-    """Port of a server of another kind, other times, or with a certificate of its own making."""
-    server = HTTPServer(("127.0.0.1", 0), type("Other", (_Other,), {"answer": answer}))
-    if certificate is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
 def _listed(folder: Path, changed: dict[str, Any] | None) -> bytes:
     """What a server of other times says of the network in a folder: nothing, or its card with some changes."""
     card = load_checkpoint(folder).card.model_dump(mode="json", exclude={"training"})
@@ -253,44 +219,46 @@ def _listed(folder: Path, changed: dict[str, Any] | None) -> bytes:
 
 
 def test_each_failure_is_said_in_a_sentence_where_the_address_is(
-    widget: Any, served: Any, connect: Connect, networks: Path, tmp_path: Path
+    widget: Any, served: Any, connect: Connect, networks: Path, other_server: Any, tmp_path: Path
 ) -> None:
     place = widget.input.place
 
     def said(url: str, token: str = "") -> str:
         connect(place, url, token)
-        assert place.said.text() == widget.state.server_problem == widget.run.run.toolTip()
+        assert place.server_hint.text() == widget.state.server_problem == widget.run.run.toolTip()
         assert not widget.run.run.isEnabled()
         assert not place.token.isHidden()
-        return str(place.said.text())
+        return str(place.server_hint.text())
 
     assert said("http://127.0.0.1:9") == "the server at 127.0.0.1:9 does not answer"
     assert said(served.url) == f"{served.url} wants a token; type its own below"
     assert said(served.url, "guessed") == f"{served.url} does not accept this token; type its own below"
     assert "is no URL of a metseg server such as https://" in said("gpu.example.org")
     assert "over http anybody could read the token and the images; use https" in said("http://gpu.example.org", "a")
-    with _other(b"<html>hello</html>") as port:
+    with other_server(b"<html>hello</html>") as port:
         assert said(f"http://127.0.0.1:{port}") == f"what answers at 127.0.0.1:{port} is no metseg server"
         assert "does not speak https; check the port" in said(f"https://127.0.0.1:{port}")
-    with _other(_listed(networks / "one", None)) as port:
+    with other_server(_listed(networks / "one", None)) as port:
         assert f"is older than metseg {__version__} here: update it" in said(f"http://127.0.0.1:{port}")
     made = tmp_path / "made.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1"]
     subprocess.run([*command, "-keyout", made, "-out", tmp_path / "cert.pem"], check=True, capture_output=True)
     made.write_bytes(made.read_bytes() + (tmp_path / "cert.pem").read_bytes())
-    with _other(certificate=made) as port:
+    with other_server(certificate=made) as port:
         assert "has a certificate not to trust; if its authority is your hospital's" in said(
             f"https://localhost:{port}"
         )
 
 
-def test_a_server_of_another_version_says_which(widget: Any, connect: Connect, networks: Path) -> None:
-    with _other(_listed(networks / "one", {})) as port:
+def test_a_server_of_another_version_says_which(
+    widget: Any, connect: Connect, networks: Path, other_server: Any
+) -> None:
+    with other_server(_listed(networks / "one", {})) as port:
         connect(widget.input.place, f"http://127.0.0.1:{port}")
-    lines = widget.input.place.said.text().splitlines()
+    lines = widget.input.place.server_hint.text().splitlines()
     assert lines[0] == "Connected: GPU (CUDA), 1 network"
     assert lines[1] == f"It has metseg 9.1, this computer {__version__}: update the older one."
-    with _other(_listed(networks / "one", {"network": {"architecture": "of the future"}})) as port:
+    with other_server(_listed(networks / "one", {"network": {"architecture": "of the future"}})) as port:
         connect(widget.input.place, f"http://127.0.0.1:{port}")
     expected = f"has metseg 9.1, whose networks metseg {__version__} here does not understand"
     assert expected in widget.input.summary.text()
@@ -317,7 +285,7 @@ def test_the_address_is_remembered_and_the_token_only_by_the_keyring(
     viewer.window.remove_dock_widget(widget)
     connected = open_widget(networks)
     assert connected.state.remote
-    assert "wants a token" in connected.input.place.said.text()
+    assert "wants a token" in connected.input.place.server_hint.text()
     connected.input.place.remember.setChecked(True)
     connect(connected.input.place, served.url, served.address.token)
     assert kept == {("napari-metseg server", served.url): served.address.token}
@@ -343,7 +311,7 @@ def test_another_address_is_not_taken_for_the_server_that_answered(
     qtbot.keyClicks(widget.input.place.url, "9")
     assert widget.state.server is None
     assert widget.run.run.toolTip() == "Connect to a server first."
-    assert "nothing that names the patient" in widget.input.place.said.text()
+    assert "nothing that names the patient" in widget.input.place.server_hint.text()
 
 
 _SESSION = """
