@@ -44,7 +44,7 @@ def test_every_tab_speaks_the_language_that_was_set(
     patiently(lambda: not studio.busy)
     assert widget.project.saved.text.text() == "Alle Änderungen gespeichert"
     assert widget.project.status.text() == "offen"
-    assert widget.queue.summary.text() == "0 von 2 Fällen fertig, 0 von 12 Schichten angesehen"
+    assert widget.queue.summary.text() == "Fälle fertig: 0 von 2, Schichten gesehen: 0 von 12"
     assert widget.queue.buttons.next.text() == "Nächste Schicht (J)"
     assert widget.tools.grow.text() == "Wachsen (U)"
     assert widget.proposal.predict.text() == "Diesen Fall vorhersagen (H)"
@@ -68,6 +68,13 @@ def test_tools_and_keys_speak_it(german: None, viewer: Any, project: Project, pa
     studio.state.case.labels.data = _square()
     studio.state.lesion = 1
     studio.go_to(2)
+    patiently(lambda: not widget.lesions.busy)
+    table = widget.lesions.table
+    headings = [table.horizontalHeaderItem(place).text().split("\n")[0] for place in range(4)]
+    assert headings == ["Nr.", "Schichten", "Volumen", "Länge"]
+    assert widget.lesions.total.text() == "1 Läsion, 7 mm³"
+    assert "Von: Hand" in table.item(0, 0).toolTip()
+    assert [action.text() for action in widget.lesions.menu().actions()][-1] == "Löschen"
     widget.tools.grow.click()
     assert message.done.text() == "Wachsen: Läsion 1, 12 Voxel mehr."
     widget.keys.search.setText(", geführt")

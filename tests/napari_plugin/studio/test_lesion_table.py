@@ -138,9 +138,10 @@ def test_several_are_merged_and_deleted_from_the_menu(table: Any, patiently: Wai
     np.testing.assert_array_equal(studio.state.case.labels.data, before)
 
 
-def test_the_exported_table_is_that_of_curation(table: Any, tmp_path: Path) -> None:
+def test_the_exported_table_is_that_of_curation(table: Any, tmp_path: Path, patiently: Wait) -> None:
     case = table.studio.state.case
     table.write(tmp_path / "lesions.csv")
+    patiently(lambda: not table.busy)
     rows = lesion_rows(
         case.labels.data,
         spacing=(3.0, 0.5, 0.5),
@@ -151,6 +152,7 @@ def test_the_exported_table_is_that_of_curation(table: Any, tmp_path: Path) -> N
     assert (tmp_path / "lesions.csv").read_text() == lesion_rows_csv(rows, "FLAIR abnormality")
     assert table.tools.state.message == "3 lesions written to lesions.csv."
     table.write(tmp_path / "nowhere" / "lesions.csv")
+    patiently(lambda: not table.busy)
     assert table.tools.state.refused
     assert "nowhere" in table.tools.state.message
 

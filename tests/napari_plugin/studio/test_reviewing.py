@@ -72,7 +72,7 @@ def test_cases_are_listed_by_benefit_and_broken_ones_say_why(
     assert rows[0].note == "3 slices"
     assert rows[2].problem
     assert "case.json" in rows[2].tip
-    assert panel.summary.text() == "0 of 2 cases done, 0 of 12 slices looked at"
+    assert panel.summary.text() == "Cases done: 0 of 2, slices seen: 0 of 12"
     panel.cases.clicked.emit(panel.cases.model().index(2, 0))
     assert "case.json" in panel.problem.text()
     panel.cases.clicked.emit(panel.cases.model().index(0, 0))
@@ -114,7 +114,7 @@ def test_a_key_goes_through_the_slices_that_matter_and_then_approves(open_queue:
     press(panel, "A")
     patiently(lambda: panel.state.case is not None and panel.state.case.name == "ada" and settled(panel))
     assert panel.state.project.read_case("bob").status is Status.APPROVED
-    assert panel.summary.text() == "1 of 2 cases done, 3 of 12 slices looked at"
+    assert panel.summary.text() == "Cases done: 1 of 2, slices seen: 3 of 12"
     assert [(row.name, row.note) for row in panel.cases.rows][1] == ("bob", "approved")
     press(panel, "A")
     assert panel.state.status is Status.PREDICTED, "it asks, for nothing was looked at"
@@ -179,7 +179,7 @@ def test_what_was_looked_at_is_kept_with_who_and_when(
     assert not panel.state.reviewed
     [record] = [one for one in project.read_case("bob").history() if one.kind is EntryKind.REVIEWED]
     assert (set(record.slices), record.annotator) == (set(first[:2]), "rater 1")
-    assert panel.summary.text() == "0 of 2 cases done, 2 of 12 slices looked at"
+    assert panel.summary.text() == "Cases done: 0 of 2, slices seen: 2 of 12"
 
     panel.studio.close()
     again = QueuePanel(make_studio(ViewerModel()))
@@ -208,7 +208,7 @@ def test_slices_looked_at_are_written_after_a_while_and_never_by_who_may_only_lo
     patiently(lambda: panel.state.case is not None and settled(panel))
     press(panel, "J")
     assert len(panel.state.reviewed) == 1
-    assert panel.studio.close_case()
+    panel.studio.close_case()
     assert not project.read_case("ada").reviewed
 
 

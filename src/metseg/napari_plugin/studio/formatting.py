@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtCore import QT_TRANSLATE_NOOP
 
 from metseg.curation import Status, ToolName
-from metseg.curation.tools import Change
+from metseg.curation.tools import LabelChange
 from metseg.napari_plugin.translations import translate
 
 _NO_EDGE = {
@@ -28,7 +28,7 @@ def no_edge(tool: ToolName, contour: bool) -> str:
     return translate("studio", _NO_EDGE[tool, contour])
 
 
-def summary(change: Change, numbers: dict[str, Any]) -> str:
+def summary(change: LabelChange, numbers: dict[str, Any]) -> str:
     """Which lesions a change is about, and how many voxels it adds and removes."""
     more = int(np.count_nonzero((change.before == 0) & (change.after > 0)))
     fewer = int(np.count_nonzero((change.before > 0) & (change.after == 0)))
@@ -54,6 +54,13 @@ def sentence(text: str) -> str:
 def counted(number: int, noun: str) -> str:
     """How many there are: ``1 case``, ``2 cases``."""
     return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def lesion_count(number: int) -> str:
+    """How many lesions there are, in the user's language."""
+    if number == 1:
+        return translate("studio", "1 lesion")
+    return translate("studio", "{count} lesions").format(count=number)
 
 
 def status_name(status: Status) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QPoint
+from qtpy.QtCore import QT_TRANSLATE_NOOP, QPoint
 from qtpy.QtGui import QAction, QColor  # type: ignore[attr-defined]  # QAction is there
 from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
 
@@ -17,12 +17,13 @@ from metseg.errors import MetsegError
 from metseg.lesions import find_midline, sum_of_target_diameters
 from metseg.napari_plugin.background import LatestOnlyWorker
 from metseg.napari_plugin.controls import Hint, row
-from metseg.napari_plugin.studio.formatting import counted
+from metseg.napari_plugin.studio.formatting import lesion_count
 from metseg.napari_plugin.studio.lesion_view import LesionView
 from metseg.napari_plugin.studio.panel import Panel
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 from metseg.napari_plugin.studio.state import OnCanvas
 from metseg.napari_plugin.studio.tool_panel import renumber
+from metseg.napari_plugin.translations import translate
 from metseg.study import Sequence, Study
 
 if TYPE_CHECKING:
@@ -39,16 +40,18 @@ class LesionPanel(Panel):
         self.tools = studio.tools
         self.table = LesionView(self._colour)
         self.total = Hint()
-        self.export = QPushButton("Export …")
-        self.export.setToolTip("Write the table to a CSV file.")
+        self.export = QPushButton(translate("studio", "Export …"))
+        self.export.setToolTip(translate("studio", "Write the table to a CSV file."))
         self.export.clicked.connect(self.choose_file)
         self.add_wide(self.table)
         self.add_wide(row(self.total, self.export, spacing=-1))
         self._labels: CaseLabels | None = None
         self._measuring = LatestOnlyWorker(self._on_measured, studio.report_error)
+        self._writing = LatestOnlyWorker(self._on_written, self._on_not_written)
         studio.add_closing(self._measuring.forget)
-        studio.add_shortcut(Shortcut("T", "Next lesion", lambda: self.step(1)))
-        studio.add_shortcut(Shortcut("Shift-T", "Previous lesion", lambda: self.step(-1)))
+        studio.add_closing(self._writing.forget)
+        studio.add_shortcut(Shortcut("T", QT_TRANSLATE_NOOP("studio", "next lesion"), lambda: self.step(1)))
+        studio.add_shortcut(Shortcut("Shift-T", QT_TRANSLATE_NOOP("studio", "lesion before"), lambda: self.step(-1)))
         self.table.rows_chosen.selectionChanged.connect(self._on_selected)
         self.table.went.connect(self._go_to)
         self.table.customContextMenuRequested.connect(self._open_menu)
@@ -60,14 +63,14 @@ class LesionPanel(Panel):
 
     @property
     def busy(self) -> bool:
-        """Whether lesions are being measured."""
-        return self._measuring.busy
+        """Whether lesions are being measured, or the table is being written."""
+        return self._measuring.busy or self._writing.busy
 
     def step(self, by: int) -> None:
         """Select the lesion that is ``by`` rows further down, and go there; round at the ends."""
         number = len(self.table.rows)
         if not number:
-            self.tools.refuse("There are no lesions.")
+            self.tools.refuse(translate("studio", "There are no lesions."))
             return
         place = self.table.place(self.state.lesion)
         row = (place + by) % number if place is not None else 0 if by > 0 else number - 1
@@ -79,19 +82,26 @@ class LesionPanel(Panel):
         if self.state.case is None:
             return
         proposal = str(Path.home() / f"{self.state.case.name}_lesions.csv")
-        path, _ = QFileDialog.getSaveFileName(self, "Export table", proposal, "CSV (*.csv)")
+        path, _ = QFileDialog.getSaveFileName(self, translate("studio", "Export table"), proposal, "CSV (*.csv)")
         if path:
             self.write(Path(path))
 
     def write(self, path: Path) -> None:
-        """Write the table to a CSV file."""
-        try:
-            prediction = None if self.state.case is None else self.state.case.prediction
-            write_lesion_rows(self.table.rows, path, "" if prediction is None else prediction.provenance.target)
-        except (MetsegError, OSError) as error:
+        """Write the table to a CSV file, in a thread."""
+        prediction = None if self.state.case is None else self.state.case.prediction
+        target = "" if prediction is None else prediction.provenance.target
+        self._writing.submit(_written, self.table.rows, path, target)
+
+    def _on_written(self, written: tuple[int, Path]) -> None:
+        number, path = written
+        text = translate("studio", "{lesions} written to {file}.")
+        self.tools.report(text.format(lesions=lesion_count(number), file=path.name))
+
+    def _on_not_written(self, error: Exception) -> None:
+        if isinstance(error, MetsegError | OSError):
             self.tools.refuse(str(error))
         else:
-            self.tools.report(f"{counted(len(self.table.rows), 'lesion')} written to {path.name}.")
+            self.studio.report_error(error)
 
     def _measure(self) -> None:
         case = self.state.case
@@ -136,10 +146,12 @@ class LesionPanel(Panel):
         if self.state.case is None:
             self.total.say("")
             return
-        volume = f", {sum(row.volume[0] for row in rows):,.0f} {rows[0].volume[1]}" if rows else ""
-        targets = sum_of_target_diameters(row.lesion for row in rows)
-        diameters = f", targets {targets:.0f} mm" if targets else ""
-        self.total.say(f"{counted(len(rows), 'lesion')}{volume}{diameters}")
+        parts = [lesion_count(len(rows))]
+        if rows:
+            parts.append(f"{sum(row.volume[0] for row in rows):,.0f} {translate('studio', rows[0].volume[1])}")
+        if targets := sum_of_target_diameters(row.lesion for row in rows):
+            parts.append(translate("studio", "targets {length} mm").format(length=f"{targets:.0f}"))
+        self.total.say(", ".join(parts))
 
     def _show_selected(self) -> None:
         lesion = self.state.lesion
@@ -171,12 +183,16 @@ class LesionPanel(Panel):
         """What can be done with the selected lesions."""
         tools, several = self.tools, len(self.table.chosen) > 1
         menu = QMenu(self)
+
+        def split() -> None:
+            tools.state.on_canvas = OnCanvas.SPLIT
+
         entries = (
-            ("Split by two clicks", lambda: setattr(tools.state, "on_canvas", OnCanvas.SPLIT), not several),
-            ("Separate pieces", tools.separate, not several),
-            ("Merge", tools.merge, several),
-            ("Renumber …", lambda: renumber(self, tools), not several),
-            ("Delete", tools.delete, True),
+            (translate("studio", "Split by two clicks"), split, not several),
+            (translate("studio", "Separate pieces"), tools.separate, not several),
+            (translate("studio", "Merge"), tools.merge, several),
+            (translate("studio", "Renumber …"), lambda: renumber(self, tools), not several),
+            (translate("studio", "Delete"), tools.delete, True),
         )
         for title, act, usable in entries:
             action = QAction(title, menu)
@@ -196,6 +212,12 @@ def _rows_of_copy(labels: LabelArray, study: Study, **known: Any) -> tuple[Lesio
     place = study.geometry
     midline = find_midline(study.voxels[study.channel(Sequence.POST)], place.orientation, place.spacing)
     return lesion_rows(labels.copy(), spacing=place.spacing, midline=midline, **known)
+
+
+def _written(rows: tuple[LesionRow, ...], path: Path, target: str) -> tuple[int, Path]:
+    """Write rows to a CSV file; run this in a thread."""
+    write_lesion_rows(rows, path, target)
+    return len(rows), path
 
 
 def _middle(labels: LabelArray, lesion: int, slices: tuple[int, int]) -> int:

@@ -66,7 +66,7 @@ class LesionView(QTableWidget):
         header.customContextMenuRequested.connect(self._choose_columns)
         self._titles = [QTableWidgetItem() for _ in COLUMNS]
         for index, (title, column) in enumerate(zip(self._titles, COLUMNS, strict=True)):
-            title.setToolTip(column.tip)
+            title.setToolTip(column.explanation)
             title.setTextAlignment(column.alignment)
             self.setHorizontalHeaderItem(index, title)
         self.setSortingEnabled(True)
@@ -223,7 +223,7 @@ class LesionView(QTableWidget):
             if not self._has(column):
                 continue
             action = QAction(self._titles[index].text().replace("\n", " "), menu)
-            action.setToolTip(column.tip)
+            action.setToolTip(column.explanation)
             action.setCheckable(True)
             action.setChecked(not self.isColumnHidden(index))
             action.toggled.connect(lambda shown, index=index: self._want(index, shown))

@@ -267,7 +267,7 @@ def progress_line(progress: ReviewProgress) -> str:
     done = sum(progress.cases[status] for status in DONE)
     total = sum(progress.cases.values())
     slices, all_slices = progress.slices
-    text = translate("studio", "{done} of {cases} cases done, {seen} of {slices} slices looked at")
+    text = translate("studio", "Cases done: {done} of {cases}, slices seen: {seen} of {slices}")
     return text.format(done=done, cases=total, seen=f"{slices:,}", slices=f"{all_slices:,}")
 
 

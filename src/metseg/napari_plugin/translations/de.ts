@@ -758,8 +758,8 @@ Läsionen</translation>
         <translation>Freigabe oder Ablehnung zurücknehmen: der Fall steht, wo er zuvor stand.</translation>
     </message>
     <message>
-        <source>{done} of {cases} cases done, {seen} of {slices} slices looked at</source>
-        <translation>{done} von {cases} Fällen fertig, {seen} von {slices} Schichten angesehen</translation>
+        <source>Cases done: {done} of {cases}, slices seen: {seen} of {slices}</source>
+        <translation>Fälle fertig: {done} von {cases}, Schichten gesehen: {seen} von {slices}</translation>
     </message>
     <message>
         <source>Looking at the cases …</source>
@@ -1448,5 +1448,199 @@ Läsionen</translation>
     <message>
         <source>The server decides on what its networks run.</source>
         <translation>Der Server entscheidet, worauf seine Netzwerke rechnen.</translation>
+    </message>
+    <message>
+        <source>No.</source>
+        <translation>Nr.</translation>
+    </message>
+    <message>
+        <source>Number and colour of the lesion.</source>
+        <translation>Nummer und Farbe der Läsion.</translation>
+    </message>
+    <message>
+        <source>Slices</source>
+        <translation>Schichten</translation>
+    </message>
+    <message>
+        <source>First and last slice.</source>
+        <translation>Erste und letzte Schicht.</translation>
+    </message>
+    <message>
+        <source>Volume
+{volume}</source>
+        <translation>Volumen
+{volume}</translation>
+    </message>
+    <message>
+        <source>Volume in mm³ if the voxel size is known, else voxels.</source>
+        <translation>Volumen in mm³, wenn die Größe der Voxel bekannt ist, sonst in Voxeln.</translation>
+    </message>
+    <message>
+        <source>Length
+{length}</source>
+        <translation>Länge
+{length}</translation>
+    </message>
+    <message>
+        <source>Longest diameter within one slice, in mm if the voxel size is known, else pixels.</source>
+        <translation>Längster Durchmesser in einer Schicht, in mm, wenn die Größe der Voxel bekannt ist, sonst in Pixeln.</translation>
+    </message>
+    <message>
+        <source>Across
+mm</source>
+        <translation>Quer
+mm</translation>
+    </message>
+    <message>
+        <source>Longest extent at right angles to the length, in the same slice.</source>
+        <translation>Größte Ausdehnung quer zur Länge, in derselben Schicht.</translation>
+    </message>
+    <message>
+        <source>RANO</source>
+        <translation>RANO</translation>
+    </message>
+    <message>
+        <source>Whether the lesion has the size that RANO-BM calls measurable: 10 mm long, 5 mm across, on two slices.</source>
+        <translation>Ob die Läsion so groß ist, dass RANO-BM sie messbar nennt: 10 mm lang, 5 mm quer, auf zwei Schichten.</translation>
+    </message>
+    <message>
+        <source>Side</source>
+        <translation>Seite</translation>
+    </message>
+    <message>
+        <source>Of the patient; midline within 10 mm of the middle of the head.</source>
+        <translation>Des Patienten; Mittellinie bis 10 mm von der Mitte des Kopfes.</translation>
+    </message>
+    <message>
+        <source>Prob.</source>
+        <translation>Wahrsch.</translation>
+    </message>
+    <message>
+        <source>Mean probability that the network gives to the lesion's voxels, 0 to 1.</source>
+        <translation>Mittlere Wahrscheinlichkeit, die das Netzwerk den Voxeln der Läsion gibt, 0 bis 1.</translation>
+    </message>
+    <message>
+        <source>Unsure
+bits</source>
+        <translation>Unsicher
+Bit</translation>
+    </message>
+    <message>
+        <source>How unsure the network is in and around the lesion: mean entropy, 0 if certain, 1 if it tosses a coin.</source>
+        <translation>Wie unsicher das Netzwerk in und um die Läsion ist: mittlere Entropie, 0 wenn sicher, 1 wenn es eine Münze wirft.</translation>
+    </message>
+    <message>
+        <source>Nets
+apart</source>
+        <translation>Netze
+uneins</translation>
+    </message>
+    <message>
+        <source>How far the ensemble's networks are apart in the lesion: mean, 0 if they agree, 1 if one is sure that it is lesion and another that it is none.</source>
+        <translation>Wie weit die Netzwerke des Ensembles in der Läsion auseinanderliegen: Mittel, 0 wenn sie einig sind, 1 wenn eines sicher ist, dass es Läsion ist, und ein anderes, dass es keine ist.</translation>
+    </message>
+    <message>
+        <source>Edge</source>
+        <translation>Rand</translation>
+    </message>
+    <message>
+        <source>Whether the lesion reaches a face of the volume, so that it may go on beyond it.</source>
+        <translation>Ob die Läsion eine Seite des Volumens erreicht, so dass sie darüber hinausgehen kann.</translation>
+    </message>
+    <message>
+        <source>By</source>
+        <translation>Von</translation>
+    </message>
+    <message>
+        <source>Who drew it: auto (the network), mixed (network or tool, and a person), or hand.</source>
+        <translation>Wer sie gezeichnet hat: auto (das Netzwerk), gemischt (Netzwerk oder Werkzeug, und ein Mensch) oder Hand.</translation>
+    </message>
+    <message>
+        <source>auto</source>
+        <translation>auto</translation>
+    </message>
+    <message>
+        <source>mixed</source>
+        <translation>gemischt</translation>
+    </message>
+    <message>
+        <source>hand</source>
+        <translation>Hand</translation>
+    </message>
+    <message>
+        <source>left</source>
+        <translation>links</translation>
+    </message>
+    <message>
+        <source>right</source>
+        <translation>rechts</translation>
+    </message>
+    <message>
+        <source>midline</source>
+        <translation>Mittellinie</translation>
+    </message>
+    <message>
+        <source>voxels</source>
+        <translation>Voxel</translation>
+    </message>
+    <message>
+        <source>pixels</source>
+        <translation>Pixel</translation>
+    </message>
+    <message>
+        <source>yes</source>
+        <translation>ja</translation>
+    </message>
+    <message>
+        <source>Voxels: {count}</source>
+        <translation>Voxel: {count}</translation>
+    </message>
+    <message>
+        <source>1 lesion</source>
+        <translation>1 Läsion</translation>
+    </message>
+    <message>
+        <source>{count} lesions</source>
+        <translation>{count} Läsionen</translation>
+    </message>
+    <message>
+        <source>Write the table to a CSV file.</source>
+        <translation>Die Tabelle in eine CSV-Datei schreiben.</translation>
+    </message>
+    <message>
+        <source>next lesion</source>
+        <translation>nächste Läsion</translation>
+    </message>
+    <message>
+        <source>lesion before</source>
+        <translation>vorige Läsion</translation>
+    </message>
+    <message>
+        <source>There are no lesions.</source>
+        <translation>Es gibt keine Läsionen.</translation>
+    </message>
+    <message>
+        <source>Export table</source>
+        <translation>Tabelle exportieren</translation>
+    </message>
+    <message>
+        <source>{lesions} written to {file}.</source>
+        <translation>{lesions} in {file} geschrieben.</translation>
+    </message>
+    <message>
+        <source>targets {length} mm</source>
+        <translation>Zielläsionen {length} mm</translation>
+    </message>
+    <message>
+        <source>Split by two clicks</source>
+        <translation>Mit zwei Klicks teilen</translation>
+    </message>
+    <message>
+        <source>Separate pieces</source>
+        <translation>Stücke trennen</translation>
+    </message>
+    <message>
+        <source>Lesions</source>
+        <translation>Läsionen</translation>
     </message>
 </context></TS>
