@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -171,3 +174,49 @@ def widget(viewer: Any, project: Project, patiently: Wait) -> Iterator[Any]:
     patiently(lambda: not studio.busy)
     yield widget
     widget.close_session()
+
+
+class HeldDisk:
+    """Files that threads write reach the disk when they are let; the window's thread must write none.
+
+    Attributes
+    ----------
+    in_window : list of str
+        From where the window's thread wrote.
+    waited_for : bool
+        Whether a thread was held for so long that the window's thread must have waited for it.
+    """
+
+    def __init__(self) -> None:
+        self._free = threading.Event()
+        self._fsync = os.fsync
+        self.in_window: list[str] = []
+        self.waited_for = False
+        self.release()
+
+    def hold(self) -> None:
+        """Let nothing reach the disk from now on."""
+        self._free.clear()
+
+    def release(self) -> None:
+        """Let everything reach it."""
+        self._free.set()
+
+    def fsync(self, descriptor: int) -> None:
+        """Stands for :func:`os.fsync`."""
+        if threading.current_thread() is not threading.main_thread():
+            self.waited_for |= not self._free.wait(20)
+        elif not self._free.is_set():
+            self.in_window.append("".join(traceback.format_stack(limit=12)))
+        self._fsync(descriptor)
+
+
+@pytest.fixture
+def held_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldDisk]:
+    """A disk that can be held; in the end the window's thread must neither have written to it nor waited for it."""
+    disk = HeldDisk()
+    monkeypatch.setattr(os, "fsync", disk.fsync)
+    yield disk
+    disk.release()
+    assert not disk.in_window, disk.in_window[0]
+    assert not disk.waited_for

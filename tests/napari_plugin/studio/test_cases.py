@@ -93,7 +93,7 @@ def test_the_next_case_takes_over_the_layers_and_nothing_else(
     np.testing.assert_array_equal(project.read_case("bob").labels, bob.labels.data)
     again = _open(studio, "ada", patiently)
     np.testing.assert_array_equal(again.labels.data, drawn)
-    assert studio.close_case()
+    studio.close_case()
     patiently(lambda: _shows_nothing(model))
     with project.open_case("ada", timeout=10) as session:
         assert session.recovery is None
@@ -165,11 +165,10 @@ def test_a_case_that_is_asked_for_while_another_is_being_shown_is_the_one_that_o
     assert studio.state.case.name == "ada"
     assert [layer.name for layer in model.layers] == ["image · ada", "lesions · ada"]
     assert model.layers[-1].visible
-    closed: list[bool] = []
-    closing = _once_shown(studio, image, lambda: closed.append(studio.close_case()))
+    closing = _once_shown(studio, image, studio.close_case)
     studio.open_case("bob")
     patiently(lambda: closing and _shows_nothing(model))
-    assert (closing, closed) == ([True], [True])
+    assert closing == [True]
     with project.open_case("bob", timeout=10) as session:
         assert session.recovery is None
 
@@ -310,9 +309,12 @@ def test_a_full_disk_is_told_once_and_nothing_is_lost(
         assert sum("cannot be written" in text for text in notifications) == 1
         np.testing.assert_array_equal(project.read_case("ada").labels, kept)
         studio.cases.set_status(Status.APPROVED)
-        assert any("is not saved yet" in text for text in notifications)
+        patiently(lambda: any("stays corrected, for it is not saved yet" in text for text in notifications), 20)
         studio.open_case("bob")
-        assert studio.state.case.name == "ada", "it is not left while it is not saved"
+        patiently(lambda: any("is not saved: " in text for text in notifications), 20)
+        assert (studio.state.case.name, studio.state.opening_case) == ("ada", ""), (
+            "it is not left while it is not saved"
+        )
     studio.cases.save_again()
     patiently(lambda: studio.state.saved is Saved.SAVED, 20)
     np.testing.assert_array_equal(project.read_case("ada").labels, layer.data)
@@ -324,7 +326,12 @@ def test_a_full_disk_is_told_once_and_nothing_is_lost(
 
 @posix
 def test_a_case_that_cannot_be_saved_is_kept_in_another_place(
-    studio: Any, project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    studio: Any,
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    notifications: list[str],
+    patiently: Wait,
 ) -> None:
     import tempfile
 
@@ -335,9 +342,11 @@ def test_a_case_that_cannot_be_saved_is_kept_in_another_place(
     away = project.path.rename(tmp_path / "away")
     layer.paint((2, 10, 10), 8)
     drawn = layer.data.copy()
-    assert not studio.close_case()
+    studio.close_case()
+    patiently(lambda: any("is not saved: " in text for text in notifications), 20)
     assert "the folder is gone" in studio.state.problem
-    assert studio.close_case(anyway=True)
+    assert studio.state.case is not None
+    studio.cases.close_now()
     [rescued] = tmp_path.glob("metseg-rescued-*/ada-*.tif")
     np.testing.assert_array_equal(read_tiff(rescued)[:, 0], drawn)
     assert any(str(rescued) in text for text in studio.state.messages)

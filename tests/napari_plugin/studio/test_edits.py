@@ -191,6 +191,7 @@ def test_a_tool_is_one_step_and_one_record(studio: Any, records: Any) -> None:
         studio.apply(found, {"tool": object()})
     with case.labels.block_history(), pytest.raises(DataError, match="stroke"):
         studio.apply(found)
+    studio.flush()
     studio.close_case()
     with pytest.raises(DataError, match="no case"):
         studio.apply(change(before, (slice(0, 1),) * 3, before[:1, :1, :1]))

@@ -14,7 +14,7 @@ from metseg.curation.default_model import PromotionResult
 from metseg.events import drain
 from metseg.napari_plugin.studio.lesion_columns import COLUMNS
 from metseg.napari_plugin.studio.predictions import Change, Proposal
-from metseg.napari_plugin.studio.state import Tab
+from metseg.napari_plugin.studio.state import Saved, Tab
 
 pytestmark = pytest.mark.slow
 
@@ -163,6 +163,18 @@ def test_an_edit_while_a_proposal_waits_makes_it_anew(open_panel: Any, patiently
     assert (panel.state.case.labels.data[again] == 8).all()
 
 
+def test_a_proposal_waits_for_a_slow_disk_in_the_background(open_panel: Any, held_disk: Any, patiently: Wait) -> None:
+    panel = open_panel("ada")
+    held_disk.hold()
+    panel.state.case.labels.paint((1, 5, 5), 7)
+    panel.predict.click()
+    patiently(lambda: panel.proposing.planning)
+    assert panel.state.saved is Saved.SAVING
+    held_disk.release()
+    patiently(lambda: isinstance(panel.state.proposal, Proposal))
+    assert panel.state.proposal.plan.kept == (7,)
+
+
 def test_what_is_discarded_changes_nothing(open_panel: Any, patiently: Wait, viewer: Any) -> None:
     panel = open_panel("ada")
     drawn = draw(panel, 7)
@@ -242,7 +254,7 @@ def test_all_cases_but_the_open_one_and_edited_ones_are_predicted(
 def test_a_case_that_is_closed_meanwhile_gets_nothing(open_panel: Any, project: Project, patiently: Wait) -> None:
     panel = open_panel("ada")
     panel.predict.click()
-    assert panel.studio.close_case()
+    panel.studio.close_case()
     patiently(lambda: not panel.studio.busy)
     assert panel.proposing.case == ""
     assert panel.state.proposal is None

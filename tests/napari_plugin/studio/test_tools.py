@@ -322,17 +322,19 @@ def test_growing_and_shrinking_follow_the_contour(head: Opened) -> None:
     np.testing.assert_array_equal(head.labels, before)
 
 
-def test_the_slices_between_two_drawn_ones_are_filled(head: Opened) -> None:
+def test_the_slices_between_two_drawn_ones_are_filled(head: Opened, patiently: Callable[..., None]) -> None:
     head.panel.brush.click()
     for z in (2, 5):
         head.studio.go_to(z, 32, 32)
         head.drag((40, 40), (44, 40), (48, 40))
     head.studio.go_to(1, 32, 32)
     head.press("I")
+    patiently(lambda: not head.studio.busy)
     assert head.said == "Draw or correct the lesion in a slice before this one first."
     before = head.labels.copy()
     head.studio.go_to(3, 32, 32)
     head.press("I")
+    patiently(lambda: not head.studio.busy)
     for z in (3, 4):
         assert overlap(head.labels[z] == 2, disc(MISSED)[z]) > 0.8
     assert head.last_record().detail == {

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 
-from metseg.curation import Status
+from metseg.curation import Project, Status
 from metseg.errors import CaseBusyError, DataError
 from metseg.napari_plugin.background import ChunkedTask, LatestOnlyWorker, Steps
 from metseg.napari_plugin.navigation import go_to_slice
@@ -43,6 +44,7 @@ class Cases(ConnectionMixin):
         self._loader: CaseLoader | None = None
         self._loading = LatestOnlyWorker(self._on_loaded, report_error)
         self._editing: Editing | None = None
+        self._wanted: Callable[[], object] | None = None
         self._closed: Callable[[], object] = lambda: None
         self._layers = CaseLayers(viewer, own)
         self._showing_case = ChunkedTask()
@@ -51,15 +53,19 @@ class Cases(ConnectionMixin):
     @property
     def busy(self) -> bool:
         """Whether a case is being opened, or something is not on the disk yet."""
-        return self._loader is not None or self._state.saved is Saved.SAVING
+        return self._loader is not None or self._wanted is not None or self._state.saved is Saved.SAVING
 
     # Opening
 
     def open(self, name: str, *, read_only: bool = False) -> None:
         """Close what is open, and open case ``name`` in a thread; nothing is opened if something cannot be saved."""
         project = self._state.project
-        if project is None or not self._saved_and_left():
-            return
+        if project is not None:
+            self._leave_then(partial(self._load, project, name, read_only))
+            if self._wanted is not None:
+                self._state.opening_case = name
+
+    def _load(self, project: Project, name: str, read_only: bool) -> None:
         self._state.messages, self._state.refused, self._state.refusal = (), "", ""
         loader = CaseLoader(project, name, self._state.annotator, after=self._closed, read_only=read_only)
         self._loader = loader
@@ -112,13 +118,13 @@ class Cases(ConnectionMixin):
     # Editing
 
     def set_status(self, status: Status, reason: str = "") -> None:
-        """Set the status of the open case, once all that was drawn is on the disk."""
-        if (editing := self._saved_editing()) is not None:
+        """Set the status of the open case, once all that was drawn is on the disk; else it is reported why not."""
+        if (editing := self._complete_editing()) is not None:
             editing.change_status(status, reason)
 
     def reopen(self) -> None:
-        """Take an approval or rejection back, once all that was drawn is on the disk."""
-        if (editing := self._saved_editing()) is not None:
+        """Take an approval or rejection back, once all that was drawn is on the disk; else it is reported why not."""
+        if (editing := self._complete_editing()) is not None:
             editing.reopen()
 
     def add_note(self, text: str) -> None:
@@ -131,21 +137,31 @@ class Cases(ConnectionMixin):
         if self._editing is not None:
             self._editing.mark_reviewed(z)
 
-    def _saved_editing(self) -> Editing | None:
-        """The open case's editing, with all that was drawn on the disk; else what is in the way is reported."""
+    def _complete_editing(self) -> Editing | None:
+        """The open case's editing, with no stroke in flight; else what is in the way is reported."""
         case, editing = self._state.case, self._editing
         if case is None or editing is None:
             self._report_error(DataError("no case is open for editing"))
         elif case.labels.drawing:
             self._report_error(DataError("finish the stroke first"))
-        elif not editing.flush():
-            self._report_error(DataError(f"{case.name}: stays {self._state.status}, for it is not saved yet"))
         else:
             return editing
         return None
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something that was drawn is not on the disk yet."""
+        return self._editing is not None and self._editing.waiting
+
+    def when_saved(self, then: Callable[[bool], object]) -> None:
+        """Call ``then`` with whether all that was drawn is on the disk, as soon as it is or cannot be; now if it is."""
+        if self._editing is None:
+            then(True)
+        else:
+            self._editing.when_saved(then)
+
     def flush(self) -> bool:
-        """Have all that was drawn on the disk; ``False`` if that fails."""
+        """Have all that was drawn on the disk before returning, which waits for it; ``False`` if that fails."""
         return self._editing is None or self._editing.flush()
 
     def save_again(self) -> None:
@@ -155,42 +171,68 @@ class Cases(ConnectionMixin):
 
     # Closing
 
-    def close(self, *, anyway: bool = False) -> bool:
-        """Save and close the open case, and take its layers out of the viewer; ``False`` if it cannot be saved."""
-        if not self._saved_and_left(anyway=anyway):
-            return False
-        self._layers.hide()
-        return True
+    def close(self, then: Callable[[], object] = lambda: None) -> None:
+        """Save and close the open case, empty and hide its layers, and call ``then``: now, unless it must be saved.
 
-    def _saved_and_left(self, *, anyway: bool = False) -> bool:
-        """Save and close the open case; its layers stay, and cannot be edited. ``False`` if it cannot be saved."""
-        self._abandon_loading()
-        case, editing = self._state.case, self._editing
-        if case is None:
-            return True
-        if editing is not None and not editing.flush() and not anyway:
-            self._report_error(DataError(f"{case.name}: is not saved: {self._state.problem}"))
-            return False
-        self._leave(case, wait=False)
-        case.labels.retire()
-        return True
+        If it cannot be saved it stays open, and ``then`` is not called.
+        """
+
+        def hide() -> None:
+            self._layers.hide()
+            then()
+
+        self._leave_then(hide)
+
+    def close_now(self) -> None:
+        """Save and close the open case before returning, and hide its layers; this waits for the disk.
+
+        What cannot be saved where it belongs is saved elsewhere, which is reported.
+        """
+        self._end_case()
+        self._layers.hide()
 
     def end(self) -> None:
         """Save and close the open case before the process or the window goes; layers stay as they are."""
         self.unfollow()
-        self._abandon_loading()
+        self._end_case()
         self._loading.forget()
+
+    def _end_case(self) -> None:
+        self._wanted = None
+        self._abandon_loading()
         if self._state.case is not None:
             self._leave(self._state.case, wait=True)
+
+    def _leave_then(self, then: Callable[[], object]) -> None:
+        """Save and close the open case, and call ``then``; what was to be called until now is not.
+
+        If the case cannot be saved it stays open, that is reported, and ``then`` is not called.
+        """
+        self._abandon_loading()
+        self._state.opening_case = ""
+        self._wanted = then
+        self.when_saved(partial(self._on_saved, then))
+
+    def _on_saved(self, then: Callable[[], object], saved: bool) -> None:
+        if self._wanted is not then:
+            return
+        self._wanted = None
+        self._state.opening_case = ""
+        case = self._state.case
+        if case is not None:
+            if not saved:
+                self._report_error(DataError(f"{case.name}: is not saved: {self._state.problem}"))
+                return
+            self._leave(case, wait=False)
+            case.labels.retire()
+        then()
 
     def _leave(self, case: OpenCase, *, wait: bool) -> None:
         state, editing, self._editing = self._state, self._editing, None
         self._shortcuts.follow(None)
         if editing is not None:
-            rescued = editing.close(wait=wait)
+            editing.close(self._report, wait=wait)
             self._closed = editing.wait
-            if rescued is not None:
-                self._report(f"{case.name}: could not be saved where it belongs ({state.problem}). Saved in {rescued}")
         case.labels.lock()
         state.case, state.lesion, state.slices, state.reviewed, state.proposal = None, 0, (), frozenset(), None
         state.notes = ()
@@ -204,6 +246,7 @@ class Cases(ConnectionMixin):
         loader, self._loader = self._loader, None
         if loader is not None:
             loader.give_up()
+            self._closed = loader.wait
             self._state.opening_case = ""
 
     def _on_removed(self, event: Any) -> None:

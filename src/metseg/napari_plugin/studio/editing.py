@@ -16,7 +16,7 @@ from metseg.curation import CaseSession, Note, Status
 from metseg.curation.names import safe_name
 from metseg.napari_plugin.background import delayed
 from metseg.napari_plugin.state import ConnectionMixin
-from metseg.napari_plugin.studio.case_labels import CaseLabels, Edit
+from metseg.napari_plugin.studio.case_labels import CaseLabels, Edit, LabelArray
 from metseg.napari_plugin.studio.state import Saved, StudioState
 from metseg.napari_plugin.studio.writer import Writer
 from metseg.study import write_tiff
@@ -44,6 +44,7 @@ class Editing(ConnectionMixin):
         self._state = state
         self._report_error = report_error
         self._closed = False
+        self._awaited = 0
         self._writer = Writer(session, ensure_main_thread(self._update_state))
         self._annotator = state.annotator
         self._written = 0
@@ -60,11 +61,13 @@ class Editing(ConnectionMixin):
 
     def change_status(self, status: Status, reason: str) -> None:
         """Set the case's status, after all that was drawn."""
+        self._submit_all()
         self._writer.change_status(partial(self._session.set_status, status, reason))
         self._update_state()
 
     def reopen(self) -> None:
-        """Take an approval or rejection back."""
+        """Take an approval or rejection back, after all that was drawn."""
+        self._submit_all()
         self._writer.change_status(self._session.reopen)
         self._update_state()
 
@@ -81,10 +84,37 @@ class Editing(ConnectionMixin):
             if not self._keep_soon.isActive():
                 self._keep_soon.start()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something is not on the disk yet."""
+        return self._writer.waiting > 0
+
+    def when_saved(self, then: Callable[[bool], object]) -> None:
+        """Call ``then`` with whether all that was drawn is on the disk, as soon as it is or cannot be; now if it is.
+
+        A stroke in flight is not complete yet. Called with ``True`` once the case is closed.
+        """
+        if not self._closed:
+            self._submit_all()
+        waiting = self.waiting  # looked at first, so that the state that is shown next holds all that was written
+        self._update_state()
+        if self._closed or not waiting:
+            then(True)
+            return
+        self._awaited += 1
+        self._writer.when_done(ensure_main_thread(partial(self._on_written, then)))
+
+    def _on_written(self, then: Callable[[bool], object]) -> None:
+        self._awaited -= 1
+        self._update_state()
+        if self._writer.failure is not None and not self._closed:
+            then(False)
+        else:
+            self.when_saved(then)  # more may have been drawn meanwhile
+
     def flush(self) -> bool:
-        """Have all that was drawn on the disk; ``False`` if that fails. A stroke in flight is not complete yet."""
-        self._labels.check()
-        self._submit_reviewed()
+        """Have all that was drawn on the disk before returning, which waits for it; ``False`` if that fails."""
+        self._submit_all()
         done = self._writer.flush()
         self._update_state()
         return done
@@ -95,10 +125,10 @@ class Editing(ConnectionMixin):
         self._labels.check()
         self._writer.retry()
 
-    def close(self, *, wait: bool) -> Path | None:
+    def close(self, report: Callable[[str], object], *, wait: bool) -> None:
         """Put everything on the disk, before returning if it is to ``wait``, and let others in.
 
-        Returns a file that the labels were saved to if they could not be written where they belong.
+        If labels cannot be written where they belong they are saved elsewhere, and ``report`` is called with a message.
         """
         self._labels.check(finally_=True)
         self.unfollow()
@@ -106,9 +136,8 @@ class Editing(ConnectionMixin):
         self._check_soon.stop()
         self._check_anyway.stop()
         self._closed = True
-        lost = not self._writer.flush()
-        self._writer.close(wait=wait)
-        return _save_elsewhere(self._session.name, self._labels) if lost else None
+        rescue = partial(_save_elsewhere, self._session.name, self._labels.data, ensure_main_thread(report))
+        self._writer.close(rescue, wait=wait)
 
     def wait(self) -> None:
         """Wait until the case is closed; after :meth:`close`, in any thread."""
@@ -118,6 +147,11 @@ class Editing(ConnectionMixin):
         if self._looked_at:
             self._submit_reviewed()
             self._update_state()
+
+    def _submit_all(self) -> None:
+        """Have the writer know of everything but a stroke in flight."""
+        self._labels.check()
+        self._submit_reviewed()
 
     def _submit_reviewed(self) -> None:
         self._keep_soon.stop()
@@ -138,7 +172,8 @@ class Editing(ConnectionMixin):
             return
         state.status, state.reason = session.status, session.reason
         state.problem = writer.problem
-        state.saved = Saved.FAILED if writer.problem else Saved.SAVING if writer.waiting else Saved.SAVED
+        saving = writer.waiting or self._awaited
+        state.saved = Saved.FAILED if writer.problem else Saved.SAVING if saving else Saved.SAVED
         prediction = writer.prediction()
         if prediction is not None and state.case is not None:
             state.case = replace(state.case, prediction=prediction)
@@ -153,9 +188,9 @@ class Editing(ConnectionMixin):
         self._shown_problem = writer.problem
 
 
-def _save_elsewhere(name: str, labels: CaseLabels) -> Path:
+def _save_elsewhere(name: str, labels: LabelArray, report: Callable[[str], object], problem: str) -> None:
     """Save labels where there may be room, so that what was drawn is not lost with the window."""
     folder = Path(tempfile.mkdtemp(prefix="metseg-rescued-"))
     path = folder / f"{safe_name(name, 80) or 'case'}-{datetime.now():%Y%m%d-%H%M%S}.tif"
-    write_tiff(path, labels.data, channels=False)
-    return path
+    write_tiff(path, labels, channels=False)
+    report(f"{name}: could not be saved where it belongs ({problem}). Saved in {path}")

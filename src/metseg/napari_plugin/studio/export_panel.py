@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,8 +139,11 @@ class ExportPanel(Panel):
 
     def export_to(self, folder: Path) -> None:
         """Export what was chosen to ``folder``, in a thread; all that was drawn is saved first."""
+        self.studio.when_saved(partial(self._export_saved, folder))
+
+    def _export_saved(self, folder: Path, saved: bool) -> None:
         project = self.state.project
-        if project is None or not self.studio.flush():
+        if project is None or not saved:
             return
         self._folder = folder
         options = {
@@ -175,8 +179,8 @@ class ExportPanel(Panel):
 
     def take_back(self, export: Path, project: Path) -> None:
         """Take an export back into the project in a folder, in a thread; the open case is saved and closed first."""
-        if self.studio.close_case():
-            self._start("Taking back", taking_back, export, project, self.state.annotator)
+        given = export, project, self.state.annotator
+        self.studio.close_case(partial(self._start, "Taking back", taking_back, *given))
 
     def _start(self, title: str, stream: Any, *arguments: object) -> None:
         self._forget()

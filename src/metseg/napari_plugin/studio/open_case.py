@@ -106,6 +106,7 @@ class CaseLoader:
         self._mutex = threading.Lock()
         self._given_up = False
         self._session: CaseSession | None = None
+        self._closing: threading.Thread | None = None
 
     def load(self) -> Loaded:
         """Read the case; run this in a thread.
@@ -127,10 +128,11 @@ class CaseLoader:
             session.close()
             raise
         with self._mutex:
-            if self._given_up:
-                session.close()
-            else:
+            given_up = self._given_up
+            if not given_up:
                 self._session = session
+        if given_up:
+            session.close()
         return loaded
 
     def take(self) -> None:
@@ -139,12 +141,24 @@ class CaseLoader:
             self._session = None
 
     def give_up(self) -> None:
-        """Close what was loaded, now or as soon as it is."""
+        """Close what was loaded, or as soon as it is, in a thread."""
         with self._mutex:
             self._given_up = True
-            if self._session is not None:
-                self._session.close()
-                self._session = None
+            session, self._session = self._session, None
+        if session is None:
+            return
+        self._closing = threading.Thread(target=session.close, name="metseg-close")
+        try:
+            self._closing.start()
+        except RuntimeError:  # Python is about to end and starts no threads
+            self._closing = None
+            session.close()
+
+    def wait(self) -> None:
+        """Wait until what was given up is closed, and what was to be closed before; in any thread."""
+        self._after()
+        if self._closing is not None:
+            self._closing.join()
 
 
 def first_slice(labels: npt.NDArray[np.uint16]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
@@ -10,7 +11,7 @@ from qtpy.QtCore import QT_TRANSLATE_NOOP
 from metseg import DEFAULT_MODEL
 from metseg.curation import Project, Status
 from metseg.curation.enums import DONE
-from metseg.curation.predicting import Outcome, Predictions
+from metseg.curation.predicting import PredictionOutcome, Predictions
 from metseg.errors import MetsegError
 from metseg.napari_plugin.background import WorkerMixin
 from metseg.napari_plugin.pipeline import preferred
@@ -226,10 +227,18 @@ class Proposing(WorkerMixin):
         if case is None:
             return
         self._wanted = answer, keep_hand
-        if case.labels.drawing or not self._studio.flush():
+        if case.labels.drawing:
             self._soon.start()
         else:
-            self._plans.submit(_planned, case, answer, keep_hand, self._state.edits)
+            self._studio.when_saved(partial(self._plan_saved, case, self._wanted))
+
+    def _plan_saved(self, case: OpenCase, wanted: tuple[Segmentation, bool], saved: bool) -> None:
+        if self._wanted is not wanted:
+            return
+        if saved:
+            self._plans.submit(_planned, case, *wanted, self._state.edits)
+        else:
+            self._soon.start()
 
     def _on_plan(self, found: tuple[OpenCase, Proposal, int]) -> None:
         case, proposal, edits = found
@@ -251,7 +260,14 @@ class Proposing(WorkerMixin):
         self.changed.emit()
 
     def _take_over(self, proposal: Proposal) -> None:
-        self.preview.hide()  # the labels are seen again before they change
+        """Take over a proposal once all that was drawn is on the disk; until then the labels are seen again."""
+        self._state.proposal = None
+        self.preview.hide()
+        self._studio.when_saved(partial(self._take_over_saved, proposal, self._here))
+
+    def _take_over_saved(self, proposal: Proposal, here: str, _saved: bool) -> None:
+        if here != self._here:
+            return
         try:
             answer = proposal.answer
             self._studio.take_over(
@@ -263,7 +279,6 @@ class Proposing(WorkerMixin):
             self._show()
             self._soon.start()
             return
-        self._state.proposal = None
         self._set(summary=f"Taken over: {proposal.plan}. Ctrl-Z takes it back.")
 
     def _replan(self) -> None:
@@ -303,13 +318,13 @@ class Proposing(WorkerMixin):
         ]
 
     def _on_all(self, done: Predictions) -> None:
-        count = done.count(Outcome.PREDICTED)
+        count = done.count(PredictionOutcome.PREDICTED)
         one = translate("studio", "1 case predicted")
         parts = [one if count == 1 else translate("studio", "{count} cases predicted").format(count=count)]
         others = (
-            (done.count(Outcome.THERE), translate("studio", "{count} had this prediction already")),
+            (done.count(PredictionOutcome.THERE), translate("studio", "{count} had this prediction already")),
             (
-                done.count(Outcome.EDITED) + done.count(Outcome.FINISHED),
+                done.count(PredictionOutcome.EDITED) + done.count(PredictionOutcome.FINISHED),
                 translate("studio", "{count} left alone because somebody has edited them meanwhile"),
             ),
             (len(done.refused), translate("studio", "{count} failed")),

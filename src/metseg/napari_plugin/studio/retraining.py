@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from metseg.curation import CaseSummary, DefaultModel, Project, Status
-from metseg.curation.export import Side, SplitRule
+from metseg.curation.export import SplitRule, Subset
 from metseg.curation.export.splitting import sides_of
 from metseg.napari_plugin import pipeline
 from metseg.napari_plugin.background import WorkerMixin
@@ -88,7 +88,7 @@ class Retraining(WorkerMixin):
         names = {case.name for case in self._approved}
         sides = sides_of(names, SplitRule(held_out=self.held_out, seed=0))
         known = set() if self.choice is None or self.choice.card is None else set(self.choice.card.training.patients)
-        return sum(side is Side.HELD_OUT for name, side in sides.items() if name not in known)
+        return sum(side is Subset.HELD_OUT for name, side in sides.items() if name not in known)
 
     @property
     def old_evaluation_set(self) -> bool:
@@ -175,11 +175,14 @@ class Retraining(WorkerMixin):
 
     def start(self) -> None:
         """Begin a retraining in a folder of its own below the project."""
-        project, choice = self._studio.state.project, self.choice
-        if self.obstacle or project is None or choice is None:
+        if self.obstacle:
             self._studio.report(self.obstacle)
-            return
-        if not self._studio.flush():
+        else:
+            self._studio.when_saved(self._start_saved)
+
+    def _start_saved(self, saved: bool) -> None:
+        project, choice = self._studio.state.project, self.choice
+        if not saved or self.obstacle or project is None or choice is None:
             return
         from metseg.retraining import RetrainingConfig, new_run_folder
 

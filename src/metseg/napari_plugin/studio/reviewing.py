@@ -226,6 +226,8 @@ class Reviewing(WorkerMixin):
 
     def _may_approve(self, case: OpenCase) -> bool:
         """Whether the open case can be approved here and now; if not, it is reported why."""
+        if self._state.opening_case:
+            return False  # it is being saved, and the next one comes
         if not self._state.editable:
             self._studio.report(f"{case.name}: can only be looked at here, so it cannot be approved here.")
         elif self._state.proposal is not None:
@@ -253,9 +255,14 @@ class Reviewing(WorkerMixin):
 
     def _finish(self, status: Status, reason: str = "") -> None:
         following = self._neighbour(1)
+        key = self._key
+
+        def open_next(saved: bool) -> None:
+            if saved and key == self._key and self._state.status is status:
+                self._open(following)
+
         self._studio.cases.set_status(status, reason)
-        if self._studio.flush() and self._state.status is status:
-            self._open(following)
+        self._studio.when_saved(open_next)
 
     def _open(self, name: str | None) -> None:
         if name is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from qtpy.QtWidgets import QAbstractButton
 
-    from metseg.curation.tools import Change
+    from metseg.curation.tools import LabelChange
     from metseg.napari_plugin.studio.open_case import OpenCase
 
 
@@ -61,7 +62,7 @@ class Studio(ConnectionMixin):
     @property
     def busy(self) -> bool:
         """Whether any thread works or anything waits to be written."""
-        return any(thread.busy for thread in (self._run, self._listings, self.networks, self.cases))
+        return any(thread.busy for thread in (self._run, self._listings, self.networks, self.cases, self.tools))
 
     def add_closing(self, action: Callable[[], object]) -> None:
         """Have ``action`` called once when the studio ends; it must touch no widget, for the window may be gone."""
@@ -90,15 +91,17 @@ class Studio(ConnectionMixin):
         """Make a project of the images in ``data``, in a new or empty folder, or add them to the project there."""
         self.start(Activity.OPENING, "Making the project", self._on_project, projects.creating, path, data)
 
-    def close_project(self) -> bool:
-        """Close case and project; ``False`` if something could not be saved."""
-        if not self.close_case():
-            return False
-        self._listings.forget()
-        self.state.project, self.state.cases, self.state.listing = None, (), False
-        self.state.queue, self.state.messages = None, ()
-        self.state.refused = self.state.refusal = ""
-        return True
+    def close_project(self, then: Callable[[], object] = lambda: None) -> None:
+        """Close case and project and call ``then``, as :meth:`close_case` does."""
+
+        def close() -> None:
+            self._listings.forget()
+            self.state.project, self.state.cases, self.state.listing = None, (), False
+            self.state.queue, self.state.messages = None, ()
+            self.state.refused = self.state.refusal = ""
+            then()
+
+        self.close_case(close)
 
     def refresh(self) -> None:
         """List the project's cases again, in a thread."""
@@ -107,8 +110,9 @@ class Studio(ConnectionMixin):
             self._listings.submit(projects.listed, self.state.project)
 
     def _on_project(self, opened: projects.OpenedProject) -> None:
-        if not self.close_project():
-            return
+        self.close_project(partial(self._show_project, opened))
+
+    def _show_project(self, opened: projects.OpenedProject) -> None:
         self.state.cases = opened.cases
         self.state.project = opened.project
         for text in opened.remarks:
@@ -130,20 +134,30 @@ class Studio(ConnectionMixin):
         """Open a case in a thread; the one before is closed first, unless something of it cannot be saved."""
         self.cases.open(name, read_only=read_only)
 
-    def close_case(self, *, anyway: bool = False) -> bool:
-        """Save and close the open case and hide its layers, empty; ``False`` if something cannot be saved.
+    def close_case(self, then: Callable[[], object] = lambda: None) -> None:
+        """Save and close the open case, empty and hide its layers, and call ``then``: now, unless it must be saved.
 
-        ``anyway`` closes it all the same: its labels are then saved in another place, which is reported.
+        If it cannot be saved it stays open, that is reported, and ``then`` is not called.
         """
-        return self.cases.close(anyway=anyway)
+        self.cases.close(then)
+
+    def when_saved(self, then: Callable[[bool], object]) -> None:
+        """Call ``then`` with whether all that was drawn is on the disk, as soon as it is or cannot be; now if it is.
+
+        ``state.problem`` is why it cannot be.
+        """
+        self.cases.when_saved(then)
 
     def flush(self) -> bool:
-        """Have all that was drawn on the disk now; ``False`` if that fails, ``state.problem`` is why."""
+        """Have all that was drawn on the disk before returning; ``False`` if that fails, ``state.problem`` is why.
+
+        For scripts: it waits for the disk, and so does the window.
+        """
         return self.cases.flush()
 
     # Edits
 
-    def apply(self, change: Change, detail: Mapping[str, Any] | None = None) -> None:
+    def apply(self, change: LabelChange, detail: Mapping[str, Any] | None = None) -> None:
         """Make a tool's change: one step of the undo history, one record of the journal.
 
         Parameters
@@ -188,7 +202,7 @@ class Studio(ConnectionMixin):
         Raises
         ------
         DataError
-            If no case is open for editing, something cannot be saved, or the case was edited since.
+            If no case is open for editing, something is not saved yet, or the case was edited since.
         """
         case, given = self._saved_case(), _checked(detail)
         if plan.edits != case.view.edits:
@@ -218,8 +232,10 @@ class Studio(ConnectionMixin):
         case = self._edited_case()
         if case.labels.drawing:
             raise DataError("finish the stroke first")
-        if not self.flush():
-            raise DataError(f"{case.name}: is not saved yet: {self.state.problem}")
+        case.labels.check()
+        if self.cases.waiting:
+            problem = self.state.problem
+            raise DataError(f"{case.name}: is not saved yet{': ' * bool(problem)}{problem}")
         return case
 
     # Long work

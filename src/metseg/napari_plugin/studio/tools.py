@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.curation import ToolName, drawn_slices, tools
-from metseg.curation.tools import Change, Stroke, ToolError
+from metseg.curation.tools import LabelChange, Stroke, ToolError
 from metseg.errors import MetsegError
-from metseg.napari_plugin.state import ConnectionMixin
+from metseg.napari_plugin.background import WorkerMixin
 from metseg.napari_plugin.studio.formatting import no_edge, sentence, summary
 from metseg.napari_plugin.studio.state import Edge, OnCanvas, ToolState
 from metseg.napari_plugin.translations import title_of, translate
 
 if TYPE_CHECKING:
+    from metseg.curation import CaseView
     from metseg.napari_plugin.studio.open_case import OpenCase
     from metseg.napari_plugin.studio.studio import Studio
 
@@ -30,20 +31,21 @@ REACH = 6
 Voxel = tuple[int, int, int]
 
 
-class Tools(ConnectionMixin):
+class Tools(WorkerMixin):
     """Runs tools on the case that is open in a studio. The messages of tools go to :attr:`state`."""
 
     def __init__(self, studio: Studio) -> None:
         super().__init__()
         self._studio = studio
         self._layer = self.group()
+        self._reading = self.worker(self._on_drawn_slices, studio.report_error)
         self._fresh = 0
         self.state = ToolState()
         self.follow(studio.state.events, ("case",), self._on_case)
         self.follow(studio.state.events, ("lesion",), self._on_lesion)
         self.follow(studio.state.events, ("edits",), self._on_edit)
         self.follow(self.state.events, ("only",), self._restrict)
-        studio.add_closing(self.unfollow)
+        studio.add_closing(self.close)
         self._on_case()
 
     @property
@@ -60,7 +62,7 @@ class Tools(ConnectionMixin):
         """
         redraw, neighbours = self.state.redraw, self.state.neighbours
 
-        def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
+        def change(case: OpenCase) -> tuple[LabelChange, dict[str, Any]]:
             labels = case.labels.data
             label = 0 if erase else self._fresh or lesion_under(labels, stroke, self.lesion) or case.next_label
             numbers = {"radius": stroke.radius, "slices": stroke.slices(), "points": len(stroke.points)}
@@ -90,7 +92,7 @@ class Tools(ConnectionMixin):
         """Move the selected lesion's edge inwards, as far as :attr:`ToolState.edge`."""
         self._move_edge(ToolName.SHRINK)
 
-    def foreseen(self, name: ToolName) -> Change | None:
+    def foreseen(self, name: ToolName) -> LabelChange | None:
         """What :meth:`grow` or :meth:`shrink` would change now; ``None`` if nothing, or it cannot be done."""
         case = self._studio.state.case
         if case is None or not self._studio.state.editable:
@@ -104,7 +106,7 @@ class Tools(ConnectionMixin):
     def _move_edge(self, name: ToolName) -> None:
         self._run(name, partial(self._moved_edge, name), no_edge(name, self.state.edge is Edge.CONTOUR))
 
-    def _moved_edge(self, name: ToolName, case: OpenCase) -> tuple[Change, dict[str, Any]]:
+    def _moved_edge(self, name: ToolName, case: OpenCase) -> tuple[LabelChange, dict[str, Any]]:
         label, z, labels, grows = self._selected(), self._slice_of_edge(), case.labels.data, name is ToolName.GROW
         if self.state.edge is not Edge.CONTOUR:
             moved = (tools.dilate if grows else tools.erode)(labels, label, z=z)
@@ -118,7 +120,7 @@ class Tools(ConnectionMixin):
         """Draw the selected lesion in the slice ``step`` further as it is in this one, and go there."""
         target = (self._studio.shown_slice or 0) + step
 
-        def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
+        def change(case: OpenCase) -> tuple[LabelChange, dict[str, Any]]:
             label = self._selected()
             shown = self._shown(translate("studio", "show axial slices (2D) to copy between two of them"))
             made = tools.copy_slice(case.labels.data, label, shown, target)
@@ -145,14 +147,29 @@ class Tools(ConnectionMixin):
 
         The network counts if it sees the lesion in both of them.
         """
+        self._studio.when_saved(lambda _: self._read_drawn_slices())
 
-        def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
+    def _read_drawn_slices(self) -> None:
+        """Have read from the journal, in a thread, which slices of the selected lesion were drawn."""
+        case, lesion = self._studio.state.case, self.lesion
+        if case is None or not lesion:
+            self._interpolate(frozenset())
+        else:
+            self._reading.submit(lambda: (case.view, lesion, drawn_slices(case.view.history(), lesion)))
+
+    def _on_drawn_slices(self, found: tuple[CaseView, int, set[int]]) -> None:
+        view, lesion, drawn = found
+        case = self._studio.state.case
+        if case is not None and case.view is view and lesion == self.lesion:
+            self._interpolate(drawn)
+
+    def _interpolate(self, drawn: Collection[int]) -> None:
+        def change(case: OpenCase) -> tuple[LabelChange, dict[str, Any]]:
             label = self._selected()
             shown = self._shown(translate("studio", "show axial slices (2D) to interpolate between two of them"))
-            self._studio.flush()
             labels = case.labels.data
             present = np.flatnonzero((labels == label).any(axis=(1, 2))).tolist()
-            first, last = tools.slices_round(shown, present, drawn_slices(case.view.history(), label))
+            first, last = tools.slices_round(shown, present, drawn)
             probabilities = _probabilities(case)
             if probabilities is not None and not _agrees(probabilities, labels == label, (first, last)):
                 probabilities = None
@@ -164,7 +181,7 @@ class Tools(ConnectionMixin):
     def split(self, first: Voxel, second: Voxel) -> None:
         """Cut the lesion in which ``first`` and ``second`` (z, y, x) lie between the two."""
 
-        def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
+        def change(case: OpenCase) -> tuple[LabelChange, dict[str, Any]]:
             label, spacing = int(case.labels.data[first]), case.study.geometry.spacing
             numbers = {"lesion": label, "first": list(first), "second": list(second), "new": case.next_label}
             cut = tools.split(case.labels.data, label, first, second, new=case.next_label, spacing=spacing)
@@ -175,7 +192,7 @@ class Tools(ConnectionMixin):
     def separate(self) -> None:
         """Give every connected piece of the selected lesion its own number."""
 
-        def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
+        def change(case: OpenCase) -> tuple[LabelChange, dict[str, Any]]:
             label, new = self._selected(), case.next_label
             return tools.separate(case.labels.data, label, new=new), {"lesion": label, "new": new}
 
@@ -184,7 +201,7 @@ class Tools(ConnectionMixin):
     def merge(self) -> None:
         """Give the lesions selected in the table the number of the current one."""
 
-        def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
+        def change(case: OpenCase) -> tuple[LabelChange, dict[str, Any]]:
             ids = self.state.chosen
             if len(ids) < 2:
                 raise ToolError(
@@ -197,7 +214,7 @@ class Tools(ConnectionMixin):
     def delete(self) -> None:
         """Remove the lesions selected in the table, or else the current one."""
 
-        def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
+        def change(case: OpenCase) -> tuple[LabelChange, dict[str, Any]]:
             ids = self.state.chosen or (self._selected(),)
             return tools.delete(case.labels.data, *ids), {"lesions": list(ids)}
 
@@ -209,7 +226,7 @@ class Tools(ConnectionMixin):
     def relabel(self, old: int, new: int) -> None:
         """Give lesion ``old`` the number ``new``."""
 
-        def change(case: OpenCase) -> tuple[Change, dict[str, Any]]:
+        def change(case: OpenCase) -> tuple[LabelChange, dict[str, Any]]:
             return tools.relabel(case.labels.data, old, new), {"lesion": old, "new": new}
 
         if self._run(ToolName.RELABEL, change, translate("studio", "that is its number already")) is not None:
@@ -246,7 +263,7 @@ class Tools(ConnectionMixin):
         self.report(why, refused=True)
 
     def _run(
-        self, name: ToolName, make: Callable[[OpenCase], tuple[Change, dict[str, Any]]], nothing: str
+        self, name: ToolName, make: Callable[[OpenCase], tuple[LabelChange, dict[str, Any]]], nothing: str
     ) -> dict[str, Any] | None:
         """Make a change and apply it; its numbers, or ``None`` if there was none."""
         case = self._studio.state.case

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 _WIDTH = 380
-_LESIONS = "Lesions"
 
 
 class StudioWidget(SessionWidget):
@@ -120,7 +119,7 @@ class StudioWidget(SessionWidget):
     def close_session(self) -> None:
         """Save and close the case, remove its layers, stop work, give the keys back."""
         self.lesion_dock.close()
-        self.studio.close_case(anyway=True)
+        self.studio.cases.close_now()
         self.studio.own_layers.remove()
         super().close_session()
 
@@ -163,7 +162,9 @@ class LesionDock(QObject):
         """Show or hide the table."""
         if shown and self._window is not None and not self._docked and not self._closed:
             self._docked = True
-            self._window.add_dock_widget(self._panel, name=_LESIONS, area="left", add_vertical_stretch=False)
+            self._window.add_dock_widget(
+                self._panel, name=translate("studio", "Lesions"), area="left", add_vertical_stretch=False
+            )
             self._panel.installEventFilter(self)
         elif shown and self._panel.parent() is None:
             self._below.addWidget(self._panel)

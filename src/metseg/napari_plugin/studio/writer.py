@@ -1,4 +1,4 @@
-"""Commits edits to the disk in the order in which they were drawn: in one thread, or in that of whoever flushes."""
+"""Commits edits to the disk in the order in which they were drawn: in a thread, never in the window's."""
 
 from __future__ import annotations
 
@@ -10,10 +10,24 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from metseg.curation import CaseSession, Prediction
-from metseg.errors import MetsegError
+from metseg.errors import DataError, MetsegError
 from metseg.napari_plugin.studio.case_labels import Edit
 
 Job = Callable[[], object]
+
+
+class _StatusChange:
+    """A job that sets a case's status; a refusal is kept in ``refusals``, and it is not tried again."""
+
+    def __init__(self, change: Job, refusals: deque[Exception]) -> None:
+        self._change = change
+        self._refusals = refusals
+
+    def __call__(self) -> None:
+        try:
+            self._change()
+        except MetsegError as error:
+            self._refusals.append(error)
 
 
 class Writer:
@@ -21,7 +35,7 @@ class Writer:
 
     napari's pool has as many threads as the computer has cores, and a network may occupy them all; a stroke must not
     wait for that. If an edit cannot be written it stays first in the queue, and is tried again with the next one, by
-    :meth:`flush`, and at the end.
+    :meth:`when_done`, and at the end.
     """
 
     def __init__(self, session: CaseSession, notify: Callable[[], object]) -> None:
@@ -54,8 +68,12 @@ class Writer:
         self.submit(partial(self._commit, edit))
 
     def change_status(self, change: Job) -> None:
-        """Do what changes the case's status after all jobs before it; a refusal is reported, and not tried again."""
-        self.submit(partial(self._change_status, change))
+        """Do what changes the case's status after all jobs before it.
+
+        If one of those cannot be done the status stays, and so it does if the session refuses the change: that is
+        reported, and not tried again.
+        """
+        self.submit(_StatusChange(change, self._refusals))
 
     def submit(self, job: Job) -> None:
         """Do a job after all before it; it is tried again until it succeeds."""
@@ -64,13 +82,19 @@ class Writer:
 
     def retry(self) -> None:
         """Try what is not done, in the thread."""
-        try:
-            self._threads.submit(self._work)
-        except RuntimeError:  # Python is about to end and starts no threads
+        self._in_thread(self._work)
+
+    def when_done(self, then: Callable[[], object]) -> None:
+        """Call ``then``, in any thread, once all jobs so far are done or one of them cannot be (:attr:`problem`)."""
+
+        def work() -> None:
             self._work()
+            then()
+
+        self._in_thread(work)
 
     def flush(self) -> bool:
-        """Do all jobs in the calling thread; ``False`` if that fails (:attr:`problem` is why)."""
+        """Do all jobs in the calling thread, which waits for the disk; ``False`` if one fails (:attr:`problem`)."""
         self._work()
         return not self._jobs
 
@@ -82,25 +106,36 @@ class Writer:
         """A prediction that was written, as it is on the disk; it is given once."""
         return self._predictions.popleft() if self._predictions else None
 
-    def close(self, *, wait: bool) -> None:
-        """Do all jobs as far as possible and close the session."""
+    def close(self, otherwise: Callable[[str], object], *, wait: bool) -> None:
+        """Do all jobs and close the session, before returning if it is to ``wait``.
+
+        ``otherwise`` is called, in any thread, with the reason if some jobs cannot be done.
+        """
         self._notify = lambda: None
+        end = partial(self._end, otherwise)
         if wait:
-            self._end()
+            end()
         else:
-            try:
-                self._threads.submit(self._end)
-            except RuntimeError:
-                self._end()
+            self._in_thread(end)
         self._threads.shutdown(wait=wait)
 
     def wait(self) -> None:
         """Wait until the session is closed; after :meth:`close`, in any thread."""
         self._threads.shutdown(wait=True)
 
-    def _end(self) -> None:
+    def _in_thread(self, action: Job) -> None:
+        try:
+            self._threads.submit(action)
+        except RuntimeError:  # Python is about to end and starts no threads
+            action()
+
+    def _end(self, otherwise: Callable[[str], object]) -> None:
         self._work()
-        self._session.close()
+        try:
+            if self._jobs:
+                otherwise(self.problem)
+        finally:
+            self._session.close()
 
     def _work(self) -> None:
         with self._one_at_a_time:
@@ -108,6 +143,8 @@ class Writer:
             while self._jobs and self._attempt(self._jobs[0]):
                 self._jobs.popleft()
                 done = True
+            if self.failure is not None:
+                self._refuse_status_changes()
         if done or self.failure is not None:
             self._notify()
 
@@ -133,8 +170,9 @@ class Writer:
             with contextlib.suppress(MetsegError):  # it was written: it must not be written again
                 self._predictions.extend(filter(None, [self._session.prediction()]))
 
-    def _change_status(self, change: Job) -> None:
-        try:
-            change()
-        except MetsegError as error:
-            self._refusals.append(error)
+    def _refuse_status_changes(self) -> None:
+        """A status is not changed later than it was asked for: more may have been drawn by then."""
+        for job in [job for job in tuple(self._jobs) if isinstance(job, _StatusChange)]:
+            self._jobs.remove(job)
+            case = self._session
+            self._refusals.append(DataError(f"{case.name}: stays {case.status}, for it is not saved yet"))
