@@ -15,11 +15,11 @@ from metseg.napari_plugin import exporting, outlines, pipeline
 from metseg.napari_plugin.background import WorkerMixin
 from metseg.napari_plugin.brush_circle import without_box
 from metseg.napari_plugin.companions import name_row, rows_of
-from metseg.napari_plugin.layers import KEY, Channel, Source, is_auxiliary, sequences_of
+from metseg.napari_plugin.layers import KEY, Channel, LayerStudy, is_auxiliary, sequences_of
 from metseg.napari_plugin.messages import tell, tell_error
 from metseg.napari_plugin.navigation import go_to, shown_slice, shows_slices
 from metseg.napari_plugin.network_choices import NetworkChoices
-from metseg.napari_plugin.pipeline import Outcome
+from metseg.napari_plugin.pipeline import SegmentedLayer
 from metseg.napari_plugin.runs import Run
 from metseg.napari_plugin.spacing import spacing_of, state_spacing
 from metseg.napari_plugin.state import Activity, LayerChoice, SegmentationState
@@ -227,7 +227,7 @@ class Controller(WorkerMixin):
         """Stop the run before its next slices; nothing of it reaches the viewer."""
         self._run.cancel()
 
-    def _show(self, outcomes: tuple[Outcome, ...]) -> None:
+    def _show(self, outcomes: tuple[SegmentedLayer, ...]) -> None:
         for outcome in reversed(outcomes):
             if outcome.layer not in self._viewer.layers:
                 tell("The image was closed during the run; its outline is dropped.")
@@ -279,9 +279,9 @@ class Controller(WorkerMixin):
         image, entry = self._state.image, outlines.outline_of(layer)
         if entry is not None:
             renewed = pipeline.rederive(segmentation, self._wanted(segmentation))
-            source = Source(entry.study, tuple(layer.data.shape))
+            source = LayerStudy(entry.study, tuple(layer.data.shape))
             active = self._viewer.layers.selection.active
-            self._select(outlines.add_outline(self._viewer, Outcome(image, source, renewed)), active)
+            self._select(outlines.add_outline(self._viewer, SegmentedLayer(image, source, renewed)), active)
 
     def _on_rederived(self, found: tuple[Labels, Segmentation]) -> None:
         layer, segmentation = found

@@ -85,7 +85,7 @@ class Channel:
 
 
 @dataclass(eq=False)
-class Outline:
+class LabelsMetadata:
     """What ``layer.metadata[KEY]`` of a labels layer holds.
 
     Attributes
@@ -128,7 +128,7 @@ def target_layers(studies: Mapping[Target, Study]) -> list[LayerData]:
 def _study_mask_layer(
     study: Study, mask: npt.NDArray[np.uint8], target: Target | None, visible: bool = True
 ) -> LayerData:
-    entry = {KEY: Outline(study, mask.copy(), target=target), **placed_metadata(study.geometry)}
+    entry = {KEY: LabelsMetadata(study, mask.copy(), target=target), **placed_metadata(study.geometry)}
     name = f"mask · {study.name}" if target is None else f"mask ({target}) · {study.name}"
     extra = {"name": name, "visible": visible, "metadata": entry}
     return mask.copy(), placement(study.geometry) | _given_look(target) | extra, "labels"
@@ -228,7 +228,7 @@ def spacing_in_mm(scale: Iterable[float], units: Iterable[Any]) -> Spacing | Non
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class LayerStudy:
     """An image layer as a study.
 
     Attributes
@@ -252,7 +252,7 @@ def companions_of(layer: Any) -> list[tuple[Any, Sequence]]:
     return [(other, sequence) for other, sequence in found if other is not None]
 
 
-def source_of(layer: Any) -> Source:
+def source_of(layer: Any) -> LayerStudy:
     """Make a study of an image layer, whoever made the layer, and of those that are its further sequences.
 
     What lies on other voxels is interpolated on those of the layer by its place in the patient, as files are.
@@ -277,10 +277,10 @@ def source_of(layer: Any) -> Source:
         sequences.append(sequence)
     if len(channels) > 1:
         study = replace(study, voxels=np.concatenate(channels), sequences=tuple(sequences))
-    return Source(study, source.grid, tuple(notices))
+    return LayerStudy(study, source.grid, tuple(notices))
 
 
-def _own_source(layer: Any) -> Source:
+def _own_source(layer: Any) -> LayerStudy:
     """Make a study of an image layer alone.
 
     Layers of our reader give their whole study. Other layers may be (y, x), (z, y, x), RGB(A), or have three or
@@ -296,7 +296,7 @@ def _own_source(layer: Any) -> Source:
     channel = layer.metadata.get(KEY)
     if isinstance(channel, Channel) and np.array_equal(np.asarray(layer.data), channel.study.voxels[channel.index]):
         named = own_sequences(layer)
-        return Source(channel.study.with_sequences(named), channel.study.shape)
+        return LayerStudy(channel.study.with_sequences(named), channel.study.shape)
     data = np.asarray(layer.data[0] if layer.multiscale else layer.data)
     grid = grid_of(data.shape, rgb=layer.rgb)
     if grid is None:
@@ -312,7 +312,7 @@ def _own_source(layer: Any) -> Source:
     affine = layer.metadata.get(AFFINE_KEY)
     geometry = Geometry.spaced(spacing) if affine is None else Geometry.placed(affine)
     study = Study(_plain_name(layer.name), voxels, sequences, geometry=geometry)
-    return Source(study, grid, tuple(f"{layer.name}: {notice}" for notice in notices))
+    return LayerStudy(study, grid, tuple(f"{layer.name}: {notice}" for notice in notices))
 
 
 def sequences_of(layer: Any) -> tuple[Sequence, ...]:

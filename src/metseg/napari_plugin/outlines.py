@@ -16,13 +16,13 @@ from metseg.napari_plugin.layers import (
     KEY,
     MASK_FILE_KEY,
     Channel,
-    Outline,
+    LabelsMetadata,
     is_auxiliary,
     make_layer,
     proposed_look,
     spacing_in_mm,
 )
-from metseg.napari_plugin.pipeline import Outcome
+from metseg.napari_plugin.pipeline import SegmentedLayer
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 CONFIRMED_KEY = "metseg-confirmed"
 
 
-def outline_of(layer: Any) -> Outline | None:
+def outline_of(layer: Any) -> LabelsMetadata | None:
     """Our entry in a labels layer's metadata."""
     entry = layer.metadata.get(KEY)
-    return entry if isinstance(entry, Outline) else None
+    return entry if isinstance(entry, LabelsMetadata) else None
 
 
 def target_of(layer: Labels) -> Target | None:
@@ -136,7 +136,7 @@ def _slices(count: int) -> str:
     return f"{count} slice{'s' * (count != 1)}"
 
 
-def show(viewer: ViewerModel, outcome: Outcome) -> Labels:
+def show(viewer: ViewerModel, outcome: SegmentedLayer) -> Labels:
     """Show a run's mask: in its own unedited layer as one undoable step, else in a new layer."""
     image, mask = outcome.layer, outcome.segmentation.mask
     for layer in network_outlines(viewer, image):
@@ -148,7 +148,7 @@ def show(viewer: ViewerModel, outcome: Outcome) -> Labels:
     return add_outline(viewer, outcome)
 
 
-def add_outline(viewer: ViewerModel, outcome: Outcome) -> Labels:
+def add_outline(viewer: ViewerModel, outcome: SegmentedLayer) -> Labels:
     """Add a run's mask as a new labels layer that lies on its image."""
     target, grid = outcome.segmentation.target, outcome.source.grid
     look = {
@@ -208,16 +208,16 @@ def outlines_on(viewer: ViewerModel, image: Image) -> Iterator[Labels]:
             yield layer
 
 
-def _belongs(outline: Outline, image: Image) -> bool:
+def _belongs(outline: LabelsMetadata, image: Image) -> bool:
     channel = image.metadata.get(KEY)
     if isinstance(channel, Channel) and outline.study.voxels is channel.study.voxels:
         return True
     return outline.image is not None and outline.image() is image
 
 
-def _outline(outcome: Outcome) -> Outline:
+def _outline(outcome: SegmentedLayer) -> LabelsMetadata:
     mask = outcome.segmentation.mask.copy()
-    return Outline(outcome.source.study, mask, outcome.segmentation, weakref.ref(outcome.layer))
+    return LabelsMetadata(outcome.source.study, mask, outcome.segmentation, weakref.ref(outcome.layer))
 
 
 def placed_like(image: Image, ndim: int) -> dict[str, Any]:

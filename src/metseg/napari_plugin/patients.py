@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from metseg.napari_plugin import outlines
 from metseg.napari_plugin.background import WorkerMixin
-from metseg.napari_plugin.layers import KEY, PATIENTS_KEY, Channel, LayerData, Outline, make_layer, study_layers
+from metseg.napari_plugin.layers import KEY, PATIENTS_KEY, Channel, LabelsMetadata, LayerData, make_layer, study_layers
 from metseg.napari_plugin.messages import tell_error, tell_problems
 from metseg.napari_plugin.state import SegmentationState
 from metseg.study import Problem, StudyFiles, load
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 
-class Patients(WorkerMixin):
+class PatientList(WorkerMixin):
     """Keeps ``state.patients`` and ``state.patient``, and opens another patient in the place of the one before."""
 
     def __init__(self, viewer: ViewerModel, state: SegmentationState) -> None:
@@ -65,7 +65,7 @@ class Patients(WorkerMixin):
 
 def _shows(layer: Layer, patient: str) -> bool:
     entry = layer.metadata.get(KEY)
-    return isinstance(entry, Channel | Outline) and entry.study.name == patient
+    return isinstance(entry, Channel | LabelsMetadata) and entry.study.name == patient
 
 
 def _is_edited(layer: Layer) -> bool:

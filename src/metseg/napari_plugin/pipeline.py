@@ -23,7 +23,7 @@ from metseg.lesions import (
     largest_lesion_centre,
     mask_from_probabilities,
 )
-from metseg.napari_plugin.layers import Source, source_of
+from metseg.napari_plugin.layers import LayerStudy, source_of
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
 from metseg.napari_plugin.state import FoundNetworks, ModelChoice, SegmentationState, ServerLogin
 from metseg.preprocessing import Clahe, PreprocessingConfig, Preprocessor
@@ -51,11 +51,11 @@ class Failed:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class SegmentedLayer:
     """A finished run: the layer, the layer as a study, what the network made of it, and where its largest lesion is."""
 
     layer: Any
-    source: Source
+    source: LayerStudy
     segmentation: Segmentation
     largest: tuple[float, float, float] | None = None
 
@@ -126,12 +126,12 @@ def errors_yielded(stream: Callable[P, Iterator[Event[T]]]) -> Callable[P, Itera
 
 
 @errors_yielded
-def run(order: Order) -> Iterator[Event[tuple[Outcome, ...]]]:
+def run(order: Order) -> Iterator[Event[tuple[SegmentedLayer, ...]]]:
     """Segment one layer."""
     yield Progress(0, 0, "loading the network")
     source = source_of(order.layer)
     yield from map(Notice, source.notices)
-    outcomes: list[Outcome] = []
+    outcomes: list[SegmentedLayer] = []
     for network in order.networks:
         with _opened(order, network) as segmenter:
             known = _reusable(order, source.study, segmenter)
@@ -142,7 +142,7 @@ def run(order: Order) -> Iterator[Event[tuple[Outcome, ...]]]:
                 segmentation = yield from relay(
                     phased(segmenter.stream(source.study, network.postprocessing), source.study.name)
                 )
-        outcomes.append(Outcome(order.layer, source, segmentation, largest_lesion_centre(segmentation.mask)))
+        outcomes.append(SegmentedLayer(order.layer, source, segmentation, largest_lesion_centre(segmentation.mask)))
     yield Finished(tuple(outcomes))
 
 

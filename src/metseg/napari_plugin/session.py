@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QWidget
 from metseg.napari_plugin.state import ConnectionMixin
 
 
-class Session:
+class WidgetSession:
     """What works and listens for one widget: its parts that listen, and what is called once at the end, in this order.
 
     No ending touches a Qt object of the widget.
@@ -47,11 +47,11 @@ class SessionWidget(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._docked = False
-        self._session: Session | None = None
+        self._session: WidgetSession | None = None
 
     def begin_session(self, parts: tuple[ConnectionMixin, ...], *endings: Callable[[], object]) -> None:
-        """Begin the session, when all parts are made; see :class:`Session`."""
-        self._session = Session(parts, endings)
+        """Begin the session, when all parts are made; see :class:`WidgetSession`."""
+        self._session = WidgetSession(parts, endings)
         self.destroyed.connect(self._session.when_destroyed)
 
     def close_session(self) -> None:
@@ -73,7 +73,7 @@ class SessionWidget(QWidget):
 
 #: Holds on to sessions, and through them to their widgets: a widget that the garbage collector destroyed would call a
 #: slot that the collector has cleared already.
-_open: set[Session] = set()
+_open: set[WidgetSession] = set()
 
 
 @functools.cache

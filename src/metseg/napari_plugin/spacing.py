@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QHBoxLayout, QWidge
 
 from metseg.napari_plugin import outlines
 from metseg.napari_plugin.arrays import grid_of
-from metseg.napari_plugin.layers import KEY, Channel, Outline, Spacing, companions_of, spacing_in_mm
+from metseg.napari_plugin.layers import KEY, Channel, LabelsMetadata, Spacing, companions_of, spacing_in_mm
 from metseg.study import Geometry, Study
 from metseg.study.geometry import MAX_MM
 
@@ -69,7 +69,7 @@ def _respaced(study: Study, spacing: Spacing) -> Study:
     return replace(study, geometry=geometry, stored=stored)
 
 
-def _respace(outline: Outline, spacing: Spacing) -> None:
+def _respace(outline: LabelsMetadata, spacing: Spacing) -> None:
     outline.study = _respaced(outline.study, spacing)
     if outline.segmentation is not None:
         outline.segmentation = replace(outline.segmentation, study=outline.study)

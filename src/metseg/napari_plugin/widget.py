@@ -13,7 +13,7 @@ from metseg.napari_plugin.dialogs import ask_folder, ask_model_file, confirm_rep
 from metseg.napari_plugin.input_section import InputSection
 from metseg.napari_plugin.outline_display import OutlineDisplay
 from metseg.napari_plugin.patient_sides import PatientSides
-from metseg.napari_plugin.patients import Patients
+from metseg.napari_plugin.patients import PatientList
 from metseg.napari_plugin.planes import toggle_planes
 from metseg.napari_plugin.preview import Preview
 from metseg.napari_plugin.scores_section import ScoresSection
@@ -37,7 +37,7 @@ class SegmentationWidget(SessionWidget):
         self.controller = Controller(napari_viewer, self.state)
         self.preview = Preview(napari_viewer, self.state)
         self.display = OutlineDisplay(self.state)
-        self.patients = Patients(napari_viewer, self.state)
+        self.patients = PatientList(napari_viewer, self.state)
         self.scoring = Scoring(self.state)
         self.sides = PatientSides(napari_viewer)
         self.input = InputSection(

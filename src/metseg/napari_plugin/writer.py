@@ -11,7 +11,7 @@ import numpy.typing as npt
 from metseg.errors import DataError
 from metseg.lesions import label_lesions
 from metseg.napari_plugin.arrays import volume_of
-from metseg.napari_plugin.layers import AFFINE_KEY, KEY, Outline, spacing_in_mm
+from metseg.napari_plugin.layers import AFFINE_KEY, KEY, LabelsMetadata, spacing_in_mm
 from metseg.study import Geometry
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def outlined_layer(name: str, data: Any, metadata: dict[str, Any]) -> Outlined:
         labels = _as_small_labels(Path(name), label_lesions(labels))
     about = dict(_provenance(entry) or {})
     probabilities = None
-    if about and isinstance(entry, Outline):
+    if about and isinstance(entry, LabelsMetadata):
         about["algorithm_types"] = _algorithm_types(labels, entry.proposal)
         probabilities = None if entry.segmentation is None else entry.segmentation.probabilities
     return Outlined(study, labels, about, probabilities)
@@ -156,7 +156,7 @@ def _named(path: str, *suffixes: str) -> Path:
 
 def _provenance(entry: object) -> dict[str, Any] | None:
     """What an outline was made with, if a network made it, or it was carried from an earlier examination."""
-    if not isinstance(entry, Outline):
+    if not isinstance(entry, LabelsMetadata):
         return None
     carried = None if entry.carried is None else dict(entry.carried)
     return carried if entry.segmentation is None else entry.segmentation.provenance

@@ -13,7 +13,7 @@ from metseg.curation import EditKind, Project, Status, lesion_rows, promote_mode
 from metseg.curation.default_model import PromotionResult
 from metseg.events import drain
 from metseg.napari_plugin.studio.lesion_columns import COLUMNS
-from metseg.napari_plugin.studio.predictions import Change, Proposal
+from metseg.napari_plugin.studio.predictions import Proposal, ProposalChange
 from metseg.napari_plugin.studio.state import Saved, Tab
 
 pytestmark = pytest.mark.slow
@@ -112,18 +112,20 @@ def test_what_was_drawn_by_hand_stays_unless_asked_and_everything_is_shown_first
     assert (case.labels.data > 0).sum() == drawn.sum()
     assert shown.drawn
     assert list(viewer.layers) == layers, "it is no layer"
-    assert (shown.values[drawn] == Change.KEPT).all()
-    np.testing.assert_array_equal(shown.values == Change.ADDED, np.isin(proposal.plan.labels, proposal.plan.added))
+    assert (shown.values[drawn] == ProposalChange.KEPT).all()
+    np.testing.assert_array_equal(
+        shown.values == ProposalChange.ADDED, np.isin(proposal.plan.labels, proposal.plan.added)
+    )
     assert not case.labels.visible
     viewer.dims.ndisplay = 3
     assert (shown.drawn, case.labels.visible) == (False, True), "in 3D the labels are seen as they are"
     viewer.dims.ndisplay = 2
     assert (shown.drawn, case.labels.visible) == (True, False)
     assert not box.isHidden()
-    assert box.rows[Change.KEPT].text() == "1 kept as drawn by hand"
-    assert box.rows[Change.ADDED].text() == f"{len(proposal.plan.added)} new"
-    assert box.rows[Change.REMOVED].isHidden()
-    box.rows[Change.KEPT].click()
+    assert box.rows[ProposalChange.KEPT].text() == "1 kept as drawn by hand"
+    assert box.rows[ProposalChange.ADDED].text() == f"{len(proposal.plan.added)} new"
+    assert box.rows[ProposalChange.REMOVED].isHidden()
+    box.rows[ProposalChange.KEPT].click()
     assert panel.studio.shown_slice == 1
 
     box.replace.click()
@@ -131,7 +133,7 @@ def test_what_was_drawn_by_hand_stays_unless_asked_and_everything_is_shown_first
     replaced = panel.state.proposal
     assert replaced.plan.kept == ()
     assert 7 in replaced.plan.removed
-    assert (shown.values[drawn] != Change.KEPT).all()
+    assert (shown.values[drawn] != ProposalChange.KEPT).all()
     box.replace.click()
     assert not box.replace.isChecked()
     patiently(lambda: not panel.proposing.busy)
@@ -157,7 +159,7 @@ def test_an_edit_while_a_proposal_waits_makes_it_anew(open_panel: Any, patiently
     patiently(lambda: panel.state.proposal.plan.kept == (7, 8))
     proposal = panel.state.proposal
     assert proposal.plan.edits > before.plan.edits
-    assert (proposal.changes[again] == Change.KEPT).all()
+    assert (proposal.changes[again] == ProposalChange.KEPT).all()
     panel.proposal.take_over.click()
     patiently(lambda: not panel.studio.busy)
     assert (panel.state.case.labels.data[again] == 8).all()

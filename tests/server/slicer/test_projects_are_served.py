@@ -15,7 +15,7 @@ from metseg.curation import Project, PromotionResult, promote_model
 from metseg.errors import DataError
 from metseg.retraining.runs import RUNS
 from metseg.server import Settings, create_app
-from metseg.server.slicer.cases import Cases
+from metseg.server.slicer.cases import ProjectCases
 from metseg.server.slicer.samples import Samples, Strategy
 from metseg.study import Sequence
 
@@ -51,7 +51,7 @@ def test_the_next_image_follows_the_review_queue(
     slicer: TestClient, project: Project, approve: Callable[[str], None]
 ) -> None:
     slicer.post("/infer/small?image=head_2", files=PARAMS)
-    samples = Samples(Cases(project.path))  # the server's own remember what other tests were given
+    samples = Samples(ProjectCases(project.path))  # the server's own remember what other tests were given
     chosen = {strategy: samples.next(strategy, "") for strategy in Strategy}
     names = {strategy: case.name for strategy, case in chosen.items() if case is not None}
     assert names[Strategy.UNCERTAINTY] == "head_2"  # predicted ones come first
@@ -63,7 +63,7 @@ def test_the_next_image_follows_the_review_queue(
 
 
 def test_two_people_are_given_different_images_while_there_are_others(project: Project) -> None:
-    samples = Samples(Cases(project.path))
+    samples = Samples(ProjectCases(project.path))
     given = [samples.next(Strategy.FIRST, who) for who in ("a", "b", "a", "b", "c", "d")]
     assert [case and case.name for case in given] == ["head_1", "head_2", "head_1", "head_2", "head_3", "head_1"]
 

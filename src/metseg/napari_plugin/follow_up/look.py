@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metseg.follow_up import carried_provenance
-from metseg.napari_plugin.layers import KEY, Outline, placed_metadata
+from metseg.napari_plugin.layers import KEY, LabelsMetadata, placed_metadata
 from metseg.preprocessing.display import display_window
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def carried_outlines(comparison: ComparedExaminations, placed: dict[str, Any]) -
 
     result = comparison.result
     labels = result.carried.astype(np.uint16)
-    entry = Outline(result.after, labels.copy(), carried=carried_provenance(result))
+    entry = LabelsMetadata(result.after, labels.copy(), carried=carried_provenance(result))
     layer = Labels(
         labels,
         name=f"lesions carried from {result.before.name} · {result.after.name}",

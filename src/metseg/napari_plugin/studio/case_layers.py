@@ -17,7 +17,7 @@ from metseg.study import Sequence
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from metseg.napari_plugin.studio.open_case import Loaded
+    from metseg.napari_plugin.studio.open_case import LoadedCase
 
 #: Colours of lesions by id, then again from the first: told apart on grey, next to each other, and by most who do not
 #: see all colours (Okabe and Ito 2008, https://jfly.uni-koeln.de/color/, and lighter ones between them).
@@ -89,7 +89,7 @@ class CaseLayers:
         self._images: dict[_Channel, Image] = {}
         self._labels: CaseLabels | None = None
 
-    def show(self, loaded: Loaded) -> Generator[None, None, Shown]:
+    def show(self, loaded: LoadedCase) -> Generator[None, None, Shown]:
         """Show a case, in steps that are as short as napari lets them be; colours and visibility stay as chosen.
 
         The labels are hidden until the images are there: they must not be seen on another patient's head. They cannot
@@ -130,7 +130,7 @@ class CaseLayers:
             else:
                 layer.data = np.zeros((1,) * layer.ndim, layer.data.dtype)
 
-    def _show_image(self, channel: _Channel, layer: LayerData, loaded: Loaded) -> Image:
+    def _show_image(self, channel: _Channel, layer: LayerData, loaded: LoadedCase) -> Image:
         image, (voxels, look, _) = self._images.get(channel), layer
         labels = self._labels
         below = None if labels is None or labels not in self._own else self._viewer.layers.index(labels)
@@ -149,7 +149,7 @@ class CaseLayers:
             self._own.add(image, below)
         return image
 
-    def _show_labels(self, below: Image, loaded: Loaded) -> CaseLabels:
+    def _show_labels(self, below: Image, loaded: LoadedCase) -> CaseLabels:
         labels, title = self._labels, f"lesions · {loaded.view.name}{' (read only)' * (loaded.session is None)}"
         case = {CASE_KEY: (loaded.view.folder.parents[1], loaded.view.name)}
         if labels is None:
@@ -173,7 +173,7 @@ def lesion_colours() -> CyclicLabelColormap:
     return CyclicLabelColormap(colors=ColorArray.validate(["transparent", *_COLOURS]), background_value=0)
 
 
-def _channels(loaded: Loaded) -> Iterator[tuple[_Channel, LayerData]]:
+def _channels(loaded: LoadedCase) -> Iterator[tuple[_Channel, LayerData]]:
     count: Counter[Sequence] = Counter()
     for layer in loaded.layers:
         channel = layer[1]["metadata"][KEY]
@@ -182,7 +182,7 @@ def _channels(loaded: Loaded) -> Iterator[tuple[_Channel, LayerData]]:
         count[sequence] += 1
 
 
-def _place(layer: Layer, loaded: Loaded, *, resized: bool) -> None:
+def _place(layer: Layer, loaded: LoadedCase, *, resized: bool) -> None:
     """Put a layer where the case lies; napari forgets the old size of a hidden layer when it is scaled."""
     spacing, translation = loaded.study.geometry.spacing, loaded.study.geometry.translation
     scale, unit = spacing or (1.0,) * layer.ndim, "pixel" if spacing is None else "mm"

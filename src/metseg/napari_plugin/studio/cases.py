@@ -15,7 +15,7 @@ from metseg.napari_plugin.navigation import go_to_slice
 from metseg.napari_plugin.state import ConnectionMixin
 from metseg.napari_plugin.studio.case_layers import CaseLayers, OwnLayers
 from metseg.napari_plugin.studio.editing import Editing
-from metseg.napari_plugin.studio.open_case import CaseLoader, Loaded, OpenCase, first_slice
+from metseg.napari_plugin.studio.open_case import CaseLoader, LoadedCase, OpenCase, first_slice
 from metseg.napari_plugin.studio.shortcuts import Shortcuts
 from metseg.napari_plugin.studio.state import Saved, StudioState
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 
-class Cases(ConnectionMixin):
+class CaseOpener(ConnectionMixin):
     """Keeps at most one case open, and its layers in the viewer; ``shortcuts`` are bound on its labels, too."""
 
     def __init__(
@@ -72,7 +72,7 @@ class Cases(ConnectionMixin):
         self._state.opening_case = name
         self._loading.submit(_attempt, loader)
 
-    def _on_loaded(self, outcome: tuple[CaseLoader, Loaded | Exception]) -> None:
+    def _on_loaded(self, outcome: tuple[CaseLoader, LoadedCase | Exception]) -> None:
         loader, loaded = outcome
         if loader is not self._loader:
             return  # it was given up
@@ -86,7 +86,7 @@ class Cases(ConnectionMixin):
         else:
             self._showing_case.run(self._showing(loader, loaded))
 
-    def _showing(self, loader: CaseLoader, loaded: Loaded) -> Steps:
+    def _showing(self, loader: CaseLoader, loaded: LoadedCase) -> Steps:
         """Fill the layers in as many turns as they need, then let the case be edited."""
         try:
             images, labels = yield from self._layers.show(loaded)
@@ -98,7 +98,7 @@ class Cases(ConnectionMixin):
             self._layers.hide()
             raise
 
-    def _begin(self, loader: CaseLoader, case: OpenCase, loaded: Loaded) -> None:
+    def _begin(self, loader: CaseLoader, case: OpenCase, loaded: LoadedCase) -> None:
         loader.take()
         self._loader = None
         self._state.lesion, self._state.reviewed, self._state.slices = 0, frozenset(), ()
@@ -262,7 +262,7 @@ class Cases(ConnectionMixin):
         QTimer.singleShot(0, self._layers.hide)
 
 
-def _attempt(loader: CaseLoader) -> tuple[CaseLoader, Loaded | Exception]:
+def _attempt(loader: CaseLoader) -> tuple[CaseLoader, LoadedCase | Exception]:
     try:
         return loader, loader.load()
     except Exception as error:  # whatever it is: the window shows why the case does not open

@@ -18,7 +18,7 @@ from metseg.napari_plugin.background import delayed
 from metseg.napari_plugin.state import ConnectionMixin
 from metseg.napari_plugin.studio.case_labels import CaseLabels, Edit, LabelArray
 from metseg.napari_plugin.studio.state import Saved, StudioState
-from metseg.napari_plugin.studio.writer import Writer
+from metseg.napari_plugin.studio.writer import EditWriter
 from metseg.study import write_tiff
 
 #: Milliseconds after which voxels are looked for in any case that a program wrote without saying so.
@@ -45,7 +45,7 @@ class Editing(ConnectionMixin):
         self._report_error = report_error
         self._closed = False
         self._awaited = 0
-        self._writer = Writer(session, ensure_main_thread(self._update_state))
+        self._writer = EditWriter(session, ensure_main_thread(self._update_state))
         self._annotator = state.annotator
         self._written = 0
         self._shown_problem = ""

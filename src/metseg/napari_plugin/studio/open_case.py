@@ -48,7 +48,7 @@ class OpenCase:
     guide: npt.NDArray[np.uint8 | np.uint16]
 
     @classmethod
-    def of(cls, loaded: Loaded, images: tuple[Image, ...], labels: CaseLabels) -> OpenCase:
+    def of(cls, loaded: LoadedCase, images: tuple[Image, ...], labels: CaseLabels) -> OpenCase:
         """What was loaded, in the layers that show it."""
         study, view = loaded.study, loaded.view
         guide = study.voxels[study.channel(Sequence.FLAIR)]
@@ -71,7 +71,7 @@ class OpenCase:
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
+class LoadedCase:
     """A case as read from the disk, before there are layers; ``problem`` is what could not be read besides."""
 
     view: CaseView
@@ -108,7 +108,7 @@ class CaseLoader:
         self._session: CaseSession | None = None
         self._closing: threading.Thread | None = None
 
-    def load(self) -> Loaded:
+    def load(self) -> LoadedCase:
         """Read the case; run this in a thread.
 
         Raises
@@ -167,11 +167,11 @@ def first_slice(labels: npt.NDArray[np.uint16]) -> int:
     return int(np.argmax(area)) if area.any() else len(labels) // 2
 
 
-def _load(view: CaseView, session: CaseSession | None) -> Loaded:
+def _load(view: CaseView, session: CaseSession | None) -> LoadedCase:
     prepare()
     study = view.study()
     prediction, problem = _prediction(view)
-    return Loaded(view, session, study, study_layers(study), prediction, problem, view.notes())
+    return LoadedCase(view, session, study, study_layers(study), prediction, problem, view.notes())
 
 
 def _prediction(view: CaseView) -> tuple[Prediction | None, str]:

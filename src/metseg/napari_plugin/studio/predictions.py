@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _IDS = int(np.iinfo(np.uint16).max) + 1
 
 
-class Change(IntEnum):
+class ProposalChange(IntEnum):
     """What taking over a proposal would do to a voxel; 0 is background before and after."""
 
     ADDED = 1
@@ -48,7 +48,7 @@ class Proposal:
     keep_hand : bool
         Whether what was drawn by hand stays.
     changes : ndarray of uint8, shape (z, y, x)
-        A :class:`Change` for each voxel.
+        A :class:`ProposalChange` for each voxel.
     """
 
     case: str
@@ -63,15 +63,15 @@ class Proposal:
         """Whether any lesion would be another."""
         return bool(self.plan.added or self.plan.removed or self.plan.altered)
 
-    def lesions(self, change: Change) -> tuple[int, ...]:
+    def lesions(self, change: ProposalChange) -> tuple[int, ...]:
         """Ids of the lesions that come, go, are altered, kept or unchanged."""
         plan = self.plan
         return {
-            Change.ADDED: plan.added,
-            Change.REMOVED: plan.removed,
-            Change.ALTERED: plan.altered,
-            Change.KEPT: plan.kept,
-            Change.UNCHANGED: plan.unchanged,
+            ProposalChange.ADDED: plan.added,
+            ProposalChange.REMOVED: plan.removed,
+            ProposalChange.ALTERED: plan.altered,
+            ProposalChange.KEPT: plan.kept,
+            ProposalChange.UNCHANGED: plan.unchanged,
         }.get(change, ())
 
 
@@ -95,7 +95,7 @@ def provenance(answer: Segmentation) -> Provenance:
 
 
 def changes(before: npt.NDArray[np.uint16], plan: PredictionPlan) -> npt.NDArray[np.uint8]:
-    """A :class:`Change` for each voxel.
+    """A :class:`ProposalChange` for each voxel.
 
     Parameters
     ----------
@@ -104,14 +104,14 @@ def changes(before: npt.NDArray[np.uint16], plan: PredictionPlan) -> npt.NDArray
     """
     after, lost = np.zeros(_IDS, np.uint8), np.zeros(_IDS, np.uint8)
     for ids, change in (
-        (plan.added, Change.ADDED),
-        (plan.altered, Change.ALTERED),
-        (plan.unchanged, Change.UNCHANGED),
-        (plan.kept, Change.KEPT),
+        (plan.added, ProposalChange.ADDED),
+        (plan.altered, ProposalChange.ALTERED),
+        (plan.unchanged, ProposalChange.UNCHANGED),
+        (plan.kept, ProposalChange.KEPT),
     ):
         after[list(ids)] = change
-    lost[list(plan.removed)] = Change.REMOVED
-    lost[list(plan.altered)] = Change.LOST
+    lost[list(plan.removed)] = ProposalChange.REMOVED
+    lost[list(plan.altered)] = ProposalChange.LOST
     return np.where(plan.labels > 0, after[plan.labels], lost[before])
 
 

@@ -16,7 +16,7 @@ from metseg.napari_plugin.input_section import model_options
 from metseg.napari_plugin.pipeline import automatic, faster
 from metseg.napari_plugin.place_section import PlaceSection
 from metseg.napari_plugin.studio.panel import Panel, WorkBar, button, stand_out
-from metseg.napari_plugin.studio.predictions import Change, Proposal
+from metseg.napari_plugin.studio.predictions import Proposal, ProposalChange
 from metseg.napari_plugin.studio.proposing import COLOURS, PREDICT, TAKE_OVER, Proposing
 from metseg.napari_plugin.studio.state import StudioState, Tab
 from metseg.napari_plugin.translations import translate
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 _SWATCH, _SPACE = 10, 6
 _TITLES = {
-    Change.ADDED: QT_TRANSLATE_NOOP("studio", "new"),
-    Change.REMOVED: QT_TRANSLATE_NOOP("studio", "removed"),
-    Change.ALTERED: QT_TRANSLATE_NOOP("studio", "with another outline"),
-    Change.KEPT: QT_TRANSLATE_NOOP("studio", "kept as drawn by hand"),
-    Change.UNCHANGED: QT_TRANSLATE_NOOP("studio", "unchanged"),
+    ProposalChange.ADDED: QT_TRANSLATE_NOOP("studio", "new"),
+    ProposalChange.REMOVED: QT_TRANSLATE_NOOP("studio", "removed"),
+    ProposalChange.ALTERED: QT_TRANSLATE_NOOP("studio", "with another outline"),
+    ProposalChange.KEPT: QT_TRANSLATE_NOOP("studio", "kept as drawn by hand"),
+    ProposalChange.UNCHANGED: QT_TRANSLATE_NOOP("studio", "unchanged"),
 }
 
 
@@ -213,7 +213,7 @@ class ProposalBox(QWidget):
         self.show()
 
 
-def _change_button(change: Change, proposing: Proposing) -> QToolButton:
+def _change_button(change: ProposalChange, proposing: Proposing) -> QToolButton:
     made = QToolButton()
     made.setObjectName("change")
     made.setAutoRaise(True)

@@ -19,8 +19,8 @@ from metseg.napari_plugin.state import Activity, ConnectionMixin
 from metseg.napari_plugin.studio.canvas_picture import CanvasPicture, colour_table
 from metseg.napari_plugin.studio.colours import GREEN, ORANGE, SKY, VERMILION
 from metseg.napari_plugin.studio.predictions import (
-    Change,
     Proposal,
+    ProposalChange,
     first_voxel_slice,
     predicting,
     predicting_all,
@@ -54,14 +54,14 @@ _OPACITY, _FAINT = "78", "38"
 
 #: Colour of each kind of change; what an altered lesion loses is shown like a removed one, but fainter.
 COLOURS = {
-    Change.ADDED: GREEN,
-    Change.REMOVED: VERMILION,
-    Change.ALTERED: ORANGE,
-    Change.KEPT: SKY,
-    Change.UNCHANGED: _UNCHANGED,
+    ProposalChange.ADDED: GREEN,
+    ProposalChange.REMOVED: VERMILION,
+    ProposalChange.ALTERED: ORANGE,
+    ProposalChange.KEPT: SKY,
+    ProposalChange.UNCHANGED: _UNCHANGED,
 }
 _TABLE = colour_table(
-    {int(change): code + _OPACITY for change, code in COLOURS.items()} | {int(Change.LOST): VERMILION + _FAINT}
+    {int(change): code + _OPACITY for change, code in COLOURS.items()} | {int(ProposalChange.LOST): VERMILION + _FAINT}
 )
 
 
@@ -114,7 +114,7 @@ class Proposing(WorkerMixin):
         self._studio = studio
         self._state = studio.state
         self.preview = ProposalPicture(studio.viewer, studio.own_layers)
-        self._seen: dict[Change, int] = {}
+        self._seen: dict[ProposalChange, int] = {}
         self._here = "" if self._state.case is None else self._state.case.name
         self.case, self.all, self.summary = "", False, ""
         self._promoted = ""
@@ -205,7 +205,7 @@ class Proposing(WorkerMixin):
         if isinstance(proposal, Proposal) and self.keeps_hand != keep:
             self._plan(proposal.answer, keep_hand=keep)
 
-    def look_at(self, change: Change) -> None:
+    def look_at(self, change: ProposalChange) -> None:
         """Go to a lesion that would change so; to the next one when called again."""
         proposal, case = self._state.proposal, self._state.case
         if not isinstance(proposal, Proposal) or case is None or not proposal.lesions(change):

@@ -26,7 +26,7 @@ from metseg.napari_plugin.state import Activity, ConnectionMixin
 from metseg.napari_plugin.studio import projects
 from metseg.napari_plugin.studio.case_labels import PredictionEdit
 from metseg.napari_plugin.studio.case_layers import OwnLayers
-from metseg.napari_plugin.studio.cases import Cases
+from metseg.napari_plugin.studio.cases import CaseOpener
 from metseg.napari_plugin.studio.colours import Colours
 from metseg.napari_plugin.studio.preparation import found_choices
 from metseg.napari_plugin.studio.shortcuts import Shortcut, Shortcuts
@@ -52,7 +52,7 @@ class Studio(ConnectionMixin):
         self.shortcuts = Shortcuts(viewer)
         self.own_layers = OwnLayers(viewer)
         self.colours = Colours(viewer.theme)
-        self.cases = Cases(viewer, self.own_layers, self.state, self.shortcuts, self.report, self.report_error)
+        self.cases = CaseOpener(viewer, self.own_layers, self.state, self.shortcuts, self.report, self.report_error)
         self._run = Run(self.state)
         self._listings = LatestOnlyWorker(self._on_listed, self._on_listing_failed)
         self.networks = NetworkChoices(self.state, found_choices, self.report_error)
@@ -162,7 +162,7 @@ class Studio(ConnectionMixin):
 
         Parameters
         ----------
-        change : Change
+        change : LabelChange
             Of the labels as they are on the screen.
         detail : mapping, optional
             What the tool records of itself; JSON.

@@ -30,7 +30,7 @@ class _StatusChange:
             self._refusals.append(error)
 
 
-class Writer:
+class EditWriter:
     """Commits edits and changes of one open case; ``notify`` is called, in any thread, when one was written or failed.
 
     napari's pool has as many threads as the computer has cores, and a network may occupy them all; a stroke must not

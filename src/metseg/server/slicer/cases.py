@@ -15,7 +15,7 @@ from metseg.server.problems import ProblemError
 _PATIENCE = 5.0
 
 
-class Cases:
+class ProjectCases:
     """The cases of one project, read from the disk each time: others work on it too.
 
     MetsegError if there is no project.

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from metseg.errors import UnreadableFileError
 from metseg.server.problems import ProblemError
-from metseg.server.slicer.cases import Cases
+from metseg.server.slicer.cases import ProjectCases
 from metseg.server.slicer.volumes import case_volume
 from metseg.study import Sequence
 
@@ -21,13 +21,13 @@ class Volume:
     sha256: str
 
 
-def image_of_case(cases: Cases, name: str) -> Volume:
+def image_of_case(cases: ProjectCases, name: str) -> Volume:
     """FLAIR, or what stands for it, on the case's grid; the same bytes each time. 404, or 500 if its files are gone."""
     return _image(cases, name, cases.view(name).description.identity)
 
 
 @lru_cache(maxsize=4)  # whoever is told of the next image downloads it at once
-def _image(cases: Cases, name: str, _identity: str) -> Volume:
+def _image(cases: ProjectCases, name: str, _identity: str) -> Volume:
     try:
         study = cases.view(name).study()
     except UnreadableFileError as error:

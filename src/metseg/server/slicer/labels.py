@@ -92,7 +92,7 @@ def save_mask(session: CaseSession, mask: npt.NDArray[np.bool_], detail: dict[st
     )
 
 
-class Segment(BaseModel):
+class SlicerSegment(BaseModel):
     """A segment as Slicer's extension names it; ``idx`` counts segments that are left out, too, and is not asked."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -103,7 +103,9 @@ class Segment(BaseModel):
 class LabelParameters(ClientParameters):
     """What is said of a label."""
 
-    label_info: list[Segment] | None = Field(None, description="The segments whose values are 1, 2, ... in order.")
+    label_info: list[SlicerSegment] | None = Field(
+        None, description="The segments whose values are 1, 2, ... in order."
+    )
 
     @property
     def segments(self) -> tuple[str, ...]:

@@ -13,14 +13,14 @@ from metseg.curation.predicting import provenance_of, was_predicted
 from metseg.errors import UnreadableFileError
 from metseg.inference import Segmentation
 from metseg.server.problems import ProblemError
-from metseg.server.slicer.cases import Cases
+from metseg.server.slicer.cases import ProjectCases
 from metseg.server.slicer.volumes import case_volume, packed
 from metseg.server.upload_decoding import Decoded
 from metseg.study.formats import mask_volume
 
 
 @dataclass(frozen=True)
-class Source:
+class ImageToOutline:
     """An image to outline.
 
     Attributes
@@ -35,7 +35,7 @@ class Source:
     case: str = ""
 
     @classmethod
-    def of_case(cls, cases: Cases, name: str) -> Source:
+    def of_case(cls, cases: ProjectCases, name: str) -> ImageToOutline:
         """The image of a case; 404, or 500 if its files are gone or have changed."""
         case = cases.view(name)
         try:
@@ -52,7 +52,7 @@ class Source:
         return packed(mask_volume(mask, study.geometry, study.stored))
 
 
-def keep(cases: Cases, name: str, model: str, segmentation: Segmentation, annotator: str) -> str:
+def keep(cases: ProjectCases, name: str, model: str, segmentation: Segmentation, annotator: str) -> str:
     """Store a prediction in its case, unless a person has worked on the case; the reason if it was not stored.
 
     The same rule as that of `metseg project predict`.

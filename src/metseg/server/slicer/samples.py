@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from metseg.curation import CaseBenefit, CaseSummary, Status, review_queue
 from metseg.events import drain
-from metseg.server.slicer.cases import Cases
+from metseg.server.slicer.cases import ProjectCases
 
 #: Seconds for which a case is only given to others if nothing else waits.
 _AT_WORK = 1800.0
@@ -35,7 +35,7 @@ class Strategy(StrEnum):
 class Samples:
     """Chooses images."""
 
-    def __init__(self, cases: Cases) -> None:
+    def __init__(self, cases: ProjectCases) -> None:
         self._cases = cases
         self._benefits: dict[str, tuple[int, CaseBenefit | None]] = {}
         self._given: dict[str, tuple[str, float]] = {}

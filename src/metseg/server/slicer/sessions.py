@@ -21,7 +21,7 @@ EXPIRY = 8 * 3600
 
 
 @dataclass(slots=True)
-class Session:
+class ImageSession:
     """An image that was sent.
 
     Attributes
@@ -41,17 +41,17 @@ class Sessions:
 
     def __init__(self) -> None:
         self._folder = TemporaryDirectory(prefix="metseg-sessions-", ignore_cleanup_errors=True)
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._sessions: OrderedDict[str, ImageSession] = OrderedDict()
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """Forget every image."""
         self._folder.cleanup()
 
-    def add(self, upload: BinaryIO) -> Session:
+    def add(self, upload: BinaryIO) -> ImageSession:
         """Keep an image."""
         name = secrets.token_urlsafe(18)
-        session = Session(name, Path(self._folder.name, name))
+        session = ImageSession(name, Path(self._folder.name, name))
         upload.seek(0)
         with session.path.open("xb") as file:
             copyfileobj(upload, file, 1 << 20)
@@ -60,7 +60,7 @@ class Sessions:
             self._sessions[name] = session
         return session
 
-    def get(self, name: str) -> Session:
+    def get(self, name: str) -> ImageSession:
         """The session ``name``, which is used now; 404 if there is none, or none any more."""
         with self._lock:
             self._forget_old()
@@ -71,7 +71,7 @@ class Sessions:
             self._sessions.move_to_end(name)
             return session
 
-    def remove(self, name: str) -> Session:
+    def remove(self, name: str) -> ImageSession:
         """Forget a session; 404 if there is none."""
         session = self.get(name)
         with self._lock:

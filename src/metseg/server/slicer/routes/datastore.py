@@ -48,7 +48,7 @@ _UPLOADING = refused(
 )
 
 
-class Output(StrEnum):
+class ListingOutput(StrEnum):
     """How much is listed."""
 
     STATS = "stats"
@@ -93,10 +93,10 @@ class AddedImage(BaseModel):
 
 
 @router.get("/", responses=refused(401, 403, 422, 500))
-def datastore(context: SharedContext, output: Output = Output.STATS) -> Store | Stock:
+def datastore(context: SharedContext, output: ListingOutput = ListingOutput.STATS) -> Store | Stock:
     """How much is done; or every image with its labels."""
     cases = context.cases.listed()
-    if output is Output.STATS:
+    if output is ListingOutput.STATS:
         return stock(cases)
     usual = LESION if context.models.automatic else context.models.segments()[0]
     return Stock(objects={case.name: _stored(case, case.target or usual) for case in cases})

@@ -20,7 +20,7 @@ from metseg.server.routes.waiting import while_connected
 from metseg.server.services import Services, SharedServices
 from metseg.server.slicer.context import SharedContext, SlicerContext
 from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, PARAMS, ClientParameters, multipart, refused
-from metseg.server.slicer.outlining import Source, keep
+from metseg.server.slicer.outlining import ImageToOutline, keep
 from metseg.server.slicer.volumes import UNKNOWN_SPACING
 
 router = APIRouter(tags=["slicer"], form_limits=FORM_LIMITS)
@@ -34,7 +34,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
                     "type": "object",
                     "required": ["params", "image"],
                     "properties": {
-                        "params": {"$ref": "#/components/schemas/Outline"},
+                        "params": {"$ref": "#/components/schemas/MaskDescription"},
                         "image": {"type": "string", "format": "binary"},
                     },
                 }
@@ -45,7 +45,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-class Output(StrEnum):
+class InferOutput(StrEnum):
     """What is answered."""
 
     ALL = "all"
@@ -63,7 +63,7 @@ class InferenceParameters(ClientParameters):
     )
 
 
-class Outline(BaseModel):
+class MaskDescription(BaseModel):
     """What is said of a mask."""
 
     label_names: dict[str, int] = Field(description="The mask's values by segment, which is named after its target.")
@@ -89,7 +89,7 @@ async def _no_label(request: Request) -> None:
 @router.post(
     "/infer/{model}",
     dependencies=[*MULTIPART, Depends(_no_label)],
-    response_model=Outline,
+    response_model=MaskDescription,
     responses={**_ANSWERS, **refused(400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503)},
 )
 async def infer(
@@ -101,7 +101,7 @@ async def infer(
         str, Query(max_length=500, description="An image of the project; needed without the other two.")
     ] = "",
     session_id: Annotated[str, Query(max_length=64, description="An image of a session, in place of `image`.")] = "",
-    output: Output = Output.ALL,
+    output: InferOutput = InferOutput.ALL,
     file: Annotated[UploadFile | None, UPLOAD] = None,
     params: Annotated[Json[InferenceParameters | None], PARAMS] = None,
 ) -> Response:
@@ -130,25 +130,25 @@ async def infer(
 
 async def _source(
     services: Services, context: SlicerContext, file: UploadFile | None, session_id: str, image: str
-) -> Source:
+) -> ImageToOutline:
     if session_id:
         session = context.sessions.get(session_id)
         with session.path.open("rb") as sent:
-            return Source(await services.decoder.decode(sent))
+            return ImageToOutline(await services.decoder.decode(sent))
     if file is not None:
-        return Source(await decoded_upload(services, file))
+        return ImageToOutline(await decoded_upload(services, file))
     if not image:
         raise ProblemError(404, "name an image of the project (?image=), a session (?session_id=), or send a file")
-    return await to_thread.run_sync(Source.of_case, context.cases, image)
+    return await to_thread.run_sync(ImageToOutline.of_case, context.cases, image)
 
 
 def _answer(
     context: SlicerContext,
-    source: Source,
+    source: ImageToOutline,
     work: Work,
     segmentation: Segmentation,
     who: str,
-    output: Output,
+    output: InferOutput,
     request_id: str,
 ) -> Response:
     notices = [*source.decoded.notices, *work.messages]
@@ -160,7 +160,7 @@ def _answer(
     spacing = source.decoded.study.geometry.spacing
     if spacing is None:
         notices.append(UNKNOWN_SPACING)
-    outline = Outline(
+    outline = MaskDescription(
         label_names={segmentation.target: 1},
         model=work.model.name,
         weights_sha256=segmentation.weights_sha256,
@@ -174,10 +174,10 @@ def _answer(
         stored=kept,
         notices=notices,
     )
-    if output is Output.JSON:
+    if output is InferOutput.JSON:
         return Response(outline.model_dump_json(), media_type="application/json")
     volume, name = source.volume(segmentation.mask), f"{request_id}.nii.gz"
-    if output is Output.IMAGE:
+    if output is InferOutput.IMAGE:
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return Response(volume, media_type="application/gzip", headers=headers)
     content, kind = multipart(outline.model_dump(mode="json"), name, volume)

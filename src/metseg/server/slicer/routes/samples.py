@@ -17,7 +17,7 @@ from metseg.server.slicer.samples import Strategy
 router = APIRouter(tags=["slicer"])
 
 
-class Sample(BaseModel):
+class SampleDocument(BaseModel):
     """An image to look at; without `id`, if no image waits."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"id": "patient_a", "name": "patient_a.nii.gz"}]})
@@ -36,15 +36,15 @@ class Sample(BaseModel):
 )
 def next_sample(
     context: SharedContext, strategy: Strategy, wanted: Annotated[ClientParameters | None, Body()] = None
-) -> Sample:
+) -> SampleDocument:
     """The next image that nobody has corrected, approved or rejected; an empty answer if there is none."""
     who = (wanted or ClientParameters()).who
     chosen = context.samples.next(strategy, who)
     if chosen is None:
-        return Sample()
+        return SampleDocument()
     case = context.cases.view(chosen.name)
     now, spacing = int(time.time()), case.description.spacing
-    return Sample(
+    return SampleDocument(
         id=chosen.name,
         name=file_name(chosen.name),
         checksum=f"SHA256:{image_of_case(context.cases, chosen.name).sha256}",

@@ -12,7 +12,7 @@ from metseg.server.routes.uploads import Upload, decoded_upload
 from metseg.server.services import SharedServices
 from metseg.server.slicer.context import SharedContext
 from metseg.server.slicer.forms import FORM_LIMITS, MULTIPART, refused
-from metseg.server.slicer.sessions import EXPIRY, Session
+from metseg.server.slicer.sessions import EXPIRY, ImageSession
 
 router = APIRouter(prefix="/session", tags=["slicer"], form_limits=FORM_LIMITS)
 
@@ -62,5 +62,5 @@ def remove_session(context: SharedContext, name: SessionId) -> SessionInfo:
     return _info(context.sessions.remove(name))
 
 
-def _info(session: Session) -> SessionInfo:
+def _info(session: ImageSession) -> SessionInfo:
     return SessionInfo(name=session.id, create_ts=int(session.created), last_access_ts=int(session.used), expiry=EXPIRY)
