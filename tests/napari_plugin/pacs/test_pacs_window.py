@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,82 +12,16 @@ import pydicom
 import pytest
 from matplotlib.path import Path as Polygon
 from napari.layers import Labels
-from qtpy.QtCore import QSettings, Qt, QTimer
+from qtpy.QtCore import Qt
 
-from metseg.dicomweb import Credentials
 from metseg.napari_plugin.outlines import is_edited
-from metseg.napari_plugin.pacs import downloads
-from metseg.napari_plugin.pacs.state import SignInKind
 from metseg.napari_plugin.reader import read
-from metseg.napari_plugin.state import Activity
 from metseg.reporting import DicomResult
-from metseg.study import Study, read_study
 
 pytest.importorskip("dicomweb_client")
 pytestmark = pytest.mark.slow
 PATIENT, STUDY = "P1", "1.2.3"
 SERIES = {"1.2.3.1": "t1 tra", "1.2.3.2": "T2 FLAIR tra", "1.2.3.3": "t1 tra Gd"}
-
-
-@pytest.fixture(autouse=True)
-def settings_of_this_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
-    for name in ("AUTHORIZATION", "CERT", "KEY"):
-        monkeypatch.delenv(f"METSEG_DICOMWEB_{name}", raising=False)
-
-
-@pytest.fixture(scope="session")
-def examination(
-    tmp_path_factory: pytest.TempPathFactory, save_head_as: Callable[..., dict[str, Path]], oblique: Any
-) -> Path:
-    """Three MR series of a head with a lesion, as files in one folder."""
-    rng = np.random.default_rng(0)
-    z, y, x = np.ogrid[:6, :64, :64]
-    lesion = (z - 3) ** 2 * 9 + (y - 26) ** 2 + (x - 38) ** 2 < 60
-    flair = 40 + 80.0 * ((y - 32) ** 2 + (x - 32) ** 2 < 700) + 90.0 * lesion + rng.normal(0, 4, (6, 64, 64))
-    folder = tmp_path_factory.mktemp("examination")
-    for factor, (series, description) in zip((0.7, 1.0, 1.2), SERIES.items(), strict=True):
-        voxels = np.clip(flair * factor, 0, 255).astype(np.uint16) * 9
-        for path in save_head_as(tmp_path_factory.mktemp("one"), voxels, oblique)["DICOM"].iterdir():
-            data = pydicom.dcmread(path)
-            data.SeriesInstanceUID, data.SeriesDescription = series, description
-            data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"{series}.{data.InstanceNumber}"
-            data.SeriesNumber, data.StudyDescription = int(series[-1]), "Brain"
-            data.save_as(folder / f"{data.SOPInstanceUID}.dcm", enforce_file_format=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def pacs(orthanc: Any, examination: Path) -> Any:
-    orthanc.put(examination)
-    return orthanc
-
-
-@pytest.fixture
-def open_pacs(viewer: Any) -> Callable[[str], Any]:
-    """Open the widget from napari's menu of plugins, and type address, user and password."""
-
-    def open_one(address: str, password: str = "secret") -> Any:
-        _, widget = viewer.window.add_plugin_dock_widget("napari-metseg", "Open from PACS")
-        widget.connection.address.setText(address)
-        widget.connection.kind.setCurrentIndex(list(SignInKind).index(SignInKind.PASSWORD))
-        widget.connection.user.setText("metseg")
-        widget.connection.secret.setText(password)
-        return widget
-
-    return open_one
-
-
-@pytest.fixture
-def find(patiently: Callable[..., None]) -> Callable[..., None]:
-    """Search for a patient; the series of a single study are listed then."""
-
-    def search(widget: Any, patient: str = PATIENT) -> None:
-        widget.search.patient.setText(patient)
-        widget.search.button.click()
-        patiently(lambda: not widget.controller.busy)
-
-    return search
 
 
 def test_from_the_pacs_through_correction_and_back(
@@ -319,136 +250,3 @@ def test_a_study_becomes_a_case_that_is_corrected_in_the_studio_and_stored(
     patiently(lambda: not widget.controller.busy)
     assert "is there already" in widget.state.problem
     panel.close_session()
-
-
-# Faults
-
-
-def test_a_wrong_password_is_said_and_the_sign_in_shown(
-    viewer: Any, pacs: Any, open_pacs: Callable[..., Any], find: Callable[..., None], notifications: list[str]
-) -> None:
-    widget = open_pacs(pacs.url, "wrong")
-    find(widget)
-    assert "refused us (401)" in widget.state.problem
-    assert "wrong" not in widget.state.problem
-    assert widget.connection.change.isChecked()
-    widget.connection.secret.setText("secret")
-    find(widget)
-    assert widget.state.problem == ""
-    assert not widget.connection.change.isChecked()
-    find(widget, "nobody")
-    assert widget.state.message.startswith("No MR study fits")
-
-
-def test_a_pacs_that_is_stopped_in_the_middle_leaves_the_viewer_as_it_was(
-    viewer: Any,
-    start_orthanc: Callable[..., Any],
-    examination: Path,
-    open_pacs: Callable[..., Any],
-    find: Callable[..., None],
-    patiently: Callable[..., None],
-    tmp_path: Path,
-) -> None:
-    pacs = start_orthanc()
-    first = pydicom.dcmread(sorted(examination.iterdir())[0])
-    first.Rows = first.Columns = 1024
-    first.PixelData = np.random.default_rng(0).integers(0, 4000, (1024, 1024), np.uint16).tobytes()
-    first.SeriesInstanceUID = "1.2.3.7"
-    for number in range(40):
-        first.SOPInstanceUID = first.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.7.{number}"
-        first.ImagePositionPatient = [0, 0, number]
-        first.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
-    pacs.put(tmp_path)
-    widget = open_pacs(pacs.url)
-    find(widget)
-
-    def stop(progress: Any) -> None:
-        if progress.done >= 3:
-            widget.state.events.progress.disconnect(stop)
-            pacs.stop()
-
-    widget.state.events.progress.connect(stop)
-    folder = downloads.downloads()
-    before = set(folder.rglob("*.dcm"))
-    widget.result.open.click()
-    patiently(lambda: not widget.controller.busy)
-    assert "of 40 images; nothing of them is kept, try again" in widget.state.problem
-    assert not viewer.layers
-    assert set(folder.rglob("*.dcm")) == before
-    pacs.start()
-    widget.result.open.click()
-    patiently(lambda: not widget.controller.busy)
-    assert viewer.layers[-1].data.shape == (40, 1024, 1024)
-    assert widget.state.problem == ""
-
-
-def test_a_pacs_that_never_answers_does_not_stop_the_window_and_can_be_left(
-    viewer: Any, open_pacs: Callable[..., Any], patiently: Callable[..., None], qtbot: Any
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        widget = open_pacs(f"http://127.0.0.1:{silent.getsockname()[1]}/dicom-web")
-        widget.search.button.click()
-        connection, _ = silent.accept()
-        ticks: list[int] = []
-        timer = QTimer()
-        timer.timeout.connect(lambda: ticks.append(1))
-        timer.start(1)
-        patiently(lambda: len(ticks) > 20)
-        assert widget.state.activity is Activity.RUNNING
-        widget.search.work.cancel.click()
-        assert widget.state.activity is Activity.IDLE
-        assert widget.search.button.isEnabled()
-        timer.stop()
-        connection.close()
-
-
-def test_what_is_typed_is_neither_kept_in_a_file_nor_shown(
-    viewer: Any, pacs: Any, open_pacs: Callable[..., Any], find: Callable[..., None], tmp_path: Path
-) -> None:
-    widget = open_pacs(pacs.url)
-    find(widget)
-    QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "napari-metseg", "studio").sync()
-    written = [path.read_text() for path in (tmp_path / "settings").rglob("*") if path.is_file()]
-    assert any("dicom-web" in text for text in written)
-    assert not any(
-        "secret" in text or Credentials.of_password("metseg", "secret").authorization in text for text in written
-    )
-    assert "secret" not in repr(widget.connection.sign_in)
-
-
-def test_what_a_killed_napari_fetched_is_removed_and_what_another_uses_is_not(tmp_path: Path) -> None:
-    code = (
-        "import sys, tempfile; tempfile.tempdir = sys.argv[1];"
-        "from metseg.napari_plugin.pacs.downloads import new_folder;"
-        "folder = new_folder('P1'); folder.mkdir(); print(folder, flush=True); sys.stdin.read()"
-    )
-
-    def napari() -> tuple[subprocess.Popen[str], Path]:
-        command = [sys.executable, "-c", code, str(tmp_path)]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        return process, Path(process.stdout.readline().strip())
-
-    killed, left = napari()
-    running, used = napari()
-    assert left.exists()
-    killed.kill()
-    killed.communicate()
-    assert left.exists()
-    last, _ = napari()
-    assert used.exists()
-    assert not left.exists()
-    for process in (running, last):
-        process.communicate("")
-    assert not list(tmp_path.iterdir())
-
-
-def test_outlines_of_other_files_are_not_offered(
-    viewer: Any, study: Study, add: Callable[..., None], open_pacs: Callable[..., Any], examination: Path
-) -> None:
-    add(viewer, study)
-    viewer.add_labels(np.zeros(study.shape, np.uint8))
-    widget = open_pacs("")
-    assert widget.state.outlines == ()
-    assert not widget.storing.isVisible()
-    assert read_study(examination).stored is not None
