@@ -85,9 +85,23 @@ def follow(stream: Iterable[Event[T]], title: str) -> T:
         return bar.follow(stream, title)
 
 
+def _own_signal(event: Event[Any], number: int) -> int:
+    return number
+
+
 @contextmanager
-def stopping_cleanly(hint: str) -> Iterator[Callable[[Iterable[Event[T]]], Iterator[Event[T]]]]:
+def stopping_cleanly(
+    hint: str, agreed: Callable[[Event[Any], int], int] = _own_signal
+) -> Iterator[Callable[[Iterable[Event[T]]], Iterator[Event[T]]]]:
     """Within, SIGTERM and Ctrl-C let the event in progress end; a second one ends the program at once.
+
+    Parameters
+    ----------
+    hint : str
+        Printed after "stopped"; nothing is, if it is empty.
+    agreed : callable
+        Given each event and the signal that came until then, or 0, it returns the signal to end on, or 0: for programs
+        that end together.
 
     Yields
     ------
@@ -105,15 +119,16 @@ def stopping_cleanly(hint: str) -> Iterator[Callable[[Iterable[Event[T]]], Itera
         try:
             for event in stream:
                 yield event
-                if signals and not isinstance(event, Finished):
+                if not isinstance(event, Finished) and (number := agreed(event, signals[0] if signals else 0)):
                     break
             else:
                 return
         finally:
             if isinstance(stream, Generator):
                 stream.close()
-        echo(err(), f"stopped; {hint}")
-        raise typer.Exit(128 + signals[0])
+        if hint:
+            echo(err(), f"stopped; {hint}")
+        raise typer.Exit(128 + number)
 
     for stop in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(stop) is not signal.SIG_IGN:

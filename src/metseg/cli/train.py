@@ -13,6 +13,7 @@ from metseg.cli.console import echo, out
 from metseg.cli.options import Data, Device, Labels, Rules, data_of, sequences_of
 from metseg.cli.progress import follow, stopping_cleanly
 from metseg.cli.recipe import Architecture, ConfigFile, training_config
+from metseg.events import drain
 
 
 def _in(panel: str) -> dict[str, Any]:
@@ -157,8 +158,10 @@ def train(
     (architecture, encoder, preprocessing), then from the defaults in brackets.
 
     Ctrl-C or SIGTERM ends it after the step in progress; the same command with --resume goes on from there.
+
+    On several GPUs: torchrun --nproc-per-node N -m metseg.cli train ..., see docs/training.md.
     """
-    from metseg.training import TrainingConfig, keep_freed_memory
+    from metseg.training import TrainingConfig, join_processes, keep_freed_memory
     from metseg.training import train as run
 
     settings = {name: value for name, value in ctx.params.items() if name in TrainingConfig.model_fields}
@@ -166,20 +169,30 @@ def train(
     looks = {"neighbours": neighbours, "normalisation": normalisation, "size": size}
     chosen = training_config(file=config, clahe=clahe, preprocessing=looks, **settings)
     keep_freed_memory()
-    command = shlex.join(["metseg", *sys.argv[1:]])
-    with stopping_cleanly("the same command with --resume goes on") as stoppable:
+    processes, own_device = join_processes(device)
+    command = shlex.join([*processes.command, *sys.argv[1:]])
+    hint = "the same command with --resume goes on" if processes.first else ""
+    with stopping_cleanly(hint, processes.agreed_signal) as stoppable:
         events = stoppable(
             run(
                 chosen,
                 data_of(data, rules, labels),
                 out_,
                 resume=resume,
-                device=device,
+                device=own_device,
                 split=split,
                 background=None if background is None else data_of(background, background_rules),
                 single_slices=None if single_slices is None else data_of(single_slices, single_slices_rules),
                 cache=cache,
                 command=command,
+                processes=processes,
             )
         )
-        echo(out(), str(follow(events, f"training {chosen.architecture}")))
+        try:
+            if processes.first:
+                echo(out(), str(follow(events, f"training {chosen.architecture}")))
+            else:
+                drain(events)
+        except typer.Exit:  # stopped: all wait until the first has saved the state
+            processes.leave()
+            raise

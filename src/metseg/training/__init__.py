@@ -3,6 +3,7 @@
 from metseg.training.allocation import keep_freed_memory
 from metseg.training.calibration import LogitCounts, calibrate, fit_temperature, write_temperature
 from metseg.training.config import LOSSES, AugmentationConfig, LossConfig, TrainingConfig
+from metseg.training.distributed import Processes, join_processes
 from metseg.training.evaluation import evaluate
 from metseg.training.fit import card_scores, train
 from metseg.training.simulation import SimulatedHead, SimulationScore, score_simulated, simulate_heads
@@ -15,6 +16,7 @@ __all__ = [
     "AugmentationConfig",
     "LogitCounts",
     "LossConfig",
+    "Processes",
     "SearchSpace",
     "SimulatedHead",
     "SimulationScore",
@@ -26,6 +28,7 @@ __all__ = [
     "card_scores",
     "evaluate",
     "fit_temperature",
+    "join_processes",
     "keep_freed_memory",
     "load_parent",
     "make_folds",

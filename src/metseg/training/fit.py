@@ -31,6 +31,7 @@ from metseg.training.dataset import (
     prepare_patients,
     prepare_single_slices,
 )
+from metseg.training.distributed import ALONE, Processes
 from metseg.training.evaluation import evaluate
 from metseg.training.prepared import PreparedCache, PreparedStudy
 from metseg.training.split import Joined, Split, make_folds, make_split, read_split, same_image_groups, write_split
@@ -60,6 +61,7 @@ def train(
     cache: Path | None = None,
     score: bool = True,
     command: str = "",
+    processes: Processes = ALONE,
 ) -> Iterator[Event[Path]]:
     """Train a network.
 
@@ -95,6 +97,9 @@ def train(
         Score the kept checkpoint on held-out patients at the end, and write the scores into its card.
     command : str
         For the card: what was run.
+    processes : Processes
+        Who shares the steps, see :func:`metseg.training.join_processes`. All of them call this with the same
+        arguments and end together; the first writes the files and scores.
 
     Yields
     ------
@@ -104,11 +109,17 @@ def train(
     Raises
     ------
     DataError
-        If there is nothing to train on, or ``out`` holds another run.
+        If there is nothing to train on, ``out`` holds another run, or the batches are not a multiple of the processes.
     CheckpointError
         If nothing of the checkpoint to start from fits.
     """
     state = out / STATE
+    if (config.batch_size // config.stack) % processes.count:
+        stacks = f" in {config.batch_size // config.stack} stacks" if config.stack > 1 else ""
+        raise DataError(
+            f"{processes.count} processes cannot share a batch of {config.batch_size} slices{stacks} equally; choose "
+            "another --batch-size, which is that of all of them, or another number of processes"
+        )
     if state.exists() and not resume:
         raise DataError(f"{out} already holds a training run; continue it with --resume, or choose another --out")
     continued = resume and state.exists()
@@ -133,7 +144,7 @@ def train(
     found = studies + shown
     studies = yield from _without_held_out(found, held_out)
     trained_on -= {study.patient for study in found} - {study.patient for study in studies}
-    trainer = Trainer(config, studies, resolve_device(device), parent)
+    trainer = Trainer(config, studies, resolve_device(device), parent, processes)
     if trainer.transferred:
         yield Notice(trainer.transferred)
     elif config.starts_at_random and not continued:
@@ -149,16 +160,20 @@ def train(
         yield Notice(f"continuing after epoch {trainer.epoch}{within}")
     elif resume:
         yield Notice(f"nothing to continue in {out}: starting anew")
-    write_split(out / SPLIT, chosen)
+    trainer.start_together()
+    if processes.first:
+        write_split(out / SPLIT, chosen)
     try:
         while trainer.pending is not None or trainer.epoch < config.epochs:
             if trainer.pending is None:
                 yield from trainer.run_epoch()
             yield from _conclude_epoch(trainer, held_out, out, _record(trainer, chosen, trained_on, command))
     except GeneratorExit:
-        trainer.save(out / STATE)
+        if processes.first:
+            trainer.save(out / STATE)
         raise
-    if score:
+    processes.leave()
+    if score and processes.first:
         yield from _score_best(data, out, device, config.sequences)
     yield Finished(out / FILE_NAME)
 
@@ -241,11 +256,13 @@ def _conclude_epoch(
             licence=trainer.licence,
             created=datetime.datetime.now(datetime.UTC).date().isoformat(),
         )
-        save_checkpoint(out, trainer.averaged, card)
+        if trainer.processes.first:
+            save_checkpoint(out, trainer.averaged, card)
     trainer.history.append(row)
     trainer.pending = None
-    trainer.save(out / STATE)
-    write_log(out, trainer.history)
+    if trainer.processes.first:
+        trainer.save(out / STATE)
+        write_log(out, trainer.history)
     scores = f", Dice {row['mean_dice']:.3f} (median {row['median_dice']:.3f})" if "mean_dice" in row else ""
     yield EpochFinished(
         f"epoch {trainer.epoch} of {config.epochs}: loss {row['loss']:.3f}{scores}, {row['seconds']:.0f} s, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -24,6 +25,7 @@ from metseg.study import write_atomically
 from metseg.training.augmentation import Pair
 from metseg.training.config import TrainingConfig
 from metseg.training.dataset import EpochPlan, Example, TrainingSlices
+from metseg.training.distributed import ALONE, Processes
 from metseg.training.losses import SegmentationLoss
 from metseg.training.prepared import PreparedStudy
 from metseg.training.transfer import transfer
@@ -40,6 +42,8 @@ class Trainer:
     ----------
     parent : Checkpoint, optional
         Weights to start from; needed for a first start with ``config.init`` only, since a saved state has its own.
+    processes : Processes
+        Who shares the steps; the others make a trainer of the same arguments, but for the device.
 
     Attributes
     ----------
@@ -60,11 +64,17 @@ class Trainer:
     """
 
     def __init__(
-        self, config: TrainingConfig, studies: list[PreparedStudy], device: str, parent: Checkpoint | None = None
+        self,
+        config: TrainingConfig,
+        studies: list[PreparedStudy],
+        device: str,
+        parent: Checkpoint | None = None,
+        processes: Processes = ALONE,
     ) -> None:
         torch.manual_seed(config.seed)
         self.config = config
         self.device = device
+        self.processes = processes
         self.parent = parent.sha256 if parent else None
         self.seen_by_parent = parent.card.training.patients if parent else ()
         self.licence = config.licence or (parent.card.licence if parent else "unknown")
@@ -85,6 +95,7 @@ class Trainer:
             self.transferred = taken.describe(parent.card.name)
         self._network.to(device).to(memory_format=torch.channels_last)
         self._average = moving_average(self._network, config.ema)
+        processes.normalise_together(self._network, device)
         self._loss = SegmentationLoss(config.loss)
         self._optimiser = _optimiser(self._network, config)
         self._schedule = LambdaLR(self._optimiser, _warmup_cosine(self._plan.steps * config.epochs, config.warmup))
@@ -111,7 +122,8 @@ class Trainer:
         if self.step == 0:
             torch.manual_seed(self.config.seed * 100_003 + self.epoch)
         self._set_training_mode()
-        for images, masks in self._loader(batches[self.step :]):
+        parts = [self.processes.part(batch) for batch in batches[self.step :]]
+        for images, masks in self._loader(parts):
             loss = self._step(images, masks)
             self.step += 1
             self._loss_so_far += loss
@@ -135,7 +147,12 @@ class Trainer:
         workers = 0 if self.device == "cpu" else 8
         drawn_from = torch.Generator().manual_seed(0)  # else the loader would draw from the network's own randomness
         return DataLoader(
-            self._slices, batch_sampler=batches, num_workers=workers, pin_memory=workers > 0, generator=drawn_from
+            self._slices,
+            batch_sampler=batches,
+            num_workers=workers,
+            pin_memory=workers > 0,
+            worker_init_fn=_leave_process_group,
+            generator=drawn_from,
         )
 
     def _set_training_mode(self) -> None:
@@ -151,9 +168,10 @@ class Trainer:
             images = images.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.partition(":")[0], self._dtype, enabled=self._dtype is not None):
             logits = self._forward(images)
-        loss = self._loss(*(tensor.flatten(0, -4) for tensor in (logits, masks)))
+        loss = self._loss(*(self.processes.gather(tensor.flatten(0, -4)) for tensor in (logits.float(), masks)))
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        self.processes.sum_gradients(self._network)
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), _LARGEST_GRADIENT)
         self._optimiser.step()
         self._schedule.step()
@@ -165,10 +183,11 @@ class Trainer:
     ) -> Generator[Progress, None, dict[str, list[float]]]:
         """Volumetric Dice of the averaged network by patient, at each of the thresholds, on the network's grid."""
         network = self.averaged
-        counts: dict[str, npt.NDArray[np.int64]] = {}
-        for done, study in enumerate(studies):
-            yield Progress(done, len(studies), f"validating {study.name}")
-            overlaps = counts.setdefault(study.patient, np.zeros((2, len(thresholds)), np.int64))
+        counts = {study.patient: np.zeros((2, len(thresholds)), np.int64) for study in studies}
+        own = studies[self.processes.rank :: self.processes.count]
+        for done, study in enumerate(own):
+            yield Progress(done, len(own), f"validating {study.name}")
+            overlaps = counts[study.patient]
             for start in range(0, len(study.masked), self.config.batch_size):
                 part = list(study.masked[start : start + self.config.batch_size])
                 probabilities = self._predict(network, study, part)
@@ -177,9 +196,11 @@ class Trainer:
                     predicted = probabilities >= threshold
                     overlaps[0, column] += 2 * int((predicted & truth).sum())
                     overlaps[1, column] += int(predicted.sum()) + int(truth.sum())
+        everywhere = self.processes.collect(counts)
+        totals = {name: np.sum([found[name] for found in everywhere], axis=0) for name in counts}
         return {
             name: [1.0 if union == 0 else float(twice / union) for twice, union in overlaps.T]
-            for name, overlaps in counts.items()
+            for name, overlaps in totals.items()
         }
 
     def _predict(self, network: SegmentationNetwork, study: PreparedStudy, z: list[int]) -> npt.NDArray[np.float32]:
@@ -193,6 +214,13 @@ class Trainer:
             logits = network(batch)[np.searchsorted(seen, z).tolist(), 0]
         probabilities: npt.NDArray[np.float32] = logits.float().sigmoid().cpu().numpy()
         return probabilities
+
+    def start_together(self) -> None:
+        """Take the first process's weights; DataError in all unless they train on the same, from the same step on."""
+        names = [study.name for study in self._slices.studies]
+        self.processes.check_same((self.config, names, self._plan.batches(self.epoch), self.epoch, self.step))
+        self.processes.share(self._network)
+        self.processes.share(self._average)
 
     def save(self, path: Path) -> None:
         """Write the whole state, atomically."""
@@ -247,6 +275,12 @@ class Trainer:
             torch.set_rng_state(processor.cpu())
             if cuda and self.device.startswith("cuda"):
                 torch.cuda.set_rng_state(cuda[0].cpu(), self.device)
+
+
+def _leave_process_group(worker: int) -> None:
+    """Keep a loading process from what is sent to the whole group: the training then ends after its step."""
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()
 
 
 def _depthwise_in_full_precision(network: nn.Module) -> None:
