@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from metseg.prediction import read_manifest
-from metseg.prediction.ray_engine import worker_sizes
+from metseg.ray_cluster import worker_sizes
 from metseg.study import read_tiff, write_tiff
 
 NAMES = ("a", "b", "c", "d")
