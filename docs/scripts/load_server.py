@@ -6,6 +6,7 @@
 ``throughput``: clients that ask one after the other, at the server and at the plain handler, in turn.
 ``sigterm``: a server that is told to end under load, again and again; whether every accepted request is answered.
 ``disconnects``: clients that go away at every moment of a request; what is left of them.
+``engines``: whole patients (folders in --images), one client and four; networks in the server, or in a worker of Ray.
 
 Every part starts servers of its own, as processes. Only what a client sees is counted. Clients that are told to come
 again later (503) do so when they are told, within ten seconds. /livez is asked by a process that does nothing else; as
@@ -20,6 +21,7 @@ import argparse
 import asyncio
 import contextlib
 import http.client
+import io
 import json
 import multiprocessing
 import os
@@ -30,6 +32,7 @@ import socket
 import subprocess
 import sys
 import time
+import zipfile
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -128,11 +131,11 @@ class Server:
         return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * 4096 / 2**20
 
 
-async def ask(client: httpx.AsyncClient, image: bytes) -> tuple[str, float, float]:
+async def ask(client: httpx.AsyncClient, image: bytes, form: str = "image/tiff") -> tuple[str, float, float]:
     """One request: the status, or the error's name, the seconds it took, and when to come again."""
     started = time.perf_counter()
     try:
-        answer = await client.post("/predict", files={"file": image}, headers={"accept": "image/tiff"})
+        answer = await client.post("/predict", files={"file": image}, headers={"accept": form})
     except httpx.HTTPError as error:
         return type(error).__name__, time.perf_counter() - started, 0.0
     told = str(answer.status_code)
@@ -142,7 +145,9 @@ async def ask(client: httpx.AsyncClient, image: bytes) -> tuple[str, float, floa
     return told, time.perf_counter() - started, again
 
 
-async def load(url: str, images: list[bytes], clients: int, seconds: float) -> list[tuple[str, float]]:
+async def load(
+    url: str, images: list[bytes], clients: int, seconds: float, form: str = "image/tiff"
+) -> list[tuple[str, float]]:
     """Answers to ``clients`` that ask again as soon as they are answered."""
     answers: list[tuple[str, float]] = []
     until = time.monotonic() + seconds
@@ -151,7 +156,7 @@ async def load(url: str, images: list[bytes], clients: int, seconds: float) -> l
 
         async def one(number: int) -> None:
             while time.monotonic() < until:
-                told, took, again = await ask(client, images[number % len(images)])
+                told, took, again = await ask(client, images[number % len(images)], form)
                 answers.append((told, took))
                 await asyncio.sleep(min(again, max(0.0, until - time.monotonic())))
 
@@ -254,6 +259,36 @@ def crowd(images: list[bytes], model: str, seconds: float) -> dict[str, Any]:
     return found
 
 
+def patients_in(folder: Path) -> list[bytes]:
+    """The folders of ``folder``, each as the zip of its files."""
+    patients = []
+    for patient in sorted(one for one in folder.iterdir() if one.is_dir()):
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            for path in sorted(patient.glob("*.tif")):
+                archive.write(path, path.name)
+        patients.append(content.getvalue())
+    return patients
+
+
+def engines(folder: Path, model: str, seconds: float, turns: int) -> dict[str, Any]:
+    """The server with networks of its own and with one worker of Ray, in turn."""
+    patients = patients_in(folder)
+    servers = {"local": Server(SERVED, model), "ray": Server(SERVED, model, engine="ray", workers=1)}
+    found = {}
+    for turn in range(1, turns + 1):
+        for clients in (1, 4):
+            for engine, server in servers.items():
+                started = time.monotonic()
+                answers = asyncio.run(load(server.url, patients, clients, seconds, "application/zip"))
+                name = f"{engine}, clients {clients}, turn {turn}"
+                found[name] = summary(answers, time.monotonic() - started)
+                print(name, found[name], flush=True)
+    for server in servers.values():
+        server.end()
+    return found
+
+
 def disconnects(images: list[bytes], model: str, number: int) -> dict[str, Any]:
     """Clients that go away after part of the request, or at once after it."""
     server = Server(SERVED, model)
@@ -342,6 +377,7 @@ def main() -> None:
         "throughput": lambda: throughput(images, asked.model, asked.clients, asked.seconds, asked.turns),
         "crowd": lambda: crowd(images, asked.model, asked.seconds),
         "disconnects": lambda: disconnects(images, asked.model, asked.disconnects),
+        "engines": lambda: engines(asked.images, asked.model, asked.seconds, asked.turns),
         "sigterm": lambda: sigterm(images, asked.model, asked.times, until - time.monotonic()),
     }
     found: dict[str, Any] = {"model": asked.model, "processors": len(os.sched_getaffinity(0))}

@@ -61,7 +61,8 @@ def join_cluster() -> bool:
         )
     except Exception as error:  # Ray raises bare ones
         raise MetsegError(f"Ray did not start, or its cluster cannot be reached: {error}") from error
-    if local and not is_loopback(address := ray.util.get_node_ip_address()):
+    address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+    if local and not is_loopback(address):
         ray.shutdown()
         raise MetsegError(f"this version of Ray listens on {address}, which other machines reach; install another")
     return True

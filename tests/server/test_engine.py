@@ -12,7 +12,7 @@ import pytest
 
 from metseg.checkpoints import load_checkpoint
 from metseg.inference import Segmenter
-from metseg.server.engine import BusyError, Cancelled, Engine, ModelRegistry, ModelThread, Work
+from metseg.server.engine import BusyError, Cancelled, Engine, ModelRegistry, ModelThread, ThreadRunner, Work
 from metseg.study import Study
 
 Batches = list[int]
@@ -24,9 +24,10 @@ def running(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]
     monkeypatch.setenv("METSEG_WEIGHTS", str(weights))
     batches: Batches = []
     thread = ModelThread(lambda slices, _seconds: batches.append(slices))
-    registry = ModelRegistry("small", device="cpu", kept=1, batch=8, thread=thread)
+    runner = ThreadRunner(thread, device="cpu", batch=8)
+    registry = ModelRegistry("small", kept=1, runner=runner)
     registry.load_default()
-    engine = Engine(thread, device="cpu", batch=8, waiting=20, samples=1 << 20)
+    engine = Engine(runner, waiting=20, samples=1 << 20)
     yield thread, registry, engine, batches
     engine.close()
     thread.close()

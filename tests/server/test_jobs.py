@@ -62,7 +62,7 @@ def test_a_job_that_is_not_there_is_404(client: TestClient) -> None:
 
 def test_jobs_are_bounded_cancelled_and_leave_no_slot(client: TestClient, application: FastAPI, stack: bytes) -> None:
     services = application.state.services
-    held = services.thread  # the model thread is kept busy, so that jobs stay in the queue
+    held = services.runner.thread  # the model thread is kept busy, so that jobs stay in the queue
     import threading
 
     gate = threading.Event()
@@ -78,7 +78,7 @@ def test_jobs_are_bounded_cancelled_and_leave_no_slot(client: TestClient, applic
         for place in places:
             assert client.delete(place).json()["state"] == "cancelled"
         wait_for(lambda: services.engine.slots == 0)
-        assert services.thread.slices_waiting == 0
+        assert services.runner.slices_waiting == 0
     finally:
         gate.set()
         blocking.join()

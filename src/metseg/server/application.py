@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from socket import gethostname
 from typing import Any
 
 from anyio import to_thread
@@ -12,11 +13,12 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.security import HTTPBearer
 
 from metseg import __version__
+from metseg.ray_cluster import require_ray
 from metseg.server.access import AccessMiddleware
 from metseg.server.access_log import AccessLogMiddleware
 from metseg.server.description import described
 from metseg.server.draining import Draining
-from metseg.server.engine import Engine, ModelRegistry, ModelThread
+from metseg.server.engine import Engine, ModelRegistry, ModelThread, Runner, ThreadRunner
 from metseg.server.jobs import Jobs
 from metseg.server.logs import configure_logs, log
 from metseg.server.metrics import Metrics
@@ -38,9 +40,16 @@ _OPEN_TAGS = (["health"], ["auth"])
 def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS) -> FastAPI:
     """The application with its middleware and routes; its models are loaded when it starts.
 
-    DataError if others could reach it without a token.
+    Raises
+    ------
+    DataError
+        If others could reach it without a token.
+    MissingExtraError
+        If it is to run on Ray, which is not installed.
     """
     require_token(settings, settings.host)
+    if settings.engine == "ray":
+        require_ray("ray.serve")
     metrics = Metrics()
     draining = Draining(settings.drain_seconds)
     app = FastAPI(
@@ -96,7 +105,7 @@ def _lifespan(settings: Settings, metrics: Metrics, draining: Draining) -> Calla
             _set_aside_what_stays()
             services.ready = True
             draining.install()
-            log("ready", model=model.name, device=services.model_registry.device)
+            log("ready", model=model.name, device=services.runner.device)
             yield
         finally:
             services.ready = False
@@ -104,7 +113,7 @@ def _lifespan(settings: Settings, metrics: Metrics, draining: Draining) -> Calla
             draining.restore()
             services.jobs.close()
             await to_thread.run_sync(services.engine.close)
-            await to_thread.run_sync(services.thread.close)
+            await to_thread.run_sync(services.runner.close)
             log("closed")
 
     return lifespan
@@ -117,13 +126,9 @@ def _set_aside_what_stays() -> None:
 
 
 def _services(settings: Settings, metrics: Metrics, draining: Draining) -> Services:
-    thread = ModelThread(metrics.observe_batch)
-    registry = ModelRegistry(
-        settings.model, device=settings.device, kept=settings.models_kept, batch=settings.batch, thread=thread
-    )
-    engine = Engine(
-        thread, device=registry.device, batch=settings.batch, waiting=settings.waiting, samples=settings.samples
-    )
+    runner = _runner(settings, metrics)
+    registry = ModelRegistry(settings.model, kept=settings.models_kept, runner=runner)
+    engine = Engine(runner, waiting=settings.waiting, samples=settings.samples)
     decoder = Decoder(
         Limits(settings.samples, settings.slices, settings.side),
         processes=settings.decoders,
@@ -131,12 +136,27 @@ def _services(settings: Settings, metrics: Metrics, draining: Draining) -> Servi
         mib=settings.decode_mib,
     )
     jobs = Jobs(engine, settings.jobs, settings.job_mib, settings.job_seconds)
-    return Services(settings, metrics, draining, decoder, thread, registry, engine, jobs)
+    return Services(settings, metrics, draining, decoder, runner, registry, engine, jobs)
+
+
+def _runner(settings: Settings, metrics: Metrics) -> Runner:
+    if settings.engine == "local":
+        return ThreadRunner(ModelThread(metrics.observe_batch), device=settings.device, batch=settings.batch)
+    from metseg.server.engine.replicas import ReplicaRunner
+
+    return ReplicaRunner(
+        device=settings.device,
+        batch=settings.batch,
+        kept=settings.models_kept,
+        workers=settings.workers,
+        name=f"metseg {gethostname()}:{settings.port}",
+    )
 
 
 def _show(services: Services) -> None:
     metrics = services.metrics
     metrics.gauge("studies_waiting", "Studies that wait for a network or are in it.", lambda: services.engine.slots)
-    metrics.gauge("slices_waiting", "Slices that wait for a network.", lambda: services.thread.slices_waiting)
+    metrics.gauge("slices_waiting", "Slices that wait for a network here.", lambda: services.runner.slices_waiting)
+    metrics.gauge("workers", "Processes that run networks.", lambda: services.runner.workers)
     metrics.gauge("jobs", "Jobs that are kept.", lambda: services.jobs.count)
     metrics.gauge("models_loaded", "Models that are loaded.", lambda: len(services.model_registry.loaded))

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from metseg.errors import CheckpointError, MetsegError, MissingExtraError
-from metseg.server.engine import BusyError, Cancelled, UnknownModelError
+from metseg.server.engine import BusyError, Cancelled, UnknownModelError, WorkersLostError
 from metseg.server.upload_decoding import Reason, UploadRejected
 
 MEDIA_TYPE = "application/problem+json"
@@ -107,6 +107,8 @@ def as_problem(error: Exception) -> ProblemError:
             return ProblemError(503, str(error), {"Retry-After": str(error.seconds)})
         case Cancelled():
             return ProblemError(503, str(error), {"Retry-After": "5"})
+        case WorkersLostError():
+            return ProblemError(500, str(error))
         case UnknownModelError():
             return ProblemError(422, str(error))
         case CheckpointError():

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from metseg.server.draining import Draining
-from metseg.server.engine import Engine, ModelRegistry, ModelThread
+from metseg.server.engine import Engine, ModelRegistry, Runner
 from metseg.server.jobs import Jobs
 from metseg.server.metrics import Metrics
 from metseg.server.settings import Settings
@@ -25,8 +25,10 @@ class Services:
         What the server was told.
     draining : Draining
         Whether the server is closing.
+    runner : Runner
+        What runs the networks.
     engine : Engine
-        The queue in front of the networks.
+        The queue in front of them.
     jobs : Jobs
         Whole studies that are asked for and fetched later.
     ready : bool
@@ -37,7 +39,7 @@ class Services:
     metrics: Metrics
     draining: Draining
     decoder: Decoder
-    thread: ModelThread
+    runner: Runner
     model_registry: ModelRegistry
     engine: Engine
     jobs: Jobs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,6 +25,10 @@ class Settings(BaseSettings):
         What clients must send as ``Authorization: Bearer``; needed on every address but the loopback.
     model, device : str
         The model used unless a request names another (``auto`` chooses by sequences), and where networks run.
+    engine : {"local", "ray"}
+        Whether networks run in this process, or in workers of a Ray cluster.
+    workers : int or None
+        Of a Ray cluster: most workers; one for each GPU, or one for each machine without, unless given.
     project : Path or None
         Folder of a :class:`metseg.curation.Project` that 3D Slicer works on.
     training_data : Path or None
@@ -60,6 +64,8 @@ class Settings(BaseSettings):
     token: SecretStr | None = None
     model: str = DEFAULT_MODEL
     device: str = "auto"
+    engine: Literal["local", "ray"] = "local"
+    workers: Count | None = None
     project: Path | None = None
     training_data: Path | None = None
     upload_mib: Count = 128

@@ -1,8 +1,10 @@
-"""Studies through networks: a bounded queue, and one thread that runs networks."""
+"""Studies through networks: a bounded queue, and what runs the networks."""
 
-from metseg.server.engine.model_registry import Loaded, ModelRegistry, UnknownModelError
+from metseg.server.engine.model_registry import ModelRegistry, UnknownModelError
 from metseg.server.engine.model_thread import Cancelled, ModelThread
-from metseg.server.engine.queue import BusyError, Engine, Slot, Work
+from metseg.server.engine.queue import BusyError, Engine, Slot
+from metseg.server.engine.runner import Runner, ThreadRunner, WorkersLostError
+from metseg.server.engine.work import Loaded, Work
 
 __all__ = [
     "BusyError",
@@ -11,7 +13,10 @@ __all__ = [
     "Engine",
     "Loaded",
     "ModelThread",
+    "Runner",
     "Slot",
+    "ThreadRunner",
     "UnknownModelError",
     "Work",
+    "WorkersLostError",
 ]

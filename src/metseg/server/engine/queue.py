@@ -7,22 +7,16 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TypeVar
+from contextlib import closing
 
-import numpy as np
-import numpy.typing as npt
-
-from metseg.checkpoints import Checkpoint
 from metseg.errors import MetsegError
 from metseg.events import Finished, Notice, Progress, RemainingTime
-from metseg.inference import Backend, Closeable, Segmentation, open_segmenter
+from metseg.inference import Closeable, Segmentation
 from metseg.lesions import PostprocessingConfig
-from metseg.server.engine.model_registry import Loaded
-from metseg.server.engine.model_thread import Cancelled, Images, ModelThread, SharedNetwork
+from metseg.server.engine.model_thread import Cancelled
+from metseg.server.engine.runner import Runner
+from metseg.server.engine.work import Loaded, Work
 from metseg.study import Study
-
-T = TypeVar("T")
 
 #: Studies that may be held in memory at once, in multiples of the largest one that is taken.
 _LARGE_STUDIES = 4
@@ -61,56 +55,24 @@ class Slot(Closeable):
             release(self)
 
 
-@dataclass(eq=False)
-class Work:
-    """A study on its way through a network.
-
-    Attributes
-    ----------
-    postprocessing : PostprocessingConfig
-        How probabilities become a mask.
-    seconds_left : float or None
-        How long it still takes, estimated; None until that can be said.
-    notices : list of Notice
-        What must be said of it.
-    """
-
-    study: Study
-    model: Loaded
-    postprocessing: PostprocessingConfig
-    progress: Progress
-    notices: list[Notice] = field(default_factory=list)
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    seconds_left: float | None = None
-
-    @property
-    def messages(self) -> list[str]:
-        """The notices without the name of the study, which the server has made up."""
-        return [notice.text.replace(f"{self.study.name}: ", "", 1) for notice in self.notices]
-
-
 class Engine:
     """The one queue in front of the networks.
 
     Parameters
     ----------
-    device : str
-        Where.
-    batch : int
-        Slices of one study that go to a network at once.
+    runner : Runner
+        What runs them.
     waiting : int
         Most studies in the queue.
     samples : int
         Values of the largest study.
     """
 
-    def __init__(self, thread: ModelThread, *, device: str, batch: int, waiting: int, samples: int) -> None:
-        self._thread = thread
-        self._device = device
-        self._batch = batch
+    def __init__(self, runner: Runner, *, waiting: int, samples: int) -> None:
+        self._runner = runner
         self._most = waiting
         self._most_samples = _LARGE_STUDIES * samples
-        self._pool = ThreadPoolExecutor(2 * batch, thread_name_prefix="metseg-study")
+        self._pool = ThreadPoolExecutor(runner.at_once, thread_name_prefix="metseg-study")
         self._lock = threading.Lock()
         self._slots = 0
         self._samples = 0
@@ -156,7 +118,7 @@ class Engine:
         """Give a study up: it leaves the queue at once, and the network after the batch it is in."""
         work.cancelled.set()
         future.cancel()
-        self._thread.withdraw(work)
+        self._runner.withdraw(work)
 
     def _release(self, slot: Slot) -> None:
         with self._lock:
@@ -172,16 +134,13 @@ class Engine:
         try:
             return self._segment(work)
         finally:
-            took = (time.monotonic() - started) / (2 * self._batch)
+            took = (time.monotonic() - started) / self._runner.at_once
             self._seconds += _SMOOTHING * (took - self._seconds)
 
     def _segment(self, work: Work) -> Segmentation:
-        def shared(checkpoint: Checkpoint, device: str) -> Backend:
-            return _SharedBackend(device, work.model.network(device), self._thread, work)
-
-        checkpoint, remaining = work.model.checkpoint, RemainingTime()
-        with open_segmenter(checkpoint, device=self._device, batch_size=self._batch, backend=shared) as segmenter:
-            for event in segmenter.stream(work.study, work.postprocessing):
+        remaining = RemainingTime()
+        with closing(self._runner.stream(work)) as events:
+            for event in events:
                 if work.cancelled.is_set():
                     raise Cancelled("the request was given up")
                 match event:
@@ -192,37 +151,3 @@ class Engine:
                     case Finished(result):
                         return result
         raise RuntimeError("the segmentation ended without a result")
-
-
-class _SharedBackend:
-    """A network of the model thread, as one study sees it."""
-
-    def __init__(self, device: str, network: SharedNetwork, thread: ModelThread, work: Work) -> None:
-        self.device = device
-        self._network = network
-        self._thread = thread
-        self._work = work
-
-    @property
-    def name(self) -> str:
-        """Of the backend behind it, once that is open."""
-        return "" if self._network.backend is None else self._network.backend.name
-
-    @property
-    def remark(self) -> str:
-        """Of the backend behind it, once that is open."""
-        return "" if self._network.backend is None else self._network.backend.remark
-
-    def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
-        return self._run_network(self._network.probabilities, images)
-
-    def with_disagreement(self, images: Images) -> tuple[Images, Images]:
-        return self._run_network(lambda given: self._network.opened().with_disagreement(given), images)
-
-    def close(self) -> None:
-        """The network belongs to the model thread."""
-
-    def _run_network(self, network: Callable[[Images], T], images: Images) -> T:
-        if self._work.cancelled.is_set():
-            raise Cancelled("the request was given up")
-        return self._thread.run(network, images, self._work)

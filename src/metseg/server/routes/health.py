@@ -26,11 +26,13 @@ async def live() -> Health:
 
 @router.get("/readyz", responses=declared(500, 503))
 async def ready(services: SharedServices) -> Health:
-    """Answer 200 while requests are welcome: the model is warm and the server is not closing."""
+    """Answer 200 while requests are welcome: the model is warm, a worker is there, and the server is not closing."""
     if services.draining.begun:
         raise ProblemError(503, "the server is closing", {"Retry-After": "5"})
     if not services.ready:
         raise ProblemError(503, "the model is being loaded", {"Retry-After": "5"})
+    if not services.runner.workers:
+        raise ProblemError(503, "no worker runs a network; one is being started", {"Retry-After": "5"})
     return Health(status="ready")
 
 

@@ -19,7 +19,7 @@ def models(services: SharedServices) -> ModelList:
     default, loaded = registry.default, registry.loaded
     return ModelList(
         automatic=registry.automatic,
-        device=registry.device,
+        device=services.runner.device,
         metseg=__version__,
         models=[describe_model(info, default=default, loaded=loaded) for info in registry.listed()],
     )

@@ -12,7 +12,7 @@ from anyio import to_thread
 from fastapi import Depends, FastAPI, Request
 
 from metseg.server.services import Services
-from metseg.server.slicer.cases import Cases
+from metseg.server.slicer.cases import ProjectCases
 from metseg.server.slicer.models import Models
 from metseg.server.slicer.samples import Samples
 from metseg.server.slicer.sessions import Sessions
@@ -29,7 +29,7 @@ class SlicerContext:
         Images without a place in the project.
     """
 
-    cases: Cases
+    cases: ProjectCases
     models: Models
     samples: Samples
     sessions: Sessions
@@ -38,13 +38,13 @@ class SlicerContext:
     @classmethod
     def over(cls, path: Path, services: Services) -> SlicerContext:
         """The context over the project at ``path``; MetsegError if there is no project."""
-        cases = Cases(path)
+        cases = ProjectCases(path)
         return cls(
             cases,
             Models(path, services.model_registry),
             Samples(cases),
             Sessions(),
-            Trainings(path, services.settings.training_data, services.model_registry.device),
+            Trainings(path, services.settings.training_data, services.settings.device),
         )
 
 
