@@ -29,7 +29,7 @@ def found_choices() -> FoundNetworks:
     takes half a second, and napari does it whenever a layer is removed.
     """
     _import_for_layers()
-    with _IMPORTING, uncollected():
+    with importing():
         found = find_choices()
         importlib.import_module(_NETWORKS)
     prepare()
@@ -49,14 +49,21 @@ def prepare() -> None:
 
 
 def _import_for_layers() -> None:
-    with _IMPORTING, uncollected():
+    with importing():
         pint.Quantity(1.0, "mm")
         for name in _MODULES:
             importlib.import_module(name)
 
 
 @contextlib.contextmanager
-def uncollected() -> Iterator[None]:
+def importing() -> Iterator[None]:
+    """Import in a thread what takes long: one thread after the other, and no garbage is collected meanwhile."""
+    with _IMPORTING, _uncollected():
+        yield
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
     """Have no garbage collected meanwhile.
 
     Modules are no garbage, but so many objects that Python looks through all there are once or twice while they are

@@ -14,7 +14,7 @@ from metseg.napari_plugin import pipeline
 from metseg.napari_plugin.background import WorkerMixin
 from metseg.napari_plugin.native_libraries import keep_llvm_apart
 from metseg.napari_plugin.state import ModelChoice
-from metseg.napari_plugin.studio.preparation import uncollected
+from metseg.napari_plugin.studio.preparation import importing
 from metseg.napari_plugin.studio.training_process import Phase, TrainingProcess, TrainingState
 from metseg.napari_plugin.translations import translate
 
@@ -288,7 +288,7 @@ def averages(model: ModelChoice) -> bool:
 def _look(project: Project) -> tuple[TrainingState | None, DefaultModel | None]:
     """The project's newest retraining, and its default network."""
     keep_llvm_apart()
-    with uncollected():
+    with importing():
         from metseg.retraining import newest_run
 
     found = newest_run(project.path)
