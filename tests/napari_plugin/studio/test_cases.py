@@ -79,8 +79,10 @@ def test_the_next_case_takes_over_the_layers_and_nothing_else(
     drawn = ada.labels.data.copy()
     ada.images[0].colormap = "viridis"
     before = list(model.layers)
+    model.status = "lesions · ada [1 10 10]: 1"
     bob = _open(studio, "bob", patiently)
     assert list(model.layers) == before
+    assert model.status == "Ready", "the status bar names no case that was left"
     assert [layer.name for layer in model.layers] == ["image · bob", "lesions · bob"]
     assert model.layers[0].colormap.name == "viridis"
     np.testing.assert_array_equal(model.layers[0].data, bob.study.voxels[0])

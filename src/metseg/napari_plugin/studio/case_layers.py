@@ -34,6 +34,8 @@ _COLOURS = (
     "#b4d84b",
 )
 _NO_CASE = "no case"
+#: The status bar as napari begins: it would name what was under the mouse, a case left by now, until that moves.
+_READY = "Ready"
 
 #: Which layer shows a channel: its sequence, the how manieth of these it is, and how voxels are stored.
 _Channel = tuple[Sequence, int, np.dtype[np.generic]]
@@ -113,11 +115,12 @@ class CaseLayers:
         yield
         self._own.unhide(labels)
         self._viewer.layers.selection.active = labels
+        self._viewer.status = _READY
         return tuple(images), labels
 
     def hide(self) -> None:
         """Show no case: its layers leave the viewer, empty; colours and visibility are kept for the next case."""
-        self._viewer.status = "Ready"  # as napari begins: it would name what was under the mouse until that moves
+        self._viewer.status = _READY
         self._deactivate(*self._images.values(), *([] if self._labels is None else [self._labels]))
 
     def _deactivate(self, *layers: Layer) -> None:

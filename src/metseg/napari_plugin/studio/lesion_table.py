@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from metseg.napari_plugin.studio.case_labels import CaseLabels, LabelArray
     from metseg.napari_plugin.studio.studio import Studio
 
+#: A space at which no line ends: a number stays with its unit.
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+
 
 class LesionPanel(Panel):
     """The lesion table, what it adds up to, and its export."""
@@ -151,7 +154,7 @@ class LesionPanel(Panel):
             parts.append(f"{sum(row.volume[0] for row in rows):,.0f} {translate('studio', rows[0].volume[1])}")
         if targets := sum_of_target_diameters(row.lesion for row in rows):
             parts.append(translate("studio", "targets {length} mm").format(length=f"{targets:.0f}"))
-        self.total.say(", ".join(parts))
+        self.total.say(", ".join(part.replace(" ", _NO_BREAK) for part in parts))
 
     def _show_selected(self) -> None:
         lesion = self.state.lesion

@@ -69,8 +69,7 @@ class LesionView(QTableWidget):
             title.setToolTip(column.explanation)
             title.setTextAlignment(column.alignment)
             self.setHorizontalHeaderItem(index, title)
-        self.setSortingEnabled(True)
-        header.setSortIndicatorShown(False)  # the titles show it
+        self._sort()
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         header.sortIndicatorChanged.connect(self._show_titles)
         self._chosen_by_user: set[int] = set()
@@ -96,10 +95,15 @@ class LesionView(QTableWidget):
         for row in rows:
             if not same or row != before[row.lesion.id]:
                 self._show_row(row)
-        self.setSortingEnabled(True)
+        self._sort()
         if not same:
             self.choose(chosen)
         self._show_titles()
+
+    def _sort(self) -> None:
+        """Keep the rows sorted; Qt would draw an arrow over the title, which has its own."""
+        self.setSortingEnabled(True)
+        self._header.setSortIndicatorShown(False)
 
     def _show_row(self, row: LesionRow) -> None:
         cells = self._cells[row.lesion.id]
