@@ -5,7 +5,8 @@
 Makes a project of a few patients in DATA (a folder of patients' folders), opens a real window, and works as an
 annotator does. A timer of 1 ms is started in the window's thread; the longest time between two of its ticks is the
 longest stall. Of that time the script also says how much the window's thread itself was at work ("own"), which is what
-is left of the stall on a computer that does nothing else.
+is left of the stall on a computer that does nothing else. On the disk that slow_disk.py makes it says as well how long
+the window's thread was found waiting for that disk, looked at every 2 ms ("disk").
 
 Strokes: "handled" is what letting go of the mouse costs the window's thread; "on the disk" is the time from letting go
 to the journal's record being flushed.
@@ -17,6 +18,7 @@ import argparse
 import contextlib
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +33,44 @@ from window import PLUGIN, settle, wait_until
 
 from metseg.curation import Project
 from metseg.study import find_studies, load
+
+#: Where Linux says in what the window's thread waits, and how it calls waiting for FUSE.
+_WAITS_IN = Path(f"/proc/self/task/{threading.main_thread().native_id}/wchan")
+_FUSE = "request_wait_answer"
+
+
+class DiskWatch:
+    """Looks every 2 ms from another thread whether the window's thread waits for a disk of FUSE.
+
+    Attributes
+    ----------
+    waited : float
+        For how long it did; seconds.
+    """
+
+    def __init__(self) -> None:
+        self.waited = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def start(self) -> None:
+        """Begin to look."""
+        if _WAITS_IN.exists():
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _watch(self) -> None:
+        last = time.perf_counter()
+        while not self._over.wait(0.002):
+            now = time.perf_counter()
+            if _WAITS_IN.read_text() == _FUSE:
+                self.waited += now - last
+            last = now
 
 
 @dataclass
@@ -88,7 +128,7 @@ def main() -> None:
         project = make_project(folder, given.data, given.cases)
         viewer = napari.Viewer(show_welcome_screen=False)
         _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Correction studio")
-        print(f"{'':24} {'seconds':>8} {'stall ms':>9} {'own ms':>7}")
+        print(f"{'':24} {'seconds':>8} {'stall ms':>9} {'own ms':>7} {'disk ms':>8}")
         review(widget, project, folder, given)
         viewer.close()
     finally:
@@ -132,6 +172,7 @@ def review(widget: Any, project: Project, folder: Path, given: argparse.Namespac
         wait_until(lambda: not studio.busy, "exporting")
     with measured("close the case"):
         studio.close_case()
+        wait_until(lambda: state.case is None, "closing")
     with measured("open a case again"):
         _open(studio, names[0])
 
@@ -149,7 +190,7 @@ def strokes(studio: Any, count: int) -> None:
             settle_a_little()
             layer.redo()
             settle_a_little()
-        studio.flush()
+        wait_until(lambda: not studio.busy, "saving")
 
 
 def one_stroke(studio: Any, rng: np.random.Generator) -> tuple[float, float]:
@@ -183,13 +224,16 @@ def predict(widget: Any) -> None:
 @contextlib.contextmanager
 def measured(what: str) -> Iterator[None]:
     """Print how long ``what`` took, and the longest stall meanwhile and while the window then draws."""
-    pulse, begin = Pulse(), time.perf_counter()
+    pulse, watch, begin = Pulse(), DiskWatch(), time.perf_counter()
+    watch.start()
     pulse.start()
     yield
     seconds = time.perf_counter() - begin
     settle(0.5)
     pulse.stop()
-    print(f"{what:24} {seconds:8.1f} {pulse.stall * 1000:9.0f} {pulse.own * 1000:7.0f}", flush=True)
+    watch.stop()
+    stall, own, disk = (took * 1000 for took in (pulse.stall, pulse.own, watch.waited))
+    print(f"{what:24} {seconds:8.1f} {stall:9.0f} {own:7.0f} {disk:8.0f}", flush=True)
 
 
 def settle_a_little() -> None:

@@ -155,7 +155,13 @@ def strokes(bench: Bench) -> None:
     for end in (z - 2, z + 2):
         draw(bench, along(end, pixels))
     panel.brush.click()
-    bench.click("interpolate", panel.interpolate.click)
+
+    def interpolate() -> None:
+        edits = bench.studio.state.edits
+        panel.interpolate.click()
+        wait_until(lambda: bench.studio.state.edits > edits, "reading the journal")
+
+    bench.click("interpolate", interpolate)
     for _ in range(2):
         panel.undo.click()
 

@@ -58,6 +58,7 @@ class Window:
         settle()
         self._widget.studio.go_to(z)
         self._viewer.reset_view(margin=0.02)
+        self._viewer.mouse_over_canvas = False  # else a brush is drawn where the mouse happens to be
         settle()
         wait_until(lambda: not self._widget.lesions.busy, "measuring the lesions")
         settle()
