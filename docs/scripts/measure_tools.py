@@ -258,7 +258,7 @@ def timing(patients: list[Patient], repeats: int, rng: np.random.Generator) -> N
 
 def jobs(
     image: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, rng: np.random.Generator
-) -> dict[str, Callable[[], tools.LabelChange]]:
+) -> dict[str, Callable[[], tools.LabelEdit]]:
     """Every tool on a random lesion; one stroke in ten goes all over the slice."""
     label = int(rng.choice(np.unique(labels[labels > 0])))
     places = np.argwhere(labels == label)
@@ -309,7 +309,7 @@ def painted(labels: np.ndarray, stroke: tools.Stroke, label: int = 1) -> np.ndar
     return copy
 
 
-def applied(labels: np.ndarray, made: tools.LabelChange) -> np.ndarray:
+def applied(labels: np.ndarray, made: tools.LabelEdit) -> np.ndarray:
     """A changed copy."""
     copy = labels.copy()
     made.apply(copy)

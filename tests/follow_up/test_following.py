@@ -15,7 +15,7 @@ from metseg.errors import DataError
 from metseg.events import Progress, drain
 from metseg.follow_up import (
     FollowUp,
-    LesionChange,
+    FollowUpChange,
     Response,
     carried_provenance,
     change_table_csv,
@@ -49,16 +49,16 @@ def test_the_turn_in_the_scanner_is_found_within_a_tenth_of_a_millimetre(pair: A
 def test_every_lesion_is_matched_and_its_change_is_as_drawn(pair: Any, result: FollowUp) -> None:
     found = {lesion.number: lesion.change for lesion in result.lesions}
     earlier = {
-        (20, 36, 32): LesionChange.GROWN,
-        (22, 58, 64): LesionChange.SHRUNK,
-        (26, 44, 62): LesionChange.UNCHANGED,
-        (15, 38, 66): LesionChange.GONE,
+        (20, 36, 32): FollowUpChange.GROWN,
+        (22, 58, 64): FollowUpChange.SHRUNK,
+        (26, 44, 62): FollowUpChange.UNCHANGED,
+        (15, 38, 66): FollowUpChange.GONE,
     }
     numbers = {at(result.labels_before, place): change for place, change in earlier.items()}
     assert {number: found.pop(number) for number in numbers} == numbers
-    assert list(found.values()) == [LesionChange.NEW]
+    assert list(found.values()) == [FollowUpChange.NEW]
     for number, change in numbers.items():
-        assert (result.labels_after == number).any() == (change is not LesionChange.GONE)
+        assert (result.labels_after == number).any() == (change is not FollowUpChange.GONE)
         assert (result.carried == number).any()
 
 
@@ -82,7 +82,7 @@ def test_lesions_that_split_and_merge_are_one(make_pair: Any) -> None:
         assert [lesion.event for lesion in result.lesions] == [event]
         lesion = result.lesions[0]
         assert {len(lesion.before), len(lesion.after)} == {1, 2}
-        assert lesion.change is (LesionChange.SHRUNK if event == "split" else LesionChange.GROWN)
+        assert lesion.change is (FollowUpChange.SHRUNK if event == "split" else FollowUpChange.GROWN)
 
 
 @pytest.mark.slow
@@ -91,7 +91,7 @@ def test_what_the_other_examination_does_not_show_is_neither_new_nor_gone(pair: 
     cut = Study("cut", pair.after.voxels[:, part], pair.after.sequences, pair.after.mask[part], pair.after.geometry)
     for before, after in ((pair.before, cut), (cut, pair.before)):
         changes = {lesion.change for lesion in drain(following(before, after)).lesions}
-        assert LesionChange.NOT_COVERED in changes
+        assert FollowUpChange.NOT_COVERED in changes
 
 
 def test_tables_say_what_changed(result: FollowUp) -> None:

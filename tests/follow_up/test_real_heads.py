@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from metseg.events import drain
-from metseg.follow_up import LesionChange, following
+from metseg.follow_up import FollowUpChange, following
 from metseg.lesions import Target, label_lesions, measure
 from metseg.study import Geometry, Sequence, Study, read_study
 from metseg.synthetic import MetastasisConfig, draw_lesion, insert_metastases
@@ -19,7 +19,7 @@ from metseg.synthetic import MetastasisConfig, draw_lesion, insert_metastases
 _SPACING = (2.4, 1.6, 1.3)
 #: By how much radii change, in turn; 0 is gone.
 _FACTORS = (1.25, 0.8, 1.0, 0.0)
-_EXPECTED = (LesionChange.GROWN, LesionChange.SHRUNK, LesionChange.UNCHANGED, LesionChange.GONE)
+_EXPECTED = (FollowUpChange.GROWN, FollowUpChange.SHRUNK, FollowUpChange.UNCHANGED, FollowUpChange.GONE)
 
 
 def _with_lesions(head: Study, specs: list[Any]) -> Study:

@@ -7,8 +7,8 @@ import pytest
 
 from metseg.follow_up import (
     FollowedLesion,
+    FollowUpChange,
     Group,
-    LesionChange,
     Response,
     judge_response,
     match_lesions,
@@ -24,7 +24,7 @@ def lesion(diameter: float) -> Lesion:
 def followed(*diameters: tuple[float, float]) -> list[FollowedLesion]:
     found = []
     for number, (before, after) in enumerate(diameters, start=1):
-        change = LesionChange.NEW if not before else LesionChange.GONE if not after else LesionChange.UNCHANGED
+        change = FollowUpChange.NEW if not before else FollowUpChange.GONE if not after else FollowUpChange.UNCHANGED
         parts = [(lesion(diameter),) if diameter else () for diameter in (before, after)]
         found.append(FollowedLesion(number, *parts, change))
     return found

@@ -13,7 +13,7 @@ import pytest
 from metseg.errors import DataError
 from metseg.events import Progress, drain
 from metseg.follow_up import (
-    LesionChange,
+    FollowUpChange,
     Response,
     Thresholds,
     TrackedExaminations,
@@ -68,10 +68,10 @@ def test_a_lesion_has_one_number_at_all_times(result: TrackedExaminations) -> No
 def test_the_course_of_each_lesion_is_as_drawn(result: TrackedExaminations) -> None:
     courses = {lesion.number: lesion.changes for lesion in result.lesions}
     number = {place: int(result.labels[1][place]) for place in (_GROWING, _GOING, _COMING, _LEFT)}
-    assert courses[number[_GROWING]] == (None, LesionChange.GROWN, LesionChange.GROWN)
-    assert courses[number[_GOING]] == (None, LesionChange.UNCHANGED, LesionChange.GONE)
-    assert courses[number[_COMING]] == (None, LesionChange.NEW, LesionChange.UNCHANGED)
-    assert courses[number[_LEFT]] == (None, LesionChange.GROWN, LesionChange.GROWN)
+    assert courses[number[_GROWING]] == (None, FollowUpChange.GROWN, FollowUpChange.GROWN)
+    assert courses[number[_GOING]] == (None, FollowUpChange.UNCHANGED, FollowUpChange.GONE)
+    assert courses[number[_COMING]] == (None, FollowUpChange.NEW, FollowUpChange.UNCHANGED)
+    assert courses[number[_LEFT]] == (None, FollowUpChange.GROWN, FollowUpChange.GROWN)
     growing = result.lesions[number[_GROWING] - 1]
     spacing = result.studies[0].geometry.spacing
     for time in (0, 1, 2):

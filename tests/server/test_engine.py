@@ -12,7 +12,7 @@ import pytest
 
 from metseg.checkpoints import load_checkpoint
 from metseg.inference import Segmenter
-from metseg.server.engine import BusyError, Cancelled, Engine, ModelRegistry, ModelThread, ThreadRunner, Work
+from metseg.server.engine import Cancelled, Engine, ModelRegistry, ModelThread, QueueFullError, ThreadRunner, Work
 from metseg.study import Study
 
 Batches = list[int]
@@ -113,12 +113,12 @@ def test_what_is_given_up_leaves_the_queue_at_once(running: Running, head: Study
 def test_the_queue_is_bounded_in_studies_and_in_memory(running: Running, head: Study) -> None:
     _, _, engine, _ = running
     slots = [engine.admit() for _ in range(20)]
-    with pytest.raises(BusyError) as busy:
+    with pytest.raises(QueueFullError) as busy:
         engine.admit()
     assert busy.value.seconds >= 1
     large = Study("large", np.zeros((1, 33, 256, 256), np.uint8), head.sequences[:1])
     engine.hold(slots[0], large)
-    with pytest.raises(BusyError):
+    with pytest.raises(QueueFullError):
         engine.hold(slots[1], large)
     slots[0].close()
     slots[0].close()

@@ -1,6 +1,13 @@
 """Examinations of one patient: registered, lesions matched, what changed."""
 
-from metseg.follow_up.changes import FollowedLesion, LesionChange, Response, Thresholds, judge_response, signed_percent
+from metseg.follow_up.changes import (
+    FollowedLesion,
+    FollowUpChange,
+    Response,
+    Thresholds,
+    judge_response,
+    signed_percent,
+)
 from metseg.follow_up.comparing import FollowUp, common_sequence, following
 from metseg.follow_up.course_page import write_course_page
 from metseg.follow_up.matching import Group, match_lesions
@@ -16,7 +23,7 @@ from metseg.follow_up.tables import (
 from metseg.follow_up.tracking import TrackedExaminations, TrackedLesion, tracking
 
 __all__ = [
-    "LesionChange",
+    "FollowUpChange",
     "FollowUp",
     "FollowedLesion",
     "Group",

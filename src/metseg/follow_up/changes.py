@@ -17,7 +17,7 @@ from metseg.lesions import Lesion
 from metseg.lesions.measurement import MOST_TARGETS
 
 
-class LesionChange(StrEnum):
+class FollowUpChange(StrEnum):
     """What became of a lesion."""
 
     NEW = "new"
@@ -69,7 +69,7 @@ class FollowedLesion:
         The same in both examinations.
     before, after : tuple of Lesion
         Its parts, as measured on each examination's own grid.
-    change : LesionChange
+    change : FollowUpChange
     event : str
         ``split``, ``merged``, both, or empty.
     """
@@ -77,7 +77,7 @@ class FollowedLesion:
     number: int
     before: tuple[Lesion, ...]
     after: tuple[Lesion, ...]
-    change: LesionChange
+    change: FollowUpChange
     event: str = ""
 
     @property
@@ -113,14 +113,14 @@ def signed_percent(share: float) -> str:
     return f"{percent:+d}%".replace("-", "−") if percent else "0%"
 
 
-def change_of(before: Sequence[Lesion], after: Sequence[Lesion], thresholds: Thresholds) -> LesionChange:
+def change_of(before: Sequence[Lesion], after: Sequence[Lesion], thresholds: Thresholds) -> FollowUpChange:
     """What became of a lesion that both examinations cover."""
     if not before or not after:
-        return LesionChange.GONE if before else LesionChange.NEW
+        return FollowUpChange.GONE if before else FollowUpChange.NEW
     share = _sum(after, "volume_mm3") / _sum(before, "volume_mm3") - 1
     if abs(share) < thresholds.volume:
-        return LesionChange.UNCHANGED
-    return LesionChange.GROWN if share > 0 else LesionChange.SHRUNK
+        return FollowUpChange.UNCHANGED
+    return FollowUpChange.GROWN if share > 0 else FollowUpChange.SHRUNK
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +147,15 @@ class Judgement:
 def judge_response(lesions: Sequence[FollowedLesion], thresholds: Thresholds | None = None) -> Judgement:
     """Judge the response of the target lesions by RANO-BM, the earlier examination being baseline and nadir."""
     limits = thresholds or Thresholds()
-    candidates = [one for one in lesions if one.measurable_before and one.change is not LesionChange.NOT_COVERED]
+    candidates = [one for one in lesions if one.measurable_before and one.change is not FollowUpChange.NOT_COVERED]
     targets = sorted(candidates, key=lambda one: -one.diameters[0])[:MOST_TARGETS]
     before, after = (sum(one.diameters[time] for one in targets) for time in (0, 1))
     response, reason = categorise(
         (before, after),
         limits,
         longer=max((one.diameter_change for one in targets), default=0.0),
-        new=[one.diameters[1] for one in lesions if one.change is LesionChange.NEW],
-        gone=all(one.change is LesionChange.GONE for one in lesions if one.before),
+        new=[one.diameters[1] for one in lesions if one.change is FollowUpChange.NEW],
+        gone=all(one.change is FollowUpChange.GONE for one in lesions if one.before),
     )
     return Judgement(response, (before, after), tuple(one.number for one in targets), reason)
 

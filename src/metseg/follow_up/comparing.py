@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from metseg.errors import DataError
 from metseg.events import Event, Finished, Progress, relay
-from metseg.follow_up.changes import FollowedLesion, Judgement, LesionChange, Thresholds, change_of, judge_response
+from metseg.follow_up.changes import FollowedLesion, FollowUpChange, Judgement, Thresholds, change_of, judge_response
 from metseg.follow_up.matching import Group, Labels, match_lesions
 from metseg.follow_up.registration import Rigid, registering
 from metseg.lesions import Lesion, find_midline, label_lesions, measure
@@ -116,7 +116,7 @@ def following(
         old, new = (tuple(measured[time][one] for one in part) for time, part in enumerate((group.before, group.after)))
         lost = not new and not any(seen[0][label] for label in group.before)
         unseen = not old and not any(seen[1][label] for label in group.after)
-        change = LesionChange.NOT_COVERED if lost or unseen else change_of(old, new, limits)
+        change = FollowUpChange.NOT_COVERED if lost or unseen else change_of(old, new, limits)
         lesions.append(FollowedLesion(number, old, new, change, group.event))
         numbers[0][list(group.before)] = numbers[1][list(group.after)] = number
     judgement = judge_response(lesions, limits)

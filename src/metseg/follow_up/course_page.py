@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metseg.follow_up.changes import LesionChange
+from metseg.follow_up.changes import FollowUpChange
 from metseg.follow_up.tracking import TrackedExaminations, TrackedLesion
 from metseg.reporting.page import TABLE_LINE, TABLE_TOP, begin_page, save_page
 
@@ -133,8 +133,8 @@ def _draw(
     """One line a lesion, with its number at its end; before it is there, and once it is gone, it has none."""
     for line, lesion in zip(values, lesions, strict=True):
         there = [time for time, parts in enumerate(lesion.parts) if parts]
-        new = lesion.changes[there[0]] is LesionChange.NEW
-        gone = LesionChange.GONE in lesion.changes[there[-1] + 1 : there[-1] + 2]
+        new = lesion.changes[there[0]] is FollowUpChange.NEW
+        gone = FollowUpChange.GONE in lesion.changes[there[-1] + 1 : there[-1] + 2]
         times = slice(there[0] - new, there[-1] + 1 + gone)
         (drawn,) = axes.plot(places[times], line[times], marker="o", markersize=3)
         axes.annotate(

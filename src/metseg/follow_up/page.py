@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metseg.follow_up.changes import FollowedLesion, LesionChange, signed_percent
+from metseg.follow_up.changes import FollowedLesion, FollowUpChange, signed_percent
 from metseg.follow_up.comparing import FollowUp, common_sequence
 from metseg.preprocessing.display import display_window
 from metseg.reporting.page import begin_page, draw_outlines, picture_places, save_page
@@ -62,7 +62,7 @@ def write_follow_up_page(path: str | Path, result: FollowUp) -> None:
 def _importance(lesion: FollowedLesion) -> tuple[bool, float]:
     """What changed most comes first."""
     before, after = lesion.volumes
-    return lesion.change in (LesionChange.UNCHANGED, LesionChange.NOT_COVERED), -abs(after - before)
+    return lesion.change in (FollowUpChange.UNCHANGED, FollowUpChange.NOT_COVERED), -abs(after - before)
 
 
 def _slice_of(lesion: FollowedLesion, result: FollowUp) -> int | None:

@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 
 from metseg.errors import DataError
 from metseg.events import Event, Finished, Progress
-from metseg.follow_up.changes import FollowedLesion, Judgement, LesionChange, Thresholds, categorise, change_of
+from metseg.follow_up.changes import FollowedLesion, FollowUpChange, Judgement, Thresholds, categorise, change_of
 from metseg.follow_up.comparing import FollowUp, following
 from metseg.follow_up.matching import Labels
 from metseg.lesions import Lesion
@@ -35,13 +35,13 @@ class TrackedLesion:
         The same in all examinations.
     parts : tuple of tuple of Lesion
         By examination its parts, as measured on that examination's own grid; none where it is not there.
-    changes : tuple of LesionChange or None
+    changes : tuple of FollowUpChange or None
         By examination what became of it since the one before; ``None`` in the first, and while it is not there.
     """
 
     number: int
     parts: tuple[tuple[Lesion, ...], ...]
-    changes: tuple[LesionChange | None, ...]
+    changes: tuple[FollowUpChange | None, ...]
 
     @property
     def volumes(self) -> tuple[float, ...]:
@@ -197,7 +197,7 @@ def _judged(lesions: Sequence[TrackedLesion], steps: Sequence[FollowUp], limits:
     candidates = [
         one
         for one in lesions
-        if any(part.measurable for part in one.parts[0]) and LesionChange.NOT_COVERED not in one.changes[: now + 1]
+        if any(part.measurable for part in one.parts[0]) and FollowUpChange.NOT_COVERED not in one.changes[: now + 1]
     ]
     targets = sorted(candidates, key=lambda one: -one.diameters[0])[:MOST_TARGETS]
     sums = [sum(one.diameters[time] for one in targets) for time in range(now + 1)]
@@ -205,7 +205,7 @@ def _judged(lesions: Sequence[TrackedLesion], steps: Sequence[FollowUp], limits:
         sums,
         limits,
         longer=max((one.diameters[now] - min(one.diameters[:now]) for one in targets), default=0.0),
-        new=[one.diameters[1] for one in steps[-1].lesions if one.change is LesionChange.NEW],
+        new=[one.diameters[1] for one in steps[-1].lesions if one.change is FollowUpChange.NEW],
         gone=not any(one.parts[now] for one in lesions),
     )
     return Judgement(response, (sums[-2], sums[-1]), tuple(one.number for one in targets), reason)

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metseg.loopback import is_loopback
-from metseg.server.engine import BusyError
+from metseg.server.engine import QueueFullError
 from metseg.server.problems import ProblemError, as_problem, problem_response
 from metseg.server.routes.uploads import UPLOAD_PATHS
 from metseg.server.services import Services
@@ -51,7 +51,7 @@ class AccessMiddleware:
             self._check_who(scope)
             self._check_length(scope)
             _check_room(scope)
-        except (ProblemError, BusyError) as error:
+        except (ProblemError, QueueFullError) as error:
             await _refuse(as_problem(error), scope, receive, send)
             return
         deadline = time.monotonic() + self._settings.body_seconds

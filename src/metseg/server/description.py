@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from metseg import __version__
 from metseg.preprocessing import PreprocessingConfig
-from metseg.server.problems import Problem
+from metseg.server.problems import ProblemDetails
 from metseg.server.responses import JSON
 from metseg.server.routes.uploads import TYPES, UPLOAD_PATHS
 from metseg.server.services import Services
@@ -77,7 +77,7 @@ def described(app: FastAPI) -> Callable[[], dict[str, Any]]:
         schema = original()
         models[:] = models or _model_names(app)
         schemas = schema.setdefault("components", {}).setdefault("schemas", {})
-        schemas["Problem"] = {**Problem.model_json_schema(), "example": _PROBLEM}
+        schemas["Problem"] = {**ProblemDetails.model_json_schema(), "example": _PROBLEM}
         for path, operations in schema["paths"].items():
             for operation in operations.values():
                 _complete(path, operation, models, schemas)

@@ -12,10 +12,10 @@ from threading import Lock
 from metseg.events import Warned
 from metseg.http_documents import JobDocument, JobState, NoticeDocument
 from metseg.inference import Segmentation
-from metseg.server.engine import BusyError, Cancelled, Engine, Slot, Work
+from metseg.server.engine import Cancelled, Engine, QueueFullError, QueueSlot, Work
 from metseg.server.logs import log
 from metseg.server.problems import ProblemError, as_problem
-from metseg.server.responses import Result, result_of
+from metseg.server.responses import SegmentedUpload, result_of
 from metseg.server.upload_decoding import Decoded
 
 
@@ -29,7 +29,7 @@ class Job:
         Cannot be guessed.
     state : JobState
         Where it is; queued and running are told apart by :attr:`Work.progress`.
-    result : Result or None
+    result : SegmentedUpload or None
         What came of it.
     problem : ProblemError or None
         Reason it failed.
@@ -41,7 +41,7 @@ class Job:
     work: Work
     future: Future[Segmentation]
     state: JobState = JobState.QUEUED
-    result: Result | None = None
+    result: SegmentedUpload | None = None
     problem: ProblemError | None = None
     ended: float | None = None
 
@@ -93,13 +93,13 @@ class Jobs:
         return len(self._jobs)
 
     def make_room(self) -> None:
-        """Forget what is old, and one ended job if there are too many; BusyError if none has ended."""
+        """Forget what is old, and one ended job if there are too many; QueueFullError if none has ended."""
         with self._lock:
             self._forget_old()
             if len(self._jobs) >= self.most and not self._forget_one():
-                raise BusyError(30)
+                raise QueueFullError(30)
 
-    def add(self, decoded: Decoded, slot: Slot, work: Work, future: Future[Segmentation], name: str = "") -> Job:
+    def add(self, decoded: Decoded, slot: QueueSlot, work: Work, future: Future[Segmentation], name: str = "") -> Job:
         """Keep account of work that was started, as the job ``name`` if that is not empty.
 
         Its slot is closed when it ends. If there is such a job by now, the work is given up for that.
@@ -125,7 +125,7 @@ class Jobs:
             raise ProblemError(404, "no such job; jobs are forgotten some time after their end")
         return job
 
-    def result(self, name: str) -> Result:
+    def result(self, name: str) -> SegmentedUpload:
         """What came of the job ``name``; 404 if there is none, 409 if it has not ended, or why it failed."""
         job = self.get(name)
         if job.problem is not None:
@@ -151,7 +151,7 @@ class Jobs:
         for name in list(self._jobs):
             self.remove(name)
 
-    def _ending(self, job: Job, decoded: Decoded, slot: Slot) -> Callable[[Future[Segmentation]], None]:
+    def _ending(self, job: Job, decoded: Decoded, slot: QueueSlot) -> Callable[[Future[Segmentation]], None]:
         def end(future: Future[Segmentation]) -> None:
             try:
                 result = result_of(decoded, future.result(), job.work.model.name, job.work.messages)
@@ -169,7 +169,7 @@ class Jobs:
 
         return end
 
-    def _end(self, job: Job, state: JobState, result: Result | None = None) -> None:
+    def _end(self, job: Job, state: JobState, result: SegmentedUpload | None = None) -> None:
         with self._lock:
             if job.state is JobState.CANCELLED:
                 return

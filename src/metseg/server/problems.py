@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from metseg.errors import CheckpointError, MetsegError, MissingExtraError
-from metseg.server.engine import BusyError, Cancelled, UnknownModelError, WorkersLostError
+from metseg.server.engine import Cancelled, QueueFullError, UnknownModelError, WorkersLostError
 from metseg.server.upload_decoding import Reason, UploadRejected
 
 MEDIA_TYPE = "application/problem+json"
@@ -44,7 +44,7 @@ _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"t
 _AUTHENTICATE = {"WWW-Authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}}
 
 
-class Problem(BaseModel):
+class ProblemDetails(BaseModel):
     """What went wrong with a request (RFC 9457)."""
 
     type: str = Field("about:blank", description="The status says it all.")
@@ -76,7 +76,9 @@ def problem_response(problem: ProblemError, request_id: str) -> JSONResponse:
     """The problem document of ``problem``."""
     status = problem.status
     title = "Client Closed Request" if status == CLIENT_GONE else HTTPStatus(status).phrase
-    document = Problem(type="about:blank", title=title, status=status, detail=problem.detail, request_id=request_id)
+    document = ProblemDetails(
+        type="about:blank", title=title, status=status, detail=problem.detail, request_id=request_id
+    )
     return JSONResponse(document.model_dump(), status, problem.headers, MEDIA_TYPE)
 
 
@@ -103,7 +105,7 @@ def as_problem(error: Exception) -> ProblemError:
             return ProblemError(422, "; ".join(map(_wrong_parameter, error.errors())))
         case UploadRejected():
             return ProblemError(_REFUSALS[error.why], error.reason)
-        case BusyError():
+        case QueueFullError():
             return ProblemError(503, str(error), {"Retry-After": str(error.seconds)})
         case Cancelled():
             return ProblemError(503, str(error), {"Retry-After": "5"})

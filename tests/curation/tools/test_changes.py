@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from metseg.curation.tools import LabelChange, ToolError, delete, merge, relabel, separate, split
+from metseg.curation.tools import LabelEdit, ToolError, delete, merge, relabel, separate, split
 from metseg.curation.tools.change import change
 
 VOLUMES = hnp.arrays(np.uint16, st.tuples(*[st.integers(1, 7)] * 3), elements=st.integers(0, 4))
@@ -23,7 +23,7 @@ def bar() -> np.ndarray:
     return labels
 
 
-def applied(labels: np.ndarray, made: LabelChange) -> np.ndarray:
+def applied(labels: np.ndarray, made: LabelEdit) -> np.ndarray:
     copy = labels.copy()
     made.apply(copy)
     return copy

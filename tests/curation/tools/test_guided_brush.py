@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from metseg.curation.tools import LabelChange, Stroke, guided_brush
+from metseg.curation.tools import LabelEdit, Stroke, guided_brush
 
 SHAPE = (5, 80, 90)
 
@@ -37,7 +37,7 @@ def line(z: int = 2, radius: float = 4.0, start: tuple[int, int] = (41, 34), end
     return Stroke(np.array([(z, *start), (z, *end)], float), radius)
 
 
-def applied(labels: np.ndarray, made: LabelChange) -> np.ndarray:
+def applied(labels: np.ndarray, made: LabelEdit) -> np.ndarray:
     copy = labels.copy()
     made.apply(copy)
     return copy

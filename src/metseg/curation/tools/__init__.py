@@ -1,18 +1,18 @@
-"""Correction tools: functions on labels, each of which gives back a :class:`LabelChange` and alters nothing itself.
+"""Correction tools: functions on labels, each of which gives back a :class:`LabelEdit` and alters nothing itself.
 
 Labels are uint16 (z, y, x): 0 outside, else the lesion's label. ToolError is raised where a lesion that is named is not
 there, or not in the slice that is named.
 """
 
 from metseg.curation.tools.brush import guided_brush
-from metseg.curation.tools.change import LabelChange, ToolError
+from metseg.curation.tools.change import LabelEdit, ToolError
 from metseg.curation.tools.growing import dilate, erode, grow, shrink
 from metseg.curation.tools.interpolation import interpolate, slices_round
 from metseg.curation.tools.lesion_edits import copy_slice, delete, merge, relabel, separate, split, within_range
 from metseg.curation.tools.stroke import Stroke
 
 __all__ = [
-    "LabelChange",
+    "LabelEdit",
     "Stroke",
     "ToolError",
     "copy_slice",

@@ -20,7 +20,7 @@ from metseg.curation.tools.brush_features import (
     smoothed,
     squashed_logit,
 )
-from metseg.curation.tools.change import Box, LabelChange, Labels, change, nothing
+from metseg.curation.tools.change import Box, LabelEdit, Labels, change, nothing
 from metseg.curation.tools.eraser import erase
 from metseg.curation.tools.growing import Probabilities
 from metseg.curation.tools.stroke import Stroke
@@ -52,7 +52,7 @@ def guided_brush(
     *,
     redraw: bool = False,
     neighbours: int = 0,
-) -> LabelChange:
+) -> LabelEdit:
     """Outline what a stroke was drawn over, along the probability's contour and the image's edge.
 
     Each slice that the stroke runs through is outlined by itself. The middle of the stroke (half its radius) is

@@ -18,7 +18,7 @@ class ToolError(MetsegError):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class LabelChange:
+class LabelEdit:
     """A change of labels that can be applied, undone, or handed to napari as one undo step.
 
     ``layer.data_setitem(change.indices, change.values)`` does the latter.
@@ -56,16 +56,16 @@ class LabelChange:
         return np.asarray(self.after[self.before != self.after])
 
     @property
-    def undone(self) -> LabelChange:
+    def undone(self) -> LabelEdit:
         """The change that takes this one back."""
-        return LabelChange(self.start, self.after, self.before)
+        return LabelEdit(self.start, self.after, self.before)
 
     def apply(self, labels: Labels) -> None:
         """Change ``labels`` in place; voxels that this change does not touch keep what they have by now."""
         np.copyto(labels[self.box], self.after, where=self.before != self.after)
 
 
-def change(labels: Labels, box: Box, after: Labels) -> LabelChange:
+def change(labels: Labels, box: Box, after: Labels) -> LabelEdit:
     """The change from ``labels`` to ``after`` within ``box``, cropped to what differs.
 
     Parameters
@@ -82,13 +82,13 @@ def change(labels: Labels, box: Box, after: Labels) -> LabelChange:
     if inner is None:
         return nothing(labels)
     z, y, x = (outer.start + side.start for outer, side in zip(box, inner, strict=True))
-    return LabelChange((z, y, x), _frozen(before[inner]), _frozen(after[inner]))
+    return LabelEdit((z, y, x), _frozen(before[inner]), _frozen(after[inner]))
 
 
-def nothing(labels: Labels) -> LabelChange:
+def nothing(labels: Labels) -> LabelEdit:
     """The change that changes nothing."""
     empty = _frozen(labels[:0, :0, :0])
-    return LabelChange((0, 0, 0), empty, empty)
+    return LabelEdit((0, 0, 0), empty, empty)
 
 
 def bounding_box(mask: npt.NDArray[np.bool_]) -> Box | None:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metseg.curation.tools.change import Box, LabelChange, Labels, ToolError, change, lesion_box, nothing, widened
+from metseg.curation.tools.change import Box, LabelEdit, Labels, ToolError, change, lesion_box, nothing, widened
 
 #: One click never goes further than this many pixels from the lesion's old edge.
 REACH = 8
@@ -35,7 +35,7 @@ def grow(
     *,
     step: float = 0.15,
     spacing: tuple[float, float, float] | None = None,
-) -> LabelChange:
+) -> LabelEdit:
     """Let a lesion take in the next contour of the probability around it.
 
     The contour is the highest one that adds at least ``step`` of the lesion's voxels; where there is none within
@@ -71,7 +71,7 @@ def grow(
     return change(labels, box, np.where(free & (reached >= level), labels.dtype.type(label), part))
 
 
-def shrink(labels: Labels, probabilities: Probabilities, label: int, *, step: float = 0.15) -> LabelChange:
+def shrink(labels: Labels, probabilities: Probabilities, label: int, *, step: float = 0.15) -> LabelEdit:
     """Let a lesion fall back to the next contour of the probability within it.
 
     The contour is the lowest one that removes at least ``step`` of the lesion's voxels, from its edge in each slice
@@ -137,7 +137,7 @@ def _next_level(levels: _Levels, wanted: float) -> int | None:
     return 255 - int(min(np.searchsorted(above, max(wanted, 1)), np.searchsorted(above, above[-1])))
 
 
-def dilate(labels: Labels, label: int, *, z: int | None = None) -> LabelChange:
+def dilate(labels: Labels, label: int, *, z: int | None = None) -> LabelEdit:
     """Adds one pixel all around a lesion, within its slices.
 
     Pixels of other lesions, and those that touch one, stay as they are.
@@ -155,7 +155,7 @@ def dilate(labels: Labels, label: int, *, z: int | None = None) -> LabelChange:
     return change(labels, box, np.where(grown, labels.dtype.type(label), part))
 
 
-def erode(labels: Labels, label: int, *, z: int | None = None) -> LabelChange:
+def erode(labels: Labels, label: int, *, z: int | None = None) -> LabelEdit:
     """Takes one pixel all around a lesion away, within its slices.
 
     Nothing changes where nothing of the lesion would remain in any slice.

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.curation.tools.brush_features import log_odds, squashed_logit
-from metseg.curation.tools.change import LabelChange, Labels, ToolError, bounding_box, change, nothing, widened
+from metseg.curation.tools.change import LabelEdit, Labels, ToolError, bounding_box, change, nothing, widened
 from metseg.curation.tools.growing import Probabilities
 
 #: How far a confident network may move the edge, as a part of the lesion's width (the square root of both ends' area).
@@ -19,7 +19,7 @@ _NETWORK = 0.15
 
 def interpolate(
     labels: Labels, label: int, first: int, last: int, probabilities: Probabilities | None = None
-) -> LabelChange:
+) -> LabelEdit:
     """Redraw a lesion in the slices between two, from its outlines in those two.
 
     What the lesion had in between is replaced; other lesions keep their voxels.

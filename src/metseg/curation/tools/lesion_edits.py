@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from metseg.curation.tools.change import (
-    LabelChange,
+    LabelEdit,
     Labels,
     ToolError,
     bounding_box,
@@ -28,7 +28,7 @@ Spacing = tuple[float, float, float]
 
 def split(
     labels: Labels, label: int, first: Voxel, second: Voxel, *, new: int | None = None, spacing: Spacing | None = None
-) -> LabelChange:
+) -> LabelEdit:
     """Cut a lesion in two at its narrowest place between two voxels.
 
     Parameters
@@ -65,7 +65,7 @@ def split(
     return change(labels, box, after)
 
 
-def separate(labels: Labels, label: int | None = None, *, new: int | None = None) -> LabelChange:
+def separate(labels: Labels, label: int | None = None, *, new: int | None = None) -> LabelEdit:
     """Give every connected piece of a lesion its own label; the largest keeps the old one.
 
     Parameters
@@ -101,19 +101,19 @@ def separate(labels: Labels, label: int | None = None, *, new: int | None = None
     return change(labels, box, after)
 
 
-def merge(labels: Labels, ids: Iterable[int]) -> LabelChange:
+def merge(labels: Labels, ids: Iterable[int]) -> LabelEdit:
     """Give several lesions the label of the first."""
     first, *others = list(ids) or [0]
     lesion_box(labels, first)
     return _replace(labels, others, first)
 
 
-def delete(labels: Labels, *ids: int) -> LabelChange:
+def delete(labels: Labels, *ids: int) -> LabelEdit:
     """Remove lesions."""
     return _replace(labels, ids, 0)
 
 
-def relabel(labels: Labels, old: int, new: int) -> LabelChange:
+def relabel(labels: Labels, old: int, new: int) -> LabelEdit:
     """Give a lesion another label.
 
     Raises
@@ -127,7 +127,7 @@ def relabel(labels: Labels, old: int, new: int) -> LabelChange:
     return _replace(labels, [old], _unused(labels, new))
 
 
-def copy_slice(labels: Labels, label: int, source: int, target: int) -> LabelChange:
+def copy_slice(labels: Labels, label: int, source: int, target: int) -> LabelEdit:
     """Draws a lesion in one slice as it is in another.
 
     What the lesion had in the target slice is replaced; other lesions there stay as they are.
@@ -152,7 +152,7 @@ def copy_slice(labels: Labels, label: int, source: int, target: int) -> LabelCha
     return change(labels, (slice(target, target + 1), slice(0, there.shape[0]), slice(0, there.shape[1])), after[None])
 
 
-def within_range(labels: Labels, made: LabelChange, image: npt.NDArray[Any], low: float, high: float) -> LabelChange:
+def within_range(labels: Labels, made: LabelEdit, image: npt.NDArray[Any], low: float, high: float) -> LabelEdit:
     """Leaves out what a change draws on voxels that are darker or brighter than asked for; what it erases stays erased.
 
     Parameters
@@ -171,7 +171,7 @@ def within_range(labels: Labels, made: LabelChange, image: npt.NDArray[Any], low
     return change(labels, made.box, np.where(kept, made.after, made.before))
 
 
-def _replace(labels: Labels, ids: Iterable[int], value: int) -> LabelChange:
+def _replace(labels: Labels, ids: Iterable[int], value: int) -> LabelEdit:
     chosen = np.zeros(np.iinfo(labels.dtype).max + 1, bool)
     for label in (wanted := list(ids)):
         if not 0 < label < len(chosen):

@@ -9,7 +9,7 @@ from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
-from metseg.follow_up import LesionChange, signed_percent
+from metseg.follow_up import FollowUpChange, signed_percent
 from metseg.napari_plugin.studio.lesion_columns import chip
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ _TIPS = (
 )
 _CHANGE = 1
 _COLOURS = {
-    LesionChange.NEW: "#e5484d",
-    LesionChange.GROWN: "#f07f3c",
-    LesionChange.UNCHANGED: "#9aa0a6",
-    LesionChange.SHRUNK: "#4fb3a5",
-    LesionChange.GONE: "#3f8fd8",
-    LesionChange.NOT_COVERED: "#5c6066",
+    FollowUpChange.NEW: "#e5484d",
+    FollowUpChange.GROWN: "#f07f3c",
+    FollowUpChange.UNCHANGED: "#9aa0a6",
+    FollowUpChange.SHRUNK: "#4fb3a5",
+    FollowUpChange.GONE: "#3f8fd8",
+    FollowUpChange.NOT_COVERED: "#5c6066",
 }
 _CHIP, _FEWEST, _MOST = 10, 3, 14
 _ARROW = " → "
@@ -112,7 +112,7 @@ class _Line(QTreeWidgetItem):
         share = lesion.volume_change
         self._keys: tuple[Any, ...] = (
             lesion.number,
-            list(LesionChange).index(lesion.change),
+            list(FollowUpChange).index(lesion.change),
             max(lesion.volumes),
             float("inf") if share is None else share,
             max(lesion.diameters),

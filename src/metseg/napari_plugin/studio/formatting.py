@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtCore import QT_TRANSLATE_NOOP
 
 from metseg.curation import Status, ToolName
-from metseg.curation.tools import LabelChange
+from metseg.curation.tools import LabelEdit
 from metseg.napari_plugin.translations import translate
 
 _NO_EDGE = {
@@ -28,7 +28,7 @@ def no_edge(tool: ToolName, contour: bool) -> str:
     return translate("studio", _NO_EDGE[tool, contour])
 
 
-def summary(change: LabelChange, numbers: dict[str, Any]) -> str:
+def summary(change: LabelEdit, numbers: dict[str, Any]) -> str:
     """Which lesions a change is about, and how many voxels it adds and removes."""
     more = int(np.count_nonzero((change.before == 0) & (change.after > 0)))
     fewer = int(np.count_nonzero((change.before > 0) & (change.after == 0)))

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from qtpy.QtWidgets import QAbstractButton
 
-    from metseg.curation.tools import LabelChange
+    from metseg.curation.tools import LabelEdit
     from metseg.napari_plugin.studio.open_case import OpenCase
 
 
@@ -157,12 +157,12 @@ class Studio(ConnectionMixin):
 
     # Edits
 
-    def apply(self, change: LabelChange, detail: Mapping[str, Any] | None = None) -> None:
+    def apply(self, change: LabelEdit, detail: Mapping[str, Any] | None = None) -> None:
         """Make a tool's change: one step of the undo history, one record of the journal.
 
         Parameters
         ----------
-        change : LabelChange
+        change : LabelEdit
             Of the labels as they are on the screen.
         detail : mapping, optional
             What the tool records of itself; JSON.

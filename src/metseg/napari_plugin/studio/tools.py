@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metseg.curation import ToolName, drawn_slices, tools
-from metseg.curation.tools import LabelChange, Stroke, ToolError
+from metseg.curation.tools import LabelEdit, Stroke, ToolError
 from metseg.errors import MetsegError
 from metseg.napari_plugin.background import WorkerMixin
 from metseg.napari_plugin.studio.formatting import no_edge, sentence, summary
@@ -62,7 +62,7 @@ class Tools(WorkerMixin):
         """
         redraw, neighbours = self.state.redraw, self.state.neighbours
 
-        def change(case: OpenCase) -> tuple[LabelChange, dict[str, Any]]:
+        def change(case: OpenCase) -> tuple[LabelEdit, dict[str, Any]]:
             labels = case.labels.data
             label = 0 if erase else self._fresh or lesion_under(labels, stroke, self.lesion) or case.next_label
             numbers = {"radius": stroke.radius, "slices": stroke.slices(), "points": len(stroke.points)}
@@ -92,7 +92,7 @@ class Tools(WorkerMixin):
         """Move the selected lesion's edge inwards, as far as :attr:`ToolState.edge`."""
         self._move_edge(ToolName.SHRINK)
 
-    def foreseen(self, name: ToolName) -> LabelChange | None:
+    def foreseen(self, name: ToolName) -> LabelEdit | None:
         """What :meth:`grow` or :meth:`shrink` would change now; ``None`` if nothing, or it cannot be done."""
         case = self._studio.state.case
         if case is None or not self._studio.state.editable:
@@ -106,7 +106,7 @@ class Tools(WorkerMixin):
     def _move_edge(self, name: ToolName) -> None:
         self._run(name, partial(self._moved_edge, name), no_edge(name, self.state.edge is Edge.CONTOUR))
 
-    def _moved_edge(self, name: ToolName, case: OpenCase) -> tuple[LabelChange, dict[str, Any]]:
+    def _moved_edge(self, name: ToolName, case: OpenCase) -> tuple[LabelEdit, dict[str, Any]]:
         label, z, labels, grows = self._selected(), self._slice_of_edge(), case.labels.data, name is ToolName.GROW
         if self.state.edge is not Edge.CONTOUR:
             moved = (tools.dilate if grows else tools.erode)(labels, label, z=z)
@@ -120,7 +120,7 @@ class Tools(WorkerMixin):
         """Draw the selected lesion in the slice ``step`` further as it is in this one, and go there."""
         target = (self._studio.shown_slice or 0) + step
 
-        def change(case: OpenCase) -> tuple[LabelChange, dict[str, Any]]:
+        def change(case: OpenCase) -> tuple[LabelEdit, dict[str, Any]]:
             label = self._selected()
             shown = self._shown(translate("studio", "show axial slices (2D) to copy between two of them"))
             made = tools.copy_slice(case.labels.data, label, shown, target)
@@ -164,7 +164,7 @@ class Tools(WorkerMixin):
             self._interpolate(drawn)
 
     def _interpolate(self, drawn: Collection[int]) -> None:
-        def change(case: OpenCase) -> tuple[LabelChange, dict[str, Any]]:
+        def change(case: OpenCase) -> tuple[LabelEdit, dict[str, Any]]:
             label = self._selected()
             shown = self._shown(translate("studio", "show axial slices (2D) to interpolate between two of them"))
             labels = case.labels.data
@@ -181,7 +181,7 @@ class Tools(WorkerMixin):
     def split(self, first: Voxel, second: Voxel) -> None:
         """Cut the lesion in which ``first`` and ``second`` (z, y, x) lie between the two."""
 
-        def change(case: OpenCase) -> tuple[LabelChange, dict[str, Any]]:
+        def change(case: OpenCase) -> tuple[LabelEdit, dict[str, Any]]:
             label, spacing = int(case.labels.data[first]), case.study.geometry.spacing
             numbers = {"lesion": label, "first": list(first), "second": list(second), "new": case.next_label}
             cut = tools.split(case.labels.data, label, first, second, new=case.next_label, spacing=spacing)
@@ -192,7 +192,7 @@ class Tools(WorkerMixin):
     def separate(self) -> None:
         """Give every connected piece of the selected lesion its own number."""
 
-        def change(case: OpenCase) -> tuple[LabelChange, dict[str, Any]]:
+        def change(case: OpenCase) -> tuple[LabelEdit, dict[str, Any]]:
             label, new = self._selected(), case.next_label
             return tools.separate(case.labels.data, label, new=new), {"lesion": label, "new": new}
 
@@ -201,7 +201,7 @@ class Tools(WorkerMixin):
     def merge(self) -> None:
         """Give the lesions selected in the table the number of the current one."""
 
-        def change(case: OpenCase) -> tuple[LabelChange, dict[str, Any]]:
+        def change(case: OpenCase) -> tuple[LabelEdit, dict[str, Any]]:
             ids = self.state.chosen
             if len(ids) < 2:
                 raise ToolError(
@@ -214,7 +214,7 @@ class Tools(WorkerMixin):
     def delete(self) -> None:
         """Remove the lesions selected in the table, or else the current one."""
 
-        def change(case: OpenCase) -> tuple[LabelChange, dict[str, Any]]:
+        def change(case: OpenCase) -> tuple[LabelEdit, dict[str, Any]]:
             ids = self.state.chosen or (self._selected(),)
             return tools.delete(case.labels.data, *ids), {"lesions": list(ids)}
 
@@ -226,7 +226,7 @@ class Tools(WorkerMixin):
     def relabel(self, old: int, new: int) -> None:
         """Give lesion ``old`` the number ``new``."""
 
-        def change(case: OpenCase) -> tuple[LabelChange, dict[str, Any]]:
+        def change(case: OpenCase) -> tuple[LabelEdit, dict[str, Any]]:
             return tools.relabel(case.labels.data, old, new), {"lesion": old, "new": new}
 
         if self._run(ToolName.RELABEL, change, translate("studio", "that is its number already")) is not None:
@@ -263,7 +263,7 @@ class Tools(WorkerMixin):
         self.report(why, refused=True)
 
     def _run(
-        self, name: ToolName, make: Callable[[OpenCase], tuple[LabelChange, dict[str, Any]]], nothing: str
+        self, name: ToolName, make: Callable[[OpenCase], tuple[LabelEdit, dict[str, Any]]], nothing: str
     ) -> dict[str, Any] | None:
         """Make a change and apply it; its numbers, or ``None`` if there was none."""
         case = self._studio.state.case

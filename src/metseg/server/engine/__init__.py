@@ -2,19 +2,19 @@
 
 from metseg.server.engine.model_registry import ModelRegistry, UnknownModelError
 from metseg.server.engine.model_thread import Cancelled, ModelThread
-from metseg.server.engine.queue import BusyError, Engine, Slot
+from metseg.server.engine.queue import Engine, QueueFullError, QueueSlot
 from metseg.server.engine.runner import Runner, ThreadRunner, WorkersLostError
-from metseg.server.engine.work import Loaded, Work
+from metseg.server.engine.work import LoadedModel, Work
 
 __all__ = [
-    "BusyError",
+    "QueueFullError",
     "Cancelled",
     "ModelRegistry",
     "Engine",
-    "Loaded",
+    "LoadedModel",
     "ModelThread",
     "Runner",
-    "Slot",
+    "QueueSlot",
     "ThreadRunner",
     "UnknownModelError",
     "Work",

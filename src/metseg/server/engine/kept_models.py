@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from metseg.server.engine.runner import Runner
-from metseg.server.engine.work import Loaded
+from metseg.server.engine.work import LoadedModel
 
 
 class KeptModels:
@@ -25,7 +25,7 @@ class KeptModels:
         self._runner = runner
         self._kept = kept
         self._first = ""
-        self._models: OrderedDict[str, Loaded] = OrderedDict()
+        self._models: OrderedDict[str, LoadedModel] = OrderedDict()
         self._lock = threading.Lock()
         self._loading = threading.Lock()
 
@@ -34,14 +34,14 @@ class KeptModels:
         """Under which they are kept."""
         return tuple(self._models)
 
-    def find(self, key: str) -> Loaded | None:
+    def find(self, key: str) -> LoadedModel | None:
         """The model ``key`` if it is loaded; it is now the one that was asked for last."""
         with self._lock:
             if key in self._models:
                 self._models.move_to_end(key)
             return self._models.get(key)
 
-    def get(self, key: str, load: Callable[[], Loaded]) -> Loaded:
+    def get(self, key: str, load: Callable[[], LoadedModel]) -> LoadedModel:
         """The model ``key``, loaded with ``load`` and warmed if it must be. Blocks; raises what ``load`` does."""
         if (model := self.find(key)) is not None:
             return model
@@ -54,7 +54,7 @@ class KeptModels:
                 self._runner.drop(one)
             return model
 
-    def _exchange(self, key: str, model: Loaded) -> list[Loaded]:
+    def _exchange(self, key: str, model: LoadedModel) -> list[LoadedModel]:
         """Keep ``model``; those that make room for it."""
         with self._lock:
             self._first = self._first or key

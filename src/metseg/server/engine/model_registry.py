@@ -10,7 +10,7 @@ from metseg.errors import CheckpointError, DataError
 from metseg.lesions import Target
 from metseg.server.engine.kept_models import KeptModels
 from metseg.server.engine.runner import Runner
-from metseg.server.engine.work import Loaded
+from metseg.server.engine.work import LoadedModel
 from metseg.study import Sequence
 
 
@@ -37,7 +37,7 @@ class ModelRegistry:
         self._models = KeptModels(runner, kept)
         self._default = ""
 
-    def load_default(self) -> Loaded:
+    def load_default(self) -> LoadedModel:
         """Load and warm the default model; where models are chosen by sequences, the one for FLAIR.
 
         CheckpointError if it is not there, or damaged.
@@ -48,7 +48,7 @@ class ModelRegistry:
         checkpoint = load_checkpoint(self._source)
         listed = {info.name for info in list_models()}
         self._default = self._source if self._source in listed else checkpoint.card.name
-        return self._models.get(self._default, lambda: Loaded(self._default, checkpoint))
+        return self._models.get(self._default, lambda: LoadedModel(self._default, checkpoint))
 
     @property
     def default(self) -> str:
@@ -68,7 +68,9 @@ class ModelRegistry:
             infos.insert(0, ModelInfo(own.name, own.checkpoint.path, own.checkpoint.card))
         return infos
 
-    def get(self, name: str | None, sequences: Collection[Sequence] = (), targets: Collection[Target] = ()) -> Loaded:
+    def get(
+        self, name: str | None, sequences: Collection[Sequence] = (), targets: Collection[Target] = ()
+    ) -> LoadedModel:
         """The model ``name``, or the default one; loads it if it must. Blocks.
 
         Parameters
@@ -98,12 +100,12 @@ class ModelRegistry:
             raise DataError(f"{model.name} outlines the {model.checkpoint.card.target}, not {' and '.join(targets)}")
         return model
 
-    def _get(self, name: str) -> Loaded:
+    def _get(self, name: str) -> LoadedModel:
         return self._models.get(name, lambda: self._load(name))
 
-    def _load(self, name: str) -> Loaded:
+    def _load(self, name: str) -> LoadedModel:
         infos = {info.name: info for info in self.listed()}
         if name not in infos:
             raise UnknownModelError(f"no model is called {name!r}; there are: {', '.join(infos) or 'none'}")
         source = self._source if name == self._default else str(infos[name].path)
-        return Loaded(name, load_checkpoint(source))
+        return LoadedModel(name, load_checkpoint(source))

@@ -15,7 +15,7 @@ from metseg.inference import Closeable, Segmentation
 from metseg.lesions import PostprocessingConfig
 from metseg.server.engine.model_thread import Cancelled
 from metseg.server.engine.runner import Runner
-from metseg.server.engine.work import Loaded, Work
+from metseg.server.engine.work import LoadedModel, Work
 from metseg.study import Study
 
 #: Studies that may be held in memory at once, in multiples of the largest one that is taken.
@@ -24,7 +24,7 @@ _LONGEST_WAIT = 120
 _SMOOTHING = 0.1
 
 
-class BusyError(MetsegError):
+class QueueFullError(MetsegError):
     """As many studies as are taken are waiting already.
 
     Parameters
@@ -38,15 +38,15 @@ class BusyError(MetsegError):
         self.seconds = seconds
 
 
-class Slot(Closeable):
+class QueueSlot(Closeable):
     """One study's place in the queue; closing it makes room for another.
 
     Made by :meth:`Engine.admit`.
     """
 
-    def __init__(self, release: Callable[[Slot], None]) -> None:
+    def __init__(self, release: Callable[[QueueSlot], None]) -> None:
         self.samples = 0
-        self._release: Callable[[Slot], None] | None = release
+        self._release: Callable[[QueueSlot], None] | None = release
 
     def close(self) -> None:
         """Give the place back; a second time does nothing."""
@@ -87,28 +87,28 @@ class Engine:
         """End the threads, once what runs in them has ended."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def admit(self) -> Slot:
+    def admit(self) -> QueueSlot:
         """Take a place in the queue; BusyError if there is none."""
         with self._lock:
             self.check_room()
             self._slots += 1
-        return Slot(self._release)
+        return QueueSlot(self._release)
 
     def check_room(self) -> None:
         """See whether there is a place in the queue now; BusyError if there is none."""
         if self._slots >= self._most:
-            raise BusyError(self._wait())
+            raise QueueFullError(self._wait())
 
-    def hold(self, slot: Slot, study: Study) -> None:
+    def hold(self, slot: QueueSlot, study: Study) -> None:
         """Count a study's memory; BusyError if too much is held already."""
         with self._lock:
             if self._samples and self._samples + study.voxels.size > self._most_samples:
-                raise BusyError(self._wait())
+                raise QueueFullError(self._wait())
             slot.samples = study.voxels.size
             self._samples += slot.samples
 
     def start(
-        self, study: Study, model: Loaded, postprocessing: PostprocessingConfig
+        self, study: Study, model: LoadedModel, postprocessing: PostprocessingConfig
     ) -> tuple[Work, Future[Segmentation]]:
         """Put a study into the queue; its slot must be kept until the future is done."""
         work = Work(study, model, postprocessing, Progress(0, study.shape[0]))
@@ -120,7 +120,7 @@ class Engine:
         future.cancel()
         self._runner.withdraw(work)
 
-    def _release(self, slot: Slot) -> None:
+    def _release(self, slot: QueueSlot) -> None:
         with self._lock:
             self._slots -= 1
             self._samples -= slot.samples

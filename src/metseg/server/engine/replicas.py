@@ -28,7 +28,7 @@ from metseg.ray_cluster import LOOPBACK, has_address, join_cluster, plan_workers
 from metseg.server.engine.kept_models import KeptModels
 from metseg.server.engine.model_thread import Cancelled, ModelThread
 from metseg.server.engine.runner import ThreadRunner, WorkersLostError
-from metseg.server.engine.work import Loaded, Work
+from metseg.server.engine.work import LoadedModel, Work
 from metseg.server.logs import log
 from metseg.study import Study
 
@@ -65,16 +65,16 @@ class ModelFile:
     sha256: str
 
     @classmethod
-    def of(cls, model: Loaded) -> ModelFile:
+    def of(cls, model: LoadedModel) -> ModelFile:
         """The file of ``model``."""
         return cls(model.name, model.checkpoint.path.resolve(), model.checkpoint.sha256)
 
-    def load(self) -> Loaded:
+    def load(self) -> LoadedModel:
         """The model; CheckpointError if it is not there, or another."""
         checkpoint = load_checkpoint(str(self.path))
         if checkpoint.sha256 != self.sha256:
             raise CheckpointError(f"{self.path}: is another model here than on the server's machine")
-        return Loaded(self.name, checkpoint)
+        return LoadedModel(self.name, checkpoint)
 
 
 class Replica:
@@ -189,7 +189,7 @@ class ReplicaRunner:
         count, when = self._seen
         return count if time.monotonic() - when < _STALE_SECONDS else 0
 
-    def warm(self, model: Loaded) -> None:
+    def warm(self, model: LoadedModel) -> None:
         """Start the replicas with the first model; they load the others when they are first asked for them.
 
         MetsegError if they cannot be started.
@@ -200,7 +200,7 @@ class ReplicaRunner:
             self._seen = (1, time.monotonic())
             self._looking.start()
 
-    def drop(self, model: Loaded) -> None:
+    def drop(self, model: LoadedModel) -> None:
         """Nothing: each replica drops models by itself."""
 
     def stream(self, work: Work) -> Generator[Event[Segmentation], None, None]:
@@ -238,7 +238,7 @@ class ReplicaRunner:
         if self._started:
             ray.shutdown()
 
-    def _deploy(self, model: Loaded) -> DeploymentHandle[Replica]:
+    def _deploy(self, model: LoadedModel) -> DeploymentHandle[Replica]:
         from ray import serve
 
         deployment = serve.deployment(

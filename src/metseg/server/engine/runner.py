@@ -13,7 +13,7 @@ from metseg.errors import MetsegError
 from metseg.events import Event
 from metseg.inference import Backend, Segmentation, backend_devices, open_segmenter, resolve_device
 from metseg.server.engine.model_thread import Cancelled, Images, ModelThread, SharedNetwork
-from metseg.server.engine.work import Loaded, Work
+from metseg.server.engine.work import LoadedModel, Work
 
 T = TypeVar("T")
 
@@ -47,10 +47,10 @@ class Runner(Protocol):
     def slices_waiting(self) -> int:
         """Slices that wait for a network of this process."""
 
-    def warm(self, model: Loaded) -> None:
+    def warm(self, model: LoadedModel) -> None:
         """Make a model's network and run it once. Blocks."""
 
-    def drop(self, model: Loaded) -> None:
+    def drop(self, model: LoadedModel) -> None:
         """Free a model's devices; a study that is still in it opens them again."""
 
     def stream(self, work: Work) -> Generator[Event[Segmentation], None, None]:
@@ -99,7 +99,7 @@ class ThreadRunner:
         """See :class:`Runner`."""
         return self.thread.slices_waiting
 
-    def warm(self, model: Loaded) -> None:
+    def warm(self, model: LoadedModel) -> None:
         """See :class:`Runner`."""
         card = model.checkpoint.card
         side = -(-(card.preprocessing.size or _USUAL_SIDE) // card.preprocessing.multiple) * card.preprocessing.multiple
@@ -107,7 +107,7 @@ class ThreadRunner:
         network = model.network(self.device)
         self.thread.call(lambda: network.probabilities(np.random.default_rng(0).random(shape, np.float32)))
 
-    def drop(self, model: Loaded) -> None:
+    def drop(self, model: LoadedModel) -> None:
         """See :class:`Runner`."""
         for network in model.networks.values():
             self.thread.call(network.close)

@@ -14,7 +14,7 @@ from metseg.study import Study
 
 
 @dataclass(eq=False)
-class Loaded:
+class LoadedModel:
     """A model that is ready.
 
     Attributes
@@ -27,7 +27,7 @@ class Loaded:
     checkpoint: Checkpoint
     networks: dict[str, SharedNetwork] = field(default_factory=dict)
 
-    def with_clahe(self, choice: str | None) -> Loaded:
+    def with_clahe(self, choice: str | None) -> LoadedModel:
         """The same networks, shown what ``choice`` says; see :meth:`metseg.checkpoints.ModelCard.with_clahe`."""
         return replace(self, checkpoint=self.checkpoint.with_clahe(choice))
 
@@ -52,7 +52,7 @@ class Work:
     """
 
     study: Study
-    model: Loaded
+    model: LoadedModel
     postprocessing: PostprocessingConfig
     progress: Progress
     notices: list[Notice] = field(default_factory=list)

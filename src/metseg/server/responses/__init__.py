@@ -4,7 +4,7 @@ from metseg.http_documents import ModelList
 from metseg.server.responses.documents import describe_model
 from metseg.server.responses.forms import DICOM, GZIP, JSON, NIFTI, PNG, TIFF, ZIP, View, offers
 from metseg.server.responses.rendering import check_form, render
-from metseg.server.responses.result import Result, result_of
+from metseg.server.responses.result import SegmentedUpload, result_of
 
 __all__ = [
     "DICOM",
@@ -14,7 +14,7 @@ __all__ = [
     "PNG",
     "TIFF",
     "ZIP",
-    "Result",
+    "SegmentedUpload",
     "ModelList",
     "View",
     "check_form",

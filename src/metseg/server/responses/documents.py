@@ -19,11 +19,11 @@ from metseg.http_documents import (
     UsedModel,
 )
 from metseg.lesions import lesion_records
-from metseg.server.responses.result import Result
+from metseg.server.responses.result import SegmentedUpload
 from metseg.study import file_sha256
 
 
-def as_document(result: Result, request_id: str) -> MaskDocument:
+def as_document(result: SegmentedUpload, request_id: str) -> MaskDocument:
     """The answer as JSON."""
     made, study = result.segmentation, result.decoded.study
     inside, provenance = np.flatnonzero(made.mask), made.provenance

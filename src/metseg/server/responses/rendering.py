@@ -22,7 +22,7 @@ from metseg.reporting import write_structured_report
 from metseg.server.problems import ProblemError
 from metseg.server.responses.documents import as_document
 from metseg.server.responses.forms import DICOM, GZIP, JSON, NIFTI, PNG, TIFF, ZIP, View
-from metseg.server.responses.result import Result
+from metseg.server.responses.result import SegmentedUpload
 from metseg.server.upload_decoding import Decoded
 from metseg.study import MASK_ENDING, Sequence, SliceFile, Study, sidecar_of, write_tiff
 from metseg.study.formats import mask_volume
@@ -86,7 +86,7 @@ def _dicom_series(decoded: Decoded) -> Iterator[Study]:
         raise ProblemError(422, f"the series' headers are damaged ({type(error).__name__}); accept {GZIP}") from error
 
 
-def render(result: Result, media_type: str, view: View, z: int | None, request_id: str) -> RenderedResponse:
+def render(result: SegmentedUpload, media_type: str, view: View, z: int | None, request_id: str) -> RenderedResponse:
     """The answer as ``media_type``.
 
     Parameters
@@ -117,7 +117,7 @@ def render(result: Result, media_type: str, view: View, z: int | None, request_i
     return RenderedResponse(_content(result, media_type, view, z or 0), media_type, headers)
 
 
-def _content(result: Result, media_type: str, view: View, z: int) -> bytes:
+def _content(result: SegmentedUpload, media_type: str, view: View, z: int) -> bytes:
     if media_type == PNG:
         return _png(result, view, z)
     if media_type == TIFF:
@@ -130,7 +130,7 @@ def _content(result: Result, media_type: str, view: View, z: int) -> bytes:
     return gzip.compress(volume, 6, mtime=0) if media_type == GZIP else volume
 
 
-def _png(result: Result, view: View, z: int) -> bytes:
+def _png(result: SegmentedUpload, view: View, z: int) -> bytes:
     """One slice; three channels are red, green and blue."""
     if view is View.OVERLAY:
         picture = _overlay(result, z)
@@ -144,7 +144,7 @@ def _png(result: Result, view: View, z: int) -> bytes:
     return content.tobytes()
 
 
-def _overlay(result: Result, z: int) -> npt.NDArray[np.uint8]:
+def _overlay(result: SegmentedUpload, z: int) -> npt.NDArray[np.uint8]:
     """FLAIR, or what stands for it, with the mask's outline, uint8 (y, x, 3), red first."""
     study = result.decoded.study
     volume = study.voxels[study.channel(Sequence.FLAIR)]
@@ -159,7 +159,7 @@ def _overlay(result: Result, z: int) -> npt.NDArray[np.uint8]:
     return np.asarray(np.rint(picture), np.uint8)
 
 
-def _enhanced(result: Result, part: slice) -> npt.NDArray[np.uint8]:
+def _enhanced(result: SegmentedUpload, part: slice) -> npt.NDArray[np.uint8]:
     """Slices after the model's window and CLAHE, uint8 (c, z, y, x); one channel if one was sent."""
     config = result.segmentation.preprocessing.with_clahe(True)
     study = result.decoded.study
@@ -178,7 +178,7 @@ def _of_a_picture(pages: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(np.rint((values - low) * (np.iinfo(np.uint16).max / span)), np.uint16)
 
 
-def _pages(result: Result, view: View, part: slice = slice(None)) -> tuple[npt.NDArray[Any], bool]:
+def _pages(result: SegmentedUpload, view: View, part: slice = slice(None)) -> tuple[npt.NDArray[Any], bool]:
     """Slices (z, y, x), or (z, y, x, 3) and ``True``."""
     if view is View.MASK:
         return result.segmentation.mask[part] * np.uint8(255), False
@@ -198,20 +198,20 @@ def _tiff(pages: npt.NDArray[Any], channels: bool, spacing: tuple[float, float, 
         return path.read_bytes()
 
 
-def _numbers(result: Result, view: View) -> npt.NDArray[Any]:
+def _numbers(result: SegmentedUpload, view: View) -> npt.NDArray[Any]:
     """Voxels (z, y, x) of the mask, 0 and 1, of the probability or of the disagreement, float32."""
     made = result.segmentation
     apart = made.disagreement if view is View.DISAGREEMENT else None
     return apart if apart is not None else made.mask if view is View.MASK else made.probabilities
 
 
-def _volume(result: Result, view: View) -> bytes:
+def _volume(result: SegmentedUpload, view: View) -> bytes:
     """A NIfTI of the numbers, on the grid of the file that was sent."""
     study = result.decoded.study
     return mask_volume(_numbers(result, view), study.geometry, study.stored)
 
 
-def _dicom(result: Result, view: View) -> bytes:
+def _dicom(result: SegmentedUpload, view: View) -> bytes:
     """What `metseg predict` would write as dicom-seg or rtstruct; for a report a zip of SEG and report."""
     made = result.segmentation
     volume = np.rint(made.probabilities * 255).astype(np.uint8) if view is View.PROBABILITY else made.mask
@@ -230,7 +230,7 @@ def _dicom(result: Result, view: View) -> bytes:
         return content.getvalue()
 
 
-def _zip(result: Result) -> bytes:
+def _zip(result: SegmentedUpload) -> bytes:
     """One mask for each file that was sent, under its name, as `metseg predict` writes them."""
     study, mask = result.decoded.study, result.segmentation.mask
     paged = {entry.image for entry in study.slices if entry.page or study.stored is not None}

@@ -9,7 +9,7 @@ from metseg.server.upload_decoding import Decoded
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
+class SegmentedUpload:
     """A segmented upload.
 
     Attributes
@@ -34,7 +34,7 @@ class Result:
         return held + sum(map(len, self.decoded.headers))
 
 
-def result_of(decoded: Decoded, segmentation: Segmentation, model: str, notices: list[str]) -> Result:
+def result_of(decoded: Decoded, segmentation: Segmentation, model: str, notices: list[str]) -> SegmentedUpload:
     """Measure a segmentation."""
     _ = segmentation.measured  # computed here, in the thread that has time for it, and kept
-    return Result(decoded, segmentation, model, (*decoded.notices, *notices))
+    return SegmentedUpload(decoded, segmentation, model, (*decoded.notices, *notices))

@@ -14,7 +14,7 @@ from metseg.errors import DataError
 from metseg.inference import Segmentation
 from metseg.lesions import TargetChoice
 from metseg.preprocessing import Clahe
-from metseg.server.engine import Loaded, Slot, Work
+from metseg.server.engine import LoadedModel, QueueSlot, Work
 from metseg.server.negotiation import preferred
 from metseg.server.problems import ProblemError
 from metseg.server.responses import DICOM, GZIP, NIFTI, PNG, TIFF, ZIP, View, offers
@@ -134,7 +134,7 @@ def chosen_sequences(text: str | None) -> tuple[Sequence, ...] | None:
 
 async def chosen_model(
     services: Services, name: str | None, sequences: tuple[Sequence, ...], target: str | None = None
-) -> Loaded:
+) -> LoadedModel:
     """The model ``name``, or what fits the sequences of a study and the target, loaded.
 
     409 if it does not outline the target, the study cannot show it, or no network for it is here.
@@ -160,7 +160,7 @@ class PredictionRequest:
     clahe: str | None
 
     async def start(
-        self, slot: Slot, check: Callable[[Decoded], None] = lambda _: None
+        self, slot: QueueSlot, check: Callable[[Decoded], None] = lambda _: None
     ) -> tuple[Decoded, Work, Future[Segmentation]]:
         """Decode the upload and put its study into the queue; ``check`` may refuse it before."""
         engine = self.services.engine

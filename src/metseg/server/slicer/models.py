@@ -10,7 +10,7 @@ from metseg.checkpoints import ModelCard, load_checkpoint, read_card
 from metseg.curation import DefaultModel, Project
 from metseg.errors import CheckpointError, DataError, MetsegError
 from metseg.networks import EnsembleSpec
-from metseg.server.engine import Loaded, ModelRegistry, UnknownModelError
+from metseg.server.engine import LoadedModel, ModelRegistry, UnknownModelError
 from metseg.server.logs import log
 from metseg.server.problems import ProblemError
 from metseg.server.slicer.labels import LESION
@@ -49,7 +49,7 @@ class Models:
     def __init__(self, project: Path, registry: ModelRegistry) -> None:
         self._project = project
         self._registry = registry
-        self._promoted: tuple[str, Loaded] | None = None
+        self._promoted: tuple[str, LoadedModel] | None = None
         self._lock = threading.Lock()
 
     @property
@@ -68,7 +68,7 @@ class Models:
         """Names of the segments that the models outline, each once: their targets."""
         return tuple(dict.fromkeys(str(offer.card.target) for offer in self.offers())) or (LESION,)
 
-    def get(self, name: str, sequences: tuple[Sequence, ...] = ()) -> Loaded:
+    def get(self, name: str, sequences: tuple[Sequence, ...] = ()) -> LoadedModel:
         """The model ``name``, loaded; ``auto`` is the one that fits the sequences. Blocks.
 
         Raises
@@ -89,7 +89,7 @@ class Models:
         with self._lock:
             if self._promoted is None or self._promoted[0] != model.sha256:
                 file = self._located(model)
-                self._promoted = model.sha256, Loaded(name, load_checkpoint(file))
+                self._promoted = model.sha256, LoadedModel(name, load_checkpoint(file))
             return self._promoted[1]
 
     def offer(self, name: str) -> Offer:
