@@ -65,13 +65,16 @@ class Tour:
             state.model = self._model
         self.widget.proposal.proposing.predict_all()
         self._wait("predicting")
-        self.widget.queue.reviewing.next_case()
+        reviewing = self.widget.queue.reviewing
+        wait_until(lambda: not (studio.state.listing or reviewing.busy), "the order of cases")
+        reviewing.next_case()
         wait_until(lambda: state.case is not None, "opening a case")
 
     def correct(self) -> None:
         """Review the slice that is worth most; then one stroke of the guided brush over a lesion."""
         wait_until(lambda: not self.widget.queue.reviewing.busy, "the order of slices")
         self.widget.queue.reviewing.next_slice()
+        wait_until(lambda: self.state.case.view.reviewed, "keeping which slice was looked at")
         self._picture("studio_review")
         studio, labels = self.widget.studio, self.state.case.labels
         z = int(np.argmax((np.asarray(labels.data) > 0).sum(axis=(1, 2))))
@@ -124,6 +127,7 @@ class Tour:
 
     def _picture(self, name: str) -> Any:
         self._viewer.reset_view(margin=0.02)
+        self._viewer.mouse_over_canvas = False  # else a brush is drawn where the mouse happens to be
         settle(1.5)
         wait_until(lambda: not self.widget.lesions.busy, "measuring the lesions")
         settle(0.5)
@@ -138,7 +142,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--model", help="network to use; by default the project's first choice")
     options.add_argument("--output", type=Path, default=IMAGES)
-    options.add_argument("--size", type=int, nargs=2, default=(1440, 900), metavar=("WIDTH", "HEIGHT"))
+    options.add_argument("--size", type=int, nargs=2, default=(1600, 1000), metavar=("WIDTH", "HEIGHT"))
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         tour = Tour(given.output, given.model, tuple(given.size))
