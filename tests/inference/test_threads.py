@@ -30,9 +30,11 @@ def test_threads_come_back_when_the_machine_is_free(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(threads.os, "cpu_count", lambda: 4)
         monkeypatch.setattr(threads, "_SHORTEST", 0.0)
         count = ThreadCount()
-        for others, expected in ((0.0, 4), (0.6, 4), (3.2, 1), (2.6, 1), (0.0, 4)):
+        for others, expected in ((0.0, 4), (0.6, 4), (3.2, 1), (2.6, 1), (0.0, 4), (3.2, 1)):
             monkeypatch.setattr(count, "_others", lambda others=others: others)
             assert count.adapt() == torch.get_num_threads() == expected
+        count.release()
+        assert torch.get_num_threads() == 4
     finally:
         torch.set_num_threads(before)
 

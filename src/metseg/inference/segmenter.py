@@ -119,6 +119,8 @@ class Segmenter(StudySegmenter):
         if self._backend is not None:
             self._backend.close()
             self._backend = None
+        if self._device == "cpu":
+            THREADS.release()
 
     def stream(
         self,

@@ -66,6 +66,13 @@ class ThreadCount:
         if self.count != torch.get_num_threads():
             torch.set_num_threads(self.count)
 
+    def release(self) -> None:
+        """Give torch the number of threads again that it had before: a training may follow in this process."""
+        if "torch" in sys.modules and self._most:
+            import torch
+
+            torch.set_num_threads(self._most)
+
     def _others(self) -> float:
         """Cores that other programs use: since the last call, or now if that was just now or long ago."""
         if not _SHORTEST <= time.monotonic() - self._measured.clock <= _LONGEST:
