@@ -6,7 +6,7 @@ Makes a project of a few patients in DATA (a folder of patients' folders), opens
 annotator does. A timer of 1 ms is started in the window's thread; the longest time between two of its ticks is the
 longest stall. Of that time the script also says how much the window's thread itself was at work ("own"), which is what
 is left of the stall on a computer that does nothing else. On the disk that slow_disk.py makes it says as well how long
-the window's thread was found waiting for that disk, looked at every 2 ms ("disk").
+the window's thread was found waiting for that disk, looked at every 2 ms ("disk"); waiting for a lock is not in it.
 
 Strokes: "handled" is what letting go of the mouse costs the window's thread; "on the disk" is the time from letting go
 to the journal's record being flushed.
@@ -161,6 +161,9 @@ def review(widget: Any, project: Project, folder: Path, given: argparse.Namespac
         with measured("open another case"):
             _open(studio, name)
     strokes(studio, given.strokes)
+    with measured("a stroke, another case"):
+        drag(state.case.labels, scribble(np.random.default_rng(1), state.case.labels.data.shape))
+        _open(studio, names[0])
     if not given.without_network:
         predict(widget)
     with measured("approve, open the next"):
