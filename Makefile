@@ -21,6 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "napari-metseg needs Python 3.11 or newer; this is " + sys.version)'
 	@echo "Installing into $(VENV) (a few minutes, once)"
 	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -c constraints.txt --upgrade pip
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-warn-script-location \
 		-c constraints.txt -e ".[compare,deidentify,dev,docs,encoders,export,napari,onnx,pacs,scale,server,tune,ui]"
 	@touch $@
