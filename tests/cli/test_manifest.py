@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import numpy as np
 import pytest
 import yaml
 
-from metseg.prediction import read_manifest
+from metseg.prediction import NetworkSettings, PredictionSettings, read_manifest
+from metseg.prediction.manifest_run import ManifestWorker
 from metseg.ray_cluster import worker_sizes
 from metseg.study import read_tiff, write_tiff
 
@@ -102,6 +104,18 @@ def test_a_second_run_does_only_the_rest_and_leaves_edited_masks_alone(
     assert not read_tiff(edited).any()
     untouched = [path for path in times if path.parent.name in "acd" and path != edited]
     assert all(path.stat().st_mtime_ns == times[path] for path in untouched)
+
+
+def test_a_worker_that_is_given_a_row_again_leaves_its_masks_as_they_are(
+    model: Path, manifest: Path, tmp_path: Path
+) -> None:
+    row = read_manifest(manifest)[0]
+    with closing(ManifestWorker(NetworkSettings(str(model)), PredictionSettings(), tmp_path / "out")) as worker:
+        first = worker.outline(row)
+        times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
+        assert worker.outline(row) == first
+    assert len(first.masks) == 2
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")} == times
 
 
 def test_masks_of_other_settings_are_replaced_only_if_that_is_asked_for(

@@ -91,7 +91,12 @@ class ManifestWorker:
         self._segmenters.close()
 
     def outline(self, row: ManifestRow) -> RowResult:
-        """Outline a row and record that it is done; it raises if a network cannot be opened or the server is gone."""
+        """Outline a row and record that it is done; it raises if a network cannot be opened or the server is gone.
+
+        A row that is done is left as it is: Ray deals out again what a worker that died had done.
+        """
+        if (done := _recorded(self._output, row)) is not None:
+            return done
         started = time.monotonic()
         try:
             result = self._predict(row)
