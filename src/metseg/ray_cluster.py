@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import sys
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -25,8 +26,8 @@ def require_ray(module: str) -> None:
 
 
 def has_address() -> bool:
-    """Whether the environment names a cluster to join."""
-    return _ADDRESS in os.environ
+    """Whether the environment names a cluster to join; empty, as templates leave it, or ``local`` it names none."""
+    return os.environ.get(_ADDRESS, "") not in ("", "local")
 
 
 def join_cluster() -> bool:
@@ -99,25 +100,26 @@ def plan_workers(device: str, wanted: int | None = None, most: int | None = None
 
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     resources = [node["Resources"] for node in nodes if node["Alive"]]
-    gpus = int(sum(one.get("GPU", 0) for one in resources)) if device in ("auto", "cuda") else 0
-    count, cpus = worker_sizes([int(one.get("CPU", 0)) for one in resources], gpus, wanted, most)
-    return Workers(count, cpus, 1 if gpus else 0)
+    with_gpus = device in ("auto", "cuda")
+    machines = [(int(one.get("CPU", 0)), int(one.get("GPU", 0)) if with_gpus else 0) for one in resources]
+    return worker_sizes(machines, wanted, most)
 
 
-def worker_sizes(cpus: list[int], gpus: int, wanted: int | None, most: int | None) -> tuple[int, int]:
-    """How many workers there are, and the processors that each has.
+def worker_sizes(machines: list[tuple[int, int]], wanted: int | None, most: int | None) -> Workers:
+    """How many workers there are, and what each has.
 
     Parameters
     ----------
-    cpus : list of int
-        Processors of each machine; one with none, such as a cluster's head, gets no worker.
-    gpus : int
-        Of all machines.
+    machines : list of tuple of int
+        Processors and GPUs of each. Where one has GPUs, workers are there only, one for each GPU at most; a machine
+        without processors, such as a cluster's head, gets no worker.
     wanted, most : int or None
         See :func:`plan_workers`.
     """
-    machines = [count for count in cpus if count] or [1]
-    workers = wanted or gpus or len(machines)
-    workers = workers if most is None else min(workers, most)
-    on_one_machine = math.ceil(workers / len(machines))
-    return workers, max(min(machines) // on_one_machine, 1)
+    most = sys.maxsize if most is None else most
+    if shares := [(cpus // gpus, gpus) for cpus, gpus in machines if gpus]:
+        gpus = sum(count for _, count in shares)
+        return Workers(min(wanted or gpus, gpus, most), max(min(cpus for cpus, _ in shares), 1), 1)
+    processors = [cpus for cpus, _ in machines if cpus] or [1]
+    workers = min(wanted or len(processors), most)
+    return Workers(workers, max(min(processors) // math.ceil(workers / len(processors)), 1), 0)

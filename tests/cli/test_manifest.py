@@ -19,7 +19,7 @@ import yaml
 
 from metseg.prediction import NetworkSettings, PredictionSettings, read_manifest
 from metseg.prediction.manifest_run import ManifestWorker
-from metseg.ray_cluster import worker_sizes
+from metseg.ray_cluster import Workers, has_address, worker_sizes
 from metseg.study import read_tiff, write_tiff
 
 NAMES = ("a", "b", "c", "d")
@@ -181,22 +181,33 @@ def test_a_killed_run_is_gone_on_with(
 
 
 @pytest.mark.parametrize(
-    ("cpus", "gpus", "wanted", "rows", "workers"),
+    ("machines", "wanted", "rows", "workers"),
     [
-        ([8], 0, None, 100, (1, 8)),
-        ([0, 8, 8, 8, 8], 0, None, 100, (4, 8)),  # a head on which nothing runs
-        ([0, 8, 8], 4, None, 100, (4, 4)),
-        ([16, 4], 0, None, 100, (2, 4)),
-        ([8, 8], 0, 3, 100, (3, 4)),
-        ([2], 0, 4, 100, (4, 1)),
-        ([8, 8], 0, None, 1, (1, 8)),
-        ([0], 0, None, 5, (1, 1)),
+        ([(8, 0)], None, 100, (1, 8, 0)),
+        ([(0, 0), *[(8, 0)] * 4], None, 100, (4, 8, 0)),  # a head on which nothing runs
+        ([(0, 0), (8, 2), (8, 2)], None, 100, (4, 4, 1)),
+        ([(8, 0), (8, 4)], None, 100, (4, 2, 1)),  # a head without GPUs, whose processors do not count
+        ([(8, 4)], 6, 100, (4, 2, 1)),
+        ([(8, 4)], None, 3, (3, 2, 1)),
+        ([(16, 0), (4, 0)], None, 100, (2, 4, 0)),
+        ([(8, 0), (8, 0)], 3, 100, (3, 4, 0)),
+        ([(2, 0)], 4, 100, (4, 1, 0)),
+        ([(8, 0), (8, 0)], None, 1, (1, 8, 0)),
+        ([(0, 0)], None, 5, (1, 1, 0)),
     ],
 )
-def test_every_machine_that_has_processors_gets_a_worker(
-    cpus: list[int], gpus: int, wanted: int | None, rows: int, workers: tuple[int, int]
+def test_every_machine_that_has_processors_gets_a_worker_and_every_gpu(
+    machines: list[tuple[int, int]], wanted: int | None, rows: int, workers: tuple[int, int, int]
 ) -> None:
-    assert worker_sizes(cpus, gpus, wanted, rows) == workers
+    assert worker_sizes(machines, wanted, rows) == Workers(*workers)
+
+
+@pytest.mark.parametrize(("address", "named"), [(None, False), ("", False), ("local", False), ("head:6379", True)])
+def test_an_empty_address_names_no_cluster(monkeypatch: pytest.MonkeyPatch, address: str | None, named: bool) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if address is not None:
+        monkeypatch.setenv("RAY_ADDRESS", address)
+    assert has_address() is named
 
 
 def test_the_file_for_kubernetes_runs_the_command_with_the_version_of_ray_that_is_pinned(

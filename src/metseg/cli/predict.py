@@ -49,7 +49,7 @@ def predict(
     threshold: Threshold = None,
     min_lesion_voxels: MinLesionVoxels = None,
     clahe: Clahe = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Slices per forward pass.")] = 8,
+    batch_size: Annotated[int, typer.Option(min=1, help="Slices per forward pass; `metastases` takes 32 or more.")] = 8,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also write <image>_prob, 0 to 255 for 0 to 1.")
     ] = False,

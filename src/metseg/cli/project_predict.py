@@ -43,7 +43,7 @@ def predict(
     threshold: Threshold = None,
     min_lesion_voxels: MinLesionVoxels = None,
     clahe: Clahe = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Slices per forward pass.")] = 8,
+    batch_size: Annotated[int, typer.Option(min=1, help="Slices per forward pass; `metastases` takes 32 or more.")] = 8,
 ) -> None:
     """Let a network outline the lesions of all cases that nobody has edited yet.
 

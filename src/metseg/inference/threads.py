@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from dataclasses import dataclass
 
@@ -41,6 +42,7 @@ class ThreadCount:
 
     def __init__(self) -> None:
         self._most = self._wanted = 0
+        self._lock = threading.Lock()
         self._measured = ProcessorTime.now()
 
     @property
@@ -50,11 +52,12 @@ class ThreadCount:
 
     def adapt(self) -> int:
         """Set how many threads this process' networks use from now on, in the thread that runs them; their number."""
-        self._most = max(self._most, usual_threads())
-        if not self._wanted or time.monotonic() - self._measured.clock >= _SHORTEST:
-            free = free_cores(self._others(), os.cpu_count() or 1, self._most)
-            if not self._wanted or abs(free - self._wanted) > _CLEARLY:
-                self._wanted = round(free)
+        with self._lock:
+            self._most = max(self._most, usual_threads())
+            if not self._wanted or time.monotonic() - self._measured.clock >= _SHORTEST:
+                free = free_cores(self._others(), os.cpu_count() or 1, self._most)
+                if not self._wanted or abs(free - self._wanted) > _CLEARLY:
+                    self._wanted = round(free)
         if "torch" in sys.modules:
             self.set_torch_threads()
         return self._wanted
@@ -72,6 +75,7 @@ class ThreadCount:
             import torch
 
             torch.set_num_threads(self._most)
+        self._most = 0
 
     def _others(self) -> float:
         """Cores that other programs use: since the last call, or now if that was just now or long ago."""

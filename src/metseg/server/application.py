@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from socket import gethostname
@@ -149,7 +150,7 @@ def _runner(settings: Settings, metrics: Metrics) -> Runner:
         batch=settings.batch,
         kept=settings.models_kept,
         workers=settings.workers,
-        name=f"metseg {gethostname()}:{settings.port}",
+        name=f"metseg {gethostname()}:{settings.port or os.getpid()}",
     )
 
 

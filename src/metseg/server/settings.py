@@ -44,7 +44,8 @@ class Settings(BaseSettings):
     waiting : int
         Most studies that wait for the network or are in it; one more is answered with 503.
     batch : int
-        Most slices of one pass through the network.
+        Most slices of one pass through the network; one that looks at neighbouring slices takes eight times its
+        margin or more.
     models_kept : int
         Models that are kept loaded.
     jobs, job_mib, job_seconds : int, int, float

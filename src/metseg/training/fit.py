@@ -160,7 +160,7 @@ def train(
         yield Notice(f"continuing after epoch {trainer.epoch}{within}")
     elif resume:
         yield Notice(f"nothing to continue in {out}: starting anew")
-    trainer.start_together()
+    trainer.start_together(held_out)
     if processes.first:
         write_split(out / SPLIT, chosen)
     try:

@@ -215,10 +215,13 @@ class Trainer:
         probabilities: npt.NDArray[np.float32] = logits.float().sigmoid().cpu().numpy()
         return probabilities
 
-    def start_together(self) -> None:
-        """Take the first process's weights; DataError in all unless they train on the same, from the same step on."""
-        names = [study.name for study in self._slices.studies]
-        self.processes.check_same((self.config, names, self._plan.batches(self.epoch), self.epoch, self.step))
+    def start_together(self, held_out: list[PreparedStudy]) -> None:
+        """Take the first process's weights.
+
+        DataError in all unless they train on the same from the same step on, and evaluate on the same.
+        """
+        images = [(study.name, study.fingerprint) for study in (*self._slices.studies, *held_out)]
+        self.processes.check_same((self.config, images, self._plan.batches(self.epoch), self.epoch, self.step))
         self.processes.share(self._network)
         self.processes.share(self._average)
 

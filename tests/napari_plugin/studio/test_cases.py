@@ -355,6 +355,19 @@ def test_a_case_that_cannot_be_saved_is_kept_in_another_place(
     assert (Project.open(away).read_case("ada").labels == 7).sum() == (drawn == 7).sum()
 
 
+@posix
+def test_what_can_be_saved_nowhere_is_said(
+    studio: Any, project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, patiently: Wait
+) -> None:
+    import tempfile
+
+    project.path.rename(tmp_path / "away")
+    studio.state.case.labels.paint((1, 10, 10), 7)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    studio.cases.close_now()
+    patiently(lambda: any("what you drew last is lost" in text for text in studio.state.messages))
+
+
 def test_labels_that_the_user_removes_are_saved_first(
     studio: Any, model: Any, project: Project, patiently: Wait
 ) -> None:

@@ -257,7 +257,7 @@ class CaseOpener(ConnectionMixin):
         self._leave(case, wait=False)
         self._report(
             f"{case.name} was closed, for its lesions were removed from the list of layers. "
-            "All that you drew is saved: open it again under Review."
+            "What you drew is being saved: open it again under Review."
         )
         QTimer.singleShot(0, self._layers.hide)
 

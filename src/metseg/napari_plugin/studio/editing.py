@@ -14,6 +14,7 @@ from superqt.utils import ensure_main_thread
 
 from metseg.curation import CaseSession, Note, Status
 from metseg.curation.names import safe_name
+from metseg.errors import MetsegError
 from metseg.napari_plugin.background import delayed
 from metseg.napari_plugin.state import ConnectionMixin
 from metseg.napari_plugin.studio.case_labels import CaseLabels, Edit, LabelArray
@@ -128,7 +129,8 @@ class Editing(ConnectionMixin):
     def close(self, report: Callable[[str], object], *, wait: bool) -> None:
         """Put everything on the disk, before returning if it is to ``wait``, and let others in.
 
-        If labels cannot be written where they belong they are saved elsewhere, and ``report`` is called with a message.
+        If labels cannot be written where they belong they are saved elsewhere, and ``report`` is called with a message;
+        so it is with the reason if a change of status was refused.
         """
         self._labels.check(finally_=True)
         self.unfollow()
@@ -136,8 +138,9 @@ class Editing(ConnectionMixin):
         self._check_soon.stop()
         self._check_anyway.stop()
         self._closed = True
-        rescue = partial(_save_elsewhere, self._session.name, self._labels.data, ensure_main_thread(report))
-        self._writer.close(rescue, wait=wait)
+        tell = ensure_main_thread(report)
+        rescue = partial(_save_elsewhere, self._session.name, self._labels.data, tell)
+        self._writer.close(rescue, tell, wait=wait)
 
     def wait(self) -> None:
         """Wait until the case is closed; after :meth:`close`, in any thread."""
@@ -190,7 +193,11 @@ class Editing(ConnectionMixin):
 
 def _save_elsewhere(name: str, labels: LabelArray, report: Callable[[str], object], problem: str) -> None:
     """Save labels where there may be room, so that what was drawn is not lost with the window."""
-    folder = Path(tempfile.mkdtemp(prefix="metseg-rescued-"))
-    path = folder / f"{safe_name(name, 80) or 'case'}-{datetime.now():%Y%m%d-%H%M%S}.tif"
-    write_tiff(path, labels, channels=False)
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="metseg-rescued-"))
+        path = folder / f"{safe_name(name, 80) or 'case'}-{datetime.now():%Y%m%d-%H%M%S}.tif"
+        write_tiff(path, labels, channels=False)
+    except (OSError, MetsegError) as error:
+        report(f"{name}: what you drew last is lost: it could not be saved ({problem}), nor elsewhere ({error})")
+        return
     report(f"{name}: could not be saved where it belongs ({problem}). Saved in {path}")

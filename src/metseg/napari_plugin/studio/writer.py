@@ -1,4 +1,4 @@
-"""Commits edits to the disk in the order in which they were drawn: in a thread, never in the window's."""
+"""Commits edits to the disk in the order in which they were drawn, in a thread unless the caller is to wait."""
 
 from __future__ import annotations
 
@@ -106,13 +106,14 @@ class EditWriter:
         """A prediction that was written, as it is on the disk; it is given once."""
         return self._predictions.popleft() if self._predictions else None
 
-    def close(self, otherwise: Callable[[str], object], *, wait: bool) -> None:
+    def close(self, otherwise: Callable[[str], object], refused: Callable[[str], object], *, wait: bool) -> None:
         """Do all jobs and close the session, before returning if it is to ``wait``.
 
-        ``otherwise`` is called, in any thread, with the reason if some jobs cannot be done.
+        In any thread ``otherwise`` is called with the reason if some jobs cannot be done, and ``refused`` with that of
+        each change of status that was not made.
         """
         self._notify = lambda: None
-        end = partial(self._end, otherwise)
+        end = partial(self._end, otherwise, refused)
         if wait:
             end()
         else:
@@ -129,9 +130,11 @@ class EditWriter:
         except RuntimeError:  # Python is about to end and starts no threads
             action()
 
-    def _end(self, otherwise: Callable[[str], object]) -> None:
+    def _end(self, otherwise: Callable[[str], object], refused: Callable[[str], object]) -> None:
         self._work()
         try:
+            for refusal in self.refused():
+                refused(str(refusal))
             if self._jobs:
                 otherwise(self.problem)
         finally:

@@ -88,19 +88,19 @@ class Engine:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def admit(self) -> QueueSlot:
-        """Take a place in the queue; BusyError if there is none."""
+        """Take a place in the queue; QueueFullError if there is none."""
         with self._lock:
             self.check_room()
             self._slots += 1
         return QueueSlot(self._release)
 
     def check_room(self) -> None:
-        """See whether there is a place in the queue now; BusyError if there is none."""
+        """See whether there is a place in the queue now; QueueFullError if there is none."""
         if self._slots >= self._most:
             raise QueueFullError(self._wait())
 
     def hold(self, slot: QueueSlot, study: Study) -> None:
-        """Count a study's memory; BusyError if too much is held already."""
+        """Count a study's memory; QueueFullError if too much is held already."""
         with self._lock:
             if self._samples and self._samples + study.voxels.size > self._most_samples:
                 raise QueueFullError(self._wait())

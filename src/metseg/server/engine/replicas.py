@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
 
 _DEPLOYMENT = "networks"
+#: What replicas call every study: its name may be a patient's.
+_NAME = "study of a metseg server"
 #: Studies that a replica takes at once: while one is in the network, another is prepared.
 _AT_ONCE = 2
 #: Replicas that a study is given to, one after the other, as long as they end over it.
@@ -134,6 +136,16 @@ def _parts(result: Segmentation) -> dict[str, Any]:
     return {**parts, "sequences": result.study.sequences}
 
 
+def _own(event: Event[dict[str, Any]], study: Study) -> Event[Segmentation]:
+    """A replica's event with what it was not told of ``study``, its name among it."""
+    match event:
+        case Finished(result=parts):
+            return Finished(_segmentation(study, parts))
+        case Progress():
+            return replace(event, what=event.what.replace(_NAME, study.name))
+    return replace(event, text=event.text.replace(_NAME, study.name))
+
+
 def _segmentation(study: Study, parts: dict[str, Any]) -> Segmentation:
     """The segmentation of ``study`` with these parts, which are copied out of Ray's shared memory."""
     own = deepcopy(parts)
@@ -144,7 +156,7 @@ class ReplicaRunner:
     """Runs networks in replicas: one for each GPU, or for each machine of a cluster without, as many as are needed.
 
     Joins the cluster that ``RAY_ADDRESS`` names, or starts Ray on this machine. All machines must see the models under
-    the same paths. Voxels, spacing and names of sequences are sent to the replicas, and nothing else of a study. A
+    the same paths. Voxels, geometry and names of sequences are sent to the replicas, and nothing else of a study. A
     replica that dies is replaced, and what it was at done again, once.
 
     To be made in the main thread; see :func:`metseg.ray_cluster.join_cluster`.
@@ -205,12 +217,12 @@ class ReplicaRunner:
 
     def stream(self, work: Work) -> Generator[Event[Segmentation], None, None]:
         """See :class:`Runner`."""
-        from ray.exceptions import RayActorError
+        from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError
 
         for _ in range(_ATTEMPTS):
             try:
                 yield from self._attempt(work)
-            except RayActorError:
+            except (RayActorError, OutOfMemoryError, ObjectLostError):
                 yield Progress(0, work.study.shape[0])
                 work.notices.clear()
                 log("a worker ended over a study", logging.WARNING)
@@ -233,10 +245,14 @@ class ReplicaRunner:
         from ray import serve
 
         self._closed.set()
-        if has_address():
-            serve.delete(self._name)
-        if self._started:
-            ray.shutdown()
+        if self._looking.is_alive():
+            self._looking.join(_STALE_SECONDS)  # it would join Ray again
+        try:
+            if has_address():
+                serve.delete(self._name)
+        finally:
+            if self._started:
+                ray.shutdown()
 
     def _deploy(self, model: LoadedModel) -> DeploymentHandle[Replica]:
         from ray import serve
@@ -261,24 +277,26 @@ class ReplicaRunner:
             raise MetsegError(f"Ray could not start a worker: {error}") from error
 
     def _attempt(self, work: Work) -> Generator[Event[Segmentation], None, None]:
-        """Have a replica segment a study; RayActorError if the replica ends."""
+        """Have a replica segment a study; an error of Ray's if the replica ends."""
         from ray.exceptions import RayTaskError
         from ray.serve.exceptions import RequestCancelledError
 
         if self._handle is None:
             raise RuntimeError("no model was warmed")
-        sent = replace(work.study, mask=None, slices=(), stored=None, patient="", date=None)
+        sent = replace(work.study, name=_NAME, mask=None, slices=(), stored=None, patient="", date=None)
         stream: Any = self._handle.options(method_name="stream", stream=True)
         response: DeploymentResponseGenerator[Any] = stream.remote(
             sent, ModelFile.of(work.model), work.model.checkpoint.card, work.postprocessing
         )
         with self._lock:
             self._responses[work] = response
+        finished = False
         try:
             if work.cancelled.is_set():
                 response.cancel()  # type: ignore[no-untyped-call]
             for event in response:
-                yield Finished(_segmentation(work.study, event.result)) if isinstance(event, Finished) else event
+                finished = isinstance(event, Finished)
+                yield _own(event, work.study)
         except RequestCancelledError:
             raise Cancelled("the request was given up") from None
         except RayTaskError as error:
@@ -286,6 +304,8 @@ class ReplicaRunner:
         finally:
             with self._lock:
                 del self._responses[work]
+            if not finished:
+                response.cancel()  # type: ignore[no-untyped-call]
 
     def _look(self) -> None:
         """Count the replicas until the server closes."""
@@ -294,14 +314,11 @@ class ReplicaRunner:
 
     def _running(self) -> int:
         from ray import serve
-        from ray.exceptions import RayError
-        from ray.serve.exceptions import RayServeException
 
         try:
-            application = serve.status().applications[self._name]
-        except (RayError, RayServeException, KeyError):
+            states = serve.status().applications[self._name].deployments[_DEPLOYMENT].replica_states
+        except Exception:  # whatever it is: none is known to run, until it is asked again
             return 0
-        states = application.deployments[_DEPLOYMENT].replica_states
         return sum(count for state, count in states.items() if state == "RUNNING")
 
 
