@@ -29,6 +29,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from metseg.checkpoints import Checkpoint, load_checkpoint
 from metseg.inference import Backend, Segmenter
 from metseg.inference.backend import ENVIRONMENT, backend_factory
+from metseg.inference.devices import autocast_dtype
 from metseg.inference.onnx_backend import OnnxBackend
 from metseg.inference.openvino_backend import OpenVinoBackend
 from metseg.inference.torch_backend import TorchBackend
@@ -38,6 +39,7 @@ from metseg.study import find_studies, load, write_tiff
 from metseg.synthetic import synthetic_study
 
 NETWORKS = ("metastases", "attention_unet", "nested_unet", "inception_unet", "best")
+CONTENDERS = ("eager fp32", "PyTorch fp32", "PyTorch", "ONNX Runtime", "OpenVINO")
 TABLES = ("slices", "sides", "stages", "patient", "memory")
 _SIDE = 256
 _BATCHES = (1, 16)
@@ -49,6 +51,7 @@ _PATIENTS = (1, 25, 85)
 _BACKENDS = ("openvino", "onnx", "torch")
 #: Side of the matrices whose product is the peak.
 _MATRIX = 2048
+_PRECISION = {torch.float32: "f32", torch.bfloat16: "bf16"}
 
 #: Runs a command and prints its seconds, its seconds of processor time and its largest size in MB. In an interpreter
 #: of its own: a process' largest size begins with that of the process that started it.
@@ -189,7 +192,7 @@ def random_slices(checkpoint: Checkpoint, count: int, side: int) -> np.ndarray:
 
 
 def slice_times(checkpoint: Checkpoint, repeats: int, peaks: dict[str, float]) -> tuple[list[str], dict[str, float]]:
-    """Rows of the first table about one network, and the medians of the last one, by who ran it."""
+    """Rows of the first table about one network, and the medians of the last one by contender."""
     backends: list[Backend] = [
         TorchBackend(checkpoint, "cpu", full_precision=True),
         TorchBackend(checkpoint, "cpu"),
@@ -202,7 +205,7 @@ def slice_times(checkpoint: Checkpoint, repeats: int, peaks: dict[str, float]) -
     rows, medians = [], {}
     for count in _BATCHES:
         took = milliseconds(runners, random_slices(checkpoint, count, _SIDE), repeats)
-        medians = {label: one.median for label, one in zip(labels, took, strict=True)}
+        medians = {name: one.median for name, one in zip(CONTENDERS, took, strict=True)}
         share = operations(checkpoint, _SIDE) * 1000 / took[-1].median / peaks[precision]
         cells = [
             str(took[0]),
@@ -312,18 +315,17 @@ def memory_row(network: str, backend: str, depths: list[int], head: Path) -> str
 
 
 def draw(medians: dict[str, dict[str, float]], path: Path) -> None:
-    """Bars of the milliseconds a slice, by network and by who ran it."""
+    """Bars of the milliseconds a slice, by network and by contender."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     figure, axis = plt.subplots(figsize=(8, 0.5 + 0.9 * len(medians)), layout="constrained")
-    labels = list(dict.fromkeys(label for took in medians.values() for label in took))
-    height = 0.8 / len(labels)
-    for number, label in enumerate(labels):
+    height = 0.8 / len(CONTENDERS)
+    for number, name in enumerate(CONTENDERS):
         places = np.arange(len(medians)) + number * height
-        bars = axis.barh(places, [took.get(label, 0) for took in medians.values()], height, label=label)
+        bars = axis.barh(places, [took[name] for took in medians.values()], height, label=name)
         axis.bar_label(bars, fmt="%.0f", fontsize=7, padding=2)
     axis.set(xlabel="milliseconds a slice of 256 x 256, 16 at once", yticks=np.arange(len(medians)) + 0.4 - height / 2)
     axis.set_yticklabels(medians)
@@ -348,17 +350,16 @@ def main() -> None:
     )
     parser.add_argument("--backends", nargs="+", default=_BACKENDS, help="of the last two tables")
     arguments = parser.parse_args()
-    peaks = {
-        name: measured_peak("cpu", _MATRIX, dtype) for name, dtype in (("f32", torch.float32), ("bf16", torch.bfloat16))
-    }
     print(
         f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads, load of "
-        f"other work {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; product of two {_MATRIX} x {_MATRIX} "
-        f"matrices: {peaks['f32'] / 1e9:,.0f} GFLOP/s in f32, {peaks['bf16'] / 1e9:,.0f} in bf16"
+        f"other work {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     )
     if "slices" in arguments.tables:
-        contenders = ("eager fp32", "PyTorch fp32", "PyTorch", "ONNX Runtime", "OpenVINO")
-        title("ms a slice", "slices at once", *contenders, "eager / OpenVINO", "OpenVINO's share of the peak")
+        types = [torch.float32, *filter(None, [autocast_dtype("cpu")])]  # others are computed as slowly as in Python
+        peaks = {_PRECISION[dtype]: measured_peak("cpu", _MATRIX, dtype) for dtype in types}
+        for precision, peak in peaks.items():
+            print(f"product of two {_MATRIX} x {_MATRIX} matrices in {precision}: {peak / 1e9:,.0f} GFLOP/s")
+        title("ms a slice", "slices at once", *CONTENDERS, "eager / OpenVINO", "OpenVINO's share of the peak")
         medians: dict[str, dict[str, float]] = {}
         for network in arguments.networks:
             checkpoint = load_checkpoint(network)

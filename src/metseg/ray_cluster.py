@@ -15,6 +15,8 @@ from metseg.loopback import is_loopback
 
 LOOPBACK = "127.0.0.1"
 _ADDRESS = "RAY_ADDRESS"
+# Else a thread of Ray's that is at work when Ray ends starts or joins another one; read when Ray is first imported.
+os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
 
 
 def require_ray(module: str) -> None:
