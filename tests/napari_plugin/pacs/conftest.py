@@ -13,7 +13,7 @@ from qtpy.QtCore import QSettings
 
 from metseg.napari_plugin.pacs.state import SignInKind
 
-PATIENT, STUDY = "P1", "1.2.3"
+PATIENT = "P1"
 SERIES = {"1.2.3.1": "t1 tra", "1.2.3.2": "T2 FLAIR tra", "1.2.3.3": "t1 tra Gd"}
 
 

@@ -21,7 +21,6 @@ from metseg.study import Study, read_study
 
 pytest.importorskip("dicomweb_client")
 pytestmark = pytest.mark.slow
-PATIENT, STUDY = "P1", "1.2.3"
 
 
 def test_a_wrong_password_is_said_and_the_sign_in_shown(

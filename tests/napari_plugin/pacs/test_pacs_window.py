@@ -20,7 +20,7 @@ from metseg.reporting import DicomResult
 
 pytest.importorskip("dicomweb_client")
 pytestmark = pytest.mark.slow
-PATIENT, STUDY = "P1", "1.2.3"
+STUDY = "1.2.3"
 SERIES = {"1.2.3.1": "t1 tra", "1.2.3.2": "T2 FLAIR tra", "1.2.3.3": "t1 tra Gd"}
 
 
