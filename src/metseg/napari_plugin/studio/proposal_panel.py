@@ -17,7 +17,8 @@ from metseg.napari_plugin.pipeline import automatic, faster
 from metseg.napari_plugin.place_section import PlaceSection
 from metseg.napari_plugin.studio.panel import Panel, WorkBar, button, stand_out
 from metseg.napari_plugin.studio.predictions import Proposal, ProposalChange
-from metseg.napari_plugin.studio.proposing import COLOURS, PREDICT, TAKE_OVER, Proposing
+from metseg.napari_plugin.studio.proposal_picture import COLOURS
+from metseg.napari_plugin.studio.proposing import PREDICT, TAKE_OVER, Proposing
 from metseg.napari_plugin.studio.state import StudioState, Tab
 from metseg.napari_plugin.translations import translate
 

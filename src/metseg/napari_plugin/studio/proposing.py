@@ -15,9 +15,7 @@ from metseg.curation.predicting import PredictionOutcome, Predictions
 from metseg.errors import MetsegError
 from metseg.napari_plugin.background import WorkerMixin
 from metseg.napari_plugin.pipeline import preferred
-from metseg.napari_plugin.state import Activity, ConnectionMixin
-from metseg.napari_plugin.studio.canvas_picture import CanvasPicture, colour_table
-from metseg.napari_plugin.studio.colours import GREEN, ORANGE, SKY, VERMILION
+from metseg.napari_plugin.state import Activity
 from metseg.napari_plugin.studio.predictions import (
     Proposal,
     ProposalChange,
@@ -26,16 +24,14 @@ from metseg.napari_plugin.studio.predictions import (
     predicting_all,
     propose,
 )
+from metseg.napari_plugin.studio.proposal_picture import ProposalPicture
 from metseg.napari_plugin.studio.shortcuts import Shortcut
 from metseg.napari_plugin.translations import translate
 from metseg.preprocessing import Clahe
 
 if TYPE_CHECKING:
-    from napari.components import ViewerModel
-
     from metseg.client import Address
     from metseg.inference import Segmentation
-    from metseg.napari_plugin.studio.case_layers import OwnLayers
     from metseg.napari_plugin.studio.open_case import OpenCase
     from metseg.napari_plugin.studio.studio import Studio
 
@@ -47,58 +43,6 @@ PREDICT, TAKE_OVER = (
     QT_TRANSLATE_NOOP("studio", "have the network predict this case"),
     QT_TRANSLATE_NOOP("studio", "take over what the network proposes"),
 )
-
-
-_UNCHANGED = "#a0a4ab"
-_OPACITY, _FAINT = "78", "38"
-
-#: Colour of each kind of change; what an altered lesion loses is shown like a removed one, but fainter.
-COLOURS = {
-    ProposalChange.ADDED: GREEN,
-    ProposalChange.REMOVED: VERMILION,
-    ProposalChange.ALTERED: ORANGE,
-    ProposalChange.KEPT: SKY,
-    ProposalChange.UNCHANGED: _UNCHANGED,
-}
-_TABLE = colour_table(
-    {int(change): code + _OPACITY for change, code in COLOURS.items()} | {int(ProposalChange.LOST): VERMILION + _FAINT}
-)
-
-
-class ProposalPicture(ConnectionMixin):
-    """At most one preview over the canvas, in 2D; in 3D the labels are seen as they are."""
-
-    def __init__(self, viewer: ViewerModel, own: OwnLayers) -> None:
-        super().__init__()
-        self._own = own
-        self._labels: Any = None
-        self.picture = CanvasPicture(viewer)
-        self.follow(viewer.dims.events, ("ndisplay",), self._hide_labels)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self.unfollow()
-        self.picture.unfollow()
-
-    def show(self, case: OpenCase, proposal: Proposal) -> None:
-        """Show a proposal for ``case`` in place of its labels."""
-        self._labels = case.labels
-        self.picture.show(case.labels, proposal.changes, _TABLE)
-        self._hide_labels()
-
-    def hide(self) -> None:
-        """Hide the preview and show the labels again."""
-        labels, self._labels = self._labels, None
-        self.picture.hide()
-        if labels is not None:
-            self._own.unhide(labels)
-
-    def _hide_labels(self) -> None:
-        """Hide the labels while, and only while, the proposal is seen in their place."""
-        if self._labels is None:
-            return
-        self.picture.redraw()
-        (self._own.hide if self.picture.drawn else self._own.unhide)(self._labels)
 
 
 class Proposing(WorkerMixin):
