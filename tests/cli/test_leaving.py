@@ -7,17 +7,32 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import metseg
-from metseg.events import StepFinished
 
 pytestmark = pytest.mark.slow
+
+#: The command line; it sends itself a signal after three training steps.
+ASKED_AFTER_THREE_STEPS = """
+import os, sys
+from metseg.cli import main
+from metseg.training.trainer import Trainer
+
+number, run_epoch = int(sys.argv.pop(1)), Trainer.run_epoch
+
+def asked(trainer):
+    for count, event in enumerate(run_epoch(trainer), 1):
+        if count == 3:
+            os.kill(os.getpid(), number)
+        yield event
+
+Trainer.run_epoch = asked
+main()
+"""
 
 
 def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -74,13 +89,20 @@ def test_an_impossible_setting_names_its_option(metseg: Any, tmp_path: Path) -> 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to send to one process")
 @pytest.mark.parametrize(("asking", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_training_that_is_asked_to_end_goes_on_from_the_same_step(
-    metseg: Any, short_training: list[Any], monkeypatch: pytest.MonkeyPatch, asking: signal.Signals, status: int
+    metseg: Any, short_training: list[Any], asking: signal.Signals, status: int
 ) -> None:
-    with _asked_after_steps(3, asking, monkeypatch):
-        stopped = metseg(*short_training, "--epochs", "1", "--steps-per-epoch", "5")
-    assert stopped.status == status, stopped.err
-    assert stopped.err.endswith("stopped; the same command with --resume goes on\n")
-    gone_on = metseg(*short_training, "--epochs", "1", "--steps-per-epoch", "5", "--resume")
+    epoch = (*short_training, "--epochs", "1", "--steps-per-epoch", "5")
+    stopped = subprocess.run(
+        [sys.executable, "-c", ASKED_AFTER_THREE_STEPS, str(int(asking)), *map(str, epoch)],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_heed_ctrl_c,
+        timeout=300,
+        check=False,
+    )
+    assert stopped.returncode == status, stopped.stderr
+    assert stopped.stderr.endswith("stopped; the same command with --resume goes on\n")
+    gone_on = metseg(*epoch, "--resume")
     assert gone_on.status == 0, gone_on.err
     assert "continuing after epoch 0 and 3 steps\n" in gone_on.err
 
@@ -110,28 +132,6 @@ def short_training(write_patient: Any, tmp_path: Path) -> list[Any]:
         write_patient(tmp_path / "data" / name)
     train = ["train", "--model", "attention_unet", "--data", tmp_path / "data", "--out", tmp_path / "run"]
     return [*train, "--crop", "64", "--size", "64", "--batch-size", "2"]
-
-
-@contextmanager
-def _asked_after_steps(steps: int, asking: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Send this process a signal after so many training steps; unheeded it ends the test, not the whole run."""
-    from metseg.training.trainer import Trainer
-
-    run_epoch = Trainer.run_epoch
-
-    def asked(self: Trainer) -> Iterator[StepFinished]:
-        for count, event in enumerate(run_epoch(self), 1):
-            if count == steps:
-                os.kill(os.getpid(), asking)
-            yield event
-
-    usual = signal.signal(asking, lambda *_: pytest.fail("not heeded"))
-    try:
-        with monkeypatch.context() as patched:
-            patched.setattr(Trainer, "run_epoch", asked)
-            yield
-    finally:
-        signal.signal(asking, usual)
 
 
 def _heed_ctrl_c() -> None:

@@ -59,8 +59,10 @@ def ray_server(start_server: Callable[..., Any]) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def plain_server(start_server: Callable[..., Any]) -> Any:
-    return start_server()
+def plain_server(start_server: Callable[..., Any]) -> Iterator[Any]:
+    server = start_server()
+    yield server
+    server.end()
 
 
 def stack_of(head: Study, path: Path, times: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from metseg.synthetic import synthetic_study
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="session")
-def document(start_server: Any, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+@pytest.fixture(scope="module")
+def document(start_server: Any, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The document of a server over a project of one case: with every route."""
     spec = importlib.util.spec_from_file_location("hooks", repository / "docs/scripts/schemathesis_hooks.py")
     assert spec is not None
@@ -29,7 +30,8 @@ def document(start_server: Any, repository: Path, tmp_path_factory: pytest.TempP
     write_tiff(folder / "head.tif", synthetic_study(seed=1, slices=8, size=64).voxels[1, :3])
     Project.create(folder / "project").add(read_study(folder / "head.tif"))
     server = start_server(project=folder / "project", upload_mib=1)
-    return schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+    yield schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+    server.end()
 
 
 def test_answers_are_what_the_document_says(document: Any) -> None:

@@ -65,6 +65,7 @@ def test_a_person_at_slicer_with_the_published_client(
     assert "uncertainty" in told["no strategy"]
     log = server.log.read_text()
     assert not [name for name in ("head_1", "rater-7", TOKEN, "own") if name in log]
+    server.end()
 
 
 def _check_case(told: dict[str, Any], project: Project, url: str, folder: Path) -> None:
