@@ -65,11 +65,19 @@ class Served:
 
 
 @pytest.fixture(scope="session")
-def served(networks: Path) -> Iterator[Served]:
+def slices_at_once() -> int:
+    """As many as the command segments: on some processors the last bit in fp32 depends on it."""
+    return 16
+
+
+@pytest.fixture(scope="session")
+def served(networks: Path, slices_at_once: int) -> Iterator[Served]:
     """A server that runs; ``sent`` is the address of each study that it got."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("METSEG_WEIGHTS", str(networks))
-        settings = Settings(host="127.0.0.1", token=TOKEN, decoders=1, upload_mib=4, drain_seconds=0)
+        settings = Settings(
+            host="127.0.0.1", token=TOKEN, decoders=1, upload_mib=4, drain_seconds=0, batch=slices_at_once
+        )
         app = create_app(settings)
         served = Served(app, "")
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from qtpy.QtCore import QSettings
 
+from metseg.napari_plugin.pipeline import SLICES_AT_ONCE
 from metseg.napari_plugin.studio.settings import settings
 
 
@@ -26,6 +27,12 @@ def _fixtures_of_the_client() -> Any:
 
 _client = _fixtures_of_the_client()
 networks, served, line, other_server = _client.networks, _client.served, _client.line, _client.other_server
+
+
+@pytest.fixture(scope="session")
+def slices_at_once() -> int:
+    """As many as the window segments, so that the server rounds alike."""
+    return SLICES_AT_ONCE
 
 
 @pytest.fixture(autouse=True)
