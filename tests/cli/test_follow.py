@@ -51,6 +51,7 @@ def test_masks_are_compared_and_results_written(metseg: Any, visits: tuple[Path,
     assert "is not empty" in again.err
 
 
+@pytest.mark.slow
 def test_three_examinations_are_followed_with_one_number_for_a_lesion(
     metseg: Any, visits: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -107,6 +107,7 @@ def test_an_earlier_mask_is_only_replaced_if_nobody_edited_it(
     assert "may be what a person drew" in refused.err
 
 
+@pytest.mark.slow
 def test_a_series_is_answered_as_segmentation_and_probabilities_that_refer_to_it(
     metseg: Any, model: Path, one_head: dict[str, Path], reference: npt.NDArray[np.uint8], tmp_path: Path
 ) -> None:

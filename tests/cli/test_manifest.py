@@ -169,6 +169,7 @@ def test_rows_name_sequences_and_folders(tmp_path: Path) -> None:
     assert (second.path, second.output, second.sequences) == (Path("/b"), Path("of_b"), None)
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_gone_on_with(
     metseg: Any, model: Path, manifest: Path, tmp_path: Path, run_until: Callable[..., None]
 ) -> None:

@@ -239,6 +239,7 @@ def test_real_patients_are_segmented_slice_by_slice(
     assert {read_tiff(path).shape for path in (tmp_path / "out").glob("*.tif")} == {(1, 1, 256, 256)}
 
 
+@pytest.mark.slow
 def test_a_backend_can_be_chosen(
     metseg: Any, model: Path, write_patient: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,8 @@ from metseg.inference.remote import RemoteSegmenter
 from metseg.lesions import Target
 from metseg.study import Geometry, Sequence, Study, read_study, write_tiff
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def predict(known: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:

@@ -38,6 +38,7 @@ def at(labels: Any, place: tuple[int, int, int]) -> int:
     return int(labels[tuple(nearest[:, place[0], place[1], place[2]])])
 
 
+@pytest.mark.slow
 def test_the_turn_in_the_scanner_is_found_within_a_tenth_of_a_millimetre(pair: Any, result: FollowUp) -> None:
     affine = pair.after.geometry.lps
     points = np.argwhere(pair.after.mask)[::97, ::-1] @ affine[:3, :3].T + affine[:3, 3]

@@ -15,6 +15,8 @@ from metseg.networks import NetworkSpec, build_network
 from metseg.preprocessing import Clahe, ClaheConfig, PreprocessingConfig, Preprocessor
 from metseg.study import Study
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Checkpoint]
 
 

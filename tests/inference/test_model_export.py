@@ -20,6 +20,8 @@ from metseg.inference.openvino_backend import OpenVinoBackend
 from metseg.inference.torch_backend import TorchBackend
 from metseg.preprocessing import PreprocessingConfig
 
+pytestmark = pytest.mark.slow
+
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 

@@ -18,6 +18,8 @@ from metseg.inference.backend import ENVIRONMENT
 from metseg.inference.onnx_backend import OnnxBackend, onnx_devices
 from metseg.study import Study
 
+pytestmark = pytest.mark.slow
+
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 

@@ -51,6 +51,7 @@ def notices(checkpoint: Checkpoint, study: Study) -> tuple[Segmentation, list[st
     return found, [event.text for event in events if isinstance(event, Notice)]
 
 
+@pytest.mark.slow
 def test_it_is_the_default_on_the_cpu_and_gives_the_mask_of_pytorch(shipped: Checkpoint, head: Study) -> None:
     events: list[object] = []
     with open_segmenter(shipped, device="cpu") as segmenter:
@@ -150,6 +151,7 @@ def test_a_network_that_is_not_exact_in_bf16_runs_in_f32_and_that_is_said_once(
     np.testing.assert_allclose(OpenVinoBackend(steep, "cpu").probabilities(images), precise, atol=0.01)
 
 
+@pytest.mark.slow
 def test_a_converted_network_needs_no_torch(shipped: Checkpoint, head: Study, tmp_path: Path) -> None:
     OpenVinoBackend(shipped, "cpu")
     np.save(tmp_path / "head.npy", head.voxels)

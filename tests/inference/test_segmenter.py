@@ -211,6 +211,7 @@ def test_refined_probabilities_follow_flair(checkpoint: Checkpoint, study: Study
     assert np.abs(after.probabilities - before.probabilities).max() > 0.01
 
 
+@pytest.mark.slow
 def test_lesions_are_carried_on_whatever_the_batches(study: Study) -> None:
     shipped = load_checkpoint("attention_unet")
     always = SlicePropagation(separation=0.5, similarity=0, overlap=1, probability=0.1)
@@ -227,6 +228,7 @@ def test_lesions_are_carried_on_whatever_the_batches(study: Study) -> None:
     np.testing.assert_allclose(whole.probabilities, parts.probabilities, atol=0.05)
 
 
+@pytest.mark.slow
 def test_an_ensemble_says_how_far_its_members_are_apart(checkpoint: Checkpoint, study: Study, tmp_path: Path) -> None:
     torch.manual_seed(1)
     second = build_network(checkpoint.card.network)

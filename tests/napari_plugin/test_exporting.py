@@ -89,6 +89,7 @@ def test_only_slices_edited_by_hand(viewer: Any, ready: Any, chosen: Path, patie
     ]
 
 
+@pytest.mark.slow
 def test_an_edited_outline_is_exported_and_named_after_another_run(
     viewer: Any, ready: Any, chosen: Path, study: Study, patiently: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +116,7 @@ def test_an_edited_outline_is_exported_and_named_after_another_run(
     assert f"1 slice of {outline.name} (tiny, threshold 0.5, edited by hand" in ready.result.notices.text()
 
 
+@pytest.mark.slow
 def test_confirmed_slices_are_exported_with_the_edited_ones(
     viewer: Any, ready: Any, chosen: Path, patiently: Wait
 ) -> None:
@@ -129,6 +131,7 @@ def test_confirmed_slices_are_exported_with_the_edited_ones(
     assert written == ["head_2_mask.tif", "head_4_mask.tif"]
 
 
+@pytest.mark.slow
 def test_only_slices_with_a_lesion(viewer: Any, ready: Any, chosen: Path, study: Study, patiently: Wait) -> None:
     ready.state.outline = viewer.layers["mask · head"]
     ready.state.slices = Slices.LESION
@@ -137,6 +140,7 @@ def test_only_slices_with_a_lesion(viewer: Any, ready: Any, chosen: Path, study:
     assert len(list((chosen / "head").glob("*_mask.tif"))) == int(study.mask.any(axis=(1, 2)).sum())
 
 
+@pytest.mark.slow
 def test_no_slice_of_the_wanted_kind_is_said(
     viewer: Any, ready: Any, chosen: Path, patiently: Wait, notifications: list[str]
 ) -> None:
@@ -208,6 +212,7 @@ def test_the_menu_entry_finds_the_viewer_and_says_what_to_select(viewer: Any, no
     assert any("Select a labels layer" in said for said in notifications)
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_said(
     viewer: Any, ready: Any, chosen: Path, patiently: Wait, notifications: list[str]
 ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from app_model.types import KeyBinding
 
 from metseg.lesions import mask_from_probabilities
@@ -73,6 +74,7 @@ def test_an_edited_outline_is_left_alone_by_the_next_run_and_stays_chosen(
     assert not ready.state.edited
 
 
+@pytest.mark.slow
 def test_results_are_never_drawn_in_one_colour(
     viewer: Any, ready: Any, study: Study, patiently: Wait, run: Any, outlines: Any
 ) -> None:
@@ -117,6 +119,7 @@ def test_before_a_run_the_mask_of_the_files_is_called_a_reference_mask(
     assert widget.run.summary.font().weight() > widget.run.cancel.font().weight()
 
 
+@pytest.mark.slow
 def test_a_reference_mask_that_is_edited_becomes_the_chosen_layer(
     viewer: Any, open_widget: Callable[[], Any], study: Study, patiently: Wait, run: Any
 ) -> None:
@@ -132,6 +135,7 @@ def test_a_reference_mask_that_is_edited_becomes_the_chosen_layer(
     assert widget.state.outline == mask
 
 
+@pytest.mark.slow
 def test_outlines_are_contours_and_keys_fill_and_hide_them(
     viewer: Any, open_widget: Callable[[], Any], study: Study, patiently: Wait, run: Any, outlines: Any
 ) -> None:
@@ -228,6 +232,7 @@ def test_threshold_and_smallest_act_on_the_last_run_at_once(
     assert segmentation.probabilities is probabilities
 
 
+@pytest.mark.slow
 def test_threshold_never_touches_an_edited_outline_but_offers_a_new_one(
     viewer: Any, ready: Any, patiently: Wait, run: Any, outlines: Any
 ) -> None:
@@ -249,6 +254,7 @@ def test_threshold_never_touches_an_edited_outline_but_offers_a_new_one(
     assert not ready.state.outdated
 
 
+@pytest.mark.slow
 def test_a_second_run_on_a_plain_image_replaces_its_outline(
     viewer: Any, open_widget: Callable[[], Any], patiently: Wait, run: Any, outlines: Any
 ) -> None:
@@ -260,6 +266,7 @@ def test_a_second_run_on_a_plain_image_replaces_its_outline(
     assert [layer.name for layer in outlines(viewer)] == ["lesions (FLAIR abnormality) · plain"]
 
 
+@pytest.mark.slow
 def test_a_newly_opened_study_is_chosen_and_keeps_its_own_outline(
     make_head: Make, viewer: Any, ready: Any, patiently: Wait, add: Any, run: Any, outlines: Any
 ) -> None:

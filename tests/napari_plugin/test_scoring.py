@@ -15,6 +15,8 @@ from metseg.metrics import score_scan
 from metseg.napari_plugin.layers import study_layers, target_layers
 from metseg.study import Geometry, Study, write_tiff
 
+pytestmark = pytest.mark.slow
+
 Wait = Callable[..., None]
 
 

@@ -73,6 +73,7 @@ def test_a_run_goes_to_the_largest_lesion_and_keeps_the_zoom(
     assert viewer.scene.camera.center == centre  # all of the head is on the canvas: nothing to move
 
 
+@pytest.mark.slow
 def test_a_run_with_another_threshold_uses_the_probabilities_of_the_run_before(
     viewer: Any, ready: Any, patiently: Wait, run: Any, outlines: Any
 ) -> None:

@@ -60,6 +60,7 @@ def test_a_stated_spacing_holds_for_layers_volumes_and_exports(
     assert written.geometry.spacing == SPACING
 
 
+@pytest.mark.slow
 def test_a_layer_of_somebody_elses_takes_it_too(viewer: Any, open_widget: Callable[..., Any], study: Study) -> None:
     viewer.add_image(study.voxels[1], name="P1_flair")
     viewer.add_image(study.voxels[2], name="P1_t1c")

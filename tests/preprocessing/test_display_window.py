@@ -61,6 +61,7 @@ def test_any_volume_has_a_finite_window(volume: npt.NDArray[Any]) -> None:
     assert low < high
 
 
+@pytest.mark.slow
 def test_real_brains_are_neither_dark_nor_saturated(metseg_data: Path) -> None:
     for files in find_studies(metseg_data / "lgg")[::8]:
         study = load(files).studies[0]

@@ -21,6 +21,8 @@ from starlette.testclient import TestClient
 from metseg.study import read_study
 from metseg.study.formats import header_of, read_voxels
 
+pytestmark = pytest.mark.slow
+
 DICOM = "application/dicom"
 #: At which the untrained network gives a few lesions.
 THRESHOLD = 0.4939

@@ -17,6 +17,8 @@ from PIL import Image
 from metseg.errors import UnreadableFileError
 from metseg.study import Study, read_study
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.skipif(sys.platform != "linux", reason="bounds are kept by Linux' fork and rlimit")
 def test_hundreds_of_damaged_files_have_no_fault(repository: Path) -> None:

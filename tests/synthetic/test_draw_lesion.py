@@ -180,6 +180,7 @@ def test_a_spec_survives_json_and_refuses_nonsense() -> None:
         LesionSpec.model_validate({"kind": "cyst", "centre": CENTRE, "radius": 3})
 
 
+@pytest.mark.slow
 def test_a_metastasis_can_be_drawn_into_a_real_head(metseg_data: Path) -> None:
     study = _real_study(metseg_data)
     assert study.mask is not None

@@ -70,6 +70,7 @@ def untrained(folder: Path, seed: int, held_out: tuple[str, ...]) -> Checkpoint:
     return load_checkpoint(save_checkpoint(folder, build_network(spec), card))
 
 
+@pytest.mark.slow
 def test_every_patient_is_answered_for_by_the_fold_that_held_it_out(heads: Path, tmp_path: Path) -> None:
     folds = [untrained(tmp_path / "cv" / f"fold_{fold}", fold, (f"head{fold}",)) for fold in range(2)]
     model = untrained(tmp_path / "all", 7, ())

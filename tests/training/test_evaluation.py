@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from metseg.checkpoints import load_checkpoint
 from metseg.events import drain
 from metseg.study import write_tiff
@@ -12,6 +14,7 @@ from metseg.synthetic import synthetic_study
 from metseg.training import evaluate
 
 
+@pytest.mark.slow
 def test_visits_of_a_patient_are_scored_apart_and_pooled(write_untrained: Callable[..., Path], tmp_path: Path) -> None:
     model = write_untrained(tmp_path / "model")
     for patient, visit, seed in (("P", "P-0", 0), ("P", "P-1", 1), ("Q", "Q-0", 2)):

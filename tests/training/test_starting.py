@@ -111,6 +111,7 @@ def test_an_encoder_that_starts_at_random_is_named(
     assert notices.count(f"encoder {encoder} starts from random weights") == said
 
 
+@pytest.mark.slow
 def test_a_fold_of_further_training_knows_its_parent_and_who_that_saw(
     heads: Path, quick: TrainingConfig, parent: Checkpoint, tmp_path: Path
 ) -> None:

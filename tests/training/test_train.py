@@ -93,6 +93,7 @@ def test_a_network_learns_a_head_by_heart(heads: Path, quick: TrainingConfig, tm
     assert score_scan("head0", study.mask, mask).dice > 0.7
 
 
+@pytest.mark.slow
 def test_an_edited_split_is_obeyed_and_a_leaking_one_refused(
     heads: Path, quick: TrainingConfig, tmp_path: Path
 ) -> None:
@@ -130,6 +131,7 @@ def test_nothing_to_train_on_is_said(quick: TrainingConfig, tmp_path: Path) -> N
         drain(train(quick, folder, tmp_path / "out"))
 
 
+@pytest.mark.slow
 def test_the_last_epoch_is_kept_if_held_out_patients_must_not_choose(
     heads: Path, quick: TrainingConfig, tmp_path: Path
 ) -> None:

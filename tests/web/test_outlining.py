@@ -24,6 +24,8 @@ from metseg.web.uploads import Upload, pack_study
 from metseg.web.views.volume import isotropic
 from metseg.web.views.waiting import progress_in_words
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_result_is_what_the_api_answers_and_what_was_sent(
     client: Client, ask: Callable[[bytes, str, str], bytes], head: Study

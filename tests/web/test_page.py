@@ -14,6 +14,8 @@ from metseg.web import PAGE, open_page
 from metseg.web.session import UserSession
 from metseg.web.uploads import pack_study
 
+pytestmark = pytest.mark.slow
+
 _SECONDS = 90
 
 

@@ -55,6 +55,7 @@ def test_every_tab_speaks_the_language_that_was_set(
     widget.close_session()
 
 
+@pytest.mark.slow
 def test_tools_and_keys_speak_it(german: None, viewer: Any, project: Project, patiently: Any) -> None:
     _, widget = viewer.window.add_plugin_dock_widget("napari-metseg", "Correction studio")
     studio, message = widget.studio, widget.message

@@ -256,6 +256,7 @@ def test_a_case_that_no_network_predicted_asks_for_every_slice(viewer: Any, make
     assert panel.buttons.unseen.text.text().startswith("Not looked at: 5 of 6 slices (1, 2, 4, 5, 6).")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drawn", [False, True])
 def test_an_approval_or_rejection_can_be_taken_back(
     open_queue: Any, project: Project, patiently: Wait, drawn: bool
@@ -331,6 +332,7 @@ def test_a_case_that_is_only_looked_at_cannot_be_approved(open_queue: Any, proje
     assert project.read_case("ada").status is Status.PREDICTED
 
 
+@pytest.mark.slow
 def test_the_strip_says_what_is_known_of_a_slice_and_a_click_goes_there(open_queue: Any, qtbot: Any) -> None:
     from qtpy.QtCore import QPoint, Qt
 

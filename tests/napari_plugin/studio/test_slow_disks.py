@@ -116,6 +116,7 @@ def test_an_approval_opens_the_next_case_once_it_is_saved(
     assert project.read_case("ada").status is Status.APPROVED
 
 
+@pytest.mark.slow
 def test_tables_exports_and_tools_that_read_the_journal_wait_in_the_background(
     widget: Any, project: Project, held_disk: Any, tmp_path: Path, patiently: Wait
 ) -> None:

@@ -43,6 +43,7 @@ def test_the_header_says_what_is_open_and_whether_it_is_saved(
     np.testing.assert_array_equal(project.read_case("ada").labels, studio.state.case.labels.data)
 
 
+@pytest.mark.slow
 def test_someone_elses_case_is_offered_to_be_looked_at(widget: Any, project: Project, patiently: Wait) -> None:
     header, studio = widget.project, widget.studio
     with project.open_case("bob", annotator="rater 2"):
@@ -144,6 +145,7 @@ def test_what_a_tool_says_is_seen_whichever_tab_is_in_front(widget: Any, patient
         assert widget.studio.state.tab is tab
 
 
+@pytest.mark.slow
 def test_nothing_moves_when_a_tool_says_what_it_did(widget: Any) -> None:
     widget.window().show()
     QApplication.processEvents()
@@ -158,6 +160,7 @@ def test_nothing_moves_when_a_tool_says_what_it_did(widget: Any) -> None:
     assert widget.tabs.y() == place
 
 
+@pytest.mark.slow
 def test_no_box_is_left_behind_the_brush(widget: Any, viewer: Any) -> None:
     """napari 0.9.2 draws it when all layers are gone, and Mesa ends the process."""
     from napari.components.overlays import BrushCircleOverlay
@@ -190,6 +193,7 @@ def test_only_the_layers_of_an_open_case_are_there(
     assert studio.state.case.labels.contour == 3, "how lesions are drawn stays as chosen"
 
 
+@pytest.mark.slow
 def test_lesions_that_are_removed_from_the_list_close_the_case_and_that_is_said(
     widget: Any, viewer: Any, project: Project, patiently: Wait
 ) -> None:
@@ -207,6 +211,7 @@ def test_lesions_that_are_removed_from_the_list_close_the_case_and_that_is_said(
     np.testing.assert_array_equal(studio.state.case.labels.data, drawn)
 
 
+@pytest.mark.slow
 def test_the_lesion_table_has_a_dock_of_its_own_and_comes_back_when_that_is_closed(widget: Any, viewer: Any) -> None:
     assert widget.lesions.window() is widget.window()
     assert not widget.isAncestorOf(widget.lesions)
@@ -215,6 +220,7 @@ def test_the_lesion_table_has_a_dock_of_its_own_and_comes_back_when_that_is_clos
     assert not widget.lesions.isHidden()
 
 
+@pytest.mark.slow
 def test_what_is_set_once_is_folded_away_while_a_project_is_open(widget: Any, patiently: Wait) -> None:
     header = widget.project
     assert header.setup.isHidden()
@@ -226,6 +232,7 @@ def test_what_is_set_once_is_folded_away_while_a_project_is_open(widget: Any, pa
     assert (header.setup.isHidden(), header.by.text()) == (True, "by rater 1")
 
 
+@pytest.mark.slow
 def test_a_note_is_kept_in_the_journal_and_seen_by_whoever_opens_the_case_next(
     widget: Any, project: Project, patiently: Wait
 ) -> None:

@@ -19,6 +19,8 @@ from metseg.curation.export import Layout, export_project, import_export
 from metseg.errors import DataError
 from metseg.study import Known, Study
 
+pytestmark = pytest.mark.slow
+
 ORDERS = ["NIfTI RAS", "NIfTI PIR"]
 
 
