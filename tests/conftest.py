@@ -28,8 +28,8 @@ if IS_WORKER:
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Converting each small untrained network would take longer than what is tested; tests/inference does it for two.
 os.environ.setdefault("METSEG_BACKEND", "torch")
-#: Rooms whose tests share running servers. One worker runs all of a room's tests; elsewhere it takes whole modules.
-ROOMS_WITH_SERVERS = {"client", "server", "web"}
+#: Folders whose tests share running servers. One worker runs all of a folder's tests; elsewhere it takes whole modules.
+FOLDERS_WITH_SERVERS = {"client", "server", "web"}
 settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
 settings.load_profile("unhurried")
 
@@ -62,16 +62,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give workers whole rooms and modules, those with most tests first: what their fixtures start is started once."""
+    """Give workers whole folders and modules, those with most tests first: what fixtures start is started once."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class ByRoomOrModule(LoadScopeScheduling):
+    class ByFolderOrModule(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             module = nodeid.partition("::")[0]
-            room = Path(module).parts[1]
-            return room if room in ROOMS_WITH_SERVERS else module
+            folder = Path(module).parts[1]
+            return folder if folder in FOLDERS_WITH_SERVERS else module
 
-    return ByRoomOrModule(config, log)
+    return ByFolderOrModule(config, log)
 
 
 @pytest.fixture(scope="session")

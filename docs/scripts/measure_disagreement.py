@@ -1,9 +1,9 @@
-"""Does the disagreement of networks tell false lesions from true ones? On held-out patients whose true masks are known.
+"""Does the disagreement of networks tell false positives from true ones? On held-out patients with known masks.
 
 python docs/scripts/measure_disagreement.py --predictions ONE.npz OTHER.npz --data DIR
 
 The files are those of ``simulate_review.py``, of networks that never saw the patients. Lesions are those of the mean of
-their probabilities; one that touches no true lesion is false. What is printed is the chance that a false lesion has
+their probabilities; one that touches no true lesion is false. What is printed is the chance that a false positive has
 more of something than a true one: the area under the ROC curve.
 """
 

@@ -209,7 +209,7 @@ def erasing(patients: list[Patient], rng: np.random.Generator) -> None:
                     wrong = [np.count_nonzero(((plane[z] > 0) != truth) & lesion) / region.sum() for plane in done]
                     kinds["part" if truth.any() else "whole"][name].append(wrong)
     for kind, rows in kinds.items():
-        what = "a false lesion" if kind == "whole" else "the false part of a true one"
+        what = "a false positive" if kind == "whole" else "the false part of a true one"
         columns = ["network", "plain eraser", "guided"]
         table(f"\nErase once {what}: wrong pixels left, per false pixel", "brush radius", columns, rows)
 

@@ -76,7 +76,7 @@ class Head:
 class Curves:
     """After 0, 1, 2, … slices: mean Dice of the patients, the lowest of them, false and missed lesions left.
 
-    A false lesion is gone when all its slices were reviewed, a missed one is found in the first of its slices.
+    A false positive is gone when all its slices were reviewed, a missed one is found in the first of its slices.
     """
 
     mean: np.ndarray
@@ -375,10 +375,10 @@ def show(name: str, heads: list[Head], found: dict[str, Curves]) -> dict[str, di
 
 
 def draw(found: dict[str, Curves], path: Path) -> None:
-    """Mean Dice, lowest Dice and false lesions against slices reviewed."""
+    """Mean Dice, lowest Dice and false positives against slices reviewed."""
     figure = Figure(figsize=(13, 4.2), layout="constrained")
     axes = figure.subplots(1, 3)
-    titles = ("mean Dice of the patients", "lowest Dice of a patient", "false lesions left")
+    titles = ("mean Dice of the patients", "lowest Dice of a patient", "false positives left")
     styles = {OURS: "C0-", CASES: "C2-", RANDOM: "C7--", SEQUENTIAL: "C1--", DRAWN: "C3-.", BEST: "k:"}
     for axis, title, what in zip(axes, titles, ("mean", "worst", "false"), strict=True):
         for order, style in styles.items():

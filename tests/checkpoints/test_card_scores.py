@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
+import pytest
 
-from metseg.checkpoints import ModelCard, card_markdown
+from metseg.checkpoints import ModelCard, card_markdown, load_checkpoint
 from metseg.metrics import score_scan, summarise
 from metseg.networks import NetworkSpec
 from metseg.preprocessing import PreprocessingConfig
@@ -42,3 +44,13 @@ def test_scores_of_an_older_card_are_shown_and_marked() -> None:
     page = card_markdown(card({"cross_validation": old}), "model.safetensors", "0" * 64)
     row = next(line for line in page.splitlines() if line.startswith("| cross_validation |"))
     assert row == "| cross_validation | 0.880 | – | – | 1.000* | 0.500* | – | 17 |"
+
+
+@pytest.mark.parametrize(
+    "name", ["attention_unet", "attention_unet_first", "best", "inception_unet", "metastases", "nested_unet"]
+)
+def test_what_lies_beside_shipped_weights_is_their_card_and_names_the_target(name: str, repository: Path) -> None:
+    page = (repository / "weights" / name / "README.md").read_text(encoding="utf-8")
+    checkpoint = load_checkpoint(str(repository / "weights" / name))
+    assert page == card_markdown(checkpoint.card, checkpoint.path.name, checkpoint.sha256)
+    assert f"Outlines: **{checkpoint.card.target}**" in page

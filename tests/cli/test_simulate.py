@@ -62,7 +62,7 @@ def test_a_model_is_scored_by_diameter(data: Path, model: Path, tmp_path: Path) 
     outcome = run("--data", data, "--score", model, "--json", scores)
     assert outcome.exit_code == 0, outcome.output
     assert "2 to 5 mm" in outcome.stdout
-    assert "false lesions per head" in outcome.stdout
+    assert "false positives per head" in outcome.stdout
     assert "real metastases" in outcome.stderr
     written = json.loads(scores.read_text(encoding="utf-8"))
     assert set(written["false_lesions"]) == {"a", "b"}

@@ -16,7 +16,7 @@ from metseg.metrics import HD95_PENALTY, ScanScore, Summary, as_table, score_sca
 
 
 def masks() -> tuple[np.ndarray, np.ndarray]:
-    """Slice 0 empty and predicted so, 1 half found, 2 found, 3 empty with a false lesion."""
+    """Slice 0 empty and predicted so, 1 half found, 2 found, 3 empty with a false positive."""
     reference, predicted = np.zeros((4, 10, 10), np.uint8), np.zeros((4, 10, 10), np.uint8)
     reference[1, 2:4, 2:6] = reference[2, 2:4, 2:6] = 1
     predicted[1, 2:4, 2:4] = predicted[2, 2:4, 2:6] = 1

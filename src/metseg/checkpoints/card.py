@@ -201,8 +201,8 @@ def card_markdown(card: ModelCard, file: str, sha256: str) -> str:
         *_score_tables(card.scores),
         "Means over patients with 95 % bootstrap intervals; Dice is volumetric. A lesion (26-connected, at least 5 "
         "voxels) is found when any predicted voxel lies in it; a false positive overlaps none. Lesion-wise Dice as in "
-        "BraTS-METS 2023. * share of the lesions of all patients together, false lesions per patient. *held_out*: the "
-        "patients named so below, whom no step of the training saw other than to choose the epoch. "
+        "BraTS-METS 2023. * share of the lesions of all patients together, false positives per patient. *held_out*: "
+        "the patients named so below, whom no step of the training saw other than to choose the epoch. "
         "*cross_validation*: networks of the same recipe, on patients that they never saw.",
         "",
         "## Training",

@@ -121,7 +121,7 @@ def promote(
 
 
 def _print_check(promotion: PromotionCheck, folder: Path) -> None:
-    compared = table("", "mean Dice", "lesions found", "false lesions", left=("",))
+    compared = table("", "mean Dice", "lesions found", "false positives", left=("",))
     for title, model in (("parent", promotion.parent), ("child", promotion.child)):
         dice = f"{model.mean_dice:.4f}" if model.rows else ""
         compared.add_row(f"{title} {model.name}", dice, f"{model.found} of {model.lesions}", str(model.false))

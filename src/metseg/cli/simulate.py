@@ -71,7 +71,7 @@ def simulate(
 
     With --out the heads are written as pairs of image and mask, with lesions.csv beside them (centres and slices in
     voxels from 0). With --score a model looks for them in the patients that it never saw; the share that it finds by
-    diameter is printed, with the false lesions per head.
+    diameter is printed, with the false positives per head.
     """
     if out_ is None and score is None:
         raise DataError(

@@ -68,7 +68,7 @@ def lesion_table(comparison: Comparison) -> Table:
 
 
 def size_table(comparison: Comparison) -> Table:
-    """Lesions found by size; a size of which there is neither a true nor a false lesion is left out."""
+    """Lesions found by size; a size of which there is neither a true lesion nor a false positive is left out."""
     classes = range(len(comparison.models[0].summary.sizes))
     by_class = {c: [model.summary.sizes[c] for model in comparison.models] for c in classes}
     used = {c: rows for c, rows in by_class.items() if any(row.reference or row.false for row in rows)}

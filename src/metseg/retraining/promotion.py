@@ -172,7 +172,7 @@ def remarks_on(parent: ModelScores, child: ModelScores) -> tuple[PairedTest, tup
         if after < before:
             remarks.append(f"on the {source} alone mean Dice falls from {before:.4f} to {after:.4f}")
     if child.false > parent.false:
-        remarks.append(f"{child.false} false lesions, by the parent {parent.false}")
+        remarks.append(f"{child.false} false positives, by the parent {parent.false}")
     return test, tuple(remarks)
 
 
@@ -265,7 +265,7 @@ def _table(title: str, model: ModelScores) -> list[str]:
         "",
         f"sha256 `{model.sha256}`",
         "",
-        "| patient | from | Dice | lesions found | false lesions |",
+        "| patient | from | Dice | lesions found | false positives |",
         "| --- | --- | --- | --- | --- |",
         *rows,
         f"| **all** | | **{_dice(model.mean_dice)}** | **{model.found} of {model.lesions}** | **{model.false}** |",

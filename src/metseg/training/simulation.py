@@ -112,7 +112,7 @@ class SimulationScore(BaseModel, frozen=True, serialize_by_alias=True, validate_
         return (*rows, _diameter_class("all", self.lesions))
 
     def as_table(self) -> str:
-        """Sensitivity by diameter and false lesions per head, as plain text."""
+        """Sensitivity by diameter and false positives per head, as plain text."""
         lines = [f"{'diameter':<14}{'lesions':>9}{'found':>7}{'share':>8}  95 % interval"]
         for row in self.classes():
             share = f"{row.sensitivity:.2f}" if row.lesions else "–"
@@ -120,7 +120,7 @@ class SimulationScore(BaseModel, frozen=True, serialize_by_alias=True, validate_
             lines.append(f"{row.title:<14}{row.lesions:>9}{row.found:>7}{share:>8}  {interval}")
         spread = mean_interval(list(self.false_positives.values()))
         bounds = f" ({spread.low:.2f} to {spread.high:.2f})" if spread.known else ""
-        lines.append(f"false lesions per head: {self.false_per_head:.2f}{bounds}, {len(self.false_positives)} heads")
+        lines.append(f"false positives per head: {self.false_per_head:.2f}{bounds}, {len(self.false_positives)} heads")
         return "\n".join(lines)
 
     @classmethod
