@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import socket
 import sys
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,6 +16,8 @@ from metseg.loopback import is_loopback
 
 LOOPBACK = "127.0.0.1"
 _ADDRESS = "RAY_ADDRESS"
+#: Within which a cluster's head accepts a connection; Ray itself would try for minutes.
+_CONNECT_SECONDS = 10.0
 # Else a thread of Ray's that is at work when Ray ends starts or joins another one; read when Ray is first imported.
 os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
 
@@ -46,6 +49,8 @@ def join_cluster() -> bool:
 
     if ray.is_initialized():
         return False
+    if has_address():
+        _check_reachable(os.environ[_ADDRESS])
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # 30 of itself: too few where other programs are at work.
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
@@ -69,6 +74,17 @@ def join_cluster() -> bool:
         ray.shutdown()
         raise MetsegError(f"this version of Ray listens on {address}, which other machines reach; install another")
     return True
+
+
+def _check_reachable(address: str) -> None:
+    """Raise :class:`MetsegError` unless ``address``, if it is a host with a port, accepts a connection."""
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal() or "/" in host:
+        return  # such as auto, or ray://
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+    except OSError as error:
+        raise MetsegError(f"no Ray cluster answers at {address} ({_ADDRESS}): {error}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,6 +211,17 @@ def test_an_empty_address_names_no_cluster(monkeypatch: pytest.MonkeyPatch, addr
     assert has_address() is named
 
 
+@pytest.mark.slow
+def test_a_cluster_that_does_not_answer_is_said_at_once(
+    metseg: Any, manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_tcp_port: int
+) -> None:
+    pytest.importorskip("ray.data", reason="Ray is not installed: pip install napari-metseg[scale]")
+    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{free_tcp_port}")
+    done = metseg("predict", "--manifest", manifest, "--output", tmp_path / "out", "--engine", "ray")
+    assert done.status == 2
+    assert f"no Ray cluster answers at 127.0.0.1:{free_tcp_port} (RAY_ADDRESS)" in done.err
+
+
 def test_the_file_for_kubernetes_runs_the_command_with_the_version_of_ray_that_is_pinned(
     metseg: Any, manifest: Path, tmp_path: Path, repository: Path
 ) -> None:
