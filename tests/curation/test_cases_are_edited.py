@@ -248,12 +248,14 @@ def test_a_copy_of_the_process_may_not_write(project: Project) -> None:
     with project.open_case("head") as case:
         child = os.fork()
         if child == 0:
+            status = 1
             try:
                 case.commit(np.ones(SHAPE, np.uint8), EditKind.STROKE)
             except DataError:
                 case.close()
-                os._exit(7)
-            os._exit(0)
+                status = 7
+            finally:  # whatever happened: else the copy would run the other tests, too
+                os._exit(status)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
         with pytest.raises(CaseBusyError):
             project.open_case("head")
