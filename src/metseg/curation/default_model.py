@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from metseg.curation.project import Project
 
 FILE = "model.json"
+#: Folder of a project in which its retrainings are.
+RUNS = "models"
 
 
 class PromotionResult(StrEnum):

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from metseg.curation.default_model import RUNS
 from metseg.curation.names import safe_name
 from metseg.retraining.config import FILE, RetrainingConfig, read_config
 from metseg.retraining.promotion import FILE as PROMOTION
 from metseg.retraining.promotion import PromotionCheck, read_promotion_check
 from metseg.training.curves import read_log
-
-#: Folder of a project in which its retrainings are.
-RUNS = "models"
 
 _STAMP = re.compile(r"-\d{8}-\d{6}(-\d+)?$")
 _LONGEST = 60

@@ -360,7 +360,7 @@ viewer.close()
 def test_a_window_that_was_on_a_server_asks_it_again_and_outlines_without_torch(
     viewer: object, served: Any, title: str, one_head: dict[str, Path], tmp_path: Path
 ) -> None:
-    """The studio imports torch when it looks for a project's trainings. ``viewer`` is asked for as the display."""
+    """``viewer`` is asked for as the display."""
     from metseg.curation import Project
 
     project = ""
@@ -381,5 +381,4 @@ def test_a_window_that_was_on_a_server_asks_it_again_and_outlines_without_torch(
     assert int(voxels) > 0
     assert {"napari", "httpx"} <= set(loaded)
     assert len(served.sent) == before + 1
-    if not project:
-        assert set(loaded).isdisjoint({"torch", "timm", "segmentation_models_pytorch", "openvino", "triton", "deepbet"})
+    assert set(loaded).isdisjoint({"torch", "timm", "segmentation_models_pytorch", "openvino", "triton", "deepbet"})

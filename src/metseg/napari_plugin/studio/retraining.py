@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from metseg.curation import CaseSummary, DefaultModel, Project, Status
+from metseg.curation.default_model import RUNS
 from metseg.curation.export import SplitRule, Subset
 from metseg.curation.export.splitting import sides_of
 from metseg.napari_plugin import pipeline
@@ -286,7 +287,9 @@ def averages(model: ModelChoice) -> bool:
 
 
 def _look(project: Project) -> tuple[TrainingState | None, DefaultModel | None]:
-    """The project's newest retraining, and its default network."""
+    """The project's newest retraining, and its default network; imports torch only if there is a retraining."""
+    if not (project.path / RUNS).is_dir():
+        return None, project.default_model
     keep_llvm_apart()
     with importing():
         from metseg.retraining import newest_run
