@@ -16,8 +16,8 @@ from metseg.napari_plugin.state import FoundNetworks
 
 #: Modules that napari imports when the first image and labels layers are made, added and measured.
 _MODULES = ("pandas", "skimage.color", "skimage.measure", "scipy.ndimage")
-#: What comes with the first network: timm, torchvision and torch's compiler.
-_NETWORKS = "segmentation_models_pytorch"
+#: What comes with the first network (timm, torchvision and torch's compiler), and what the Retrain tab starts with.
+_NETWORKS = ("segmentation_models_pytorch", "metseg.retraining")
 #: Two threads that import what imports each other can see modules that are only half there.
 _IMPORTING = threading.Lock()
 
@@ -31,7 +31,8 @@ def found_choices() -> FoundNetworks:
     _import_for_layers()
     with importing():
         found = find_choices()
-        importlib.import_module(_NETWORKS)
+        for name in _NETWORKS:
+            importlib.import_module(name)
     prepare()
     gc.freeze()
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -250,15 +249,12 @@ class Retraining(WorkerMixin):
         self.process.state = TrainingState()
         self.default = None
         if project is not None:
-            self._looking.submit(_look, project, bool(self.parents))
+            self._looking.submit(_look, project)
         self.changed.emit()
 
     def _on_models(self) -> None:
-        project, parents = self._studio.state.project, self.parents
-        if self.choice is None and parents:
-            self.parent = parents[0].key
-        if project is not None and parents and "metseg.retraining" not in sys.modules:
-            self._looking.submit(_look, project, True)
+        if self.choice is None and self.parents:
+            self.parent = self.parents[0].key
         self.changed.emit()
 
     def _on_found(self, found: tuple[TrainingState | None, DefaultModel | None]) -> None:
@@ -290,12 +286,9 @@ def averages(model: ModelChoice) -> bool:
     return model.card is not None and hasattr(model.card.network, "members")
 
 
-def _look(project: Project, trains_here: bool) -> tuple[TrainingState | None, DefaultModel | None]:
-    """The project's newest retraining, and its default network.
-
-    Imports torch, which the window's thread then need not, unless nothing is trained here and there is no retraining.
-    """
-    if not (trains_here or (project.path / RUNS).is_dir()):
+def _look(project: Project) -> tuple[TrainingState | None, DefaultModel | None]:
+    """The project's newest retraining, and its default network; imports torch only if there is a retraining."""
+    if not (project.path / RUNS).is_dir():
         return None, project.default_model
     keep_llvm_apart()
     with importing():
