@@ -13,6 +13,8 @@ WORKERS ?= 2
 SLOW ?=
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/.installed
+# A crashed worker ends the tests: if xdist starts another, tests by scope wait forever (its issue 1378).
+PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --max-worker-restart=0 $(if $(SLOW),--slow)
 
 .DEFAULT_GOAL := test
 .PHONY: demo test docs bench check style types install format clean
@@ -51,12 +53,11 @@ style: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
-# Types are checked beside the tests; what mypy has to say comes after them. A crashed worker ends the tests: if xdist
-# starts another, tests by scope wait forever (its issue 1378).
+# Types are checked beside the tests; what mypy has to say comes after them.
 test: style
-	@echo "$(BIN)/mypy, and beside it $(BIN)/python -m pytest --numprocesses=$(WORKERS) --max-worker-restart=0 $(if $(SLOW),--slow)"
+	@echo "$(BIN)/mypy, and beside it $(PYTEST)"
 	@$(BIN)/mypy >$(VENV)/types.txt 2>&1 & types=$$!; \
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --max-worker-restart=0 $(if $(SLOW),--slow); tests=$$?; \
+	$(PYTEST); tests=$$?; \
 	wait $$types; types=$$?; cat $(VENV)/types.txt; exit $$((tests | types))
 
 format: $(STAMP)
